@@ -1,0 +1,64 @@
+//! Errno values under the names that the C library gives them.
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+/// An errno; displayed as `ETIMEDOUT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrnoName(Errno);
+
+impl ErrnoName {
+    /// The highest errno that Linux defines (`EHWPOISON`, `include/uapi/asm-generic/errno.h`).
+    const LAST: i32 = 133;
+
+    /// From the number that a system call or `SO_ERROR` gave.
+    #[must_use]
+    pub fn from_raw(raw: i32) -> Self {
+        Self(Errno::from_raw(raw))
+    }
+
+    /// Every errno that Linux has, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::LAST)
+            .map(Self::from_raw)
+            .filter(|name| name.0 != Errno::UnknownErrno)
+    }
+
+    /// From a name; `None` if Linux has no such errno.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::all().find(|errno| format!("{:?}", errno.0) == name)
+    }
+
+    /// What the C library's `strerror` says of it: "Connection timed out".
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        self.0.desc()
+    }
+}
+
+impl fmt::Display for ErrnoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:?}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrnoName;
+
+    #[test]
+    fn every_name_parses_back_to_itself() {
+        for errno in ErrnoName::all() {
+            assert_eq!(ErrnoName::parse(&errno.to_string()), Some(errno));
+        }
+    }
+
+    #[test]
+    fn unknown_and_miscased_names_are_refused() {
+        assert_eq!(ErrnoName::parse("ETIMEOUT"), None);
+        assert_eq!(ErrnoName::parse("etimedout"), None);
+        assert_eq!(ErrnoName::parse("UnknownErrno"), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! What Linux will do: pure functions, each rule with the kernel function it comes from.
+
+pub mod prediction;

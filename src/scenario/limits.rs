@@ -1,0 +1,99 @@
+//! The numbers that the kernel takes, as types: a value of one of these is within its limits.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeepaliveSeconds(u16);
+
+impl KeepaliveSeconds {
+    /// The largest, in seconds.
+    pub const MAX: u16 = 32767;
+
+    /// `None` outside 1..=32767.
+    #[must_use]
+    pub const fn new(seconds: u64) -> Option<Self> {
+        if seconds >= 1 && seconds <= Self::MAX as u64 {
+            Some(Self(seconds as u16))
+        } else {
+            None
+        }
+    }
+
+    /// The number of seconds.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl fmt::Display for KeepaliveSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
+/// How many unanswered probes end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in `include/net/tcp.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProbeCount(u8);
+
+impl ProbeCount {
+    /// The largest.
+    pub const MAX: u8 = 127;
+
+    /// `None` outside 1..=127.
+    #[must_use]
+    pub const fn new(count: u64) -> Option<Self> {
+        if count >= 1 && count <= Self::MAX as u64 {
+            Some(Self(count as u8))
+        } else {
+            None
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for ProbeCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A range of counts, both ends included: `3`, `2..4`, `3..` in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountRange {
+    /// At least.
+    pub min: u64,
+    /// At most; `None` has no upper end.
+    pub max: Option<u64>,
+}
+
+impl CountRange {
+    /// Whether the count lies within.
+    #[must_use]
+    pub fn contains(self, count: u64) -> bool {
+        count >= self.min && self.max.is_none_or(|max| count <= max)
+    }
+}
+
+impl fmt::Display for CountRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max {
+            Some(max) if max == self.min => write!(f, "{max}"),
+            Some(max) => write!(f, "{}..{max}", self.min),
+            None => write!(f, "{}..", self.min),
+        }
+    }
+}

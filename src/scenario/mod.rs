@@ -1,0 +1,4 @@
+//! The file format: TOML text to checked types, with every error of a file at once.
+
+pub mod limits;
+pub mod model;

@@ -1,0 +1,424 @@
+//! The checked scenario: what a file means once it has been found to be valid.
+//!
+//! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is a whole number of seconds that
+//! the kernel takes), so nothing behind this module validates again.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::limits::{CountRange, KeepaliveSeconds, ProbeCount};
+use crate::errno::ErrnoName;
+
+/// One scenario file: its cases, expanded by address family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// The file, as the user named it.
+    pub path: PathBuf,
+    /// One line: what a person learns from it.
+    pub summary: String,
+    /// Where the claim comes from (a book's chapter, an RFC, an issue).
+    pub source: Option<String>,
+    /// At least one; names are unique within the file.
+    pub cases: Vec<Case>,
+}
+
+/// One run: one topology, one family, one list of steps, one verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`.
+    pub id: CaseId,
+    /// Line (from 1) in the file where the case begins, for messages.
+    pub line: usize,
+    /// Where this case differs from another and why, in the author's words.
+    pub note: Option<String>,
+    /// IPv4 or IPv6.
+    pub family: Family,
+    /// The network that is built.
+    pub topology: Topology,
+    /// The connection that is opened across it.
+    pub connection: Connection,
+    /// What happens to it, in order.
+    pub steps: Vec<Step>,
+    /// What must come out.
+    pub expect: Expectations,
+}
+
+/// A case's name within everything that a run loads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CaseId(pub String);
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The Internet protocol that carries the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// RFC 791.
+    Ipv4,
+    /// RFC 8200.
+    Ipv6,
+}
+
+/// The networks that ship.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topology {
+    /// client – server, one cable.
+    Direct,
+    /// client – switch – server, the switch being a real bridge in a namespace of its own.
+    Switched,
+    /// client – router – server, two subnets.
+    Routed,
+}
+
+/// A machine in the topology; each is a network namespace of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Node {
+    /// Opens the connection.
+    Client,
+    /// A bridge; `switched` only.
+    Switch,
+    /// Forwards between two subnets; `routed` only.
+    Router,
+    /// Accepts the connection.
+    Server,
+}
+
+/// One end of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum End {
+    /// The end that called `connect`.
+    Client,
+    /// The end that called `accept`.
+    Server,
+}
+
+/// The connection (or, for `count` above one, the identical connections) under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// How many connections the client opens: 1..=1000.
+    pub count: u16,
+    /// Settings of the client's sockets.
+    pub client: EndSettings,
+    /// Settings of the server's sockets.
+    pub server: EndSettings,
+}
+
+/// What is set on one end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EndSettings {
+    /// `SO_KEEPALIVE` and its numbers; `None` leaves it off.
+    pub keepalive: Option<Keepalive>,
+    /// `TCP_USER_TIMEOUT` (RFC 5482), whole milliseconds.
+    pub user_timeout: Option<Duration>,
+}
+
+/// The three ways of setting keepalive that programs use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepalive {
+    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's sysctl.
+    Options {
+        /// `TCP_KEEPIDLE`.
+        idle: Option<KeepaliveSeconds>,
+        /// `TCP_KEEPINTVL`.
+        interval: Option<KeepaliveSeconds>,
+        /// `TCP_KEEPCNT`.
+        probes: Option<ProbeCount>,
+    },
+    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide. `None` leaves the kernel's default.
+    Sysctl {
+        /// `net.ipv4.tcp_keepalive_time`, 7200 s by default.
+        time: Option<KeepaliveSeconds>,
+        /// `net.ipv4.tcp_keepalive_intvl`, 75 s by default.
+        intvl: Option<KeepaliveSeconds>,
+        /// `net.ipv4.tcp_keepalive_probes`, 9 by default.
+        probes: Option<ProbeCount>,
+    },
+    /// The common recipe that derives all three from one time T: idle T, interval T/3 (whole seconds, rounded down), 3 probes.
+    /// T is at least 3 s.
+    Time(KeepaliveSeconds),
+}
+
+/// One thing that is done to the connection or its network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// When, counted from the end of the step before (or from the established connection).
+    pub start: Start,
+    /// What.
+    pub action: Action,
+    /// Line (from 1) in the file, for messages.
+    pub line: usize,
+}
+
+/// When a step is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// As soon as the step before is done.
+    AtOnce,
+    /// This long after the step before is done.
+    After(Duration),
+    /// Once the observed end has seen this many keepalive probes since the step before was done.
+    When {
+        /// At least 1.
+        count: u32,
+        /// Sent, or sent and answered.
+        what: ProbeEvent,
+    },
+}
+
+/// What happened to a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeEvent {
+    /// It went out.
+    Sent,
+    /// Its answer came in.
+    Answered,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// `from` sends the payload on every connection; the other end sends it back.
+    Exchange {
+        /// Who speaks first.
+        from: End,
+        /// What is said; 1..=65536 bytes.
+        payload: Vec<u8>,
+    },
+    /// `from` writes this many bytes on every connection and does not wait for anything.
+    Send {
+        /// Who writes.
+        from: End,
+        /// 1..=65536.
+        bytes: u32,
+    },
+    /// The cable of a host is pulled or plugged in again.
+    Cable {
+        /// Whose cable: the client's or the server's.
+        at: End,
+        /// Pulled or plugged.
+        change: CableChange,
+    },
+    /// The host falls silent in both directions with its carrier up, and forgets nothing.
+    Crash {
+        /// Which host.
+        host: End,
+    },
+    /// A host that crashed goes on as if nothing had happened.
+    Resume {
+        /// Which host.
+        host: End,
+    },
+    /// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same addresses later.
+    Reboot {
+        /// Which host.
+        host: End,
+        /// How long it is gone; may be zero.
+        downtime: Duration,
+    },
+    /// A route to one end's network changes.
+    Route {
+        /// On which node; never the switch.
+        on: Node,
+        /// Towards which end; never `on` itself.
+        to: End,
+        /// How.
+        change: RouteChange,
+    },
+}
+
+/// What happens to a cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CableChange {
+    /// Carrier lost.
+    Pull,
+    /// Carrier back.
+    Plug,
+}
+
+/// What happens to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteChange {
+    /// Removed: the lookup finds nothing.
+    Delete,
+    /// Replaced by an `unreachable` route.
+    Unreachable,
+    /// Replaced by a `prohibit` route.
+    Prohibit,
+    /// Replaced by a `blackhole` route.
+    Blackhole,
+    /// The original is back.
+    Restore,
+}
+
+/// What each observed end must see; at least one is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expectations {
+    /// At the client.
+    pub client: Option<Expectation>,
+    /// At the server.
+    pub server: Option<Expectation>,
+}
+
+/// What one end must see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// Line (from 1) in the file, for messages.
+    pub line: usize,
+    /// The outcome itself.
+    pub outcome: ExpectedOutcome,
+    /// What TCP/IP Illustrated has the application see, where Linux differs. Shown, never judged.
+    pub textbook: Option<ErrnoName>,
+    /// A window that the file states, in place of the oracle's.
+    pub within: Option<StatedWindow>,
+    /// Keepalive probes that this end sent, counted from zero time.
+    pub probes: ProbeExpectation,
+    /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since zero time.
+    pub counters: Vec<(CounterName, CountRange)>,
+    /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
+    pub descriptors_return: bool,
+}
+
+/// The kinds of outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedOutcome {
+    /// The kernel reports this error on every connection.
+    Error(ErrnoName),
+    /// Nothing is reported for this long after zero time, and then a further exchange succeeds.
+    Survives(Duration),
+}
+
+/// A window as the file states it: both ends inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatedWindow {
+    /// Not before.
+    pub from: Duration,
+    /// Not after.
+    pub to: Duration,
+    /// Counted from where.
+    pub since: Since,
+}
+
+/// Where a window starts to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Zero time: the moment the first fault took effect, or, in a case without a fault, the end of the last step.
+    Fault,
+    /// The last segment that this end received before the outcome (for data in flight: the first transmission of it).
+    Activity,
+}
+
+/// What is asked of the probes; all fields optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProbeExpectation {
+    /// How many went out.
+    pub sent: Option<CountRange>,
+    /// How many of them were answered by a segment from the peer that is not a RST.
+    pub answered: Option<CountRange>,
+    /// When each of the first probes went out, from zero time; each may be late by what the timer wheel allows, never early.
+    pub at: Vec<Duration>,
+}
+
+/// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare name of `/proc/net/snmp6`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CounterName(pub String);
+
+impl fmt::Display for CounterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl End {
+    /// The end across.
+    #[must_use]
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// The node that this end runs on.
+    #[must_use]
+    pub fn node(self) -> Node {
+        match self {
+            Self::Client => Node::Client,
+            Self::Server => Node::Server,
+        }
+    }
+}
+
+impl Topology {
+    /// The nodes, from the client to the server.
+    #[must_use]
+    pub fn nodes(self) -> &'static [Node] {
+        match self {
+            Self::Direct => &[Node::Client, Node::Server],
+            Self::Switched => &[Node::Client, Node::Switch, Node::Server],
+            Self::Routed => &[Node::Client, Node::Router, Node::Server],
+        }
+    }
+}
+
+impl Connection {
+    /// The settings of one end.
+    #[must_use]
+    pub fn end(&self, end: End) -> &EndSettings {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+}
+
+impl Expectations {
+    /// What one end must see, if anything is asked of it.
+    #[must_use]
+    pub fn end(&self, end: End) -> Option<&Expectation> {
+        match end {
+            End::Client => self.client.as_ref(),
+            End::Server => self.server.as_ref(),
+        }
+    }
+}
+
+impl Action {
+    /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Exchange { .. } | Self::Send { .. } | Self::Resume { .. } => false,
+            Self::Cable { change, .. } => *change == CableChange::Pull,
+            Self::Route { change, .. } => *change != RouteChange::Restore,
+            Self::Crash { .. } | Self::Reboot { .. } => true,
+        }
+    }
+}
+
+macro_rules! display_as {
+    ($type:ty { $($variant:path => $text:literal),+ $(,)? }) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $($variant => $text),+ })
+            }
+        }
+    };
+}
+
+display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
+display_as!(Topology { Topology::Direct => "direct", Topology::Switched => "switched", Topology::Routed => "routed" });
+display_as!(Node { Node::Client => "client", Node::Switch => "switch", Node::Router => "router", Node::Server => "server" });
+display_as!(End { End::Client => "client", End::Server => "server" });
+display_as!(ProbeEvent { ProbeEvent::Sent => "sent", ProbeEvent::Answered => "answered" });
+display_as!(CableChange { CableChange::Pull => "pull", CableChange::Plug => "plug" });
+display_as!(RouteChange {
+    RouteChange::Delete => "delete",
+    RouteChange::Unreachable => "unreachable",
+    RouteChange::Prohibit => "prohibit",
+    RouteChange::Blackhole => "blackhole",
+    RouteChange::Restore => "restore",
+});
