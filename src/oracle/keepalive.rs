@@ -1,0 +1,212 @@
+//! The keepalive timer (`tcp_keepalive_timer` in `net/ipv4/tcp_timer.c`): when probes go out, and when it gives up.
+//!
+//! It runs only while nothing is unacknowledged and nothing waits to be sent. Its zero is the last segment that TCP accepted
+//! (`keepalive_time_elapsed`). The *peer's* probes are not among them: their sequence number has been acknowledged before, so
+//! `tcp_validate_incoming` answers and drops them. A *retransmission* by the peer is among them.
+
+use std::time::Duration;
+
+use super::span::Span;
+use super::wheel::{Hz, lateness};
+use crate::scenario::model::Keepalive;
+
+/// The numbers that decide, whichever way they were set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectiveKeepalive {
+    /// Silence before the first probe; whole seconds, 1..=32767.
+    pub idle: Duration,
+    /// Between probes; whole seconds, 1..=32767.
+    pub interval: Duration,
+    /// Unanswered probes that end the connection, 1..=127.
+    pub probes: u32,
+}
+
+/// When keepalive gives up, if nothing is ever answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Death {
+    /// From the last received segment.
+    pub window: Span,
+    /// The timer's tick (from 0) that may already be the one that gives up: all before it send a probe for certain.
+    pub first_tick: u32,
+    /// The tick that gives up for certain.
+    pub last_tick: u32,
+}
+
+impl EffectiveKeepalive {
+    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
+    #[must_use]
+    pub fn new(keepalive: Keepalive) -> Self {
+        let (idle, interval, probes) = match keepalive {
+            Keepalive::Options {
+                idle,
+                interval,
+                probes,
+            } => (idle, interval, probes),
+            Keepalive::Sysctl {
+                time,
+                intvl,
+                probes,
+            } => (time, intvl, probes),
+            Keepalive::Time(time) => {
+                return Self {
+                    idle: time.duration(),
+                    interval: Duration::from_secs(u64::from(time.get() / 3)),
+                    probes: 3,
+                };
+            }
+        };
+        Self {
+            idle: idle.map_or(Duration::from_secs(7200), |idle| idle.duration()),
+            interval: interval.map_or(Duration::from_secs(75), |interval| interval.duration()),
+            probes: probes.map_or(9, |probes| u32::from(probes.get())),
+        }
+    }
+
+    /// When the timer's tick `k` (from 0) comes after the last received segment, every tick before it having sent a probe that
+    /// stayed unanswered. Each tick arms the next and each is late by itself, so the lateness adds up. Tick 0 may seem early
+    /// by less than one jiffy, see [`Self::first_probe_slack`].
+    #[must_use]
+    pub fn tick(&self, k: u32, hz: Hz) -> Span {
+        let due = self.idle + self.interval * k;
+        let late = lateness(self.idle, hz) + lateness(self.interval, hz) * k;
+        Span::exactly(due).late_by(late)
+    }
+
+    /// By how much the first probe may come before `idle` is over: the kernel counts whole jiffies, and a timer that was armed before
+    /// the last segment came may fire in the very jiffy in which `idle` ends. Later ticks are armed by a tick and lose nothing.
+    #[must_use]
+    pub fn first_probe_slack(hz: Hz) -> Duration {
+        hz.jiffy()
+    }
+
+    /// When the connection ends if nothing is answered any more.
+    ///
+    /// Without a user timeout: at the tick after the last probe. With one, the number of probes is ignored: at the first tick
+    /// at which the time since the last received segment is at least the user timeout and a probe is unanswered.
+    #[must_use]
+    pub fn death(&self, user_timeout: Option<Duration>, hz: Hz) -> Death {
+        let Some(timeout) = user_timeout.filter(|timeout| !timeout.is_zero()) else {
+            return Death {
+                window: self.tick(self.probes, hz),
+                first_tick: self.probes,
+                last_tick: self.probes,
+            };
+        };
+        let first_tick = self.first_tick_where(hz, |tick| tick.max >= timeout);
+        let last_tick = self.first_tick_where(hz, |tick| tick.min >= timeout);
+        let earliest = self.tick(first_tick, hz).min;
+        // In whole jiffies again: a tick between two due times may find the timeout over up to a jiffy before it is.
+        let earliest = earliest.max(timeout.saturating_sub(hz.jiffy()));
+        Death {
+            window: Span::new(earliest, self.tick(last_tick, hz).max),
+            first_tick,
+            last_tick,
+        }
+    }
+
+    /// The longest time between two answered probes: after a probe the timer comes back after the interval, and then waits for what
+    /// is left of the idle time.
+    #[must_use]
+    pub fn answered_period(&self, hz: Hz) -> Duration {
+        let period = self.idle.max(self.interval);
+        period + lateness(period, hz) + lateness(self.interval, hz)
+    }
+
+    fn first_tick_where(&self, hz: Hz, found: impl Fn(Span) -> bool) -> u32 {
+        // Ticks with a probe unanswered begin with tick 1; u32::MAX seconds is beyond any user timeout.
+        let mut k = 1;
+        while k < u32::MAX && !found(self.tick(k, hz)) {
+            k += 1;
+        }
+        k
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Death, EffectiveKeepalive};
+    use crate::oracle::wheel::Hz;
+    use crate::scenario::limits::KeepaliveSeconds;
+    use crate::scenario::model::Keepalive;
+    use std::time::Duration;
+
+    fn seconds(n: f64) -> Duration {
+        Duration::from_secs_f64(n)
+    }
+
+    fn death(idle: u64, interval: u64, probes: u32, timeout: Option<f64>, hz: u32) -> Death {
+        let keepalive = EffectiveKeepalive {
+            idle: Duration::from_secs(idle),
+            interval: Duration::from_secs(interval),
+            probes,
+        };
+        keepalive.death(timeout.map(seconds), Hz::new(hz).unwrap())
+    }
+
+    #[test]
+    fn unanswered_probes_end_it_after_idle_and_all_intervals() {
+        let window = death(1, 1, 3, None, 250).window;
+        assert_eq!((window.min, window.max), (seconds(4.0), seconds(4.128)));
+    }
+
+    #[test]
+    fn defaults_cover_the_measured_sweep_and_no_more_than_a_bucket_each() {
+        let window = death(7200, 75, 9, None, 250).window;
+        assert_eq!(window.min, seconds(7875.0));
+        assert!(window.max >= seconds(8010.9) && window.max < seconds(8030.0));
+        let window = death(7200, 75, 9, None, 100).window;
+        assert!(window.max >= seconds(8214.8) && window.max < seconds(8250.0));
+    }
+
+    #[test]
+    fn user_timeout_replaces_the_count() {
+        // Measured: 3.07 s and 10.2 s.
+        let window = death(1, 1, 3, Some(2.5), 250).window;
+        assert_eq!((window.min, window.max), (seconds(3.0), seconds(3.096)));
+        let window = death(1, 1, 3, Some(10.0), 250).window;
+        assert!(window.min <= seconds(10.0) && window.min > seconds(9.99));
+        assert!(window.max >= seconds(10.2) && window.max < seconds(10.4));
+    }
+
+    #[test]
+    fn a_late_tick_may_find_the_user_timeout_over() {
+        // Tick 1 comes between 2 and 2.064 s: before and after a timeout of 2.03 s.
+        let death = death(1, 1, 3, Some(2.03), 250);
+        assert_eq!((death.first_tick, death.last_tick), (1, 2));
+        assert_eq!(death.window.min, seconds(2.026));
+        assert_eq!(death.window.max, seconds(3.096));
+    }
+
+    #[test]
+    fn user_timeout_needs_an_unanswered_probe() {
+        assert_eq!(death(5, 2, 3, Some(1.0), 250).first_tick, 1);
+    }
+
+    #[test]
+    fn three_forms_give_the_numbers() {
+        let t = KeepaliveSeconds::new(20).unwrap();
+        let recipe = EffectiveKeepalive::new(Keepalive::Time(t));
+        assert_eq!(
+            (recipe.idle, recipe.interval, recipe.probes),
+            (seconds(20.0), seconds(6.0), 3)
+        );
+        let sysctl = EffectiveKeepalive::new(Keepalive::Sysctl {
+            time: Some(t),
+            intvl: None,
+            probes: None,
+        });
+        assert_eq!(
+            (sysctl.idle, sysctl.interval, sysctl.probes),
+            (seconds(20.0), seconds(75.0), 9)
+        );
+        let options = EffectiveKeepalive::new(Keepalive::Options {
+            idle: None,
+            interval: Some(t),
+            probes: None,
+        });
+        assert_eq!(
+            (options.idle, options.interval),
+            (seconds(7200.0), seconds(20.0))
+        );
+    }
+}
