@@ -1,0 +1,262 @@
+//! Data in flight: when the retransmission timer or the probe timer gives up (`net/ipv4/tcp_timer.c`).
+//!
+//! *Why is the end the user timeout plus something?* `retransmits_timed_out` counts from `retrans_stamp`, which `tcp_retransmit_skb`
+//! sets to the time of the first retransmission that the *retransmission timer* made. Before it comes the tail loss probe
+//! (`tcp_schedule_loss_probe`; RFC 8985 section 7): with one segment out it takes the place of the first timeout (2 round trips +
+//! 200 ms), sends the segment and restarts the timer, so the stamp lies two timeouts after the first transmission. With several
+//! segments out it goes out after two round trips, and the stamp lies one timeout after it.
+//!
+//! *Why later than the user timeout when a router answers?* After a timeout the next is clamped to what is left of the
+//! user timeout (`tcp_clamp_rto_to_user_timeout`). An ICMP unreachable that fits takes one doubling back and arms the timer again,
+//! and `tcp_ld_RTO_revert` does not clamp. How often a router answers is up to its rate limits, so the rule here is the
+//! bound that holds for any pattern of answers: the longest timeout that can be reached before the user timeout is over.
+
+use std::time::Duration;
+
+use super::span::Span;
+use super::wheel::{Hz, lateness};
+
+/// `TCP_RTO_MAX` (`include/net/tcp.h`).
+const RTO_MAX: Duration = Duration::from_secs(120);
+/// `TCP_RTO_MIN`, the floor of the deviation's part in the timeout (`tcp_rtt_estimator`).
+const RTO_MIN: Duration = Duration::from_millis(200);
+/// The round trip at most: 40 ms of delayed acknowledgement (`TCP_DELACK_MIN`, `TCP_ATO_MIN`); the lab's own is below 1 ms.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(40);
+/// `net.ipv4.tcp_retries2` by default.
+const RETRIES: u32 = 15;
+/// `tcp_model_timeout` for 15 retries: 200 ms doubled nine times, then six times 120 s.
+const MODEL_TIMEOUT: Duration = Duration::from_millis(924_600);
+
+/// Data that is never acknowledged, and what happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InFlight {
+    /// `TCP_USER_TIMEOUT`, if set.
+    pub user_timeout: Option<Duration>,
+    /// How many bytes were written.
+    pub bytes: u32,
+    /// Where it gets stuck.
+    pub stuck: Stuck,
+}
+
+/// Where the data gets stuck, as far as it matters for the timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    /// It leaves the host, and nothing that takes back a doubling comes back.
+    Silent,
+    /// It leaves the host, and ICMP errors may come back that do (RFC 6069).
+    Reverted,
+    /// It never left: the host has no route. The segment stays unsent, so the probe timer runs (`tcp_check_probe_timer`).
+    Unsent,
+}
+
+impl InFlight {
+    /// When the kernel gives up, from the first (attempted) transmission.
+    #[must_use]
+    pub fn death(&self, hz: Hz) -> Span {
+        let timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
+        match (timeout, self.stuck) {
+            (Some(timeout), stuck) => {
+                let bound = if stuck == Stuck::Reverted {
+                    overshoot_unclamped(timeout, hz)
+                } else {
+                    overshoot_clamped(timeout, hz)
+                };
+                self.start(hz) + Span::exactly(timeout).late_by(bound)
+            }
+            (None, Stuck::Silent) => self.start(hz) + model_timeout(hz),
+            (None, Stuck::Reverted) => {
+                let overshoot = RTO_MAX + lateness(RTO_MAX, hz);
+                self.start(hz) + Span::exactly(MODEL_TIMEOUT).late_by(overshoot)
+            }
+            (None, Stuck::Unsent) => (1..=RETRIES).fold(self.start(hz), |tick, n| {
+                tick + armed(backed_off(first_timeout(hz), n), hz)
+            }),
+        }
+    }
+
+    /// When the timer's transmission `n` comes (0 is the one that starts the clock of [`Self::death`]), with nothing answered and
+    /// no user timeout in between.
+    #[must_use]
+    pub fn transmission(&self, n: u32, hz: Hz) -> Span {
+        (1..=n).fold(self.start(hz), |tick, n| {
+            tick + armed(backed_off(first_timeout(hz), n), hz)
+        })
+    }
+
+    /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
+    fn start(&self, hz: Hz) -> Span {
+        let timeout = armed(first_timeout(hz), hz);
+        if self.stuck == Stuck::Unsent {
+            return timeout;
+        }
+        let several = Span::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
+        match self.bytes {
+            // The smallest maximum segment on Ethernet: IPv6 with timestamps.
+            0..=1428 => timeout + timeout,
+            // The largest: IPv4 with timestamps.
+            1449.. => several + timeout,
+            _ => Span::new(several.min, timeout.max) + timeout,
+        }
+    }
+
+    /// The user timeout as a person reads it, or the number of retries.
+    #[must_use]
+    pub fn formula(&self) -> String {
+        let timer = match (self.stuck, self.bytes) {
+            (Stuck::Unsent, _) => "first probe 0.2s",
+            (_, 0..=1428) => "loss probe 0.2s + first timeout 0.2s",
+            _ => "first timeout 0.2s",
+        };
+        match self.user_timeout {
+            Some(timeout) => format!("{timer} + user timeout {timeout:?}"),
+            None => format!("{timer} + {RETRIES} retries {MODEL_TIMEOUT:?}"),
+        }
+    }
+}
+
+/// `icsk_rto` before any doubling: 200 ms and the smoothed round trip, in jiffies rounded up (`__tcp_set_rto`).
+fn first_timeout(hz: Hz) -> Span {
+    let ticks = |time| hz.time(hz.jiffies(time));
+    Span::new(
+        ticks(RTO_MIN + Duration::from_micros(1)),
+        ticks(RTO_MIN + ROUND_TRIP_MAX),
+    )
+}
+
+/// Doubled so many times, up to `TCP_RTO_MAX`.
+fn backed_off(timeout: Span, doublings: u32) -> Span {
+    let factor = 1 << doublings.min(16);
+    Span::new(
+        (timeout.min * factor).min(RTO_MAX),
+        (timeout.max * factor).min(RTO_MAX),
+    )
+}
+
+/// A timer of that length, with its lateness.
+fn armed(timeout: Span, hz: Hz) -> Span {
+    timeout.late_by(lateness(timeout.max, hz))
+}
+
+/// How much later than the user timeout, if every timer is clamped to what is left of it: the lateness of the last.
+fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
+    let mut tick = Span::default();
+    let mut overshoot = Duration::ZERO;
+    let mut doublings = 1;
+    while tick.min < user_timeout {
+        let timeout = backed_off(first_timeout(hz), doublings);
+        let left = Span::exactly(user_timeout).after(tick);
+        if timeout.max >= left.min {
+            overshoot = overshoot.max(lateness(timeout.max.min(left.max), hz));
+        }
+        tick = tick + armed(timeout, hz);
+        doublings += 1;
+    }
+    // What is left is rounded up to jiffies, and is never armed for less than two (TCP_TIMEOUT_MIN).
+    overshoot + hz.jiffy() * 2
+}
+
+/// How much later than the user timeout, if any timer may have been armed again without the clamp.
+fn overshoot_unclamped(user_timeout: Duration, hz: Hz) -> Duration {
+    let mut tick = Duration::ZERO;
+    let mut doublings = 0;
+    loop {
+        tick += backed_off(first_timeout(hz), doublings + 1).min;
+        if tick >= user_timeout {
+            break;
+        }
+        doublings += 1;
+    }
+    let timeout = backed_off(first_timeout(hz), doublings);
+    armed(timeout, hz)
+        .max
+        .max(overshoot_clamped(user_timeout, hz))
+}
+
+/// `tcp_retries2`: the first timeout at which the model's time is over (`tcp_model_timeout`), from `retrans_stamp`.
+fn model_timeout(hz: Hz) -> Span {
+    let mut tick = Span::default();
+    let mut earliest = None;
+    let mut doublings = 1;
+    while tick.min < MODEL_TIMEOUT {
+        tick = tick + armed(backed_off(first_timeout(hz), doublings), hz);
+        if tick.max >= MODEL_TIMEOUT && earliest.is_none() {
+            earliest = Some(tick.min.max(MODEL_TIMEOUT));
+        }
+        doublings += 1;
+    }
+    Span::new(earliest.unwrap_or(MODEL_TIMEOUT), tick.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InFlight, Stuck};
+    use crate::oracle::wheel::Hz;
+    use std::time::Duration;
+
+    fn death(timeout: Option<f64>, bytes: u32, stuck: Stuck) -> (f64, f64) {
+        let flight = InFlight {
+            user_timeout: timeout.map(Duration::from_secs_f64),
+            bytes,
+            stuck,
+        };
+        let window = flight.death(Hz::new(250).unwrap());
+        (window.min.as_secs_f64(), window.max.as_secs_f64())
+    }
+
+    fn assert_covers(window: (f64, f64), measured: &[f64], widest: f64) {
+        for time in measured {
+            assert!(window.0 <= *time && *time <= window.1, "{time} {window:?}");
+        }
+        assert!(window.1 - window.0 <= widest, "{window:?}");
+    }
+
+    #[test]
+    fn silence_ends_at_user_timeout_after_loss_probe_and_first_timeout() {
+        assert_covers(
+            death(Some(3.0), 10, Stuck::Silent),
+            &[3.417, 3.418, 3.45],
+            0.25,
+        );
+        assert_covers(death(Some(4.0), 10, Stuck::Silent), &[4.424, 4.446], 0.5);
+        assert!(death(Some(3.0), 10, Stuck::Silent).0 > 3.4);
+    }
+
+    #[test]
+    fn several_segments_have_an_early_loss_probe() {
+        assert_covers(
+            death(Some(3.0), 65_000, Stuck::Silent),
+            &[3.217, 3.222],
+            0.35,
+        );
+        assert!(death(Some(3.0), 65_000, Stuck::Silent).1 < 3.6);
+    }
+
+    #[test]
+    fn reverted_backoff_ends_later_than_the_clamped_one() {
+        let window = death(Some(4.0), 10, Stuck::Reverted);
+        assert_covers(window, &[4.434, 4.512, 4.964, 5.015], 2.2);
+        assert_covers(
+            death(Some(8.0), 10, Stuck::Reverted),
+            &[8.426, 8.427, 8.601],
+            4.3,
+        );
+        assert!(window.1 > death(Some(4.0), 10, Stuck::Silent).1 + 1.0);
+    }
+
+    #[test]
+    fn unsent_data_ends_at_user_timeout_after_one_probe() {
+        let window = death(Some(4.0), 10, Stuck::Unsent);
+        assert_covers(window, &[4.207, 4.214, 4.238], 0.4);
+    }
+
+    #[test]
+    fn fifteen_retries_end_at_a_timeout_after_the_model() {
+        let window = death(None, 10, Stuck::Silent);
+        assert!(window.0 >= 924.6 + 0.4 && window.0 < 930.0, "{window:?}");
+        assert!(window.1 > 930.0 && window.1 < 1000.0, "{window:?}");
+        let window = death(None, 10, Stuck::Unsent);
+        assert!(window.0 > 924.6 && window.1 < 1000.0, "{window:?}");
+        let window = death(None, 10, Stuck::Reverted);
+        assert!(window.0 > 924.6 && window.1 > 1044.0, "{window:?}");
+    }
+}
