@@ -83,20 +83,24 @@ impl InFlight {
         })
     }
 
+    /// When the tail loss probe goes out, from the first transmission; `None` for data that never left.
+    #[must_use]
+    pub fn loss_probe(&self, hz: Hz) -> Option<Span> {
+        let timeout = armed(first_timeout(hz), hz);
+        let several = Span::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
+        match (self.stuck, self.bytes) {
+            (Stuck::Unsent, _) => None,
+            // The smallest maximum segment on Ethernet: IPv6 with timestamps.
+            (_, 0..=1428) => Some(timeout),
+            // The largest: IPv4 with timestamps.
+            (_, 1449..) => Some(several),
+            _ => Some(Span::new(several.min, timeout.max)),
+        }
+    }
+
     /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
     fn start(&self, hz: Hz) -> Span {
-        let timeout = armed(first_timeout(hz), hz);
-        if self.stuck == Stuck::Unsent {
-            return timeout;
-        }
-        let several = Span::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
-        match self.bytes {
-            // The smallest maximum segment on Ethernet: IPv6 with timestamps.
-            0..=1428 => timeout + timeout,
-            // The largest: IPv4 with timestamps.
-            1449.. => several + timeout,
-            _ => Span::new(several.min, timeout.max) + timeout,
-        }
+        self.loss_probe(hz).unwrap_or_default() + armed(first_timeout(hz), hz)
     }
 
     /// The user timeout as a person reads it, or the number of retries.
