@@ -1,0 +1,151 @@
+//! Which error: `tcp_write_err` reports the soft error (`sk_err_soft`) if there is one, and ETIMEDOUT otherwise.
+//!
+//! The soft error comes from an ICMP error that quotes data in flight (`tcp_v4_err`, `tcp_v6_err`), or from the host's own lack of
+//! a route. Over IPv6 every failed lookup leaves it (`inet6_csk_xmit`), a keepalive probe's too; over IPv4 only that of a
+//! retransmission does (`inet_sk_rebuild_header`), a probe's does not (`__ip_queue_xmit`).
+//!
+//! A keepalive probe quotes `snd_una - 1`, outside the window, so no ICMP error that answers it counts, on either family.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::retransmission::Stuck;
+use super::span::Span;
+use super::timeline::Fault;
+use super::wheel::{Hz, lateness};
+use crate::errno::ErrnoName;
+use crate::scenario::model::{End, Family, Node, RouteChange, Topology};
+
+/// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
+const RESOLUTION: Duration = Duration::from_secs(3);
+/// The carrier's loss empties the neighbour table up to this much later (`linkwatch_event` runs once a second).
+const CARRIER_NOTICED: Duration = Duration::from_secs(1);
+/// A neighbour that stops answering is given up no earlier than this after it was last confirmed: half of 30 s reachable
+/// (`neigh_rand_reach_time`), 5 s of delay, three requests.
+pub(super) const NEIGHBOUR_KEPT: Duration = Duration::from_secs(23);
+/// And is given up, and the retransmission after that refused, no later than this: 45 s reachable, 5 s of delay, three requests, the
+/// longest timeout (120 s), three requests again, and the timers' lateness.
+const NEIGHBOUR_LOST: Duration = Duration::from_secs(200);
+
+/// What answers data in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// This errno, from the first transmission on.
+    Errno(Errno),
+    /// Silence, until a neighbour entry gives up: then host unreachable.
+    Neighbour,
+    /// The router's carrier is gone: its neighbour entry goes with it.
+    Carrier,
+}
+
+/// Where data gets stuck and what answers it; `None` where the end's own carrier is gone: the link watcher takes up to a second to tell,
+/// and until then what the driver drops counts as local congestion (`TCP_RESOURCE_PROBE_INTERVAL`).
+pub(super) fn in_flight(
+    family: Family,
+    topology: Topology,
+    end: End,
+    fault: Fault,
+) -> Option<(Stuck, Answer)> {
+    match fault {
+        Fault::Cable(at) if at == end || topology == Topology::Direct => None,
+        Fault::Cable(_) if topology == Topology::Routed => {
+            Some((reverted_by_host_unreachable(family), Answer::Carrier))
+        }
+        Fault::Cable(_) | Fault::Crash(_) | Fault::Reboot(_) => {
+            Some((Stuck::Silent, Answer::Neighbour))
+        }
+        // The data arrives; its acknowledgement does not.
+        Fault::Route(_, to, _) if to == end => {
+            Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))
+        }
+        Fault::Route(on, _, change) if on == end.node() => Some((
+            Stuck::Unsent,
+            Answer::Errno(own_route(family, change).unwrap_or(Errno::ETIMEDOUT)),
+        )),
+        Fault::Route(Node::Router, _, change) => Some(router(family, change)),
+        Fault::Route(..) => None,
+    }
+}
+
+/// ICMP host unreachable takes back a doubling (`tcp_v4_err`); ICMPv6 address unreachable does not (`tcp_v6_err`).
+pub(super) fn reverted_by_host_unreachable(family: Family) -> Stuck {
+    match family {
+        Family::Ipv4 => Stuck::Reverted,
+        Family::Ipv6 => Stuck::Silent,
+    }
+}
+
+/// What a router answers (`ip_error`, `ip6_pkt_drop`) and what TCP makes of it (`icmp_err_convert`, `icmpv6_err_convert`).
+fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
+    let (stuck, errno) = match (family, change) {
+        (_, RouteChange::Delete) => (Stuck::Reverted, Errno::ENETUNREACH),
+        (Family::Ipv4, RouteChange::Unreachable) => (Stuck::Reverted, Errno::EHOSTUNREACH),
+        // An IPv6 router has one answer for both (ip6_pkt_discard): no route.
+        (Family::Ipv6, RouteChange::Unreachable) => (Stuck::Reverted, Errno::ENETUNREACH),
+        (Family::Ipv4, RouteChange::Prohibit) => (Stuck::Silent, Errno::EHOSTUNREACH),
+        (Family::Ipv6, RouteChange::Prohibit) => (Stuck::Silent, Errno::EACCES),
+        (_, RouteChange::Blackhole | RouteChange::Restore) => (Stuck::Silent, Errno::ETIMEDOUT),
+    };
+    (stuck, Answer::Errno(errno))
+}
+
+/// What a failed lookup on the own host leaves as the soft error when nothing has been sent; `None`: nothing (IPv4).
+fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
+    if family == Family::Ipv4 {
+        return None;
+    }
+    Some(match change {
+        RouteChange::Delete => Errno::ENETUNREACH,
+        // fib6_prop in net/ipv6/route.c
+        RouteChange::Unreachable => Errno::EHOSTUNREACH,
+        RouteChange::Prohibit => Errno::EACCES,
+        RouteChange::Blackhole => Errno::EINVAL,
+        RouteChange::Restore => return None,
+    })
+}
+
+impl Answer {
+    /// The errno at an end within `window`, counted from the first transmission, which came at `age` of the connection.
+    pub(super) fn errno(self, window: Span, age: Span, hz: Hz) -> Option<ErrnoName> {
+        let refused = match self {
+            Self::Errno(errno) => return Some(name(errno)),
+            Self::Carrier => {
+                let resolution = RESOLUTION + lateness(Duration::from_secs(1), hz) * 3;
+                // A retransmission must meet the empty table: the longest gap until then is as long as the time that has passed.
+                Span::new(RESOLUTION, CARRIER_NOTICED * 2 + resolution)
+            }
+            Self::Neighbour => Span::new(NEIGHBOUR_KEPT.saturating_sub(age.max), NEIGHBOUR_LOST),
+        };
+        if window.max < refused.min {
+            Some(name(Errno::ETIMEDOUT))
+        } else if window.min > refused.max {
+            Some(name(Errno::EHOSTUNREACH))
+        } else {
+            None
+        }
+    }
+}
+
+/// The errno of an idle connection whose probes go unanswered; `None` where it is not settled.
+pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoName> {
+    if family == Family::Ipv4 {
+        return Some(name(Errno::ETIMEDOUT));
+    }
+    let mut own = faults.iter().filter_map(|fault| match *fault {
+        Fault::Route(on, to, change) if on == end.node() && to == end.peer() => Some(change),
+        _ => None,
+    });
+    match (own.next(), own.next()) {
+        // Whether the routes go with the carrier depends on which side of the cable is down.
+        (None, _) if faults.contains(&Fault::Cable(end)) => None,
+        (None, _) => Some(name(Errno::ETIMEDOUT)),
+        (Some(change), None) if faults.len() == 1 => own_route(family, change).map(name),
+        _ => None,
+    }
+}
+
+/// The errno's name.
+pub(super) fn name(errno: Errno) -> ErrnoName {
+    ErrnoName::from_raw(errno as i32)
+}
