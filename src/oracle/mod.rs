@@ -1,7 +1,18 @@
 //! What Linux will do: pure functions, each rule with the kernel function it comes from.
+//!
+//! [`predict`] walks a case's steps ([`timeline`]), asks which timer runs ([`keepalive`], [`retransmission`]) and how late it may be
+//! ([`wheel`]), and which error is left when it gives up.
 
+mod errors;
 pub mod keepalive;
+mod predict;
 pub mod prediction;
+mod reach;
 pub mod retransmission;
 pub mod span;
+pub mod timeline;
 pub mod wheel;
+mod wording;
+
+pub use predict::predict;
+pub use wheel::Hz;

@@ -27,7 +27,8 @@ pub enum PredictedOutcome {
     Survives,
 }
 
-/// When an error comes. The lower end is exact: the kernel's timers are never early.
+/// When an error comes. The lower end needs no tolerance: the kernel's timers are never early, and where the kernel counts whole
+/// jiffies and may thus find a time over up to one jiffy before it is, that jiffy is already taken off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictedWindow {
     /// What the times count from.

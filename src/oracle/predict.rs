@@ -1,0 +1,273 @@
+//! From a case to what one end sees.
+
+use std::time::Duration;
+
+use super::errors::{self, NEIGHBOUR_KEPT};
+use super::keepalive::{Death, EffectiveKeepalive};
+use super::prediction::{Origin, PredictedOutcome, Prediction};
+use super::reach::{Reach, Sendings, reach};
+use super::retransmission::{InFlight, Stuck};
+use super::span::Span;
+use super::timeline::{Fault, Outage, STEP_TIME, Written, outages};
+use super::wheel::Hz;
+use super::wording;
+use crate::scenario::model::{Case, End};
+
+/// How long a segment may wait for its neighbour's address, with the timers' lateness and the link watcher's delay.
+const HELD: Duration = Duration::from_secs(5);
+
+/// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle the outcome.
+///
+/// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with data in flight; data
+/// written less than 100 ms before a fault; several writes into one outage; several faults with data in flight; a return that falls
+/// together with the last probe; and an end that may first get the RST of the other end's keepalive.
+#[must_use]
+pub fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
+    let settings = case.connection.end(end);
+    let keepalive = settings.keepalive.map(EffectiveKeepalive::new);
+    let outages = outages(case, end, hz)?;
+    let view = View {
+        case,
+        end,
+        keepalive,
+        hz,
+    };
+    for outage in &outages {
+        match view.outcome(outage)? {
+            Some(prediction) => return Some(prediction),
+            None => continue,
+        }
+    }
+    let rule = match (outages.is_empty(), keepalive) {
+        (true, _) => "nothing is lost: every probe and every segment is answered",
+        (false, None) => {
+            "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)"
+        }
+        (false, Some(_)) => {
+            "the path is back before the timer gives up, and the answer restarts it (tcp_ack clears icsk_probes_out)"
+        }
+    };
+    Some(Prediction {
+        outcome: PredictedOutcome::Survives,
+        rule: rule.to_owned(),
+    })
+}
+
+/// One end of one case.
+struct View<'a> {
+    case: &'a Case,
+    end: End,
+    keepalive: Option<EffectiveKeepalive>,
+    hz: Hz,
+}
+
+/// An error, or `None` for an outage that is survived; the outer `None` where it is not settled.
+type Settled = Option<Option<Prediction>>;
+
+impl View<'_> {
+    fn outcome(&self, outage: &Outage) -> Settled {
+        if outage.forgets(self.end.peer()) && outage.faults.len() > 1 {
+            return None;
+        }
+        match (outage.written, self.keepalive) {
+            (Some(written), keepalive) => {
+                if let Some(idle) = keepalive
+                    && let Some(prediction) = self.idle_before(outage, idle, written)?
+                {
+                    return Some(Some(prediction));
+                }
+                self.in_flight(outage, written)
+            }
+            (None, Some(keepalive)) => self.idle(outage, keepalive),
+            (None, None) => self.peer_is_silent(outage, None).then_some(None),
+        }
+    }
+
+    /// Keepalive may have ended it before anything was written.
+    fn idle_before(&self, outage: &Outage, keepalive: EffectiveKeepalive, w: Written) -> Settled {
+        if w.at.max < keepalive.tick(0, self.hz).min {
+            return Some(None);
+        }
+        let prediction = self.idle(outage, keepalive)?;
+        let Some(PredictedOutcome::Error { window, .. }) = prediction.as_ref().map(|p| &p.outcome)
+        else {
+            return Some(None);
+        };
+        if window.latest < w.at.min {
+            Some(prediction)
+        } else if window.earliest > w.at.max {
+            Some(None)
+        } else {
+            None
+        }
+    }
+
+    fn idle(&self, outage: &Outage, keepalive: EffectiveKeepalive) -> Settled {
+        if outage.probed && keepalive.interval > keepalive.idle {
+            return None;
+        }
+        let death = keepalive.death(self.user_timeout(), self.hz);
+        let reached = match outage.back {
+            None => Reach::TooLate,
+            Some(_) if outage.peer_wrote && !outage.blocks(self.end) => Reach::Unsettled,
+            Some(back) => reach(
+                &self.probes(keepalive, death),
+                back,
+                self.held(outage, back.at),
+            ),
+        };
+        match reached {
+            Reach::Unsettled => None,
+            Reach::TooLate if !self.peer_is_silent(outage, Some(death.window.max)) => None,
+            Reach::TooLate => Some(Some(self.unanswered(outage, keepalive, death))),
+            Reach::Reaches(span) if outage.forgets(self.end.peer()) => Some(Some(wording::reset(
+                span,
+                wording::keepalive_formula(keepalive),
+                Origin::LastReceived,
+            ))),
+            Reach::Reaches(_) => self.peer_lives(outage).then_some(None),
+        }
+    }
+
+    fn unanswered(
+        &self,
+        outage: &Outage,
+        keepalive: EffectiveKeepalive,
+        death: Death,
+    ) -> Prediction {
+        let errno = errors::idle(self.case.family, self.end, &outage.faults);
+        wording::unanswered(errno, keepalive, self.user_timeout(), death.window)
+    }
+
+    fn in_flight(&self, outage: &Outage, written: Written) -> Settled {
+        let fault = outage.only_fault()?;
+        let case = self.case;
+        let (stuck, answer) = errors::in_flight(case.family, case.topology, self.end, fault)?;
+        let mut flight = InFlight {
+            user_timeout: self.user_timeout(),
+            bytes: written.bytes,
+            stuck,
+        };
+        let age = outage.age + written.at;
+        let mut window = flight.death(self.hz);
+        // A neighbour entry that outlives the silence has no ICMP error to send.
+        let silence = outage.back.map_or(window.max, |back| {
+            back.at.after(written.at).max.min(window.max)
+        });
+        if answer == errors::Answer::Neighbour && age.max + silence >= NEIGHBOUR_KEPT {
+            flight.stuck = errors::reverted_by_host_unreachable(case.family);
+            window = flight.death(self.hz);
+        }
+        if !self.peer_is_silent(outage, Some(written.at.max + window.max)) {
+            return None;
+        }
+        if let Some(back) = outage.back {
+            let mut back = back;
+            back.at = back.at.after(written.at);
+            back.after_probes = None;
+            let sendings = transmissions(&flight, window, self.hz)?;
+            match reach(&sendings, back, self.held(outage, back.at)) {
+                Reach::Unsettled => return None,
+                Reach::Reaches(span) if outage.forgets(self.end.peer()) => {
+                    let formula = "first retransmission after the return".to_owned();
+                    return Some(Some(wording::reset(
+                        span,
+                        formula,
+                        Origin::FirstUnacknowledged,
+                    )));
+                }
+                Reach::Reaches(_) => return self.peer_lives(outage).then_some(None),
+                Reach::TooLate => {}
+            }
+        }
+        let errno = answer.errno(window, age, self.hz);
+        let rule = wording::flight_rule(&flight);
+        let formula = flight.formula();
+        Some(Some(wording::error(
+            errno,
+            window,
+            Origin::FirstUnacknowledged,
+            formula,
+            rule,
+        )))
+    }
+
+    fn user_timeout(&self) -> Option<Duration> {
+        let timeout = self.case.connection.end(self.end).user_timeout;
+        timeout.filter(|timeout| !timeout.is_zero())
+    }
+
+    fn probes(&self, keepalive: EffectiveKeepalive, death: Death) -> Sendings {
+        let mut at: Vec<Span> = (0..death.last_tick)
+            .map(|k| keepalive.tick(k, self.hz))
+            .collect();
+        if let Some(first) = at.first_mut() {
+            let slack = EffectiveKeepalive::first_probe_slack(self.hz);
+            first.min = first.min.saturating_sub(slack);
+        }
+        let certain = death.first_tick as usize;
+        Sendings { at, certain }
+    }
+
+    /// How long a segment may wait for a neighbour's address: not at all while the neighbour entries live.
+    fn held(&self, outage: &Outage, back: Span) -> Duration {
+        let cable = |fault: &Fault| matches!(fault, Fault::Cable(_));
+        if outage.faults.iter().any(cable) || outage.age.max + back.max >= NEIGHBOUR_KEPT {
+            HELD
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// When the other end's keepalive may give up, from this end's last received segment.
+    fn peer_gives_up(&self, outage: &Outage) -> Option<Duration> {
+        let peer = self.case.connection.end(self.end.peer());
+        let keepalive = EffectiveKeepalive::new(peer.keepalive?);
+        let death = keepalive.death(peer.user_timeout, self.hz).window.min;
+        let silence = keepalive.answered_period(self.hz).min(outage.age.max) + STEP_TIME;
+        Some(death.saturating_sub(silence))
+    }
+
+    /// Whether no RST of the other end can arrive before this end has given up, or ever (`ours` is `None`). Where only the way
+    /// *to* the other end is broken, its keepalive goes unanswered too, and the RST that it sends when it gives up arrives.
+    fn peer_is_silent(&self, outage: &Outage, ours: Option<Duration>) -> bool {
+        if outage.blocks(self.end) || outage.forgets(self.end.peer()) {
+            return true;
+        }
+        match (self.peer_gives_up(outage), ours) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(theirs), Some(ours)) => ours + STEP_TIME < theirs,
+        }
+    }
+
+    /// Whether the other end has not given up itself before the path came back.
+    fn peer_lives(&self, outage: &Outage) -> bool {
+        let peer = self.case.connection.end(self.end.peer());
+        let back = outage.back.map_or(Duration::ZERO, |back| back.at.max);
+        let gave_up = self.peer_gives_up(outage).is_some_and(|time| time <= back);
+        let timed = outage.peer_wrote && peer.user_timeout.is_some();
+        !(gave_up || timed)
+    }
+}
+
+/// Every time the data goes out again before the timer gives up; `None` where ICMP errors move them.
+fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
+    if flight.stuck == Stuck::Reverted {
+        return None;
+    }
+    let mut at = vec![Span::up_to(STEP_TIME)];
+    at.extend(flight.loss_probe(hz));
+    for n in 0..64 {
+        let next = flight.transmission(n, hz);
+        if next.min >= death.max {
+            break;
+        }
+        at.push(next);
+    }
+    let certain = at.iter().take_while(|at| at.max < death.min).count();
+    Some(Sendings { at, certain })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! The rules in words.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::errors;
+use super::keepalive::EffectiveKeepalive;
+use super::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
+use super::retransmission::{InFlight, Stuck};
+use super::span::Span;
+use crate::errno::ErrnoName;
+
+/// Keepalive gives up.
+pub(super) fn unanswered(
+    errno: Option<ErrnoName>,
+    keepalive: EffectiveKeepalive,
+    user_timeout: Option<Duration>,
+    window: Span,
+) -> Prediction {
+    let (idle, interval) = (keepalive.idle, keepalive.interval);
+    let (rule, formula) = match user_timeout {
+        Some(timeout) => (
+            format!(
+                "user timeout: the first keepalive tick at which {timeout:?} of silence are over and a probe is unanswered; \
+                     the number of probes is ignored (tcp_keepalive_timer)"
+            ),
+            format!(
+                "first of idle {idle:?} + n x {interval:?} at or after user timeout {timeout:?}"
+            ),
+        ),
+        None => (
+            format!(
+                "keepalive: {} unanswered probes, {interval:?} apart, after {idle:?} of silence (tcp_keepalive_timer)",
+                keepalive.probes
+            ),
+            format!("idle {idle:?} + {} probes x {interval:?}", keepalive.probes),
+        ),
+    };
+    error(
+        errno,
+        window,
+        Origin::LastReceived,
+        formula,
+        rule + idle_reason(errno),
+    )
+}
+
+/// An error as a prediction.
+pub(super) fn error(
+    errno: Option<ErrnoName>,
+    window: Span,
+    since: Origin,
+    formula: String,
+    rule: String,
+) -> Prediction {
+    let window = PredictedWindow {
+        since,
+        earliest: window.min,
+        latest: window.max,
+        formula,
+    };
+    Prediction {
+        outcome: PredictedOutcome::Error { errno, window },
+        rule,
+    }
+}
+
+/// The first segment that reaches a host without the connection.
+pub(super) fn reset(window: Span, formula: String, since: Origin) -> Prediction {
+    let rule = "the other host has lost the connection and answers the first segment that reaches it with a RST (tcp_v4_send_reset, tcp_reset)";
+    let errno = Some(errors::name(Errno::ECONNRESET));
+    error(errno, window, since, formula, rule.to_owned())
+}
+
+/// `idle 1s + n x 1s`.
+pub(super) fn keepalive_formula(keepalive: EffectiveKeepalive) -> String {
+    let (idle, interval) = (keepalive.idle, keepalive.interval);
+    format!("idle {idle:?} + n x {interval:?}, the first probe that arrives")
+}
+
+fn idle_reason(errno: Option<ErrnoName>) -> &'static str {
+    if errno == Some(errors::name(Errno::ETIMEDOUT)) {
+        "; an ICMP error quotes snd_una-1 and is ignored (tcp_v4_err, tcp_v6_err)"
+    } else {
+        "; over IPv6 the host's own lack of a route is the soft error (inet6_csk_xmit)"
+    }
+}
+
+/// The timer of data in flight.
+pub(super) fn flight_rule(flight: &InFlight) -> String {
+    match flight.stuck {
+        Stuck::Silent => {
+            "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out), clamped to \
+             the user timeout (tcp_clamp_rto_to_user_timeout)"
+        }
+        Stuck::Reverted => {
+            "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out); an ICMP \
+             unreachable takes a doubling back and arms it past the user timeout (tcp_ld_RTO_revert)"
+        }
+        Stuck::Unsent => {
+            "data that its own host cannot route stays unsent: the probe timer counts from its first probe (tcp_probe_timer)"
+        }
+    }
+    .to_owned()
+}
