@@ -1,0 +1,84 @@
+//! Moments on `CLOCK_MONOTONIC`, the only clock that a run is measured by.
+//!
+//! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with an offset that is sampled next to
+//! the read, so a step of the wall clock between two reads shifts nothing.
+
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Nanoseconds on `CLOCK_MONOTONIC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(nanoseconds(ClockId::CLOCK_MONOTONIC))
+    }
+
+    /// From nanoseconds on `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// How long from now; zero once it is past.
+    #[must_use]
+    pub fn remaining(self) -> Duration {
+        self.since(Self::now())
+    }
+}
+
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Waits until the moment has come.
+pub async fn sleep_until(moment: Moment) {
+    tokio::time::sleep(moment.remaining()).await;
+}
+
+/// The offset between the two clocks at one instant.
+#[derive(Debug, Clone, Copy)]
+pub struct Translation {
+    offset: i128,
+}
+
+impl Translation {
+    /// Samples both clocks.
+    #[must_use]
+    pub fn sample() -> Self {
+        let before = nanoseconds(ClockId::CLOCK_MONOTONIC);
+        let real = nanoseconds(ClockId::CLOCK_REALTIME);
+        let after = nanoseconds(ClockId::CLOCK_MONOTONIC);
+        let middle = i128::from(before) + i128::from(after.saturating_sub(before)) / 2;
+        Self { offset: middle - i128::from(real) }
+    }
+
+    /// A `CLOCK_REALTIME` stamp as a moment.
+    #[must_use]
+    pub fn monotonic(self, realtime: Duration) -> Moment {
+        let nanos = i128::try_from(realtime.as_nanos()).unwrap_or(i128::MAX).saturating_add(self.offset);
+        Moment(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
+    }
+}
+
+/// Neither clock can fail on Linux with these identifiers, nor lie before its epoch; zero stands for both.
+fn nanoseconds(clock: ClockId) -> u64 {
+    clock_gettime(clock)
+        .ok()
+        .and_then(|time| u64::try_from(Duration::from(time).as_nanos()).ok())
+        .unwrap_or_default()
+}

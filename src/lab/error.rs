@@ -1,0 +1,77 @@
+//! What can go wrong with a lab: never a verdict on the kernel, always an error of the run or a skip.
+
+use std::io;
+use std::time::Duration;
+
+/// A lab that could not be built or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A namespace could not be made or entered.
+    #[error("cannot {doing} the network namespace of {node}: {source}")]
+    Namespace {
+        /// "create", "enter", ...
+        doing: &'static str,
+        /// Whose.
+        node: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A netlink request was refused.
+    #[error("cannot {doing} in {node}: {source}")]
+    Netlink {
+        /// "add address 192.0.2.1/24 to eth0", ...
+        doing: String,
+        /// Where.
+        node: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A sysctl could not be read or written.
+    #[error("cannot set sysctl {name} = {value} in {node}: {source}")]
+    Sysctl {
+        /// As `sysctl` spells it.
+        name: String,
+        /// What it should have become.
+        value: String,
+        /// Where.
+        node: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A socket could not be made or set.
+    #[error("cannot {doing} in {node}: {source}")]
+    Socket {
+        /// "open a packet socket", "set TCP_KEEPIDLE", ...
+        doing: String,
+        /// Where.
+        node: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A link that was set up has no carrier.
+    #[error("{interface} in {node} has no carrier {} s after it was set up", waited.as_secs())]
+    NoCarrier {
+        /// Which link.
+        interface: String,
+        /// Where.
+        node: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The running kernel lacks something that the case needs.
+    #[error("this kernel has no {feature} ({option})")]
+    MissingFeature {
+        /// What is missing: "bridge devices".
+        feature: &'static str,
+        /// The kernel's configuration option for it.
+        option: &'static str,
+    },
+}
+
+impl LabError {
+    /// The reason to skip the case, where the kernel merely lacks a feature.
+    #[must_use]
+    pub fn skip_reason(&self) -> Option<String> {
+        matches!(self, Self::MissingFeature { .. }).then(|| self.to_string())
+    }
+}

@@ -1,0 +1,121 @@
+//! The network of one case: namespaces, links, addresses, routes, and what is done to them later.
+//!
+//! A lab is built from its plan and from nothing else; no socket and no link of it ever exists in the host's own namespace. Dropping
+//! it closes its descriptors, and the kernel takes everything back in its own time, off the critical path.
+
+pub mod capture;
+pub mod counters;
+pub mod error;
+mod links;
+pub mod namespace;
+pub mod node;
+pub mod sysctl;
+
+use futures::future::{try_join_all, try_join3};
+
+use self::error::LabError;
+use self::node::LabNode;
+use crate::plan::{InterfacePlan, NetworkPlan};
+use crate::scenario::model::{Connection, End, Family, Node};
+
+/// The loopback's index in every namespace.
+const LOOPBACK: u32 = 1;
+/// The index of the switch's bridge: after its ports.
+const SWITCH_BRIDGE: u32 = 10;
+
+/// A network that is up.
+#[derive(Debug)]
+pub struct Lab {
+    /// What it was built from.
+    pub plan: NetworkPlan,
+    nodes: Vec<LabNode>,
+}
+
+impl Lab {
+    /// Builds the network and waits until every link has its carrier.
+    ///
+    /// # Errors
+    /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
+    pub async fn build(plan: NetworkPlan, connection: &Connection) -> Result<Self, LabError> {
+        let nodes = try_join_all(plan.nodes.iter().map(|node| {
+            let settings = match node.node {
+                Node::Client => sysctl::of_keepalive(connection.client.keepalive),
+                Node::Server => sysctl::of_keepalive(connection.server.keepalive),
+                Node::Switch | Node::Router => Vec::new(),
+            };
+            LabNode::create(node.node, plan.family, settings)
+        }))
+        .await?;
+        let lab = Self { plan, nodes };
+        try_join_all(lab.plan.links.iter().map(|link| {
+            let (near, far) = (&lab.nodes[link.near.0], &lab.nodes[link.far.0]);
+            near.add_veth(lab.interface(link.near), far, lab.interface(link.far))
+        }))
+        .await?;
+        try_join_all((0..lab.nodes.len()).map(|position| lab.bring_up(position))).await?;
+        for (node, plan) in lab.nodes.iter().zip(&lab.plan.nodes) {
+            for interface in &plan.interfaces {
+                node.wait_for_carrier(interface).await?;
+            }
+        }
+        Ok(lab)
+    }
+
+    fn interface(&self, (node, interface): (usize, usize)) -> &InterfacePlan {
+        &self.plan.nodes[node].interfaces[interface]
+    }
+
+    /// One node's links up, with addresses and routes. The requests go out together; the kernel takes them in the order in which
+    /// the futures are first polled, which is the order in which they stand here.
+    async fn bring_up(&self, position: usize) -> Result<(), LabError> {
+        let (node, plan) = (&self.nodes[position], &self.plan.nodes[position]);
+        if plan.node == Node::Switch {
+            return bring_up_switch(node, &plan.interfaces).await;
+        }
+        let links = [LOOPBACK].into_iter().chain(plan.interfaces.iter().map(|interface| interface.index));
+        let addresses = plan.interfaces.iter().filter_map(|interface| Some((interface.index, interface.address?)));
+        try_join3(
+            try_join_all(links.map(|link| node.set_up(link, true))),
+            try_join_all(addresses.map(|(link, subnet)| node.add_address(link, subnet))),
+            try_join_all(plan.routes.iter().map(|route| node.add_route(*route))),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// One machine of the lab.
+    ///
+    /// # Panics
+    /// Never for a checked case: its steps name only nodes that its topology has.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a checked case names only nodes that its topology has")]
+    pub fn node(&self, node: Node) -> &LabNode {
+        self.nodes.iter().find(|candidate| candidate.node == node).expect("a node of the topology")
+    }
+
+    /// The link over which one end is attached.
+    #[must_use]
+    pub fn uplink(&self, end: End) -> &InterfacePlan {
+        let position = match end {
+            End::Client => 0,
+            End::Server => self.plan.nodes.len() - 1,
+        };
+        self.interface((position, 0))
+    }
+
+    /// The family of its addresses.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.plan.family
+    }
+}
+
+async fn bring_up_switch(node: &LabNode, ports: &[InterfacePlan]) -> Result<(), LabError> {
+    node.add_bridge("br0", SWITCH_BRIDGE).await?;
+    node.set_up(SWITCH_BRIDGE, true).await?;
+    for port in ports {
+        node.set_bridge(port.index, Some(SWITCH_BRIDGE)).await?;
+        node.set_up(port.index, true).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! A checked case to the network that will be built for it: names, indices, addresses, routes. Pure.
+//!
+//! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be asked of the kernel while the
+//! lab is built, and two runs of a case put the same bytes on the wire.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::scenario::model::{End, Family, Node, Topology};
+
+/// The port that the server listens on.
+pub const SERVER_PORT: u16 = 7777;
+
+/// The network of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkPlan {
+    /// IPv4 or IPv6.
+    pub family: Family,
+    /// From the client to the server.
+    pub nodes: Vec<NodePlan>,
+    /// Each between two neighbours in `nodes`.
+    pub links: Vec<LinkPlan>,
+}
+
+/// One namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePlan {
+    /// Which machine it plays.
+    pub node: Node,
+    /// Its interfaces, in the order of their indices.
+    pub interfaces: Vec<InterfacePlan>,
+    /// Routes besides the connected ones.
+    pub routes: Vec<RoutePlan>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfacePlan {
+    /// Its name in its namespace.
+    pub name: &'static str,
+    /// Its link index in its namespace.
+    pub index: u32,
+    /// Its hardware address, from the documentation range 00-00-5E-00-53-00..FF (RFC 7042).
+    pub mac: [u8; 6],
+    /// `None` for a port of the switch.
+    pub address: Option<Subnet>,
+}
+
+/// An address with the length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subnet {
+    /// The address of the host, or of the network.
+    pub address: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix: u8,
+}
+
+/// A static route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// Towards which network.
+    pub to: Subnet,
+    /// Through which router; `None` on a network that the node is attached to.
+    pub via: Option<IpAddr>,
+    /// Out of which interface.
+    pub interface: u32,
+}
+
+/// A veth pair: the two ends as (position in `nodes`, position in `interfaces`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkPlan {
+    /// The end nearer to the client.
+    pub near: (usize, usize),
+    /// The end nearer to the server.
+    pub far: (usize, usize),
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Subnet {
+    /// The network that the address lies in.
+    #[must_use]
+    pub fn network(self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from(u32::from(v4) & mask))
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from(u128::from(v6) & mask))
+            }
+        };
+        Self { address, ..self }
+    }
+}
+
+/// The address of host number `host` on network number `network` (1 or 2), within the documentation ranges
+/// (RFC 5737: 192.0.2.0/24 and 198.51.100.0/24; RFC 3849: 2001:db8::/32).
+fn subnet(family: Family, network: u8, host: u8) -> Subnet {
+    match family {
+        Family::Ipv4 if network == 1 => Subnet { address: Ipv4Addr::new(192, 0, 2, host).into(), prefix: 24 },
+        Family::Ipv4 => Subnet { address: Ipv4Addr::new(198, 51, 100, host).into(), prefix: 24 },
+        Family::Ipv6 => {
+            let segments = [0x2001, 0xdb8, u16::from(network), 0, 0, 0, 0, u16::from(host)];
+            Subnet { address: Ipv6Addr::from(segments).into(), prefix: 64 }
+        }
+    }
+}
+
+fn interface(name: &'static str, index: u32, mac: u8, address: Option<Subnet>) -> InterfacePlan {
+    InterfacePlan { name, index, mac: [0x00, 0x00, 0x5e, 0x00, 0x53, mac], address }
+}
+
+fn node(node: Node, interfaces: Vec<InterfacePlan>, routes: Vec<RoutePlan>) -> NodePlan {
+    NodePlan { node, interfaces, routes }
+}
+
+/// Index of every node's first interface: 1 is the loopback's.
+const FIRST: u32 = 2;
+const SECOND: u32 = 3;
+
+impl NetworkPlan {
+    /// Plans the network of a preset.
+    #[must_use]
+    pub fn new(topology: Topology, family: Family) -> Self {
+        let nodes = match topology {
+            Topology::Direct => vec![
+                node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(subnet(family, 1, 1)))], vec![]),
+                node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(subnet(family, 1, 2)))], vec![]),
+            ],
+            Topology::Switched => vec![
+                node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(subnet(family, 1, 1)))], vec![]),
+                node(
+                    Node::Switch,
+                    vec![interface("port1", FIRST, 0x11, None), interface("port2", SECOND, 0x12, None)],
+                    vec![],
+                ),
+                node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(subnet(family, 1, 2)))], vec![]),
+            ],
+            Topology::Routed => routed(family),
+        };
+        let links = (1..nodes.len())
+            .map(|far| LinkPlan { near: (far - 1, nodes[far - 1].interfaces.len() - 1), far: (far, 0) })
+            .collect();
+        Self { family, nodes, links }
+    }
+
+    /// The plan of one node, if the topology has it.
+    #[must_use]
+    pub fn node(&self, node: Node) -> Option<&NodePlan> {
+        self.nodes.iter().find(|plan| plan.node == node)
+    }
+
+    /// The address of one end of the connection.
+    #[must_use]
+    pub fn address(&self, end: End) -> Subnet {
+        let position = match end {
+            End::Client => 0,
+            End::Server => self.nodes.len() - 1,
+        };
+        self.nodes[position].interfaces[0].address.unwrap_or(Subnet { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 })
+    }
+
+    /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached network.
+    #[must_use]
+    pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
+        let network = self.address(to).network();
+        let plan = self.node(on)?;
+        let attached = plan.interfaces.iter().find(|interface| interface.address.map(Subnet::network) == Some(network));
+        match attached {
+            Some(interface) => Some(RoutePlan { to: network, via: None, interface: interface.index }),
+            None => plan.routes.iter().find(|route| route.to == network).copied(),
+        }
+    }
+}
+
+fn routed(family: Family) -> Vec<NodePlan> {
+    let (client, server) = (subnet(family, 1, 1), subnet(family, 2, 1));
+    let (near, far) = (subnet(family, 1, 254), subnet(family, 2, 254));
+    let towards = |network: Subnet, router: Subnet| RoutePlan {
+        to: network.network(),
+        via: Some(router.address),
+        interface: FIRST,
+    };
+    vec![
+        node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(client))], vec![towards(server, near)]),
+        node(
+            Node::Router,
+            vec![interface("eth0", FIRST, 0x21, Some(near)), interface("eth1", SECOND, 0x22, Some(far))],
+            vec![],
+        ),
+        node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(server))], vec![towards(client, far)]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_join_neighbours_by_the_facing_interfaces() {
+        let plan = NetworkPlan::new(Topology::Routed, Family::Ipv4);
+        assert_eq!(plan.links, [LinkPlan { near: (0, 0), far: (1, 0) }, LinkPlan { near: (1, 1), far: (2, 0) }]);
+    }
+
+    #[test]
+    fn hardware_addresses_are_unique() {
+        for topology in [Topology::Direct, Topology::Switched, Topology::Routed] {
+            let plan = NetworkPlan::new(topology, Family::Ipv6);
+            let mut macs: Vec<_> = plan.nodes.iter().flat_map(|n| n.interfaces.iter().map(|i| i.mac)).collect();
+            let count = macs.len();
+            macs.sort_unstable();
+            macs.dedup();
+            assert_eq!(macs.len(), count);
+        }
+    }
+
+    #[test]
+    fn every_node_with_addresses_has_a_route_to_both_ends() {
+        for (topology, nodes) in [
+            (Topology::Direct, vec![Node::Client, Node::Server]),
+            (Topology::Routed, vec![Node::Client, Node::Router, Node::Server]),
+        ] {
+            for family in [Family::Ipv4, Family::Ipv6] {
+                let plan = NetworkPlan::new(topology, family);
+                for node in &nodes {
+                    for end in [End::Client, End::Server] {
+                        assert!(plan.route(*node, end).is_some(), "{topology} {family} {node} to {end}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_clients_route_goes_through_the_router() {
+        let plan = NetworkPlan::new(Topology::Routed, Family::Ipv4);
+        let route = plan.route(Node::Client, End::Server).unwrap();
+        assert_eq!(route.to.to_string(), "198.51.100.0/24");
+        assert_eq!(route.via.unwrap().to_string(), "192.0.2.254");
+    }
+}

@@ -1,0 +1,224 @@
+//! What was on the wire at one end: segments, and what they say about probes, answers and activity. Pure.
+
+use crate::clock::Moment;
+
+/// Which way a segment went, seen from the end that captured it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Sent by this end.
+    Out,
+    /// Received by this end.
+    In,
+}
+
+/// One TCP segment of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// The kernel's timestamp.
+    pub at: Moment,
+    /// Sent or received.
+    pub direction: Direction,
+    /// The client's port: which of the case's connections it belongs to.
+    pub connection: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// Bytes of payload.
+    pub len: u32,
+    /// The flags that matter here.
+    pub flags: Flags,
+}
+
+/// TCP control bits (RFC 9293 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the header's own control bits")]
+pub struct Flags {
+    /// Synchronize sequence numbers.
+    pub syn: bool,
+    /// No more data from sender.
+    pub fin: bool,
+    /// Reset the connection.
+    pub rst: bool,
+    /// Acknowledgement field is significant.
+    pub ack: bool,
+}
+
+/// A keepalive probe that this end sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// When it went out.
+    pub sent: Moment,
+    /// When the first segment after it came in that was not a RST.
+    pub answered: Option<Moment>,
+}
+
+/// One end's view of one connection, followed segment by segment.
+#[derive(Debug, Clone, Default)]
+pub struct Track {
+    /// The next sequence number that this end will send (`snd_nxt`).
+    next_out: Option<u32>,
+    /// The next that it expects (`rcv_nxt`).
+    next_in: Option<u32>,
+    /// Highest acknowledgement that came in (`snd_una`).
+    acked: Option<u32>,
+    /// First transmissions of payload: when, and the sequence number behind it.
+    sent: Vec<(Moment, u32)>,
+    /// In the order of sending.
+    pub probes: Vec<Probe>,
+    /// The last segment that came in and that the kernel takes as a sign of life.
+    pub last_received: Option<Moment>,
+    /// When this end sent a RST.
+    pub rst_sent: Option<Moment>,
+    /// When a RST came in.
+    pub rst_received: Option<Moment>,
+}
+
+/// Serial-number comparison (RFC 1982): whether `a` is after `b`.
+fn after(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b)).cast_signed() > 0
+}
+
+impl Track {
+    /// Takes one more segment into account.
+    pub fn observe(&mut self, segment: &Segment) {
+        match segment.direction {
+            Direction::Out => self.observe_out(segment),
+            Direction::In => self.observe_in(segment),
+        }
+    }
+
+    fn observe_out(&mut self, segment: &Segment) {
+        if segment.flags.rst {
+            self.rst_sent.get_or_insert(segment.at);
+            return;
+        }
+        // tcp_xmit_probe_skb: an empty segment one below the next sequence number, which the peer must acknowledge.
+        let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
+        if bare && self.next_out == Some(segment.seq.wrapping_add(1)) {
+            self.probes.push(Probe { sent: segment.at, answered: None });
+            return;
+        }
+        let end = segment_end(segment);
+        if self.next_out.is_none_or(|next| after(end, next)) {
+            if segment.len > 0 {
+                self.sent.push((segment.at, end));
+            }
+            self.next_out = Some(end);
+        }
+    }
+
+    fn observe_in(&mut self, segment: &Segment) {
+        if segment.flags.rst {
+            self.rst_received.get_or_insert(segment.at);
+            return;
+        }
+        if segment.flags.ack && self.acked.is_none_or(|acked| after(segment.ack, acked)) {
+            self.acked = Some(segment.ack);
+        }
+        // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
+        let is_probe = segment.len == 0 && self.next_in == Some(segment.seq.wrapping_add(1));
+        if is_probe {
+            return;
+        }
+        self.last_received = Some(segment.at);
+        let end = segment_end(segment);
+        if self.next_in.is_none_or(|next| after(end, next)) {
+            self.next_in = Some(end);
+        }
+        if let Some(probe) = self.probes.last_mut() {
+            probe.answered.get_or_insert(segment.at);
+        }
+    }
+
+    /// The first transmission of the oldest payload that the peer has not acknowledged.
+    #[must_use]
+    pub fn first_unacknowledged(&self) -> Option<Moment> {
+        let acked = self.acked?;
+        self.sent.iter().find(|(_, end)| after(*end, acked)).map(|(at, _)| *at)
+    }
+
+    /// Whether everything that this end sent has been acknowledged.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.next_out.is_some() && self.next_out == self.acked
+    }
+}
+
+/// The sequence number behind the segment: SYN and FIN take one each (RFC 9293 section 3.4).
+fn segment_end(segment: &Segment) -> u32 {
+    let control = u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
+    segment.seq.wrapping_add(segment.len).wrapping_add(control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(at: u64, direction: Direction, seq: u32, ack: u32, len: u32) -> Segment {
+        let flags = Flags { ack: true, ..Flags::default() };
+        Segment { at: Moment::from_nanos(at), direction, connection: 1, seq, ack, len, flags }
+    }
+
+    /// Ten bytes out, acknowledged.
+    fn exchanged(start: u32) -> Track {
+        let mut track = Track::default();
+        track.observe(&segment(1, Direction::Out, start, 500, 10));
+        track.observe(&segment(2, Direction::In, 500, start.wrapping_add(10), 0));
+        track
+    }
+
+    #[test]
+    fn an_empty_segment_below_the_next_sequence_number_is_a_probe() {
+        let mut track = exchanged(100);
+        track.observe(&segment(3, Direction::Out, 109, 500, 0));
+        track.observe(&segment(4, Direction::In, 500, 110, 0));
+        let probe = Probe { sent: Moment::from_nanos(3), answered: Some(Moment::from_nanos(4)) };
+        assert_eq!(track.probes, [probe]);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap() {
+        let mut track = exchanged(u32::MAX - 5);
+        assert!(track.is_quiet());
+        track.observe(&segment(3, Direction::Out, 3, 500, 0));
+        assert_eq!(track.probes.len(), 1);
+    }
+
+    #[test]
+    fn a_pure_acknowledgement_is_no_probe() {
+        let mut track = exchanged(100);
+        track.observe(&segment(3, Direction::Out, 110, 520, 0));
+        assert!(track.probes.is_empty());
+    }
+
+    #[test]
+    fn a_reset_is_neither_an_answer_nor_activity() {
+        let mut track = exchanged(100);
+        track.observe(&segment(3, Direction::Out, 109, 500, 0));
+        let mut reset = segment(4, Direction::In, 500, 110, 0);
+        reset.flags.rst = true;
+        track.observe(&reset);
+        assert_eq!(track.probes[0].answered, None);
+        assert_eq!(track.last_received, Some(Moment::from_nanos(2)));
+        assert_eq!(track.rst_received, Some(Moment::from_nanos(4)));
+    }
+
+    #[test]
+    fn the_peers_probe_is_no_sign_of_life() {
+        let mut track = exchanged(100);
+        track.observe(&segment(9, Direction::In, 499, 110, 0));
+        assert_eq!(track.last_received, Some(Moment::from_nanos(2)));
+    }
+
+    #[test]
+    fn retransmissions_do_not_move_the_first_transmission() {
+        let mut track = exchanged(100);
+        track.observe(&segment(10, Direction::Out, 110, 500, 7));
+        track.observe(&segment(20, Direction::Out, 110, 500, 7));
+        assert_eq!(track.first_unacknowledged(), Some(Moment::from_nanos(10)));
+        assert!(!track.is_quiet());
+        track.observe(&segment(21, Direction::In, 500, 117, 0));
+        assert_eq!(track.first_unacknowledged(), None);
+    }
+}
