@@ -52,15 +52,18 @@ impl<'s> Context<'s> {
     }
 
     /// The result if nothing was reported, else the errors in the order of the text.
-    pub(super) fn finish<T>(mut self, result: Result<T, Reported>) -> Result<T, Vec<Diagnostic>> {
+    pub(super) fn finish<T>(self, result: Result<T, Reported>) -> Result<T, Vec<Diagnostic>> {
         match result {
             Ok(value) if self.found.is_empty() => Ok(value),
-            _ => {
-                self.found
-                    .sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
-                Err(self.found)
-            }
+            _ => Err(self.into_errors()),
         }
+    }
+
+    /// The errors in the order of the text.
+    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
+        let start = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.start);
+        self.found.sort_by_key(start);
+        self.found
     }
 }
 

@@ -75,12 +75,21 @@ pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> 
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
-    let renderer = if color {
+    renderer(color).render(&[group])
+}
+
+/// An error without a place in a text, in the same dress.
+pub(super) fn render_message(message: &str, color: bool) -> String {
+    let title = Level::ERROR.primary_title(message);
+    renderer(color).render(&[Group::with_title(title)])
+}
+
+fn renderer(color: bool) -> Renderer {
+    if color {
         Renderer::styled()
     } else {
         Renderer::plain()
-    };
-    renderer.render(&[group])
+    }
 }
 
 fn snippet<'a>(
