@@ -45,6 +45,11 @@ impl<'s> Context<'s> {
         Reported(())
     }
 
+    /// Takes an error back in favour of one that says more, which the caller reports next.
+    pub(super) fn withdraw(&mut self, diagnostic: &Diagnostic) {
+        self.found.retain(|found| found != diagnostic);
+    }
+
     /// Line (from 1) of a place in the text.
     pub(super) fn line(&self, place: &Range<usize>) -> usize {
         let before = self.text.bytes().take(place.start);

@@ -27,7 +27,12 @@ pub(super) struct Table<'t> {
     span: Option<Range<usize>>,
     entries: &'t DeTable<'t>,
     asked: Vec<&'static str>,
+    /// What was required, and the error for it.
+    missing: Vec<(&'static str, Diagnostic)>,
 }
+
+/// Keys of a file or a case that end up in a step when they are written below its header.
+const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
 
 impl<'t> Table<'t> {
     /// The whole file.
@@ -37,6 +42,7 @@ impl<'t> Table<'t> {
             span: None,
             entries,
             asked: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -90,12 +96,16 @@ impl<'t> Table<'t> {
             "" => format!("the file has no `{key}`"),
             path => format!("`{path}` has no `{key}`"),
         };
-        let missing = Diagnostic::new(self.span(), message);
-        Err(cx.report(missing.help(format!("add {example}"))))
+        let missing = Diagnostic::new(self.span(), message).help(format!("add {example}"));
+        self.missing.push((key, missing.clone()));
+        Err(cx.report(missing))
     }
 
     /// Reports what was not asked for.
-    pub(super) fn finish(self, cx: &mut Context) {
+    ///
+    /// Where the result is used, a table with an unknown key is as good as wrong, and no check complains of the key that was meant.
+    pub(super) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
+        let mut result = Ok(());
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if self.asked.contains(&name) {
@@ -105,11 +115,24 @@ impl<'t> Table<'t> {
                 "" => format!("unknown key `{name}`"),
                 path => format!("unknown key `{name}` in `{path}`"),
             };
-            let help = match nearest(name, self.asked.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the keys here are {}", alternatives(&self.asked, "and")),
-            };
-            cx.report(Diagnostic::new(key.span(), message).help(help));
+            let meant = nearest(name, self.asked.iter().copied());
+            if let Some((_, missing)) = self.missing.iter().find(|(key, _)| Some(*key) == meant) {
+                cx.withdraw(missing);
+            }
+            let unknown = Diagnostic::new(key.span(), message).help(self.instead_of(name, meant));
+            result = Err(cx.report(unknown));
+        }
+        result
+    }
+
+    fn instead_of(&self, name: &str, meant: Option<&str>) -> String {
+        let path = &self.path;
+        if let Some(meant) = meant {
+            format!("did you mean `{meant}`?")
+        } else if path.ends_with("step") && BELONG_ABOVE_STEPS.contains(&name) {
+            format!("what stands below `[[{path}]]` belongs to the step: write `{name}` above it")
+        } else {
+            format!("the keys here are {}", alternatives(&self.asked, "and"))
         }
     }
 
@@ -145,7 +168,7 @@ impl<'t> Value<'t> {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
             DeValue::Float(_) => "a decimal number",
-            DeValue::Boolean(_) => "true or false",
+            DeValue::Boolean(_) => "a boolean",
             DeValue::Datetime(_) => "a date or time",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
@@ -183,6 +206,7 @@ impl<'t> Value<'t> {
                 span: Some(self.span()),
                 entries,
                 asked: Vec::new(),
+                missing: Vec::new(),
             }),
             _ => Err(self.expected("a table", help.map(str::to_owned), cx)),
         }
@@ -216,7 +240,7 @@ impl<'t> Value<'t> {
             Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
             Some(_) => {
                 let message = format!("`{}` is empty", self.path);
-                Err(cx.report(Diagnostic::new(self.span(), message)))
+                Err(cx.report(Diagnostic::new(self.span(), message).help("write some text")))
             }
             None => Err(self.expected("a string", None, cx)),
         }
@@ -239,8 +263,8 @@ impl<'t> Value<'t> {
         value.and_then(convert).ok_or_else(|| {
             let message = format!("`{}` cannot be {integer}", self.path);
             let help = match (*range.start(), *range.end()) {
-                (min, u64::MAX) => format!("it is {min} or more"),
-                (min, max) => format!("it is {min} to {max}"),
+                (min, u64::MAX) => format!("it can be {min} or more"),
+                (min, max) => format!("it can be {min} to {max}"),
             };
             cx.report(Diagnostic::new(self.span(), message).help(help))
         })
@@ -288,8 +312,8 @@ impl<'t> Value<'t> {
         }
         let path = &self.path;
         let help = match nearest(text, names) {
-            Some(meant) => format!("did you mean `{meant}`? it is {valid}"),
-            None => format!("it is {valid}"),
+            Some(meant) => format!("did you mean `{meant}`? it can be {valid}"),
+            None => format!("it can be {valid}"),
         };
         let message = format!("`{text}` is not a value of `{path}`");
         Err(cx.report(Diagnostic::new(self.span(), message).help(help)))

@@ -34,7 +34,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// A file that is not text.
-    #[error("{} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset}", path.display())]
+    #[error("{} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset}; save it as UTF-8", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,

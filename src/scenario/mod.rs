@@ -64,6 +64,7 @@ mod quantity;
 mod resolve;
 mod suggest;
 
+use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -89,11 +90,21 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     let mut cx = Context::new(text);
     if !syntax_errors.is_empty() {
         for error in syntax_errors {
-            cx.report(Diagnostic::new(error.span(), error.message()));
+            let diagnostic = Diagnostic::new(error.span(), error.message());
+            cx.report(diagnostic.maybe_help(quotes(text, error.span())));
         }
         return Err(cx.into_errors());
     }
     let document = decode::document(Table::root(root.get_ref()), &mut cx);
     let scenario = resolve::scenario(path, &document, &mut cx);
     cx.finish(scenario)
+}
+
+/// The commonest slip, `idle = 10s`, which TOML takes for a strange number.
+fn quotes(text: &str, span: Option<Range<usize>>) -> Option<String> {
+    let span = span?;
+    let before = text.get(..span.start)?.trim_end_matches([' ', '\t']);
+    let value = text.get(span.clone())?;
+    let unquoted = before.ends_with('=') && value.starts_with(|c: char| c.is_alphanumeric());
+    unquoted.then(|| format!("write it in quotes: `\"{value}\"`"))
 }

@@ -21,7 +21,7 @@ pub(super) fn connection(value: &Value, cx: &mut Context) -> Result<ConnectionPa
         client: table.optional("client", cx, end),
         server: table.optional("server", cx, end),
     };
-    table.finish(cx);
+    table.finish(cx)?;
     Ok(part)
 }
 
@@ -35,7 +35,7 @@ fn end(value: &Value, cx: &mut Context) -> Result<EndPart, Reported> {
         keepalive: table.optional("keepalive", cx, keepalive),
         user_timeout: table.optional("user_timeout", cx, user_timeout),
     };
-    table.finish(cx);
+    table.finish(cx)?;
     Ok(part)
 }
 
@@ -71,7 +71,7 @@ fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
     let probes = table.optional("probes", cx, probe_count);
     let sysctl = table.optional("sysctl", cx, sysctl);
     let time = table.optional("time", cx, time);
-    table.finish(cx);
+    table.finish(cx)?;
     form?;
     match (sysctl?, time?) {
         (Some(sysctl), _) => Ok(sysctl.value),
@@ -113,7 +113,7 @@ fn sysctl(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
     let time = table.optional("time", cx, seconds);
     let intvl = table.optional("intvl", cx, seconds);
     let probes = table.optional("probes", cx, probe_count);
-    table.finish(cx);
+    table.finish(cx)?;
     Ok(Keepalive::Sysctl {
         time: time?.map(|at| at.value),
         intvl: intvl?.map(|at| at.value),

@@ -21,7 +21,7 @@ pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Repo
         client: table.optional("client", cx, expectation),
         server: table.optional("server", cx, expectation),
     };
-    table.finish(cx);
+    table.finish(cx)?;
     Ok(part)
 }
 
@@ -42,7 +42,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     let descriptors = table.optional("descriptors", cx, |value, cx| {
         value.word(&[("returned", ())], cx)
     });
-    table.finish(cx);
+    table.finish(cx)?;
     let (span, probes) = probes?.map_or((None, ProbeExpectation::default()), |at| {
         (Some(at.span), at.value)
     });
@@ -148,7 +148,7 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
     let sent = table.optional("sent", cx, count);
     let answered = table.optional("answered", cx, count);
     let at = table.optional("at", cx, times);
-    table.finish(cx);
+    table.finish(cx)?;
     let (sent, answered, at) = (sent?, answered?, at?);
     let most = sent.as_ref().and_then(|sent| sent.value.max);
     if let (Some(most), Some(answered)) = (most, &answered)
@@ -223,10 +223,10 @@ fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRa
     let mut counters = Vec::new();
     let mut reported = None;
     for (name, value) in table.entries() {
-        let range = count(&value, cx);
-        match (counter_name(&name, cx), range) {
-            (Ok(name), Ok(range)) => counters.push((name, range)),
-            (Err(error), _) | (_, Err(error)) => reported = Some(error),
+        let counter = counter_name(&name, cx).and_then(|name| Ok((name, count(&value, cx)?)));
+        match counter {
+            Ok(counter) => counters.push(counter),
+            Err(error) => reported = Some(error),
         }
     }
     reported.map_or(Ok(counters), Err)

@@ -4,7 +4,7 @@ mod connection;
 mod expect;
 mod step;
 
-use crate::scenario::context::{Context, Reported};
+use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{Body, CaseBlock, Document, TopologyPart};
@@ -22,25 +22,40 @@ pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
             .and_then(|cases| cases.iter().map(|case| case_block(case, cx)).collect()),
         None => Ok(Vec::new()),
     };
-    table.finish(cx);
     Document {
         summary,
         source,
-        body,
+        body: doubted(body, table.finish(cx)),
         cases,
     }
 }
 
 fn case_block(value: &Value, cx: &mut Context) -> Result<CaseBlock, Reported> {
     let mut table = value.table(cx)?;
-    let case = CaseBlock {
+    let name = table.required("name", "`name = \"...\"`", cx, case_name);
+    let note = table.optional("note", cx, Value::text);
+    let body = body(&mut table, cx);
+    Ok(CaseBlock {
         span: value.span(),
-        name: table.required("name", "`name = \"...\"`", cx, case_name),
-        note: table.optional("note", cx, Value::text),
-        body: body(&mut table, cx),
-    };
-    table.finish(cx);
-    Ok(case)
+        name,
+        note,
+        body: doubted(body, table.finish(cx)),
+    })
+}
+
+/// What is absent may be what an unknown key was meant to be, so it counts as wrong rather than as not given.
+fn doubted(mut body: Body, finished: Result<(), Reported>) -> Body {
+    fn doubt<T>(given: &mut Given<T>, reported: Reported) {
+        if let Ok(None) = given {
+            *given = Err(reported);
+        }
+    }
+    if let Err(reported) = finished {
+        doubt(&mut body.topology, reported);
+        doubt(&mut body.connection, reported);
+        doubt(&mut body.expect, reported);
+    }
+    body
 }
 
 fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
@@ -84,7 +99,7 @@ fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
         preset: table.optional("preset", cx, |value, cx| value.one_of(&presets, cx)),
         families: table.optional("family", cx, families),
     };
-    table.finish(cx);
+    table.finish(cx)?;
     Ok(part)
 }
 

@@ -64,7 +64,7 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
         }),
     };
     let start = start(&mut table, cx);
-    table.finish(cx);
+    table.finish(cx)?;
     let (start, when) = start?;
     let step = Step {
         start,
