@@ -1,4 +1,9 @@
 //! Files and folders to scenarios: what is found, in which order, and what is said when something is wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,7 +95,8 @@ fn a_folder_without_a_scenario_is_named() {
 fn a_file_that_is_not_utf8_has_its_first_wrong_byte_named() {
     let folder = folder(&[("a.toml", b"summary = 1\nsource = \"caf\xe9\"\n")]);
     let text = explained(folder.path(), &[folder.path().to_owned()]);
-    let expected = "error: DIR/a.toml is not UTF-8: line 2 has the byte 0xe9 at offset 25; save it as UTF-8";
+    let expected =
+        "error: DIR/a.toml is not UTF-8: line 2 has the byte 0xe9 at offset 25; save it as UTF-8";
     assert_eq!(text, expected);
 }
 

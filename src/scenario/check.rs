@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::context::{Context, Reported};
+use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
-use super::document::{Document, StepPart};
-use super::model::{Action, CableChange, End, Node, RouteChange};
+use super::document::{CaseBlock, Document, StepPart};
+use super::model::{Action, CableChange, End, Node, RouteChange, Topology};
 use super::overlay::Overlaid;
 use super::suggest::alternatives;
 
@@ -164,43 +164,40 @@ fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context)
     ) {
         return;
     }
-    let table = document.body.expect.as_ref().ok().and_then(Option::as_ref);
-    let (span, what) = match case.block {
-        Some(block) => (Some(block.span.clone()), "case"),
-        None => (table.map(|table| table.span.clone()), "file"),
+    let (span, what) = match case.span() {
+        Some(header) => (Some(header), "case"),
+        None => (header(&document.body.expect), "file"),
     };
     let help =
         "add `[expect.client]` or `[expect.server]` with `error = \"...\"` or `survives = \"...\"`";
     cx.report(Diagnostic::new(span, format!("the {what} expects nothing")).help(help));
 }
 
-/// The topology, which a file must give at the top or in each of its cases.
-pub(super) fn preset_of(
+/// The topology, which a file must give at its top or in each of its cases.
+pub(super) fn preset(
     case: &Overlaid,
     document: &Document,
     cx: &mut Context,
-) -> Result<super::model::Topology, Reported> {
+) -> Result<Topology, Reported> {
     if let Some(preset) = case.preset? {
         return Ok(preset.value);
     }
-    let gives = |block: &super::document::CaseBlock| {
-        let part = block.body.topology.as_ref().ok().and_then(Option::as_ref);
-        part.is_some_and(|part| !matches!(part.value.preset, Ok(None)))
+    let gives = |block: &CaseBlock| match &block.body.topology {
+        Ok(Some(part)) => !matches!(part.value.preset, Ok(None)),
+        Ok(None) => false,
+        Err(_) => true,
     };
-    let some_case_gives = document.cases.iter().flatten().any(gives);
-    let table = document
-        .body
-        .topology
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref);
-    let help = "`preset` is `direct`, `switched` or `routed`";
-    let missing = if some_case_gives {
+    let missing = if document.cases.iter().flatten().any(gives) {
         let message = "neither this case nor the file has `topology.preset`";
         Diagnostic::new(case.span(), message)
     } else {
         let message = "the file has no `topology.preset`";
-        Diagnostic::new(table.map(|table| table.span.clone()), message)
+        Diagnostic::new(header(&document.body.topology), message)
     };
-    Err(cx.report(missing.help(help)))
+    Err(cx.report(missing.help("add `preset = \"direct\"`, `\"switched\"` or `\"routed\"`")))
+}
+
+fn header<T>(part: &Given<T>) -> Option<Range<usize>> {
+    let part = part.as_ref().ok()?.as_ref()?;
+    Some(part.span.clone())
 }

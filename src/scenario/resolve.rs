@@ -76,7 +76,7 @@ fn expand(
     document: &Document,
     cx: &mut Context,
 ) -> Result<Vec<Case>, Reported> {
-    let topology = check::preset_of(case, document, cx);
+    let topology = check::preset(case, document, cx);
     let (name, note) = match case.block {
         Some(block) => {
             let name = block.name.as_ref().map_err(|error| *error)?;
