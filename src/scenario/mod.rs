@@ -1,4 +1,110 @@
 //! The file format: TOML text to checked types, with every error of a file at once.
+//!
+//! Text goes one way through the modules: `decode` reads the TOML tree into a `document` of values that are each sound by
+//! themselves, `overlay` lays each case over the file's own tables, `check` looks at the case as a whole, `resolve` makes the
+//! [`model`] of it. All of it is pure; only [`load`] opens files.
+//!
+//! # Why serde does not decode the files
+//!
+//! serde stops at the first error, knows no place for a missing key, and says of a wrong word only which words there are. The
+//! author of a scenario wants all mistakes of a file at once, each underlined, with what to write instead. So the tree of the
+//! `toml` crate, which has the place of every value, is read by a small cursor that reports what is wrong and goes on. A value that
+//! was wrong is known to be wrong, and checks that need it stay silent: one mistake is one error.
+//!
+//! # Example
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! let text = r#"
+//! summary = "A cable is pulled while the connection is idle"
+//!
+//! [topology]
+//! preset = "direct"
+//! family = "ipv4"
+//!
+//! [connection.client]
+//! keepalive = { idle = "1s", interval = "1s", probes = 3 }
+//!
+//! [[step]]
+//! do = "cable"
+//! at = "server"
+//! action = "pull"
+//! when = "2 probes answered"
+//!
+//! [expect.client]
+//! error = "ETIMEDOUT"
+//! within = "4s..4.5s"
+//! "#;
+//! let scenario = deadpeer::scenario::parse(Path::new("pulled.toml"), text).unwrap();
+//! assert_eq!(scenario.cases[0].id.to_string(), "pulled/ipv4");
+//!
+//! let text = text.replace("ETIMEDOUT", "ETIMEOUT");
+//! let errors = deadpeer::scenario::parse(Path::new("pulled.toml"), &text).unwrap_err();
+//! assert_eq!(errors[0].help.as_deref(), Some("did you mean `ETIMEDOUT`?"));
+//! ```
+//!
+//! # Probes that a step waits for
+//!
+//! `when = "2 probes answered"` counts the probes of the *observed end*: the client if it has keepalive, otherwise the server. A
+//! step that waits for probes where neither end has keepalive would wait for ever, and is an error.
 
+pub mod diagnostic;
 pub mod limits;
 pub mod model;
+
+mod check;
+mod context;
+mod cursor;
+mod decode;
+mod document;
+mod load;
+mod overlay;
+mod quantity;
+mod resolve;
+mod suggest;
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use context::Context;
+use cursor::Table;
+pub use diagnostic::Diagnostic;
+pub use load::{LoadError, LoadErrors, load};
+use model::Scenario;
+
+/// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.
+///
+/// # Errors
+///
+/// Everything that is wrong with the text, in its order. A text that is not TOML has its syntax errors reported only, because what
+/// the rest of it means is a guess.
+pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
+    if text.trim().is_empty() {
+        let empty = Diagnostic::new(None, "the file is empty");
+        return Err(vec![empty.help("write a scenario, or remove the file")]);
+    }
+    let (root, syntax_errors) = DeTable::parse_recoverable(text);
+    let mut cx = Context::new(text);
+    if !syntax_errors.is_empty() {
+        for error in syntax_errors {
+            let diagnostic = Diagnostic::new(error.span(), error.message());
+            cx.report(diagnostic.maybe_help(quotes(text, error.span())));
+        }
+        return Err(cx.into_errors());
+    }
+    let document = decode::document(Table::root(root.get_ref()), &mut cx);
+    let scenario = resolve::scenario(path, &document, &mut cx);
+    cx.finish(scenario)
+}
+
+/// The commonest slip, `idle = 10s`, which TOML takes for a strange number.
+fn quotes(text: &str, span: Option<Range<usize>>) -> Option<String> {
+    let span = span?;
+    let before = text.get(..span.start)?.trim_end_matches([' ', '\t']);
+    let value = text.get(span.clone())?;
+    let unquoted = before.ends_with('=') && value.starts_with(|c: char| c.is_alphanumeric());
+    unquoted.then(|| format!("write it in quotes: `\"{value}\"`"))
+}

@@ -365,6 +365,14 @@ impl Topology {
 }
 
 impl Connection {
+    /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server if that has it.
+    #[must_use]
+    pub fn observed_end(&self) -> Option<End> {
+        let ends = [End::Client, End::Server];
+        ends.into_iter()
+            .find(|end| self.end(*end).keepalive.is_some())
+    }
+
     /// The settings of one end.
     #[must_use]
     pub fn end(&self, end: End) -> &EndSettings {

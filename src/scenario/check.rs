@@ -1,0 +1,203 @@
+//! What only a whole case can be wrong in: steps that need a node, an earlier step or a probe, and expectations that cannot come true.
+
+use std::ops::Range;
+
+use super::context::{Context, Given, Reported};
+use super::diagnostic::Diagnostic;
+use super::document::{CaseBlock, Document, StepPart};
+use super::model::{Action, CableChange, End, Node, RouteChange, Topology};
+use super::overlay::Overlaid;
+use super::suggest::alternatives;
+
+/// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
+pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
+    nodes_exist(case, cx);
+    undone_was_done(case, cx);
+    awaited_probes_come(case, cx);
+    expected_probes_come(case, cx);
+    something_is_expected(case, document, cx);
+}
+
+/// Points at the case too, where the mistake stands in a part of the file that all cases share.
+fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
+    match case.span() {
+        Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),
+        _ => diagnostic,
+    }
+}
+
+fn nodes_exist(case: &Overlaid, cx: &mut Context) {
+    let Ok(Some(preset)) = case.preset else {
+        return;
+    };
+    let nodes = preset.value.nodes();
+    for part in case.steps.iter().flatten() {
+        let (Action::Route { on, .. }, Some(span)) = (&part.step.action, &part.node) else {
+            continue;
+        };
+        if nodes.contains(on) {
+            continue;
+        }
+        let message = format!("the `{}` topology has no {on}", preset.value);
+        let routing = nodes.iter().filter(|node| **node != Node::Switch);
+        let names: Vec<String> = routing.map(Node::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = format!("its nodes with routes are {}", alternatives(&names, "and"));
+        let missing = Diagnostic::new(span.clone(), message).help(help);
+        cx.report(in_case(case, span, missing));
+    }
+}
+
+/// What the steps so far have done and not undone.
+#[derive(Default)]
+struct Done {
+    pulled: Vec<End>,
+    crashed: Vec<End>,
+    changed: Vec<(Node, End)>,
+}
+
+fn undone_was_done(case: &Overlaid, cx: &mut Context) {
+    let mut done = Done::default();
+    for part in &case.steps {
+        // A step that could not be read may be the very one that a later step undoes.
+        let Ok(part) = part else {
+            return;
+        };
+        if let Err((message, help)) = done.apply(part) {
+            let early = Diagnostic::new(part.verb.clone(), message).help(help);
+            cx.report(in_case(case, &part.verb, early));
+        }
+    }
+}
+
+impl Done {
+    /// The message and the help if the step undoes what was not done.
+    fn apply(&mut self, part: &StepPart) -> Result<(), (String, String)> {
+        match part.step.action {
+            Action::Exchange { .. } | Action::Send { .. } => {}
+            Action::Cable { at, change } => match change {
+                CableChange::Pull => self.pulled.push(at),
+                CableChange::Plug => take(&mut self.pulled, &at).ok_or_else(|| {
+                    let message = format!("the {at}'s cable is not pulled when it is plugged in");
+                    let help = format!(
+                        "pull it in an earlier step: `do = \"cable\"`, `at = \"{at}\"`, `action = \"pull\"`"
+                    );
+                    (message, help)
+                })?,
+            },
+            Action::Crash { host } => self.crashed.push(host),
+            Action::Resume { host } => take(&mut self.crashed, &host).ok_or_else(|| {
+                let message = format!("the {host} has not crashed when it resumes");
+                let help = format!("add an earlier step: `do = \"crash\"`, `host = \"{host}\"`");
+                (message, help)
+            })?,
+            // Whoever reboots is not crashed any more, and was not necessarily before.
+            Action::Reboot { host, .. } => self.crashed.retain(|crashed| *crashed != host),
+            Action::Route { on, to, change } => match change {
+                RouteChange::Restore => take(&mut self.changed, &(on, to)).ok_or_else(|| {
+                    let message = format!(
+                        "the route to the {to} on the {on} has not changed when it is restored"
+                    );
+                    let help = format!(
+                        "change it in an earlier step: `on = \"{on}\"`, `to = \"{to}\"`, `action = \"delete\"`"
+                    );
+                    (message, help)
+                })?,
+                _ => self.changed.push((on, to)),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Removes every equal element; `None` if there was none.
+fn take<T: PartialEq>(from: &mut Vec<T>, what: &T) -> Option<()> {
+    let before = from.len();
+    from.retain(|element| element != what);
+    (from.len() < before).then_some(())
+}
+
+/// Probes are waited for at the observed end: the client if it has keepalive, else the server.
+fn awaited_probes_come(case: &Overlaid, cx: &mut Context) {
+    let (client, server) = (case.keepalive(End::Client), case.keepalive(End::Server));
+    if !matches!((client, server), (Ok(None), Ok(None))) {
+        return;
+    }
+    for span in case
+        .steps
+        .iter()
+        .flatten()
+        .filter_map(|part| part.when.as_ref())
+    {
+        let message = "this step waits for probes, but neither end has keepalive";
+        let never = Diagnostic::new(span.clone(), message).help(
+            "set `connection.client.keepalive` or `connection.server.keepalive`, \
+             or wait for a time with `after`",
+        );
+        cx.report(in_case(case, span, never));
+    }
+}
+
+fn expected_probes_come(case: &Overlaid, cx: &mut Context) {
+    for (end, expected) in [
+        (End::Client, case.expect_client),
+        (End::Server, case.expect_server),
+    ] {
+        let Ok(Some(expected)) = expected else {
+            continue;
+        };
+        let (Ok(None), Some(span)) = (case.keepalive(end), &expected.value.probes) else {
+            continue;
+        };
+        let message = format!("probes are expected of the {end}, which has no keepalive");
+        let never = Diagnostic::new(span.clone(), message).help(format!(
+            "set `connection.{end}.keepalive`, or remove `probes`"
+        ));
+        cx.report(in_case(case, span, never));
+    }
+}
+
+fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context) {
+    if !matches!(
+        (case.expect_client, case.expect_server),
+        (Ok(None), Ok(None))
+    ) {
+        return;
+    }
+    let (span, what) = match case.span() {
+        Some(header) => (Some(header), "case"),
+        None => (header(&document.body.expect), "file"),
+    };
+    let help =
+        "add `[expect.client]` or `[expect.server]` with `error = \"...\"` or `survives = \"...\"`";
+    cx.report(Diagnostic::new(span, format!("the {what} expects nothing")).help(help));
+}
+
+/// The topology, which a file must give at its top or in each of its cases.
+pub(super) fn preset(
+    case: &Overlaid,
+    document: &Document,
+    cx: &mut Context,
+) -> Result<Topology, Reported> {
+    if let Some(preset) = case.preset? {
+        return Ok(preset.value);
+    }
+    let gives = |block: &CaseBlock| match &block.body.topology {
+        Ok(Some(part)) => !matches!(part.value.preset, Ok(None)),
+        Ok(None) => false,
+        Err(_) => true,
+    };
+    let missing = if document.cases.iter().flatten().any(gives) {
+        let message = "neither this case nor the file has `topology.preset`";
+        Diagnostic::new(case.span(), message)
+    } else {
+        let message = "the file has no `topology.preset`";
+        Diagnostic::new(header(&document.body.topology), message)
+    };
+    Err(cx.report(missing.help("add `preset = \"direct\"`, `\"switched\"` or `\"routed\"`")))
+}
+
+fn header<T>(part: &Given<T>) -> Option<Range<usize>> {
+    let part = part.as_ref().ok()?.as_ref()?;
+    Some(part.span.clone())
+}

@@ -1,0 +1,95 @@
+//! What is carried through decoding and checking: the text, and the errors found so far.
+
+use std::ops::Range;
+
+use super::diagnostic::Diagnostic;
+
+/// Proof that an error has been reported; nothing but [`Context::report`] makes one.
+///
+/// A `Result<T, Reported>` hence never fails in silence, and whoever gets an `Err` knows that there is nothing left to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reported(());
+
+/// A value and where the file gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+/// What a file gives for an optional key: nothing, a value, or something wrong that has been reported.
+///
+/// Checks that need a value which was wrong stay silent, so one mistake is one error.
+pub(super) type Given<T> = Result<Option<At<T>>, Reported>;
+
+/// The text of a file and the errors found in it.
+pub(super) struct Context<'s> {
+    text: &'s str,
+    found: Vec<Diagnostic>,
+}
+
+impl<'s> Context<'s> {
+    pub(super) fn new(text: &'s str) -> Self {
+        let found = Vec::new();
+        Self { text, found }
+    }
+
+    /// Records an error, once: the cases of a file share its parts, so the same one comes up again for each of them.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
+        let known = |other: &Diagnostic| {
+            other.span == diagnostic.span && other.message == diagnostic.message
+        };
+        if !self.found.iter().any(known) {
+            self.found.push(diagnostic);
+        }
+        Reported(())
+    }
+
+    /// Takes an error back in favour of one that says more, which the caller reports next.
+    pub(super) fn withdraw(&mut self, diagnostic: &Diagnostic) {
+        self.found.retain(|found| found != diagnostic);
+    }
+
+    /// Line (from 1) of a place in the text.
+    pub(super) fn line(&self, place: &Range<usize>) -> usize {
+        let before = self.text.bytes().take(place.start);
+        1 + before.filter(|byte| *byte == b'\n').count()
+    }
+
+    /// The result if nothing was reported, else the errors in the order of the text.
+    pub(super) fn finish<T>(self, result: Result<T, Reported>) -> Result<T, Vec<Diagnostic>> {
+        match result {
+            Ok(value) if self.found.is_empty() => Ok(value),
+            _ => Err(self.into_errors()),
+        }
+    }
+
+    /// The errors in the order of the text.
+    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
+        let start = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.start);
+        self.found.sort_by_key(start);
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Diagnostic};
+
+    #[test]
+    fn lines_count_from_one() {
+        let cx = Context::new("a\nb\n");
+        assert_eq!([cx.line(&(0..1)), cx.line(&(2..3))], [1, 2]);
+    }
+
+    #[test]
+    fn the_same_error_is_reported_once_and_in_the_order_of_the_text() {
+        let mut cx = Context::new("abc");
+        cx.report(Diagnostic::new(2..3, "late"));
+        cx.report(Diagnostic::new(0..1, "early"));
+        cx.report(Diagnostic::new(2..3, "late"));
+        let found = cx.finish(Ok(())).unwrap_err();
+        let messages: Vec<_> = found.iter().map(|d| d.message.as_str()).collect();
+        assert_eq!(messages, ["early", "late"]);
+    }
+}

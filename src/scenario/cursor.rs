@@ -1,0 +1,333 @@
+//! Reading TOML values one key at a time, with an error for each that is wrong.
+//!
+//! A table remembers which keys were asked for, so what is left over at the end is unknown, and the keys that were asked for are
+//! the ones to suggest.
+
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::context::{At, Context, Given, Reported};
+use super::diagnostic::Diagnostic;
+use super::quantity::{self, Problem};
+use super::suggest::{alternatives, nearest};
+
+/// A value and the key that it was found under.
+pub(super) struct Value<'t> {
+    /// Dotted, from the top of the file, for messages.
+    path: String,
+    node: &'t Spanned<DeValue<'t>>,
+}
+
+/// A table that is being read.
+pub(super) struct Table<'t> {
+    path: String,
+    span: Option<Range<usize>>,
+    entries: &'t DeTable<'t>,
+    asked: Vec<&'static str>,
+    /// What was required, and the error for it.
+    missing: Vec<(&'static str, Diagnostic)>,
+}
+
+/// Keys of a file or a case that end up in a step when they are written below its header.
+const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
+
+impl<'t> Table<'t> {
+    /// The whole file.
+    pub(super) fn root(entries: &'t DeTable<'t>) -> Self {
+        Self {
+            path: String::new(),
+            span: None,
+            entries,
+            asked: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// The header, the key or the braces of the table; `None` for the file as a whole.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// The value of a key, which thereby is one of those that the table may have.
+    pub(super) fn ask(&mut self, key: &'static str) -> Option<Value<'t>> {
+        self.asked.push(key);
+        let node = self.entries.get(key)?;
+        let path = self.path_of(key);
+        Some(Value { path, node })
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        cx: &mut Context,
+        read: impl FnOnce(&Value<'t>, &mut Context) -> Result<T, Reported>,
+    ) -> Given<T> {
+        let Some(found) = self.ask(key) else {
+            return Ok(None);
+        };
+        let value = read(&found, cx)?;
+        let span = found.span();
+        Ok(Some(At { value, span }))
+    }
+
+    /// `example` shows what to add where the key is missing.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        cx: &mut Context,
+        read: impl FnOnce(&Value<'t>, &mut Context) -> Result<T, Reported>,
+    ) -> Result<At<T>, Reported> {
+        if let Some(found) = self.optional(key, cx, read)? {
+            return Ok(found);
+        }
+        let message = match self.path.as_str() {
+            "" => format!("the file has no `{key}`"),
+            path => format!("`{path}` has no `{key}`"),
+        };
+        let missing = Diagnostic::new(self.span(), message).help(format!("add {example}"));
+        self.missing.push((key, missing.clone()));
+        Err(cx.report(missing))
+    }
+
+    /// Reports what was not asked for.
+    ///
+    /// Where the result is used, a table with an unknown key is as good as wrong, and no check complains of the key that was meant.
+    pub(super) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
+        let mut result = Ok(());
+        for key in self.entries.keys() {
+            let name: &str = key.get_ref();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            let message = match self.path.as_str() {
+                "" => format!("unknown key `{name}`"),
+                path => format!("unknown key `{name}` in `{path}`"),
+            };
+            let meant = nearest(name, self.asked.iter().copied());
+            if let Some((_, missing)) = self.missing.iter().find(|(key, _)| Some(*key) == meant) {
+                cx.withdraw(missing);
+            }
+            let unknown = Diagnostic::new(key.span(), message).help(self.instead_of(name, meant));
+            result = Err(cx.report(unknown));
+        }
+        result
+    }
+
+    fn instead_of(&self, name: &str, meant: Option<&str>) -> String {
+        let path = &self.path;
+        if let Some(meant) = meant {
+            format!("did you mean `{meant}`?")
+        } else if path.ends_with("step") && BELONG_ABOVE_STEPS.contains(&name) {
+            format!("what stands below `[[{path}]]` belongs to the step: write `{name}` above it")
+        } else {
+            format!("the keys here are {}", alternatives(&self.asked, "and"))
+        }
+    }
+
+    /// All keys, for a table whose keys are names of the author's choice.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (At<&'t str>, Value<'t>)> {
+        self.entries.iter().map(|(key, node)| {
+            let (value, span): (&str, _) = (key.get_ref(), key.span());
+            let path = self.path_of(value);
+            (At { value, span }, Value { path, node })
+        })
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        }
+    }
+}
+
+impl<'t> Value<'t> {
+    pub(super) fn span(&self) -> Range<usize> {
+        self.node.span()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Reports that the value is of the wrong type.
+    pub(super) fn expected(&self, what: &str, help: Option<String>, cx: &mut Context) -> Reported {
+        let found = match self.node.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a decimal number",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let message = format!("`{}` must be {what}, not {found}", self.path);
+        cx.report(Diagnostic::new(self.span(), message).maybe_help(help))
+    }
+
+    /// Reports what is wrong with the value.
+    pub(super) fn wrong(&self, problem: Problem, cx: &mut Context) -> Reported {
+        cx.report(Diagnostic::new(self.span(), problem.message).maybe_help(problem.help))
+    }
+
+    pub(super) fn as_str(&self) -> Option<&'t str> {
+        self.node.get_ref().as_str()
+    }
+
+    pub(super) fn is_integer(&self) -> bool {
+        self.node.get_ref().is_integer()
+    }
+
+    pub(super) fn table(&self, cx: &mut Context) -> Result<Table<'t>, Reported> {
+        self.table_or(None, cx)
+    }
+
+    /// A table, with what to do in case it is none.
+    pub(super) fn table_or(
+        &self,
+        help: Option<&str>,
+        cx: &mut Context,
+    ) -> Result<Table<'t>, Reported> {
+        match self.node.get_ref() {
+            DeValue::Table(entries) => Ok(Table {
+                path: self.path.clone(),
+                span: Some(self.span()),
+                entries,
+                asked: Vec::new(),
+                missing: Vec::new(),
+            }),
+            _ => Err(self.expected("a table", help.map(str::to_owned), cx)),
+        }
+    }
+
+    /// The elements of `[[key]]` tables.
+    pub(super) fn tables(&self, cx: &mut Context) -> Result<Vec<Value<'t>>, Reported> {
+        self.elements().ok_or_else(|| {
+            let help = format!("write each one as `[[{}]]`", self.path);
+            self.expected("a list of tables", Some(help), cx)
+        })
+    }
+
+    pub(super) fn list(&self, of: &str, cx: &mut Context) -> Result<Vec<Value<'t>>, Reported> {
+        self.elements()
+            .ok_or_else(|| self.expected(&format!("a list of {of}"), None, cx))
+    }
+
+    fn elements(&self) -> Option<Vec<Value<'t>>> {
+        let element = |node| Value {
+            path: self.path.clone(),
+            node,
+        };
+        let array = self.node.get_ref().as_array()?;
+        Some(array.iter().map(element).collect())
+    }
+
+    /// A string with something in it.
+    pub(super) fn text(&self, cx: &mut Context) -> Result<String, Reported> {
+        match self.as_str() {
+            Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+            Some(_) => {
+                let message = format!("`{}` is empty", self.path);
+                Err(cx.report(Diagnostic::new(self.span(), message).help("write some text")))
+            }
+            None => Err(self.expected("a string", None, cx)),
+        }
+    }
+
+    /// An integer within a range, as the type that holds such integers.
+    pub(super) fn integer<T>(
+        &self,
+        range: RangeInclusive<u64>,
+        convert: impl Fn(u64) -> Option<T>,
+        cx: &mut Context,
+    ) -> Result<T, Reported> {
+        let DeValue::Integer(integer) = self.node.get_ref() else {
+            let unquoted = self.as_str().filter(|text| text.parse::<u64>().is_ok());
+            let help = unquoted.map(|text| format!("write {text} without quotes"));
+            return Err(self.expected("an integer", help, cx));
+        };
+        let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let value = value.filter(|value| range.contains(value));
+        value.and_then(convert).ok_or_else(|| {
+            let message = format!("`{}` cannot be {integer}", self.path);
+            let help = match (*range.start(), *range.end()) {
+                (min, u64::MAX) => format!("it can be {min} or more"),
+                (min, max) => format!("it can be {min} to {max}"),
+            };
+            cx.report(Diagnostic::new(self.span(), message).help(help))
+        })
+    }
+
+    /// A string that is read by one of the functions in [`quantity`].
+    pub(super) fn quantity<T>(
+        &self,
+        what: &str,
+        read: impl FnOnce(&str) -> Result<T, Problem>,
+        cx: &mut Context,
+    ) -> Result<T, Reported> {
+        match self.as_str() {
+            Some(text) => read(text).map_err(|problem| self.wrong(problem, cx)),
+            None => Err(self.expected(what, None, cx)),
+        }
+    }
+
+    pub(super) fn duration(&self, cx: &mut Context) -> Result<Duration, Reported> {
+        let number = match self.node.get_ref() {
+            DeValue::Integer(integer) => Some(integer.to_string()),
+            DeValue::Float(float) => Some(float.to_string()),
+            _ => None,
+        };
+        if let Some(number) = number {
+            let help = format!("write it in quotes and with its unit: `\"{number}s\"`");
+            return Err(self.expected("a duration", Some(help), cx));
+        }
+        self.quantity("a duration such as `\"2.5s\"`", quantity::duration, cx)
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &self,
+        words: &[(&str, T)],
+        cx: &mut Context,
+    ) -> Result<T, Reported> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let valid = alternatives(&names, "or");
+        let Some(text) = self.as_str() else {
+            return Err(self.expected(&valid, None, cx));
+        };
+        if let Some((_, value)) = words.iter().find(|(name, _)| *name == text) {
+            return Ok(*value);
+        }
+        let path = &self.path;
+        let help = match nearest(text, names) {
+            Some(meant) => format!("did you mean `{meant}`? it can be {valid}"),
+            None => format!("it can be {valid}"),
+        };
+        let message = format!("`{text}` is not a value of `{path}`");
+        Err(cx.report(Diagnostic::new(self.span(), message).help(help)))
+    }
+
+    /// One of a few values, each under the name that it is displayed with.
+    pub(super) fn one_of<T: Copy + ToString>(
+        &self,
+        values: &[T],
+        cx: &mut Context,
+    ) -> Result<T, Reported> {
+        let names: Vec<String> = values.iter().map(T::to_string).collect();
+        let names = names.iter().map(String::as_str);
+        let words: Vec<(&str, T)> = names.zip(values.iter().copied()).collect();
+        self.word(&words, cx)
+    }
+}

@@ -1,0 +1,161 @@
+//! `[connection]` and what is set on each end of it.
+
+use std::time::Duration;
+
+use crate::scenario::context::{Context, Reported};
+use crate::scenario::cursor::{Table, Value};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::document::{ConnectionPart, EndPart};
+use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
+use crate::scenario::model::Keepalive;
+use crate::scenario::quantity::Problem;
+use crate::scenario::suggest::alternatives;
+
+/// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
+const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);
+
+pub(super) fn connection(value: &Value, cx: &mut Context) -> Result<ConnectionPart, Reported> {
+    let mut table = value.table(cx)?;
+    let part = ConnectionPart {
+        count: table.optional("count", cx, count),
+        client: table.optional("client", cx, end),
+        server: table.optional("server", cx, end),
+    };
+    table.finish(cx)?;
+    Ok(part)
+}
+
+fn count(value: &Value, cx: &mut Context) -> Result<u16, Reported> {
+    value.integer(1..=1000, |count| u16::try_from(count).ok(), cx)
+}
+
+fn end(value: &Value, cx: &mut Context) -> Result<EndPart, Reported> {
+    let mut table = value.table(cx)?;
+    let part = EndPart {
+        keepalive: table.optional("keepalive", cx, keepalive),
+        user_timeout: table.optional("user_timeout", cx, user_timeout),
+    };
+    table.finish(cx)?;
+    Ok(part)
+}
+
+fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
+    let timeout = value.duration(cx)?;
+    let path = value.path();
+    let problem = if timeout.is_zero() {
+        let help = "leave the key out: the kernel then gives up by its own rules";
+        Problem::new(format!("`{path}` is zero, which means none"), help)
+    } else if timeout.subsec_nanos() % 1_000_000 != 0 {
+        let message = format!("`{path}` is not a whole number of milliseconds");
+        Problem::new(message, "the kernel counts it in milliseconds")
+    } else if timeout > LONGEST_USER_TIMEOUT {
+        let message = format!("`{path}` is longer than the kernel takes");
+        Problem::new(message, "it is 2147483647ms (24.8 days) at most")
+    } else {
+        return Ok(timeout);
+    };
+    Err(value.wrong(problem, cx))
+}
+
+/// Keepalive in one of its three forms.
+fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
+    let how = "`{ sysctl = {} }` turns keepalive on with the kernel's own numbers";
+    let mut table = value.table_or(Some(how), cx)?;
+    if table.is_empty() {
+        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
+        return Err(cx.report(empty.help(how)));
+    }
+    let form = one_form(&table, value, cx);
+    let idle = table.optional("idle", cx, seconds);
+    let interval = table.optional("interval", cx, seconds);
+    let probes = table.optional("probes", cx, probe_count);
+    let sysctl = table.optional("sysctl", cx, sysctl);
+    let time = table.optional("time", cx, time);
+    table.finish(cx)?;
+    form?;
+    match (sysctl?, time?) {
+        (Some(sysctl), _) => Ok(sysctl.value),
+        (None, Some(time)) => Ok(Keepalive::Time(time.value)),
+        (None, None) => Ok(Keepalive::Options {
+            idle: idle?.map(|at| at.value),
+            interval: interval?.map(|at| at.value),
+            probes: probes?.map(|at| at.value),
+        }),
+    }
+}
+
+/// Refuses a table with keys of more than one form.
+fn one_form(table: &Table, value: &Value, cx: &mut Context) -> Result<(), Reported> {
+    let options = ["idle", "interval", "probes"];
+    let forms: [&[&str]; 3] = [&options, &["sysctl"], &["time"]];
+    let given: Vec<Vec<&str>> = forms
+        .iter()
+        .map(|keys| keys.iter().copied().filter(|key| table.has(key)).collect())
+        .filter(|keys: &Vec<&str>| !keys.is_empty())
+        .collect();
+    if given.len() < 2 {
+        return Ok(());
+    }
+    let clashing: Vec<String> = given.iter().map(|keys| alternatives(keys, "and")).collect();
+    let message = format!(
+        "`{}` sets {}",
+        value.path(),
+        clashing.join(" together with ")
+    );
+    let help = "use one form: `idle`, `interval` and `probes` (socket options), \
+                `sysctl` (the namespace's numbers), or `time` (all three from one time)";
+    Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
+}
+
+/// `keepalive.sysctl`: the namespace's numbers under the names that the kernel gives them.
+fn sysctl(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
+    let mut table = value.table(cx)?;
+    let time = table.optional("time", cx, seconds);
+    let intvl = table.optional("intvl", cx, seconds);
+    let probes = table.optional("probes", cx, probe_count);
+    table.finish(cx)?;
+    Ok(Keepalive::Sysctl {
+        time: time?.map(|at| at.value),
+        intvl: intvl?.map(|at| at.value),
+        probes: probes?.map(|at| at.value),
+    })
+}
+
+fn time(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
+    let time = seconds(value, cx)?;
+    if time.get() >= 3 {
+        return Ok(time);
+    }
+    let message = format!("`{}` is less than 3s", value.path());
+    let help = "the interval is a third of it, and at least 1s";
+    Err(value.wrong(Problem::new(message, help), cx))
+}
+
+fn seconds(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
+    let duration = value.duration(cx)?;
+    let path = value.path();
+    let problem = if duration.subsec_nanos() != 0 {
+        let message = format!("`{path}` is not a whole number of seconds");
+        let help = match duration.as_secs() {
+            0 => "the kernel takes whole seconds: write `1s` or more".to_owned(),
+            whole => format!(
+                "the kernel takes whole seconds: write `{whole}s` or `{}s`",
+                whole + 1
+            ),
+        };
+        Problem::new(message, help)
+    } else if let Some(seconds) = KeepaliveSeconds::new(duration.as_secs()) {
+        return Ok(seconds);
+    } else {
+        let message = format!("`{path}` cannot be {}s", duration.as_secs());
+        Problem::new(
+            message,
+            format!("the kernel takes 1s to {}s", KeepaliveSeconds::MAX),
+        )
+    };
+    Err(value.wrong(problem, cx))
+}
+
+fn probe_count(value: &Value, cx: &mut Context) -> Result<ProbeCount, Reported> {
+    value.integer(1..=u64::from(ProbeCount::MAX), ProbeCount::new, cx)
+}

@@ -1,0 +1,250 @@
+//! `[expect]`: what each end must see.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::errno::ErrnoName;
+use crate::scenario::context::{At, Context, Given, Reported};
+use crate::scenario::cursor::{Table, Value};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::document::{ExpectPart, ExpectationPart};
+use crate::scenario::limits::CountRange;
+use crate::scenario::model::{
+    CounterName, Expectation, ExpectedOutcome, ProbeExpectation, Since, StatedWindow,
+};
+use crate::scenario::quantity::{self, Problem};
+use crate::scenario::suggest::nearest;
+
+pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Reported> {
+    let mut table = value.table(cx)?;
+    let part = ExpectPart {
+        client: table.optional("client", cx, expectation),
+        server: table.optional("server", cx, expectation),
+    };
+    table.finish(cx)?;
+    Ok(part)
+}
+
+fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Reported> {
+    let mut table = value.table(cx)?;
+    let outcome = outcome(&mut table, value, cx);
+    let textbook = table.optional("textbook", cx, errno);
+    let within = table.optional("within", cx, |value, cx| {
+        value.quantity("a window such as `\"4s..4.5s\"`", quantity::window, cx)
+    });
+    let since = table.optional("since", cx, |value, cx| {
+        let words = [("fault", Since::Fault), ("activity", Since::Activity)];
+        value.word(&words, cx)
+    });
+    let within = window(within, since, &outcome, cx);
+    let probes = table.optional("probes", cx, probes);
+    let counters = table.optional("counters", cx, counters);
+    let descriptors = table.optional("descriptors", cx, |value, cx| {
+        value.word(&[("returned", ())], cx)
+    });
+    table.finish(cx)?;
+    let (span, probes) = probes?.map_or((None, ProbeExpectation::default()), |at| {
+        (Some(at.span), at.value)
+    });
+    let expectation = Expectation {
+        line: cx.line(&value.span()),
+        outcome: outcome?,
+        textbook: textbook?.map(|at| at.value),
+        within: within?,
+        probes,
+        counters: counters?.map(|at| at.value).unwrap_or_default(),
+        descriptors_return: descriptors?.is_some(),
+    };
+    Ok(ExpectationPart {
+        expectation,
+        probes: span,
+    })
+}
+
+fn outcome(
+    table: &mut Table,
+    value: &Value,
+    cx: &mut Context,
+) -> Result<ExpectedOutcome, Reported> {
+    let error = table.optional("error", cx, errno);
+    let survives = table.optional("survives", cx, survives);
+    match (error?, survives?) {
+        (Some(error), None) => Ok(ExpectedOutcome::Error(error.value)),
+        (None, Some(survives)) => Ok(ExpectedOutcome::Survives(survives.value)),
+        (None, None) => {
+            let message = format!("`{}` has neither `error` nor `survives`", value.path());
+            let help = "add the error that the end must see, `error = \"ETIMEDOUT\"`, \
+                        or how long it must see none, `survives = \"6s\"`";
+            Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
+        }
+        (Some(error), Some(survives)) => {
+            let message = format!("`{}` has both `error` and `survives`", value.path());
+            let clash = Diagnostic::new(survives.span, message)
+                .related(error.span, "`error` is given here")
+                .help("remove one of them: a connection that fails does not survive");
+            Err(cx.report(clash))
+        }
+    }
+}
+
+fn survives(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
+    let duration = value.duration(cx)?;
+    if !duration.is_zero() {
+        return Ok(duration);
+    }
+    let message = format!("`{}` is zero", value.path());
+    let help = "write how long the end must see no error, such as `6s`";
+    Err(value.wrong(Problem::new(message, help), cx))
+}
+
+fn errno(value: &Value, cx: &mut Context) -> Result<ErrnoName, Reported> {
+    let Some(name) = value.as_str() else {
+        let what = "the name of an errno, such as `\"ETIMEDOUT\"`";
+        return Err(value.expected(what, None, cx));
+    };
+    if let Some(errno) = ErrnoName::parse(name) {
+        return Ok(errno);
+    }
+    let names: Vec<String> = ErrnoName::all().map(|errno| errno.to_string()).collect();
+    let help = match nearest(name, names.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write the name that the C library has for it, such as `ETIMEDOUT`".to_owned(),
+    };
+    let message = format!("`{name}` is not an errno of Linux");
+    Err(value.wrong(Problem::new(message, help), cx))
+}
+
+fn window(
+    within: Given<(Duration, Duration)>,
+    since: Given<Since>,
+    outcome: &Result<ExpectedOutcome, Reported>,
+    cx: &mut Context,
+) -> Result<Option<StatedWindow>, Reported> {
+    if let (Ok(Some(since)), Ok(None)) = (&since, &within) {
+        let alone = Diagnostic::new(since.span.clone(), "`since` is given without `within`");
+        let help =
+            "add the window that counts from there, `within = \"4s..4.5s\"`, or remove `since`";
+        return Err(cx.report(alone.help(help)));
+    }
+    let Some(At { value, span }) = within? else {
+        return Ok(None);
+    };
+    if let Ok(ExpectedOutcome::Survives(_)) = outcome {
+        let message = "`within` goes with `error`, not with `survives`";
+        let help = "remove `within`: `survives` itself says how long";
+        return Err(cx.report(Diagnostic::new(span, message).help(help)));
+    }
+    let (from, to) = value;
+    let since = since?.map_or(Since::Fault, |at| at.value);
+    Ok(Some(StatedWindow { from, to, since }))
+}
+
+fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported> {
+    let mut table = value.table(cx)?;
+    if table.is_empty() {
+        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
+        return Err(cx.report(empty.help("give `sent`, `answered` or `at`, or remove it")));
+    }
+    let sent = table.optional("sent", cx, count);
+    let answered = table.optional("answered", cx, count);
+    let at = table.optional("at", cx, times);
+    table.finish(cx)?;
+    let (sent, answered, at) = (sent?, answered?, at?);
+    let most = sent.as_ref().and_then(|sent| sent.value.max);
+    if let (Some(most), Some(answered)) = (most, &answered)
+        && answered.value.min > most
+    {
+        let message = "more probes are to be answered than sent";
+        return Err(cx.report(contradiction(answered.span.clone(), message, &sent)));
+    }
+    if let (Some(most), Some(at)) = (most, &at)
+        && at.value.len() as u64 > most
+    {
+        let message = "`at` lists more probes than are to be sent";
+        return Err(cx.report(contradiction(at.span.clone(), message, &sent)));
+    }
+    Ok(ProbeExpectation {
+        sent: sent.map(|at| at.value),
+        answered: answered.map(|at| at.value),
+        at: at.map(|at| at.value).unwrap_or_default(),
+    })
+}
+
+fn contradiction(span: Range<usize>, message: &str, sent: &Option<At<CountRange>>) -> Diagnostic {
+    let wrong = Diagnostic::new(span, message).help("change one of the two");
+    match sent {
+        Some(sent) => wrong.related(sent.span.clone(), format!("{} sent", sent.value)),
+        None => wrong,
+    }
+}
+
+fn times(value: &Value, cx: &mut Context) -> Result<Vec<Duration>, Reported> {
+    let mut times: Vec<At<Duration>> = Vec::new();
+    let mut reported = None;
+    for element in value.list("durations", cx)? {
+        let span = element.span();
+        match element.duration(cx) {
+            Ok(time) => times.push(At { value: time, span }),
+            Err(error) => reported = Some(error),
+        }
+    }
+    for pair in times.windows(2) {
+        if let [earlier, later] = pair
+            && later.value <= earlier.value
+        {
+            let message = format!("the times in `{}` do not ascend", value.path());
+            let disorder = Diagnostic::new(later.span.clone(), message)
+                .related(earlier.span.clone(), "not later than this")
+                .help("list when each probe goes out, the first one first");
+            reported = Some(cx.report(disorder));
+        }
+    }
+    match reported {
+        Some(reported) => Err(reported),
+        None => Ok(times.into_iter().map(|at| at.value).collect()),
+    }
+}
+
+/// An integer, or a range in quotes.
+fn count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
+    if value.is_integer() {
+        let exactly = |n| CountRange {
+            min: n,
+            max: Some(n),
+        };
+        return value.integer(0..=u64::MAX, |n| Some(exactly(n)), cx);
+    }
+    let what = "an integer or a range such as `\"2..4\"`";
+    value.quantity(what, quantity::count_range, cx)
+}
+
+fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRange)>, Reported> {
+    let table = value.table(cx)?;
+    let mut counters = Vec::new();
+    let mut reported = None;
+    for (name, value) in table.entries() {
+        let counter = counter_name(&name, cx).and_then(|name| Ok((name, count(&value, cx)?)));
+        match counter {
+            Ok(counter) => counters.push(counter),
+            Err(error) => reported = Some(error),
+        }
+    }
+    reported.map_or(Ok(counters), Err)
+}
+
+/// The syntax only: which counters there are depends on the kernel that runs the case.
+fn counter_name(name: &At<&str>, cx: &mut Context) -> Result<CounterName, Reported> {
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
+    let valid = match name.value.split_once(':') {
+        Some((group, counter)) => word(group) && word(counter),
+        // Every name in /proc/net/snmp6 begins with its protocol: Ip6, Icmp6, Udp6, UdpLite6.
+        None => word(name.value) && name.value.contains('6'),
+    };
+    if valid {
+        return Ok(CounterName(name.value.to_owned()));
+    }
+    let message = format!("`{}` is not the name of a counter", name.value);
+    let help = "write `Group:Name` as in /proc/net/netstat and /proc/net/snmp, \
+                such as `\"TcpExt:TCPKeepAlive\"`, or a name of /proc/net/snmp6, such as `Icmp6InDestUnreachs`";
+    Err(cx.report(Diagnostic::new(name.span.clone(), message).help(help)))
+}

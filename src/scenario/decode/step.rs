@@ -1,0 +1,220 @@
+//! `[[step]]`: what it does, when, and the keys that go with it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::scenario::context::{At, Context, Reported};
+use crate::scenario::cursor::{Table, Value};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::document::StepPart;
+use crate::scenario::model::{Action, CableChange, End, Node, RouteChange, Start, Step};
+use crate::scenario::quantity;
+
+/// The most that one step writes: more would make "the payload was sent" a matter of buffers.
+const MOST_BYTES: u64 = 65536;
+
+const ENDS: [End; 2] = [End::Client, End::Server];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Exchange,
+    Send,
+    Cable,
+    Crash,
+    Resume,
+    Reboot,
+    Route,
+}
+
+const KINDS: [(&str, Kind); 7] = [
+    ("exchange", Kind::Exchange),
+    ("send", Kind::Send),
+    ("cable", Kind::Cable),
+    ("crash", Kind::Crash),
+    ("resume", Kind::Resume),
+    ("reboot", Kind::Reboot),
+    ("route", Kind::Route),
+];
+
+pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported> {
+    let mut table = value.table(cx)?;
+    let example = "what the step does, such as `do = \"exchange\"`";
+    // Without it nobody knows which keys belong here, so nothing more is said of this step.
+    let kind = table.required("do", example, cx, |value, cx| value.word(&KINDS, cx))?;
+    let mut verb = kind.span;
+    let mut node = None;
+    let action = match kind.value {
+        Kind::Exchange => exchange(&mut table, cx),
+        Kind::Send => send(&mut table, cx),
+        Kind::Cable => cable(&mut table, cx).map(|(action, change)| {
+            verb = change;
+            action
+        }),
+        Kind::Crash => host(&mut table, cx).map(|host| Action::Crash { host }),
+        Kind::Resume => host(&mut table, cx).map(|host| Action::Resume { host }),
+        Kind::Reboot => reboot(&mut table, cx),
+        Kind::Route => route(&mut table, cx).map(|route| {
+            verb = route.change.span;
+            node = Some(route.on.span);
+            Action::Route {
+                on: route.on.value,
+                to: route.to,
+                change: route.change.value,
+            }
+        }),
+    };
+    let start = start(&mut table, cx);
+    table.finish(cx)?;
+    let (start, when) = start?;
+    let step = Step {
+        start,
+        action: action?,
+        line: cx.line(&value.span()),
+    };
+    Ok(StepPart {
+        step,
+        node,
+        verb,
+        when,
+    })
+}
+
+fn start(table: &mut Table, cx: &mut Context) -> Result<(Start, Option<Range<usize>>), Reported> {
+    let after = table.optional("after", cx, Value::duration);
+    let when = table.optional("when", cx, |value, cx| {
+        value.quantity(
+            "a string such as `\"2 probes answered\"`",
+            quantity::when,
+            cx,
+        )
+    });
+    match (after?, when?) {
+        (None, None) => Ok((Start::AtOnce, None)),
+        (Some(after), None) => Ok((Start::After(after.value), None)),
+        (None, Some(when)) => Ok((when.value, Some(when.span))),
+        (Some(after), Some(when)) => {
+            let clash = Diagnostic::new(when.span, "a step has both `after` and `when`")
+                .related(after.span, "`after` is given here")
+                .help("remove one of them");
+            Err(cx.report(clash))
+        }
+    }
+}
+
+fn exchange(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
+    let from = from(table, cx);
+    let payload = table.optional("payload", cx, payload);
+    Ok(Action::Exchange {
+        from: from?,
+        payload: payload?.map_or_else(|| b"hello world".to_vec(), |at| at.value),
+    })
+}
+
+fn payload(value: &Value, cx: &mut Context) -> Result<Vec<u8>, Reported> {
+    let Some(text) = value.as_str() else {
+        return Err(value.expected("a string", None, cx));
+    };
+    let length = text.len() as u64;
+    if (1..=MOST_BYTES).contains(&length) {
+        return Ok(text.into());
+    }
+    let message = format!("`{}` is {length} bytes long", value.path());
+    let wrong = Diagnostic::new(value.span(), message);
+    Err(cx.report(wrong.help(format!("it is 1 to {MOST_BYTES} bytes long"))))
+}
+
+fn send(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
+    let from = from(table, cx);
+    let bytes = table.optional("bytes", cx, |value, cx| {
+        value.integer(1..=MOST_BYTES, |bytes| u32::try_from(bytes).ok(), cx)
+    });
+    Ok(Action::Send {
+        from: from?,
+        bytes: bytes?.map_or(10, |at| at.value),
+    })
+}
+
+fn from(table: &mut Table, cx: &mut Context) -> Result<End, Reported> {
+    let from = table.optional("from", cx, |value, cx| value.one_of(&ENDS, cx))?;
+    Ok(from.map_or(End::Client, |at| at.value))
+}
+
+fn cable(table: &mut Table, cx: &mut Context) -> Result<(Action, Range<usize>), Reported> {
+    let at = end(table, "at", cx);
+    let changes = [CableChange::Pull, CableChange::Plug];
+    let example = "`action = \"pull\"` or `action = \"plug\"`";
+    let change = table.required("action", example, cx, |v, cx| v.one_of(&changes, cx))?;
+    let action = Action::Cable {
+        at: at?,
+        change: change.value,
+    };
+    Ok((action, change.span))
+}
+
+fn reboot(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
+    let host = host(table, cx);
+    let downtime = table.optional("downtime", cx, Value::duration);
+    Ok(Action::Reboot {
+        host: host?,
+        downtime: downtime?.map_or(Duration::ZERO, |at| at.value),
+    })
+}
+
+fn host(table: &mut Table, cx: &mut Context) -> Result<End, Reported> {
+    end(table, "host", cx)
+}
+
+fn end(table: &mut Table, key: &'static str, cx: &mut Context) -> Result<End, Reported> {
+    let example = format!("`{key} = \"client\"` or `{key} = \"server\"`");
+    let end = table.required(key, &example, cx, |value, cx| value.one_of(&ENDS, cx))?;
+    Ok(end.value)
+}
+
+struct Route {
+    on: At<Node>,
+    to: End,
+    change: At<RouteChange>,
+}
+
+fn route(table: &mut Table, cx: &mut Context) -> Result<Route, Reported> {
+    let on = table.required(
+        "on",
+        "the node whose route changes: `on = \"...\"`",
+        cx,
+        route_node,
+    );
+    let to = table.required(
+        "to",
+        "the end that the route leads to: `to = \"client\"` or `to = \"server\"`",
+        cx,
+        |value, cx| value.one_of(&ENDS, cx),
+    );
+    let changes = [
+        RouteChange::Delete,
+        RouteChange::Unreachable,
+        RouteChange::Prohibit,
+        RouteChange::Blackhole,
+        RouteChange::Restore,
+    ];
+    let example = "what happens to the route: `action = \"delete\"`";
+    let change = table.required("action", example, cx, |v, cx| v.one_of(&changes, cx));
+    let (on, to, change) = (on?, to?, change?);
+    if on.value == to.value.node() {
+        let peer = to.value.peer();
+        let message = format!("the {} has no route to itself", to.value);
+        let itself = Diagnostic::new(to.span, message).related(on.span, "the same end");
+        return Err(cx.report(itself.help(format!("write `to = \"{peer}\"`"))));
+    }
+    let to = to.value;
+    Ok(Route { on, to, change })
+}
+
+fn route_node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
+    let nodes = [Node::Client, Node::Router, Node::Server];
+    if value.as_str() == Some("switch") {
+        let message = "the switch has no routes: it forwards frames, not packets";
+        let switch = Diagnostic::new(value.span(), message);
+        return Err(cx.report(switch.help("routes change on `client`, `router` or `server`")));
+    }
+    value.one_of(&nodes, cx)
+}

@@ -1,0 +1,142 @@
+//! One error in a scenario file, and how it looks to a person: place, source line, underline, what to do.
+
+use std::ops::Range;
+use std::path::Path;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// One thing that is wrong with a file.
+///
+/// Spans are byte ranges in the file's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong.
+    pub message: String,
+    /// Where; `None` where the file as a whole is meant.
+    pub span: Option<Range<usize>>,
+    /// What to write beside the underlined text.
+    pub label: Option<String>,
+    /// Another place that has to do with it, and what that place is.
+    pub related: Option<(Range<usize>, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place, or in the file as a whole.
+    pub fn new(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            span: span.into(),
+            label: None,
+            related: None,
+            help: None,
+        }
+    }
+
+    /// Adds what to write beside the underlined text.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.related = Some((span, label.into()));
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what to do, if there is anything to say.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+}
+
+/// The diagnostic as text over several lines, without a line break at the end; `text` is the file that it is about.
+#[must_use]
+pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> String {
+    let path = path.to_string_lossy();
+    let title = Level::ERROR.primary_title(diagnostic.message.as_str());
+    let mut group = match &diagnostic.span {
+        Some(span) => title.element(snippet(&path, text, span, diagnostic)),
+        None => Group::with_title(title).element(Origin::path(path.as_ref())),
+    };
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    renderer(color).render(&[group])
+}
+
+/// An error without a place in a text, in the same dress.
+pub(super) fn render_message(message: &str, color: bool) -> String {
+    let title = Level::ERROR.primary_title(message);
+    renderer(color).render(&[Group::with_title(title)])
+}
+
+fn renderer(color: bool) -> Renderer {
+    if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    }
+}
+
+fn snippet<'a>(
+    path: &'a str,
+    text: &'a str,
+    span: &Range<usize>,
+    diagnostic: &'a Diagnostic,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let primary = AnnotationKind::Primary
+        .span(span.clone())
+        .label(diagnostic.label.as_deref());
+    let related = diagnostic.related.as_ref().map(|(span, label)| {
+        AnnotationKind::Context
+            .span(span.clone())
+            .label(label.as_str())
+    });
+    Snippet::source(text)
+        .path(path)
+        .annotation(primary)
+        .annotations(related)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Diagnostic, render};
+    use std::path::Path;
+
+    #[test]
+    fn names_file_line_and_column() {
+        let diagnostic = Diagnostic::new(4..7, "no such thing").help("remove it");
+        let text = render(Path::new("a.toml"), "a\nb foo\n", &diagnostic, false);
+        assert!(text.contains("a.toml:2:3"), "{text}");
+        assert!(text.contains("help: remove it"), "{text}");
+    }
+
+    #[test]
+    fn color_is_only_used_when_asked_for() {
+        let diagnostic = Diagnostic::new(0..1, "no such thing");
+        let path = Path::new("a.toml");
+        assert!(!render(path, "a", &diagnostic, false).contains('\x1b'));
+        assert!(render(path, "a", &diagnostic, true).contains('\x1b'));
+    }
+
+    #[test]
+    fn a_place_at_the_end_of_the_text_is_rendered() {
+        let diagnostic = Diagnostic::new(2..2, "ends too early");
+        let text = render(Path::new("a.toml"), "a\n", &diagnostic, false);
+        assert!(text.contains("ends too early"), "{text}");
+    }
+}

@@ -1,0 +1,74 @@
+//! A file as it is written: each value sound by itself, with its place, before the cases are laid over the file's own tables.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::context::{At, Given, Reported};
+use super::model::{Expectation, Family, Keepalive, Step, Topology};
+
+pub(super) struct Document {
+    pub(super) summary: Result<At<String>, Reported>,
+    pub(super) source: Given<String>,
+    pub(super) body: Body,
+    pub(super) cases: Result<Vec<CaseBlock>, Reported>,
+}
+
+/// A `[[case]]`.
+pub(super) struct CaseBlock {
+    /// Its header.
+    pub(super) span: Range<usize>,
+    pub(super) name: Result<At<String>, Reported>,
+    pub(super) note: Given<String>,
+    pub(super) body: Body,
+}
+
+/// What both a file and each of its cases have.
+pub(super) struct Body {
+    pub(super) topology: Given<TopologyPart>,
+    pub(super) connection: Given<ConnectionPart>,
+    pub(super) steps: Result<Vec<Result<StepPart, Reported>>, Reported>,
+    pub(super) expect: Given<ExpectPart>,
+}
+
+/// What a case gives that has nothing but a name, or that a file without cases is.
+pub(super) static EMPTY: Body = Body {
+    topology: Ok(None),
+    connection: Ok(None),
+    steps: Ok(Vec::new()),
+    expect: Ok(None),
+};
+
+pub(super) struct TopologyPart {
+    pub(super) preset: Given<Topology>,
+    pub(super) families: Given<Vec<Family>>,
+}
+
+pub(super) struct ConnectionPart {
+    pub(super) count: Given<u16>,
+    pub(super) client: Given<EndPart>,
+    pub(super) server: Given<EndPart>,
+}
+
+pub(super) struct EndPart {
+    pub(super) keepalive: Given<Keepalive>,
+    pub(super) user_timeout: Given<Duration>,
+}
+
+pub(super) struct StepPart {
+    pub(super) step: Step,
+    /// The node that the step names, where not every topology has it.
+    pub(super) node: Option<Range<usize>>,
+    /// The word that says what the step does.
+    pub(super) verb: Range<usize>,
+    pub(super) when: Option<Range<usize>>,
+}
+
+pub(super) struct ExpectPart {
+    pub(super) client: Given<ExpectationPart>,
+    pub(super) server: Given<ExpectationPart>,
+}
+
+pub(super) struct ExpectationPart {
+    pub(super) expectation: Expectation,
+    pub(super) probes: Option<Range<usize>>,
+}

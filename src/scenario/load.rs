@@ -1,0 +1,240 @@
+//! Scenario files from the disk: files and folders to scenarios, with the errors of all of them together.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{self, Diagnostic};
+use super::model::Scenario;
+
+/// Why a file or folder gave no scenario.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Nothing is at the path.
+    #[error("{} does not exist", path.display())]
+    Missing {
+        /// As the user gave it.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A folder without a single scenario below it.
+    #[error("{} has no scenario: no file in it or below it ends in .toml", path.display())]
+    NoScenario {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file that is not text.
+    #[error("{} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset}; save it as UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes come before the first wrong one.
+        offset: usize,
+        /// The line (from 1) that it is in.
+        line: usize,
+        /// The first wrong one.
+        byte: u8,
+    },
+    /// A file with mistakes.
+    #[error("{} has {}", path.display(), errors(diagnostics.len()))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What it says, for rendering.
+        text: String,
+        /// At least one.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Two files whose cases would have the same names.
+    #[error(
+        "{} and {} both have a case {case}: a case is named after its file, so rename one of them",
+        first.display(),
+        second.display()
+    )]
+    SameCase {
+        /// The file that was loaded first.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+        /// The first name that both have.
+        case: String,
+    },
+}
+
+impl LoadError {
+    /// The error over as many lines as it takes, without a line break at the end.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Invalid {
+                path,
+                text,
+                diagnostics,
+            } => {
+                let rendered = diagnostics
+                    .iter()
+                    .map(|diagnostic| diagnostic::render(path, text, diagnostic, color));
+                rendered.collect::<Vec<_>>().join("\n\n")
+            }
+            other => diagnostic::render_message(&other.to_string(), color),
+        }
+    }
+}
+
+/// Everything that went wrong in loading; at least one error.
+#[derive(Debug)]
+pub struct LoadErrors(pub Vec<LoadError>);
+
+impl LoadErrors {
+    /// All errors, an empty line between each two.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let rendered = self.0.iter().map(|error| error.render(color));
+        rendered.collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl fmt::Display for LoadErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for LoadErrors {}
+
+/// Loads files, and of folders every `*.toml` in and below them in the order of their paths.
+///
+/// A file that is reached twice is loaded once. Links to folders inside a folder are not followed, so no loop of them is either.
+///
+/// # Errors
+///
+/// Everything that is wrong with any of the files.
+pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
+    let mut errors = Vec::new();
+    let mut files = Vec::new();
+    for path in paths {
+        match discover(path) {
+            Ok(found) => files.extend(found),
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut scenarios = Vec::new();
+    for file in files {
+        let identity = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
+        if !seen.insert(identity) {
+            continue;
+        }
+        match read(&file) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors.extend(same_cases(&scenarios));
+    if errors.is_empty() {
+        Ok(scenarios)
+    } else {
+        Err(LoadErrors(errors))
+    }
+}
+
+fn discover(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    descend(path, &mut found)?;
+    if found.is_empty() {
+        let path = path.to_owned();
+        return Err(LoadError::NoScenario { path });
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn descend(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+    let refused = |error| failed(folder, error);
+    for entry in fs::read_dir(folder).map_err(refused)? {
+        let entry = entry.map_err(refused)?;
+        let path = entry.path();
+        if entry.file_type().map_err(refused)?.is_dir() {
+            descend(&path, found)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, source: io::Error) -> LoadError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound => LoadError::Missing { path },
+        _ => LoadError::Unreadable { path, source },
+    }
+}
+
+fn read(path: &Path) -> Result<Scenario, LoadError> {
+    let bytes = fs::read(path).map_err(|error| failed(path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
+    super::parse(path, &text).map_err(|diagnostics| LoadError::Invalid {
+        path: path.to_owned(),
+        text,
+        diagnostics,
+    })
+}
+
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> LoadError {
+    let offset = error.utf8_error().valid_up_to();
+    let (before, after) = error.as_bytes().split_at(offset);
+    LoadError::NotUtf8 {
+        path: path.to_owned(),
+        offset,
+        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        byte: after.first().copied().unwrap_or_default(),
+    }
+}
+
+/// One error for each two files, however many names they share.
+fn same_cases(scenarios: &[Scenario]) -> Vec<LoadError> {
+    let mut owners = HashMap::new();
+    let mut errors = Vec::new();
+    for scenario in scenarios {
+        let owned = scenario.cases.iter().find_map(|case| {
+            let first: &Path = owners.get(&case.id).copied()?;
+            Some((first, case))
+        });
+        if let Some((first, case)) = owned {
+            errors.push(LoadError::SameCase {
+                first: first.to_owned(),
+                second: scenario.path.clone(),
+                case: case.id.to_string(),
+            });
+        }
+        for case in &scenario.cases {
+            owners.entry(&case.id).or_insert(scenario.path.as_path());
+        }
+    }
+    errors
+}
+
+fn errors(count: usize) -> String {
+    match count {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    }
+}

@@ -1,0 +1,124 @@
+//! A case laid over the file's own tables: what the case gives wins, key by key.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::context::{At, Given, Reported};
+use super::document::{
+    Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, StepPart,
+};
+use super::model::{Connection, End, EndSettings, Family, Keepalive, Topology};
+
+/// A look at a [`Given`].
+pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
+
+/// Everything that holds for one case; each part may still be missing, or wrong and reported.
+pub(super) struct Overlaid<'d> {
+    /// `None` in a file without `[[case]]`.
+    pub(super) block: Option<&'d CaseBlock>,
+    pub(super) preset: View<'d, Topology>,
+    pub(super) families: View<'d, Vec<Family>>,
+    count: View<'d, u16>,
+    client: EndView<'d>,
+    server: EndView<'d>,
+    /// The file's, then the case's.
+    pub(super) steps: Vec<Result<&'d StepPart, Reported>>,
+    pub(super) expect_client: View<'d, ExpectationPart>,
+    pub(super) expect_server: View<'d, ExpectationPart>,
+}
+
+struct EndView<'d> {
+    keepalive: View<'d, Keepalive>,
+    user_timeout: View<'d, Duration>,
+}
+
+impl<'d> Overlaid<'d> {
+    pub(super) fn new(document: &'d Document, block: Option<&'d CaseBlock>) -> Self {
+        let layers = Layers {
+            case: block.map_or(&EMPTY, |block| &block.body),
+            base: &document.body,
+        };
+        Self {
+            block,
+            preset: layers.top(|body| inside(view(&body.topology), |part| &part.preset)),
+            families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
+            count: layers.top(|body| inside(view(&body.connection), |part| &part.count)),
+            client: layers.end(|connection| &connection.client),
+            server: layers.end(|connection| &connection.server),
+            steps: steps(layers.base).chain(steps(layers.case)).collect(),
+            expect_client: layers.top(|body| inside(view(&body.expect), |part| &part.client)),
+            expect_server: layers.top(|body| inside(view(&body.expect), |part| &part.server)),
+        }
+    }
+
+    /// The header of the `[[case]]`.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        self.block.map(|block| block.span.clone())
+    }
+
+    pub(super) fn keepalive(&self, end: End) -> View<'d, Keepalive> {
+        match end {
+            End::Client => self.client.keepalive,
+            End::Server => self.server.keepalive,
+        }
+    }
+
+    pub(super) fn connection(&self) -> Result<Connection, Reported> {
+        let settings = |end: &EndView| {
+            Ok(EndSettings {
+                keepalive: end.keepalive?.map(|at| at.value),
+                user_timeout: end.user_timeout?.map(|at| at.value),
+            })
+        };
+        Ok(Connection {
+            count: self.count?.map_or(1, |at| at.value),
+            client: settings(&self.client)?,
+            server: settings(&self.server)?,
+        })
+    }
+}
+
+struct Layers<'d> {
+    case: &'d Body,
+    base: &'d Body,
+}
+
+impl<'d> Layers<'d> {
+    fn top<T>(&self, get: impl Fn(&'d Body) -> View<'d, T>) -> View<'d, T> {
+        match get(self.case) {
+            Ok(None) => get(self.base),
+            given => given,
+        }
+    }
+
+    fn end(&self, which: fn(&ConnectionPart) -> &Given<EndPart>) -> EndView<'d> {
+        let end = |body: &'d Body| inside(view(&body.connection), which);
+        EndView {
+            keepalive: self.top(|body| inside(end(body), |end| &end.keepalive)),
+            user_timeout: self.top(|body| inside(end(body), |end| &end.user_timeout)),
+        }
+    }
+}
+
+fn view<T>(given: &Given<T>) -> View<'_, T> {
+    given.as_ref().map(Option::as_ref).map_err(|error| *error)
+}
+
+/// A key of a table that may be missing or wrong itself.
+fn inside<'d, P, T>(part: View<'d, P>, key: impl Fn(&'d P) -> &'d Given<T>) -> View<'d, T> {
+    match part? {
+        Some(part) => view(key(&part.value)),
+        None => Ok(None),
+    }
+}
+
+fn steps(body: &Body) -> impl Iterator<Item = Result<&StepPart, Reported>> {
+    let (steps, wrong) = match &body.steps {
+        Ok(steps) => (steps.as_slice(), None),
+        Err(error) => (&[][..], Some(Err(*error))),
+    };
+    let steps = steps
+        .iter()
+        .map(|step| step.as_ref().map_err(|error| *error));
+    steps.chain(wrong)
+}

@@ -1,0 +1,116 @@
+//! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family.
+
+use std::path::Path;
+
+use super::check;
+use super::context::{Context, Reported};
+use super::diagnostic::Diagnostic;
+use super::document::ExpectationPart;
+use super::document::{CaseBlock, Document};
+use super::model::{Case, CaseId, Expectation, Expectations, Family, Scenario};
+use super::overlay::{Overlaid, View};
+
+pub(super) fn scenario(
+    path: &Path,
+    document: &Document,
+    cx: &mut Context,
+) -> Result<Scenario, Reported> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let cases = cases(&stem, document, cx);
+    Ok(Scenario {
+        path: path.to_owned(),
+        summary: document
+            .summary
+            .as_ref()
+            .map_err(|error| *error)?
+            .value
+            .clone(),
+        source: document.source.clone()?.map(|at| at.value),
+        cases: cases?,
+    })
+}
+
+fn cases(stem: &str, document: &Document, cx: &mut Context) -> Result<Vec<Case>, Reported> {
+    let blocks = document.cases.as_ref().map_err(|error| *error)?;
+    let names = names_differ(blocks, cx);
+    let blocks: Vec<Option<&CaseBlock>> = match blocks.as_slice() {
+        [] => vec![None],
+        blocks => blocks.iter().map(Some).collect(),
+    };
+    let resolved: Vec<_> = blocks
+        .into_iter()
+        .map(|block| {
+            let case = Overlaid::new(document, block);
+            check::case(&case, document, cx);
+            expand(stem, &case, document, cx)
+        })
+        .collect();
+    names?;
+    let cases: Result<Vec<Vec<Case>>, Reported> = resolved.into_iter().collect();
+    Ok(cases?.concat())
+}
+
+fn names_differ(blocks: &[CaseBlock], cx: &mut Context) -> Result<(), Reported> {
+    let names: Vec<_> = blocks
+        .iter()
+        .filter_map(|block| block.name.as_ref().ok())
+        .collect();
+    let mut result = Ok(());
+    for (index, name) in names.iter().enumerate() {
+        let earlier = names.iter().take(index);
+        if let Some(first) = earlier.into_iter().find(|first| first.value == name.value) {
+            let message = format!("two cases are named `{}`", name.value);
+            let twice = Diagnostic::new(name.span.clone(), message)
+                .related(first.span.clone(), "the first one")
+                .help("give each case of a file a name of its own");
+            result = Err(cx.report(twice));
+        }
+    }
+    result
+}
+
+/// A case of each family.
+fn expand(
+    stem: &str,
+    case: &Overlaid,
+    document: &Document,
+    cx: &mut Context,
+) -> Result<Vec<Case>, Reported> {
+    let topology = check::preset(case, document, cx);
+    let (name, note) = match case.block {
+        Some(block) => {
+            let name = block.name.as_ref().map_err(|error| *error)?;
+            (Some(&name.value), block.note.clone()?.map(|at| at.value))
+        }
+        None => (None, None),
+    };
+    let template = Case {
+        id: CaseId(name.map_or_else(|| stem.to_owned(), |name| format!("{stem}/{name}"))),
+        line: case.span().map_or(1, |header| cx.line(&header)),
+        note,
+        family: Family::Ipv4,
+        topology: topology?,
+        connection: case.connection()?,
+        steps: case
+            .steps
+            .iter()
+            .map(|part| part.map(|part| part.step.clone()))
+            .collect::<Result<_, _>>()?,
+        expect: Expectations {
+            client: expectation(case.expect_client)?,
+            server: expectation(case.expect_server)?,
+        },
+    };
+    let both = [Family::Ipv4, Family::Ipv6];
+    let families = case.families?.map_or(&both[..], |at| &at.value);
+    let of_family = |family: &Family| Case {
+        id: CaseId(format!("{}/{family}", template.id)),
+        family: *family,
+        ..template.clone()
+    };
+    Ok(families.iter().map(of_family).collect())
+}
+
+fn expectation(part: View<ExpectationPart>) -> Result<Option<Expectation>, Reported> {
+    Ok(part?.map(|at| at.value.expectation.clone()))
+}

@@ -1,0 +1,105 @@
+//! What a person is told about each kind of mistake in a scenario file: one fixture a kind, its errors in a snapshot beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use deadpeer::scenario::{self, diagnostic};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad_input")
+}
+
+fn explain(fixture: &str) {
+    let name = format!("{fixture}.toml");
+    let text = fs::read_to_string(folder().join(&name)).unwrap();
+    let name = Path::new(&name);
+    let diagnostics = scenario::parse(name, &text).expect_err("the file is accepted");
+    let rendered: Vec<String> = diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic::render(name, &text, diagnostic, false))
+        .collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("bad_input");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(fixture, rendered.join("\n\n")));
+}
+
+macro_rules! fixtures {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test] fn $name() { explain(stringify!($name)); })+
+        const TESTED: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+fixtures! {
+    after_and_when,
+    bytes,
+    case_key_after_step,
+    case_name,
+    case_named_twice,
+    count,
+    counter,
+    duration,
+    empty,
+    empty_text,
+    errno,
+    error_and_survives,
+    family,
+    keepalive_empty,
+    keepalive_fraction,
+    keepalive_limits,
+    keepalive_mixed_forms,
+    keepalive_probes_zero,
+    keepalive_sysctl_mixed_names,
+    keepalive_time_too_short,
+    many,
+    missing_keys,
+    misspelt_tables,
+    no_expectation,
+    no_expectation_in_case,
+    node_not_in_case,
+    node_not_in_topology,
+    preset,
+    preset_missing,
+    preset_missing_in_one_case,
+    preset_missing_without_table,
+    probes_contradict,
+    probes_without_keepalive,
+    route_on_switch,
+    route_to_itself,
+    survives_zero,
+    syntax,
+    table_for_list_of_tables,
+    undone_before_done,
+    undone_twice,
+    unknown_do,
+    unknown_key,
+    user_timeout,
+    when,
+    when_without_keepalive,
+    window,
+    wrong_end,
+    wrong_type,
+}
+
+#[test]
+fn every_fixture_is_tested() {
+    let found: BTreeSet<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let tested: BTreeSet<String> = TESTED.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, tested);
+}

@@ -1,0 +1,309 @@
+//! What a valid scenario file means.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use deadpeer::errno::ErrnoName;
+use deadpeer::scenario::limits::{CountRange, KeepaliveSeconds, ProbeCount};
+use deadpeer::scenario::model::*;
+use deadpeer::scenario::parse;
+
+fn seconds(seconds: u64) -> Option<KeepaliveSeconds> {
+    KeepaliveSeconds::new(seconds)
+}
+
+fn errno(name: &str) -> ErrnoName {
+    ErrnoName::parse(name).unwrap()
+}
+
+fn range(min: u64, max: Option<u64>) -> CountRange {
+    CountRange { min, max }
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn scenario(text: &str) -> Scenario {
+    parse(Path::new("folder/file.toml"), text).unwrap()
+}
+
+fn ids(scenario: &Scenario) -> Vec<String> {
+    let cases = scenario.cases.iter();
+    cases.map(|case| case.id.to_string()).collect()
+}
+
+fn full_steps() -> Vec<Step> {
+    let (client, server) = (End::Client, End::Server);
+    let when = |count, what| Start::When { count, what };
+    let exchange = |from, payload: &str| Action::Exchange {
+        from,
+        payload: payload.into(),
+    };
+    let cable = |change| Action::Cable { at: server, change };
+    let route = |change| Action::Route {
+        on: Node::Router,
+        to: client,
+        change,
+    };
+    let steps = [
+        (18, Start::AtOnce, exchange(client, "hello world")),
+        (21, Start::After(millis(250)), exchange(server, "héllo")),
+        (
+            27,
+            Start::AtOnce,
+            Action::Send {
+                from: client,
+                bytes: 10,
+            },
+        ),
+        (30, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
+        (36, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
+        (42, Start::AtOnce, Action::Crash { host: client }),
+        (46, Start::AtOnce, Action::Resume { host: client }),
+        (
+            50,
+            Start::AtOnce,
+            Action::Reboot {
+                host: server,
+                downtime: millis(2500),
+            },
+        ),
+        (55, Start::AtOnce, route(RouteChange::Prohibit)),
+        (61, Start::AtOnce, route(RouteChange::Restore)),
+    ];
+    let step = |(line, start, action)| Step {
+        start,
+        action,
+        line,
+    };
+    steps.into_iter().map(step).collect()
+}
+
+fn full_expectations() -> Expectations {
+    let client = Expectation {
+        line: 67,
+        outcome: ExpectedOutcome::Error(errno("ETIMEDOUT")),
+        textbook: Some(errno("EHOSTUNREACH")),
+        within: Some(StatedWindow {
+            from: millis(4000),
+            to: millis(4500),
+            since: Since::Activity,
+        }),
+        probes: ProbeExpectation {
+            sent: Some(range(3, Some(3))),
+            answered: Some(range(2, Some(3))),
+            at: vec![millis(1000), millis(2500)],
+        },
+        counters: vec![
+            (CounterName("Icmp6InDestUnreachs".into()), range(3, None)),
+            (
+                CounterName("TcpExt:OutOfWindowIcmps".into()),
+                range(3, Some(3)),
+            ),
+        ],
+        descriptors_return: true,
+    };
+    let server = Expectation {
+        line: 76,
+        outcome: ExpectedOutcome::Survives(millis(6000)),
+        textbook: None,
+        within: None,
+        probes: ProbeExpectation::default(),
+        counters: Vec::new(),
+        descriptors_return: false,
+    };
+    Expectations {
+        client: Some(client),
+        server: Some(server),
+    }
+}
+
+#[test]
+fn every_key_arrives_in_the_checked_types() {
+    let path = Path::new("scenarios/full.toml");
+    let case = Case {
+        id: CaseId("full/ipv6".into()),
+        line: 1,
+        note: None,
+        family: Family::Ipv6,
+        topology: Topology::Routed,
+        connection: Connection {
+            count: 50,
+            client: EndSettings {
+                keepalive: Some(Keepalive::Options {
+                    idle: seconds(2),
+                    interval: None,
+                    probes: ProbeCount::new(3),
+                }),
+                user_timeout: Some(millis(2500)),
+            },
+            server: EndSettings {
+                keepalive: Some(Keepalive::Sysctl {
+                    time: seconds(7),
+                    intvl: seconds(1),
+                    probes: ProbeCount::new(127),
+                }),
+                user_timeout: None,
+            },
+        },
+        steps: full_steps(),
+        expect: full_expectations(),
+    };
+    let expected = Scenario {
+        path: path.to_owned(),
+        summary: "Everything that a file can say".into(),
+        source: Some("RFC 1122 4.2.3.6".into()),
+        cases: vec![case],
+    };
+    assert_eq!(parse(path, include_str!("good/full.toml")), Ok(expected));
+}
+
+#[test]
+fn the_shortest_file_is_one_connection_over_both_families() {
+    let text = "summary = 's'\ntopology.preset = 'direct'\nexpect.server.survives = '1s'\n";
+    let scenario = scenario(text);
+    assert_eq!(ids(&scenario), ["file/ipv4", "file/ipv6"]);
+    let connection = &scenario.cases[0].connection;
+    assert_eq!(connection.count, 1);
+    assert_eq!(connection.client, EndSettings::default());
+    assert_eq!(connection.observed_end(), None);
+    assert!(scenario.cases[0].steps.is_empty());
+}
+
+#[test]
+fn the_limits_themselves_are_within() {
+    let text = r#"
+summary = "s"
+topology.preset = "direct"
+connection.count = 1000
+connection.client.keepalive = { idle = "1s", interval = "32767s", probes = 1 }
+connection.client.user_timeout = "2147483647ms"
+connection.server.keepalive = { time = "3s" }
+connection.server.user_timeout = "1ms"
+expect.client = { error = "EPIPE", within = "4s..4s", probes.sent = 0 }
+step = [{ do = "send", bytes = 65536 }, { do = "send", bytes = 1 }]
+"#;
+    let connection = &scenario(text).cases[0].connection;
+    assert_eq!(connection.client.user_timeout, Some(millis(2_147_483_647)));
+    let three = KeepaliveSeconds::new(3).unwrap();
+    assert_eq!(connection.server.keepalive, Some(Keepalive::Time(three)));
+    assert_eq!(connection.observed_end(), Some(End::Client));
+}
+
+#[test]
+fn an_empty_sysctl_table_is_keepalive_with_the_kernels_numbers() {
+    let text = "summary = 's'\ntopology.preset = 'direct'\nexpect.server.survives = '1s'\n\
+                connection.server.keepalive = { sysctl = {} }\n";
+    let connection = &scenario(text).cases[0].connection;
+    let expected = Keepalive::Sysctl {
+        time: None,
+        intvl: None,
+        probes: None,
+    };
+    assert_eq!(connection.server.keepalive, Some(expected));
+    assert_eq!(connection.observed_end(), Some(End::Server));
+}
+
+const BASE: &str = r#"
+summary = "s"
+[topology]
+preset = "routed"
+family = "ipv4"
+[connection]
+count = 2
+[connection.client]
+keepalive = { idle = "1s", interval = "2s" }
+user_timeout = "3s"
+[[step]]
+do = "exchange"
+[expect.client]
+error = "ETIMEDOUT"
+descriptors = "returned"
+[expect.server]
+survives = "1s"
+[[case]]
+name = "same"
+note = "as the file has it"
+[[case]]
+name = "other"
+[case.topology]
+family = ["ipv6", "ipv4"]
+[case.connection.client]
+keepalive = { probes = 5 }
+[case.connection.server]
+user_timeout = "4s"
+[case.expect.client]
+survives = "9s"
+[[case.step]]
+do = "send"
+"#;
+
+#[test]
+fn a_case_overlays_the_file_key_by_key() {
+    let scenario = scenario(BASE);
+    assert_eq!(
+        ids(&scenario),
+        ["file/same/ipv4", "file/other/ipv6", "file/other/ipv4"]
+    );
+    let (same, other) = (&scenario.cases[0], &scenario.cases[1]);
+    assert_eq!((same.line, other.line), (18, 21));
+    assert_eq!(same.note.as_deref(), Some("as the file has it"));
+
+    // The preset and the count are the file's, the family is the case's.
+    assert_eq!(other.topology, Topology::Routed);
+    assert_eq!(other.connection.count, 2);
+
+    // Keepalive is replaced as a whole; the user timeout beside it stays.
+    let keepalive = Keepalive::Options {
+        idle: None,
+        interval: None,
+        probes: ProbeCount::new(5),
+    };
+    assert_eq!(other.connection.client.keepalive, Some(keepalive));
+    assert_eq!(other.connection.client.user_timeout, Some(millis(3000)));
+    assert_eq!(other.connection.server.user_timeout, Some(millis(4000)));
+    assert_eq!(same.connection.server.user_timeout, None);
+}
+
+#[test]
+fn a_case_appends_steps_and_replaces_expectations_by_end() {
+    let scenario = scenario(BASE);
+    let (same, other) = (&scenario.cases[0], &scenario.cases[1]);
+    assert_eq!(same.steps.len(), 1);
+    assert_eq!(other.steps[..1], same.steps[..]);
+    assert!(matches!(other.steps[1].action, Action::Send { .. }));
+
+    let client = other.expect.client.as_ref().unwrap();
+    assert_eq!(client.outcome, ExpectedOutcome::Survives(millis(9000)));
+    assert!(!client.descriptors_return);
+    assert_eq!(other.expect.server, same.expect.server);
+}
+
+#[test]
+fn a_preset_may_come_from_every_case_alone() {
+    let text = BASE
+        .replace("preset = \"routed\"", "")
+        .replace(
+            "name = \"same\"",
+            "name = \"same\"\ntopology.preset = \"direct\"",
+        )
+        .replace("[case.topology]", "[case.topology]\npreset = \"switched\"");
+    let topologies: Vec<Topology> = scenario(&text).cases.iter().map(|c| c.topology).collect();
+    let expected = [Topology::Direct, Topology::Switched, Topology::Switched];
+    assert_eq!(topologies, expected);
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+    let dos = format!("\u{feff}{}", BASE.replace('\n', "\r\n"));
+    assert_eq!(scenario(&dos), scenario(BASE));
+}
+
+#[test]
+fn a_mistake_in_a_shared_part_is_reported_once_for_all_cases() {
+    let text = BASE.replace("do = \"exchange\"", "do = \"resume\"\nhost = \"client\"");
+    let errors = parse(Path::new("file.toml"), &text).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+}
