@@ -41,7 +41,10 @@ impl std::ops::Add<Duration> for Moment {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -64,13 +67,17 @@ impl Translation {
         let real = nanoseconds(ClockId::CLOCK_REALTIME);
         let after = nanoseconds(ClockId::CLOCK_MONOTONIC);
         let middle = i128::from(before) + i128::from(after.saturating_sub(before)) / 2;
-        Self { offset: middle - i128::from(real) }
+        Self {
+            offset: middle - i128::from(real),
+        }
     }
 
     /// A `CLOCK_REALTIME` stamp as a moment.
     #[must_use]
     pub fn monotonic(self, realtime: Duration) -> Moment {
-        let nanos = i128::try_from(realtime.as_nanos()).unwrap_or(i128::MAX).saturating_add(self.offset);
+        let nanos = i128::try_from(realtime.as_nanos())
+            .unwrap_or(i128::MAX)
+            .saturating_add(self.offset);
         Moment(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
     }
 }

@@ -38,6 +38,12 @@ impl ErrnoName {
     }
 }
 
+impl From<ErrnoName> for std::io::Error {
+    fn from(name: ErrnoName) -> Self {
+        Self::from_raw_os_error(name.0 as i32)
+    }
+}
+
 impl fmt::Display for ErrnoName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{:?}", self.0))

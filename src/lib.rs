@@ -1,4 +1,35 @@
 //! deadpeer: how and when a program learns that its TCP peer is gone, on the real kernel.
+//!
+//! Data flows one way, and all but the middle is pure:
+//!
+//! ```text
+//! scenario (file to checked types) -> prepare (plan, oracle) -> runner (lab, endpoint, fault) -> judge -> report
+//! ```
+//!
+//! * [`scenario`]: the file format, with every error of a file at once
+//! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
+//! * [`plan`], [`prepare`]: a case with its network and its prediction
+//! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
+//! * [`runner`]: many cases at once
+//! * [`outcome`], [`judge`]: what was seen, and the verdict on it
+//! * [`report`]: functions of events and results
+//! * [`privilege`]: into a user namespace where there is no root
+
+pub mod clock;
+pub mod endpoint;
 pub mod errno;
+pub mod fault;
+pub mod judge;
+pub mod kernel;
+pub mod lab;
 pub mod oracle;
+pub mod outcome;
+pub mod plan;
+pub mod prepare;
+pub mod privilege;
+pub mod report;
+pub mod runner;
 pub mod scenario;
+pub mod sys;
+pub mod text;
+pub mod wire;

@@ -86,11 +86,15 @@ impl Subnet {
     pub fn network(self) -> Self {
         let address = match self.address {
             IpAddr::V4(v4) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = u32::MAX
+                    .checked_shl(32 - u32::from(self.prefix))
+                    .unwrap_or(0);
                 IpAddr::V4(Ipv4Addr::from(u32::from(v4) & mask))
             }
             IpAddr::V6(v6) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = u128::MAX
+                    .checked_shl(128 - u32::from(self.prefix))
+                    .unwrap_or(0);
                 IpAddr::V6(Ipv6Addr::from(u128::from(v6) & mask))
             }
         };
@@ -102,26 +106,58 @@ impl Subnet {
 /// (RFC 5737: 192.0.2.0/24 and 198.51.100.0/24; RFC 3849: 2001:db8::/32).
 fn subnet(family: Family, network: u8, host: u8) -> Subnet {
     match family {
-        Family::Ipv4 if network == 1 => Subnet { address: Ipv4Addr::new(192, 0, 2, host).into(), prefix: 24 },
-        Family::Ipv4 => Subnet { address: Ipv4Addr::new(198, 51, 100, host).into(), prefix: 24 },
+        Family::Ipv4 if network == 1 => Subnet {
+            address: Ipv4Addr::new(192, 0, 2, host).into(),
+            prefix: 24,
+        },
+        Family::Ipv4 => Subnet {
+            address: Ipv4Addr::new(198, 51, 100, host).into(),
+            prefix: 24,
+        },
         Family::Ipv6 => {
-            let segments = [0x2001, 0xdb8, u16::from(network), 0, 0, 0, 0, u16::from(host)];
-            Subnet { address: Ipv6Addr::from(segments).into(), prefix: 64 }
+            let segments = [
+                0x2001,
+                0xdb8,
+                u16::from(network),
+                0,
+                0,
+                0,
+                0,
+                u16::from(host),
+            ];
+            Subnet {
+                address: Ipv6Addr::from(segments).into(),
+                prefix: 64,
+            }
         }
     }
 }
 
 fn interface(name: &'static str, index: u32, mac: u8, address: Option<Subnet>) -> InterfacePlan {
-    InterfacePlan { name, index, mac: [0x00, 0x00, 0x5e, 0x00, 0x53, mac], address }
+    InterfacePlan {
+        name,
+        index,
+        mac: [0x00, 0x00, 0x5e, 0x00, 0x53, mac],
+        address,
+    }
 }
 
 fn node(node: Node, interfaces: Vec<InterfacePlan>, routes: Vec<RoutePlan>) -> NodePlan {
-    NodePlan { node, interfaces, routes }
+    NodePlan {
+        node,
+        interfaces,
+        routes,
+    }
 }
 
-/// Index of every node's first interface: 1 is the loopback's.
-const FIRST: u32 = 2;
-const SECOND: u32 = 3;
+/// Link indices, the loopback's being 1. No two in a lab are equal: the kernel takes the carrier of a veth whose index equals its
+/// peer's for a matter without urgency, and announces it up to a second later (`linkwatch_urgent_event`).
+mod index {
+    pub(super) const CLIENT: u32 = 2;
+    pub(super) const SERVER: u32 = 3;
+    pub(super) const NEAR: u32 = 4;
+    pub(super) const FAR: u32 = 5;
+}
 
 impl NetworkPlan {
     /// Plans the network of a preset.
@@ -129,24 +165,70 @@ impl NetworkPlan {
     pub fn new(topology: Topology, family: Family) -> Self {
         let nodes = match topology {
             Topology::Direct => vec![
-                node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(subnet(family, 1, 1)))], vec![]),
-                node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(subnet(family, 1, 2)))], vec![]),
-            ],
-            Topology::Switched => vec![
-                node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(subnet(family, 1, 1)))], vec![]),
                 node(
-                    Node::Switch,
-                    vec![interface("port1", FIRST, 0x11, None), interface("port2", SECOND, 0x12, None)],
+                    Node::Client,
+                    vec![interface(
+                        "eth0",
+                        index::CLIENT,
+                        0x01,
+                        Some(subnet(family, 1, 1)),
+                    )],
                     vec![],
                 ),
-                node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(subnet(family, 1, 2)))], vec![]),
+                node(
+                    Node::Server,
+                    vec![interface(
+                        "eth0",
+                        index::SERVER,
+                        0x02,
+                        Some(subnet(family, 1, 2)),
+                    )],
+                    vec![],
+                ),
+            ],
+            Topology::Switched => vec![
+                node(
+                    Node::Client,
+                    vec![interface(
+                        "eth0",
+                        index::CLIENT,
+                        0x01,
+                        Some(subnet(family, 1, 1)),
+                    )],
+                    vec![],
+                ),
+                node(
+                    Node::Switch,
+                    vec![
+                        interface("port1", index::NEAR, 0x11, None),
+                        interface("port2", index::FAR, 0x12, None),
+                    ],
+                    vec![],
+                ),
+                node(
+                    Node::Server,
+                    vec![interface(
+                        "eth0",
+                        index::SERVER,
+                        0x02,
+                        Some(subnet(family, 1, 2)),
+                    )],
+                    vec![],
+                ),
             ],
             Topology::Routed => routed(family),
         };
         let links = (1..nodes.len())
-            .map(|far| LinkPlan { near: (far - 1, nodes[far - 1].interfaces.len() - 1), far: (far, 0) })
+            .map(|far| LinkPlan {
+                near: (far - 1, nodes[far - 1].interfaces.len() - 1),
+                far: (far, 0),
+            })
             .collect();
-        Self { family, nodes, links }
+        Self {
+            family,
+            nodes,
+            links,
+        }
     }
 
     /// The plan of one node, if the topology has it.
@@ -162,7 +244,12 @@ impl NetworkPlan {
             End::Client => 0,
             End::Server => self.nodes.len() - 1,
         };
-        self.nodes[position].interfaces[0].address.unwrap_or(Subnet { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 })
+        self.nodes[position].interfaces[0]
+            .address
+            .unwrap_or(Subnet {
+                address: Ipv4Addr::UNSPECIFIED.into(),
+                prefix: 0,
+            })
     }
 
     /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached network.
@@ -170,10 +257,21 @@ impl NetworkPlan {
     pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
         let network = self.address(to).network();
         let plan = self.node(on)?;
-        let attached = plan.interfaces.iter().find(|interface| interface.address.map(Subnet::network) == Some(network));
+        let attached = plan
+            .interfaces
+            .iter()
+            .find(|interface| interface.address.map(Subnet::network) == Some(network));
         match attached {
-            Some(interface) => Some(RoutePlan { to: network, via: None, interface: interface.index }),
-            None => plan.routes.iter().find(|route| route.to == network).copied(),
+            Some(interface) => Some(RoutePlan {
+                to: network,
+                via: None,
+                interface: interface.index,
+            }),
+            None => plan
+                .routes
+                .iter()
+                .find(|route| route.to == network)
+                .copied(),
         }
     }
 }
@@ -181,19 +279,30 @@ impl NetworkPlan {
 fn routed(family: Family) -> Vec<NodePlan> {
     let (client, server) = (subnet(family, 1, 1), subnet(family, 2, 1));
     let (near, far) = (subnet(family, 1, 254), subnet(family, 2, 254));
-    let towards = |network: Subnet, router: Subnet| RoutePlan {
+    let towards = |network: Subnet, router: Subnet, interface: u32| RoutePlan {
         to: network.network(),
         via: Some(router.address),
-        interface: FIRST,
+        interface,
     };
     vec![
-        node(Node::Client, vec![interface("eth0", FIRST, 0x01, Some(client))], vec![towards(server, near)]),
+        node(
+            Node::Client,
+            vec![interface("eth0", index::CLIENT, 0x01, Some(client))],
+            vec![towards(server, near, index::CLIENT)],
+        ),
         node(
             Node::Router,
-            vec![interface("eth0", FIRST, 0x21, Some(near)), interface("eth1", SECOND, 0x22, Some(far))],
+            vec![
+                interface("eth0", index::NEAR, 0x21, Some(near)),
+                interface("eth1", index::FAR, 0x22, Some(far)),
+            ],
             vec![],
         ),
-        node(Node::Server, vec![interface("eth0", FIRST, 0x02, Some(server))], vec![towards(client, far)]),
+        node(
+            Node::Server,
+            vec![interface("eth0", index::SERVER, 0x02, Some(server))],
+            vec![towards(client, far, index::SERVER)],
+        ),
     ]
 }
 
@@ -204,14 +313,46 @@ mod tests {
     #[test]
     fn links_join_neighbours_by_the_facing_interfaces() {
         let plan = NetworkPlan::new(Topology::Routed, Family::Ipv4);
-        assert_eq!(plan.links, [LinkPlan { near: (0, 0), far: (1, 0) }, LinkPlan { near: (1, 1), far: (2, 0) }]);
+        assert_eq!(
+            plan.links,
+            [
+                LinkPlan {
+                    near: (0, 0),
+                    far: (1, 0)
+                },
+                LinkPlan {
+                    near: (1, 1),
+                    far: (2, 0)
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn link_indices_are_unique_in_the_whole_lab() {
+        for topology in [Topology::Direct, Topology::Switched, Topology::Routed] {
+            let plan = NetworkPlan::new(topology, Family::Ipv4);
+            let mut indices: Vec<_> = plan
+                .nodes
+                .iter()
+                .flat_map(|n| n.interfaces.iter().map(|i| i.index))
+                .collect();
+            let count = indices.len();
+            indices.sort_unstable();
+            indices.dedup();
+            assert_eq!(indices.len(), count);
+        }
     }
 
     #[test]
     fn hardware_addresses_are_unique() {
         for topology in [Topology::Direct, Topology::Switched, Topology::Routed] {
             let plan = NetworkPlan::new(topology, Family::Ipv6);
-            let mut macs: Vec<_> = plan.nodes.iter().flat_map(|n| n.interfaces.iter().map(|i| i.mac)).collect();
+            let mut macs: Vec<_> = plan
+                .nodes
+                .iter()
+                .flat_map(|n| n.interfaces.iter().map(|i| i.mac))
+                .collect();
             let count = macs.len();
             macs.sort_unstable();
             macs.dedup();
@@ -223,13 +364,19 @@ mod tests {
     fn every_node_with_addresses_has_a_route_to_both_ends() {
         for (topology, nodes) in [
             (Topology::Direct, vec![Node::Client, Node::Server]),
-            (Topology::Routed, vec![Node::Client, Node::Router, Node::Server]),
+            (
+                Topology::Routed,
+                vec![Node::Client, Node::Router, Node::Server],
+            ),
         ] {
             for family in [Family::Ipv4, Family::Ipv6] {
                 let plan = NetworkPlan::new(topology, family);
                 for node in &nodes {
                     for end in [End::Client, End::Server] {
-                        assert!(plan.route(*node, end).is_some(), "{topology} {family} {node} to {end}");
+                        assert!(
+                            plan.route(*node, end).is_some(),
+                            "{topology} {family} {node} to {end}"
+                        );
                     }
                 }
             }

@@ -32,7 +32,10 @@ pub struct Segment {
 
 /// TCP control bits (RFC 9293 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "the header's own control bits")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the header's own control bits"
+)]
 pub struct Flags {
     /// Synchronize sequence numbers.
     pub syn: bool,
@@ -66,8 +69,8 @@ pub struct Track {
     sent: Vec<(Moment, u32)>,
     /// In the order of sending.
     pub probes: Vec<Probe>,
-    /// The last segment that came in and that the kernel takes as a sign of life.
-    pub last_received: Option<Moment>,
+    /// The segments that came in and that the kernel takes as a sign of life.
+    received: Vec<Moment>,
     /// When this end sent a RST.
     pub rst_sent: Option<Moment>,
     /// When a RST came in.
@@ -96,7 +99,10 @@ impl Track {
         // tcp_xmit_probe_skb: an empty segment one below the next sequence number, which the peer must acknowledge.
         let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
         if bare && self.next_out == Some(segment.seq.wrapping_add(1)) {
-            self.probes.push(Probe { sent: segment.at, answered: None });
+            self.probes.push(Probe {
+                sent: segment.at,
+                answered: None,
+            });
             return;
         }
         let end = segment_end(segment);
@@ -121,7 +127,7 @@ impl Track {
         if is_probe {
             return;
         }
-        self.last_received = Some(segment.at);
+        self.received.push(segment.at);
         let end = segment_end(segment);
         if self.next_in.is_none_or(|next| after(end, next)) {
             self.next_in = Some(end);
@@ -131,11 +137,24 @@ impl Track {
         }
     }
 
+    /// The last sign of life that came in by that moment.
+    #[must_use]
+    pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
+        self.received
+            .iter()
+            .rev()
+            .find(|at| **at <= moment)
+            .copied()
+    }
+
     /// The first transmission of the oldest payload that the peer has not acknowledged.
     #[must_use]
     pub fn first_unacknowledged(&self) -> Option<Moment> {
         let acked = self.acked?;
-        self.sent.iter().find(|(_, end)| after(*end, acked)).map(|(at, _)| *at)
+        self.sent
+            .iter()
+            .find(|(_, end)| after(*end, acked))
+            .map(|(at, _)| *at)
     }
 
     /// Whether everything that this end sent has been acknowledged.
@@ -156,8 +175,19 @@ mod tests {
     use super::*;
 
     fn segment(at: u64, direction: Direction, seq: u32, ack: u32, len: u32) -> Segment {
-        let flags = Flags { ack: true, ..Flags::default() };
-        Segment { at: Moment::from_nanos(at), direction, connection: 1, seq, ack, len, flags }
+        let flags = Flags {
+            ack: true,
+            ..Flags::default()
+        };
+        Segment {
+            at: Moment::from_nanos(at),
+            direction,
+            connection: 1,
+            seq,
+            ack,
+            len,
+            flags,
+        }
     }
 
     /// Ten bytes out, acknowledged.
@@ -173,7 +203,10 @@ mod tests {
         let mut track = exchanged(100);
         track.observe(&segment(3, Direction::Out, 109, 500, 0));
         track.observe(&segment(4, Direction::In, 500, 110, 0));
-        let probe = Probe { sent: Moment::from_nanos(3), answered: Some(Moment::from_nanos(4)) };
+        let probe = Probe {
+            sent: Moment::from_nanos(3),
+            answered: Some(Moment::from_nanos(4)),
+        };
         assert_eq!(track.probes, [probe]);
     }
 
@@ -200,7 +233,10 @@ mod tests {
         reset.flags.rst = true;
         track.observe(&reset);
         assert_eq!(track.probes[0].answered, None);
-        assert_eq!(track.last_received, Some(Moment::from_nanos(2)));
+        assert_eq!(
+            track.last_received_before(Moment::from_nanos(100)),
+            Some(Moment::from_nanos(2))
+        );
         assert_eq!(track.rst_received, Some(Moment::from_nanos(4)));
     }
 
@@ -208,7 +244,10 @@ mod tests {
     fn the_peers_probe_is_no_sign_of_life() {
         let mut track = exchanged(100);
         track.observe(&segment(9, Direction::In, 499, 110, 0));
-        assert_eq!(track.last_received, Some(Moment::from_nanos(2)));
+        assert_eq!(
+            track.last_received_before(Moment::from_nanos(100)),
+            Some(Moment::from_nanos(2))
+        );
     }
 
     #[test]

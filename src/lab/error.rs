@@ -69,6 +69,15 @@ pub enum LabError {
 }
 
 impl LabError {
+    /// The errno of a refused netlink request.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Netlink { source, .. } => source.raw_os_error(),
+            _ => None,
+        }
+    }
+
     /// The reason to skip the case, where the kernel merely lacks a feature.
     #[must_use]
     pub fn skip_reason(&self) -> Option<String> {

@@ -14,12 +14,12 @@ use rtnetlink::sys::SocketAddr;
 use tokio::sync::watch;
 
 /// Link index to whether the link is usable.
-pub type Carriers = BTreeMap<u32, bool>;
+pub(super) type Carriers = BTreeMap<u32, bool>;
 
 type Messages = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
 
 /// Follows the announcements until the socket is closed.
-pub async fn follow(mut messages: Messages, carriers: watch::Sender<Carriers>) {
+pub(super) async fn follow(mut messages: Messages, carriers: watch::Sender<Carriers>) {
     while let Some((message, _)) = messages.next().await {
         if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) = message.payload {
             carriers.send_modify(|known| {
@@ -31,7 +31,13 @@ pub async fn follow(mut messages: Messages, carriers: watch::Sender<Carriers>) {
 
 /// Up, with carrier, and past the deferred activation of its queue (`linkwatch_do_dev`), which is what makes `operstate` up.
 fn is_usable(link: &LinkMessage) -> bool {
-    let flags_up = link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
-    let operational = link.attributes.iter().any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up)));
+    let flags_up = link
+        .header
+        .flags
+        .contains(LinkFlags::Up | LinkFlags::LowerUp);
+    let operational = link
+        .attributes
+        .iter()
+        .any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up)));
     flags_up && operational
 }

@@ -16,7 +16,7 @@ use futures::future::{try_join_all, try_join3};
 use self::error::LabError;
 use self::node::LabNode;
 use crate::plan::{InterfacePlan, NetworkPlan};
-use crate::scenario::model::{Connection, End, Family, Node};
+use crate::scenario::model::{Connection, End, Node};
 
 /// The loopback's index in every namespace.
 const LOOPBACK: u32 = 1;
@@ -72,8 +72,13 @@ impl Lab {
         if plan.node == Node::Switch {
             return bring_up_switch(node, &plan.interfaces).await;
         }
-        let links = [LOOPBACK].into_iter().chain(plan.interfaces.iter().map(|interface| interface.index));
-        let addresses = plan.interfaces.iter().filter_map(|interface| Some((interface.index, interface.address?)));
+        let links = [LOOPBACK]
+            .into_iter()
+            .chain(plan.interfaces.iter().map(|interface| interface.index));
+        let addresses = plan
+            .interfaces
+            .iter()
+            .filter_map(|interface| Some((interface.index, interface.address?)));
         try_join3(
             try_join_all(links.map(|link| node.set_up(link, true))),
             try_join_all(addresses.map(|(link, subnet)| node.add_address(link, subnet))),
@@ -88,9 +93,15 @@ impl Lab {
     /// # Panics
     /// Never for a checked case: its steps name only nodes that its topology has.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a checked case names only nodes that its topology has")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a checked case names only nodes that its topology has"
+    )]
     pub fn node(&self, node: Node) -> &LabNode {
-        self.nodes.iter().find(|candidate| candidate.node == node).expect("a node of the topology")
+        self.nodes
+            .iter()
+            .find(|candidate| candidate.node == node)
+            .expect("a node of the topology")
     }
 
     /// The link over which one end is attached.
@@ -103,10 +114,14 @@ impl Lab {
         self.interface((position, 0))
     }
 
-    /// The family of its addresses.
+    /// What is at the other side of one end's cable: the node, and its interface.
     #[must_use]
-    pub fn family(&self) -> Family {
-        self.plan.family
+    pub fn neighbour(&self, end: End) -> (&LabNode, &InterfacePlan) {
+        let side = match end {
+            End::Client => self.plan.links[0].far,
+            End::Server => self.plan.links[self.plan.links.len() - 1].near,
+        };
+        (&self.nodes[side.0], self.interface(side))
     }
 }
 

@@ -36,12 +36,21 @@ impl Namespace {
         let inside = Arc::clone(&label);
         let failed = |doing, label: &str| {
             let node = label.to_owned();
-            move |source| LabError::Namespace { doing, node, source }
+            move |source| LabError::Namespace {
+                doing,
+                node,
+                source,
+            }
         };
         on_own_thread(&label, move || {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(failed("create", &inside))?;
+            unshare(CloneFlags::CLONE_NEWNET)
+                .map_err(io::Error::from)
+                .map_err(failed("create", &inside))?;
             let file = File::open("/proc/thread-self/ns/net").map_err(failed("open", &inside))?;
-            let namespace = Self { file: Arc::new(file), label: inside };
+            let namespace = Self {
+                file: Arc::new(file),
+                label: inside,
+            };
             Ok((namespace, first()?))
         })
         .await
@@ -58,9 +67,13 @@ impl Namespace {
     {
         let namespace = self.clone();
         on_own_thread(&self.label, move || {
-            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(|source| {
-                LabError::Namespace { doing: "enter", node: namespace.label.to_string(), source }
-            })?;
+            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)
+                .map_err(io::Error::from)
+                .map_err(|source| LabError::Namespace {
+                    doing: "enter",
+                    node: namespace.label.to_string(),
+                    source,
+                })?;
             work()
         })
         .await
@@ -79,7 +92,11 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, LabError> + Send + 'static,
 {
-    let failed = |source| LabError::Namespace { doing: "start a thread in", node: label.to_owned(), source };
+    let failed = |source| LabError::Namespace {
+        doing: "start a thread in",
+        node: label.to_owned(),
+        source,
+    };
     let runtime = tokio::runtime::Handle::current();
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new()
@@ -90,5 +107,7 @@ where
             sender.send(work()).ok();
         })
         .map_err(failed)?;
-    receiver.await.map_err(|_| failed(io::Error::other("the thread panicked")))?
+    receiver
+        .await
+        .map_err(|_| failed(io::Error::other("the thread panicked")))?
 }

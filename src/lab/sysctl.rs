@@ -29,10 +29,16 @@ pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
     match (node, family) {
         (Node::Switch, _) => settings.push(("ipv6/conf/default/disable_ipv6", "1")),
         (Node::Router, Family::Ipv4) => {
-            settings.extend([("ipv6/conf/default/disable_ipv6", "1"), ("ipv4/ip_forward", "1")]);
+            settings.extend([
+                ("ipv6/conf/default/disable_ipv6", "1"),
+                ("ipv4/ip_forward", "1"),
+            ]);
         }
         (_, Family::Ipv4) => {
-            settings.extend([("ipv6/conf/default/disable_ipv6", "1"), ("ipv4/ip_forward", "0")]);
+            settings.extend([
+                ("ipv6/conf/default/disable_ipv6", "1"),
+                ("ipv4/ip_forward", "0"),
+            ]);
         }
         (_, Family::Ipv6) => {
             settings.extend([
@@ -43,17 +49,28 @@ pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
                 ("ipv6/conf/all/keep_addr_on_down", "1"),
                 ("ipv6/conf/default/keep_addr_on_down", "1"),
                 ("ipv6/icmp/ratelimit", "0"),
-                ("ipv6/conf/all/forwarding", if node == Node::Router { "1" } else { "0" }),
+                (
+                    "ipv6/conf/all/forwarding",
+                    if node == Node::Router { "1" } else { "0" },
+                ),
             ]);
         }
     }
-    settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    settings
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).
 #[must_use]
 pub fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
-    let Some(Keepalive::Sysctl { time, intvl, probes }) = keepalive else {
+    let Some(Keepalive::Sysctl {
+        time,
+        intvl,
+        probes,
+    }) = keepalive
+    else {
         return Vec::new();
     };
     let given = [
@@ -74,9 +91,15 @@ pub fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
 pub fn apply(node: &str, settings: &[Setting], family: Family) -> Result<(), LabError> {
     let has_ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
     if family == Family::Ipv6 && !has_ipv6 {
-        return Err(LabError::MissingFeature { feature: "IPv6", option: "CONFIG_IPV6, or ipv6.disable=1 at boot" });
+        return Err(LabError::MissingFeature {
+            feature: "IPv6",
+            option: "CONFIG_IPV6, or ipv6.disable=1 at boot",
+        });
     }
-    for (name, value) in settings.iter().filter(|(name, _)| has_ipv6 || !name.starts_with("ipv6/")) {
+    for (name, value) in settings
+        .iter()
+        .filter(|(name, _)| has_ipv6 || !name.starts_with("ipv6/"))
+    {
         let path = format!("/proc/sys/net/{name}");
         std::fs::OpenOptions::new()
             .write(true)

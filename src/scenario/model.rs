@@ -430,3 +430,22 @@ display_as!(RouteChange {
     RouteChange::Blackhole => "blackhole",
     RouteChange::Restore => "restore",
 });
+
+/// As `check` prints it and messages name it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange { from, payload } => {
+                write!(f, "exchange {} bytes from {from}", payload.len())
+            }
+            Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
+            Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
+            Self::Crash { host } => write!(f, "crash the {host}"),
+            Self::Resume { host } => write!(f, "resume the {host}"),
+            Self::Reboot { host, downtime } => write!(f, "reboot the {host}, {downtime:?} down"),
+            Self::Route { on, to, change } => {
+                write!(f, "{change} the route to the {to} on the {on}")
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The command line: one file a command.
+
+mod check;
+mod list;
+mod load;
+mod run;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// When to use colors
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  harness run scenarios/                     every scenario that ships, all cases at once
+  harness run scenarios/unreachable.toml     one scenario
+  harness run --filter ipv6 scenarios/       only the cases whose name contains ipv6
+  harness check my.toml                      is it valid, and what would it do?
+
+Exit status:
+  0    every case passed (or was skipped, without --deny-skips)
+  1    an expectation failed
+  2    usage, or an invalid scenario
+  3    a lab could not be built: privileges, kernel
+  130  interrupted
+Where several apply, the highest.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios on this machine's kernel
+    Run(run::RunArguments),
+    /// Validate scenarios and print the plan, without privileges
+    Check(check::CheckArguments),
+    /// List scenarios, with one line each
+    List(list::ListArguments),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+/// The documented exit statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    Passed = 0,
+    Failed = 1,
+    Usage = 2,
+    Lab = 3,
+    Interrupted = 130,
+}
+
+/// Runs the command.
+pub(crate) fn main(arguments: Arguments) -> ExitCode {
+    let color = match arguments.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    color.write_global();
+    let result = match arguments.command {
+        Command::Run(run) => run::run(&run),
+        Command::Check(check) => check::check(&check),
+        Command::List(list) => list::list(&list),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return Exit::Passed;
+        }
+        complain(&format!("{error:#}"));
+        Exit::Usage
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Whoever read the output has had enough of it (`harness list | head -1`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes an error message; where even that cannot be written, the exit status still tells.
+fn complain(message: &str) {
+    writeln!(anstream::stderr(), "error: {message}").ok();
+}
+
+/// Whether diagnostics on standard error should have colors.
+fn color_on_stderr() -> bool {
+    !matches!(
+        anstream::AutoStream::choice(&io::stderr()),
+        anstream::ColorChoice::Never
+    )
+}

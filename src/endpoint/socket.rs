@@ -1,0 +1,128 @@
+//! Sockets made and set inside a host's namespace.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::lab::error::LabError;
+use crate::lab::node::LabNode;
+use crate::oracle::keepalive::EffectiveKeepalive;
+use crate::plan::Subnet;
+use crate::scenario::model::{EndSettings, Keepalive};
+
+/// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).
+///
+/// # Errors
+/// [`LabError::Socket`].
+pub async fn listen(
+    node: &LabNode,
+    address: Subnet,
+    port: u16,
+    settings: &EndSettings,
+) -> Result<TcpListener, LabError> {
+    let address = SocketAddr::new(address.address, port);
+    let settings = settings.clone();
+    make(node, format!("listen on {address}"), move || {
+        let socket = open(address)?;
+        apply(&socket, &settings)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    })
+    .await
+}
+
+/// Connects from the client's namespace.
+///
+/// # Errors
+/// [`LabError::Socket`], also where the connection is refused or times out.
+pub async fn connect(
+    node: &LabNode,
+    address: Subnet,
+    port: u16,
+    settings: &EndSettings,
+) -> Result<TcpStream, LabError> {
+    let address = SocketAddr::new(address.address, port);
+    let settings = settings.clone();
+    let doing = format!("connect to {address}");
+    let socket = make(node, doing.clone(), move || {
+        let socket = open(address)?;
+        apply(&socket, &settings)?;
+        Ok(TcpSocket::from_std_stream(socket.into()))
+    })
+    .await?;
+    let failed = |source| LabError::Socket {
+        doing,
+        node: node.node.to_string(),
+        source,
+    };
+    socket.connect(address).await.map_err(failed)
+}
+
+/// More than the most connections that a case may have.
+const BACKLOG: i32 = 1024;
+
+async fn make<T: Send + 'static>(
+    node: &LabNode,
+    doing: String,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, LabError> {
+    let name = node.node.to_string();
+    node.namespace
+        .run(move || {
+            work().map_err(|source| LabError::Socket {
+                doing,
+                node: name,
+                source,
+            })
+        })
+        .await
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone, killed or not. With a linger of
+    // zero the kernel frees the socket when its descriptor is closed (tcp_close); nothing else about it changes.
+    socket.set_linger(Some(std::time::Duration::ZERO))?;
+    // A payload is one segment at once, not held back for an acknowledgement (RFC 896).
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+fn apply(socket: &Socket, settings: &EndSettings) -> io::Result<()> {
+    if let Some(keepalive) = settings.keepalive {
+        socket.set_keepalive(true)?;
+        let mut numbers = TcpKeepalive::new();
+        let derived = EffectiveKeepalive::new(keepalive);
+        let (idle, interval, probes) = match keepalive {
+            Keepalive::Sysctl { .. } => (false, false, false),
+            Keepalive::Options {
+                idle,
+                interval,
+                probes,
+            } => (idle.is_some(), interval.is_some(), probes.is_some()),
+            Keepalive::Time(_) => (true, true, true),
+        };
+        if idle {
+            numbers = numbers.with_time(derived.idle);
+        }
+        if interval {
+            numbers = numbers.with_interval(derived.interval);
+        }
+        if probes {
+            numbers = numbers.with_retries(derived.probes);
+        }
+        socket.set_tcp_keepalive(&numbers)?;
+    }
+    if settings.user_timeout.is_some() {
+        socket.set_tcp_user_timeout(settings.user_timeout)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! A step's change to the network: which kernel operations it is.
+
+use netlink_packet_route::route::RouteType;
+
+use crate::lab::Lab;
+use crate::lab::error::LabError;
+use crate::lab::node::LabNode;
+use crate::scenario::model::{CableChange, End, Node, RouteChange};
+
+/// The index and name of the bridge that silences a host; it is never up.
+const SILENCE: (&str, u32) = ("silence", 20);
+
+/// Pulls or plugs the cable of one host.
+///
+/// A veth pair has no cable to pull: setting one end down takes the carrier from the other. Behind a switch it is the switch's port
+/// that is set down; elsewhere it is the host's own end, so that whatever is on the other side of the cable sees its carrier go.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or the carrier does not come back.
+pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabError> {
+    let host = lab.node(at.node());
+    let uplink = lab.uplink(at);
+    let (neighbour, port) = lab.neighbour(at);
+    let (node, interface, other, other_interface) = match neighbour.node {
+        Node::Switch => (neighbour, port, host, uplink),
+        _ => (host, uplink, neighbour, port),
+    };
+    match change {
+        CableChange::Pull => node.set_up(interface.index, false).await,
+        CableChange::Plug => {
+            node.set_up(interface.index, true).await?;
+            node.wait_for_carrier(interface).await?;
+            other.wait_for_carrier(other_interface).await?;
+            restore_static_routes(lab, node).await
+        }
+    }
+}
+
+/// A link that goes down takes the routes through it along; the kernel brings only those of the attached network back.
+async fn restore_static_routes(lab: &Lab, node: &LabNode) -> Result<(), LabError> {
+    let routes = lab
+        .plan
+        .node(node.node)
+        .map(|plan| plan.routes.clone())
+        .unwrap_or_default();
+    for route in routes {
+        node.add_route(route).await?;
+    }
+    Ok(())
+}
+
+/// Silences a host in both directions, with its carrier up and its state kept.
+///
+/// What it sends is dropped by a queue of length zero. What it would receive is taken by a bridge that is down: its port's state
+/// is `BR_STATE_DISABLED`, in which `br_handle_frame` drops every frame. Both are in every kernel that the harness runs on, where
+/// packet classifiers and actions often are not.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
+    node.set_mute(link, true).await?;
+    let (name, index) = SILENCE;
+    node.add_bridge(name, index).await?;
+    node.set_bridge(link, Some(index)).await
+}
+
+/// Undoes [`silence`].
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn unsilence(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
+    node.delete_link(SILENCE.1).await?;
+    node.set_mute(link, false).await
+}
+
+/// Changes the route by which a node reaches one end's network.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Result<(), LabError> {
+    let node = lab.node(on);
+    let network = lab.plan.address(to).network();
+    // The attached network's route and a dead one differ in metric and scope, so one does not replace the other: out, then in.
+    match node.delete_route(network).await {
+        // An earlier step may have deleted it.
+        Err(error) if change != RouteChange::Delete && error.errno() == Some(nix::libc::ESRCH) => {}
+        deleted => deleted?,
+    }
+    match change {
+        RouteChange::Delete => Ok(()),
+        RouteChange::Unreachable => node.add_dead_route(network, RouteType::Unreachable).await,
+        RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
+        RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
+        RouteChange::Restore => match lab.plan.route(on, to) {
+            Some(route) => node.add_route(route).await,
+            None => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,194 @@
+//! The frames of the connection at one host's interface, with the kernel's own timestamps.
+//!
+//! A packet socket that was opened inside the namespace sees what the host sends once it has left the queue, and what it receives
+//! before the stack does. What a queue drops (no carrier, a muted link) was never on the wire and is not seen.
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use etherparse::TransportSlice;
+use nix::cmsg_space;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
+    recvmsg, setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+
+use super::error::LabError;
+use super::node::LabNode;
+use crate::clock::{Moment, Translation};
+use crate::plan::SERVER_PORT;
+use crate::sys;
+use crate::wire::{Direction, Flags, Segment};
+
+/// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
+const PACKET_OUTGOING: u8 = 4;
+
+/// Room for the headers; payload beyond is not needed.
+const SNAP_LENGTH: usize = 256;
+
+/// A packet socket on one interface.
+#[derive(Debug)]
+pub struct Capture {
+    /// Taken only by the drop.
+    socket: Option<AsyncFd<OwnedFd>>,
+    interface: u32,
+}
+
+impl Capture {
+    /// Opens the socket inside the node's namespace.
+    ///
+    /// # Errors
+    /// [`LabError::Socket`] where the kernel refuses it.
+    pub async fn open(node: &LabNode, interface: u32) -> Result<Self, LabError> {
+        let name = node.node.to_string();
+        node.namespace
+            .run(move || {
+                open_packet_socket()
+                    .map(|socket| Self {
+                        socket: Some(socket),
+                        interface,
+                    })
+                    .map_err(|source| LabError::Socket {
+                        doing: "open a packet socket".to_owned(),
+                        node: name,
+                        source,
+                    })
+            })
+            .await
+    }
+
+    /// The segments that have come since the last call; waits for at least one frame.
+    ///
+    /// # Errors
+    /// What the socket reports.
+    pub async fn next(&self) -> io::Result<Vec<Segment>> {
+        loop {
+            let Some(socket) = &self.socket else {
+                return Ok(Vec::new());
+            };
+            let mut ready = socket.readable().await?;
+            let segments = self.drain()?;
+            // Clears only the readiness that this guard saw: a frame that has come since is announced again.
+            ready.clear_ready();
+            if !segments.is_empty() {
+                return Ok(segments);
+            }
+        }
+    }
+
+    /// The segments that the kernel has ready now.
+    ///
+    /// # Errors
+    /// What the socket reports.
+    pub fn drain(&self) -> io::Result<Vec<Segment>> {
+        let clocks = Translation::sample();
+        let mut segments = Vec::new();
+        let Some(socket) = &self.socket else {
+            return Ok(segments);
+        };
+        loop {
+            match receive(socket.get_ref(), self.interface, clocks) {
+                Ok(frame) => segments.extend(frame),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(segments),
+                // The interface went down: the socket says so once and goes on.
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENETDOWN) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Closing a packet socket waits for an RCU grace period (`packet_release`), tens of milliseconds that no other case should wait for.
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(socket));
+        }
+    }
+}
+
+fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        flags,
+        SockProtocol::EthAll,
+    )?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+    sys::watch(socket)
+}
+
+/// One frame; `None` if it is no segment of the connection.
+fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<Option<Segment>> {
+    let mut buffer = [0_u8; SNAP_LENGTH];
+    let mut parts = [IoSliceMut::new(&mut buffer)];
+    let mut control = cmsg_space!(TimeSpec);
+    let message = recvmsg::<LinkAddr>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut control),
+        MsgFlags::empty(),
+    )?;
+    let stamp = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+        _ => None,
+    });
+    let (Some(address), Some(stamp)) = (message.address, stamp) else {
+        return Ok(None);
+    };
+    if address.ifindex() != interface as usize {
+        return Ok(None);
+    }
+    let direction = if address.pkttype() == PACKET_OUTGOING {
+        Direction::Out
+    } else {
+        Direction::In
+    };
+    let length = message.bytes;
+    Ok(dissect(
+        &buffer[..length.min(SNAP_LENGTH)],
+        direction,
+        clocks.monotonic(stamp),
+    ))
+}
+
+/// Payload lengths come from the IP header, so a frame that was cut short is measured all the same.
+fn dissect(frame: &[u8], direction: Direction, at: Moment) -> Option<Segment> {
+    let packet = etherparse::LaxSlicedPacket::from_ethernet(frame).ok()?;
+    let total = match packet.net.as_ref()? {
+        etherparse::LaxNetSlice::Ipv4(ip) => {
+            u32::from(ip.header().total_len()) - u32::from(ip.header().ihl()) * 4
+        }
+        etherparse::LaxNetSlice::Ipv6(ip) => u32::from(ip.header().payload_length()),
+        etherparse::LaxNetSlice::Arp(_) => return None,
+    };
+    let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
+        return None;
+    };
+    let connection = match (tcp.source_port(), tcp.destination_port()) {
+        (SERVER_PORT, client) => client,
+        (client, SERVER_PORT) => client,
+        _ => return None,
+    };
+    let flags = Flags {
+        syn: tcp.syn(),
+        fin: tcp.fin(),
+        rst: tcp.rst(),
+        ack: tcp.ack(),
+    };
+    let len = total.saturating_sub(u32::from(tcp.data_offset()) * 4);
+    Some(Segment {
+        at,
+        direction,
+        connection,
+        seq: tcp.sequence_number(),
+        ack: tcp.acknowledgment_number(),
+        len,
+        flags,
+    })
+}

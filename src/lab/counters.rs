@@ -1,0 +1,125 @@
+//! The kernel's counters of one namespace, as `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/snmp6` show them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+
+use super::error::LabError;
+use super::node::LabNode;
+use crate::scenario::model::CounterName;
+
+/// Counter to value. Names are `Group:Name` as nstat's sources spell them, and bare in `snmp6`.
+pub type Counters = BTreeMap<CounterName, u64>;
+
+/// Reads all counters of the node's namespace.
+///
+/// # Errors
+/// [`LabError::Socket`] if a file cannot be read.
+pub async fn read(node: &LabNode) -> Result<Counters, LabError> {
+    let name = node.node.to_string();
+    node.namespace
+        .run(move || {
+            read_here().map_err(|source| LabError::Socket {
+                doing: "read the kernel's counters".to_owned(),
+                node: name,
+                source,
+            })
+        })
+        .await
+}
+
+/// By how much each counter rose between two readings; those that did not are left out.
+#[must_use]
+pub fn rises(before: &Counters, after: &Counters) -> Counters {
+    after
+        .iter()
+        .filter_map(|(name, value)| {
+            let rise = value.saturating_sub(before.get(name).copied().unwrap_or(0));
+            (rise > 0).then(|| (name.clone(), rise))
+        })
+        .collect()
+}
+
+/// `/proc/thread-self/net` is the calling thread's namespace.
+fn read_here() -> io::Result<Counters> {
+    let mut counters = Counters::new();
+    for file in ["netstat", "snmp"] {
+        parse_paired(
+            &fs::read_to_string(format!("/proc/thread-self/net/{file}"))?,
+            &mut counters,
+        );
+    }
+    match fs::read_to_string("/proc/thread-self/net/snmp6") {
+        Ok(text) => parse_columns(&text, &mut counters),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(counters)
+}
+
+/// A line of names, then a line of values, both led by the group's name and a colon.
+fn parse_paired(text: &str, counters: &mut Counters) {
+    let mut lines = text.lines();
+    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
+        let Some((group, names)) = names.split_once(':') else {
+            continue;
+        };
+        let Some((_, values)) = values.split_once(':') else {
+            continue;
+        };
+        for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
+            // Some are settings rather than counters and may be negative (Tcp:MaxConn).
+            if let Ok(value) = value.parse() {
+                counters.insert(CounterName(format!("{group}:{name}")), value);
+            }
+        }
+    }
+}
+
+/// One name and one value on each line.
+fn parse_columns(text: &str, counters: &mut Counters) {
+    for line in text.lines() {
+        if let Some((name, Ok(value))) = line
+            .split_once(char::is_whitespace)
+            .map(|(n, v)| (n, v.trim().parse()))
+        {
+            counters.insert(CounterName(name.to_owned()), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter(counters: &Counters, name: &str) -> Option<u64> {
+        counters.get(&CounterName(name.to_owned())).copied()
+    }
+
+    #[test]
+    fn names_and_values_are_paired_by_group() {
+        let mut counters = Counters::new();
+        parse_paired(
+            "Tcp: MaxConn InSegs\nTcp: -1 42\nUdp: InDatagrams\nUdp: 7\n",
+            &mut counters,
+        );
+        assert_eq!(counter(&counters, "Tcp:InSegs"), Some(42));
+        assert_eq!(counter(&counters, "Udp:InDatagrams"), Some(7));
+        assert_eq!(counter(&counters, "Tcp:MaxConn"), None);
+    }
+
+    #[test]
+    fn columns_are_read_whatever_their_width() {
+        let mut counters = Counters::new();
+        parse_columns("Icmp6InDestUnreachs             \t3\n", &mut counters);
+        assert_eq!(counter(&counters, "Icmp6InDestUnreachs"), Some(3));
+    }
+
+    #[test]
+    fn only_rises_are_kept() {
+        let reading =
+            |a, b| Counters::from([(CounterName("a".into()), a), (CounterName("b".into()), b)]);
+        let rises = rises(&reading(1, 5), &reading(4, 5));
+        assert_eq!(rises, Counters::from([(CounterName("a".into()), 3)]));
+    }
+}

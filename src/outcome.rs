@@ -1,0 +1,124 @@
+//! What a run has to say of a case: data, and nothing but data. Every report is a function of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::endpoint::Ended;
+use crate::lab::counters::Counters;
+use crate::prepare::Prepared;
+use crate::scenario::model::End;
+use crate::wire::Track;
+
+/// One case and what became of it.
+#[derive(Debug, Clone)]
+pub struct CaseResult {
+    /// The case.
+    pub prepared: Arc<Prepared>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was observed, where the lab could be built and the case came to its end.
+    pub observation: Option<Observation>,
+    /// From the start of the case to its verdict.
+    pub elapsed: Duration,
+}
+
+/// A case's verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything came as expected.
+    Passed,
+    /// Something did not.
+    Failed(Vec<Mismatch>),
+    /// The kernel lacks what the case needs; the reason.
+    Skipped(String),
+    /// The lab could not be built or changed; the reason. No verdict on the kernel.
+    Error(String),
+    /// The run was stopped before the case came to its end; why.
+    Stopped(&'static str),
+}
+
+/// One thing that did not come as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// At which end; `None` for a step.
+    pub end: Option<End>,
+    /// What was expected.
+    pub expected: String,
+    /// Where that expectation comes from: the file's line, or the oracle's rule.
+    pub because: String,
+    /// What happened.
+    pub observed: String,
+}
+
+/// What was seen of a case.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// From the first namespace to the established connections.
+    pub setup: Duration,
+    /// The zero of the case's times.
+    pub zero: Moment,
+    /// The ends that something is asked of.
+    pub ends: Vec<EndObservation>,
+    /// The step that could not be done, if one could not.
+    pub broken_step: Option<BrokenStep>,
+}
+
+/// A step of traffic that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenStep {
+    /// Its line in the file.
+    pub line: usize,
+    /// What it was: "exchange from client".
+    pub what: String,
+    /// Why it did not succeed.
+    pub error: String,
+}
+
+/// What one end saw.
+#[derive(Debug, Clone)]
+pub struct EndObservation {
+    /// Which end.
+    pub end: End,
+    /// One for each connection.
+    pub connections: Vec<ConnectionObservation>,
+    /// By how much the counters of its namespace rose since zero time.
+    pub counters: Counters,
+    /// Its open socket descriptors, where the file asks about them.
+    pub descriptors: Option<Descriptors>,
+    /// How late the harness itself was woken at the end of the window: what the machine, not the kernel's timers, added.
+    pub stall: Duration,
+    /// Until when it was watched.
+    pub watched_until: Moment,
+}
+
+/// What one end saw of one connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionObservation {
+    /// How it ended, and when the kernel reported it; `None` while it is open.
+    pub ended: Option<(Ended, Moment)>,
+    /// The exchange that proves a survivor alive; the error where it failed.
+    pub further_exchange: Option<Result<(), String>>,
+    /// What was on the wire.
+    pub track: Track,
+}
+
+/// Open socket descriptors of one end, counted in the process's own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Before the connections were opened.
+    pub before: usize,
+    /// With all of them open.
+    pub open: usize,
+    /// After the outcome.
+    pub after: usize,
+}
+
+/// What happens during a run, for those who watch.
+#[derive(Debug)]
+pub enum Event {
+    /// A case has begun.
+    Started(Arc<Prepared>),
+    /// A case has come to its verdict.
+    Finished(Box<CaseResult>),
+}

@@ -1,0 +1,213 @@
+//! From checked scenarios to cases that are ready to run: each with its network and with what the oracle says of it. Pure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
+use crate::oracle::{self, Hz};
+use crate::plan::NetworkPlan;
+use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
+
+/// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
+/// measured: see [`crate::outcome::EndObservation::stall`].
+pub const ALLOWANCE: Duration = Duration::from_millis(50);
+
+/// A case that is ready to run.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The file it comes from.
+    pub path: PathBuf,
+    /// The case itself.
+    pub case: Case,
+    /// Its network.
+    pub network: NetworkPlan,
+    /// The kernel's tick that the predictions were made for.
+    pub hz: Hz,
+    /// What the oracle says of the client; `None` where its rules do not settle it.
+    pub client: Option<Prediction>,
+    /// What it says of the server.
+    pub server: Option<Prediction>,
+}
+
+/// An expectation that cannot be judged.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}:{line}: in {case}, the time of the {end}'s error follows from no rule that the oracle has\n  \
+     help: state the window in the file: within = \"4s..4.5s\"",
+    path.display()
+)]
+pub struct NoWindow {
+    path: PathBuf,
+    line: usize,
+    case: String,
+    end: End,
+}
+
+/// The window that an error is judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Not before.
+    pub earliest: Duration,
+    /// Not after, on an unloaded machine.
+    pub latest: Duration,
+    /// Counted from where.
+    pub from: WindowOrigin,
+    /// Who says so: `line 14 of the file`, or the oracle's formula.
+    pub formula: String,
+}
+
+/// Where a window starts to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowOrigin {
+    /// Zero time.
+    Fault,
+    /// The last segment that the end received.
+    LastReceived,
+    /// The first transmission of the data that is never acknowledged.
+    FirstUnacknowledged,
+    /// Whichever of the two applies to the connection as it was captured.
+    Activity,
+}
+
+/// Prepares every case.
+///
+/// # Errors
+/// Every expectation of an error for which neither the file nor the oracle has a window.
+pub fn prepare(scenarios: Vec<Scenario>, hz: Hz) -> Result<Vec<Prepared>, Vec<NoWindow>> {
+    let prepared: Vec<Prepared> = scenarios
+        .into_iter()
+        .flat_map(|scenario| {
+            let path = scenario.path;
+            scenario
+                .cases
+                .into_iter()
+                .map(move |case| prepare_case(path.clone(), case, hz))
+        })
+        .collect();
+    let unjudgeable: Vec<NoWindow> = prepared.iter().flat_map(Prepared::unjudgeable).collect();
+    if unjudgeable.is_empty() {
+        Ok(prepared)
+    } else {
+        Err(unjudgeable)
+    }
+}
+
+fn prepare_case(path: PathBuf, case: Case, hz: Hz) -> Prepared {
+    let network = NetworkPlan::new(case.topology, case.family);
+    let predict = |end| {
+        case.expect
+            .end(end)
+            .and_then(|_| oracle::predict(&case, end, hz))
+    };
+    let (client, server) = (predict(End::Client), predict(End::Server));
+    Prepared {
+        path,
+        case,
+        network,
+        hz,
+        client,
+        server,
+    }
+}
+
+impl Prepared {
+    /// What the oracle says of one end.
+    #[must_use]
+    pub fn prediction(&self, end: End) -> Option<&Prediction> {
+        match end {
+            End::Client => self.client.as_ref(),
+            End::Server => self.server.as_ref(),
+        }
+    }
+
+    /// The ends that something is asked of.
+    pub fn observed(&self) -> impl Iterator<Item = (End, &Expectation)> {
+        [End::Client, End::Server]
+            .into_iter()
+            .filter_map(|end| Some((end, self.case.expect.end(end)?)))
+    }
+
+    /// The window for an error at one end: the file's, else the oracle's.
+    #[must_use]
+    pub fn window(&self, end: End) -> Option<Window> {
+        let expectation = self.case.expect.end(end)?;
+        if let Some(stated) = expectation.within {
+            let from = match stated.since {
+                Since::Fault => WindowOrigin::Fault,
+                Since::Activity => WindowOrigin::Activity,
+            };
+            let formula = format!("within, line {}", expectation.line);
+            return Some(Window {
+                earliest: stated.from,
+                latest: stated.to,
+                from,
+                formula,
+            });
+        }
+        match &self.prediction(end)?.outcome {
+            PredictedOutcome::Error { window, .. } => Some(Window {
+                earliest: window.earliest,
+                latest: window.latest,
+                from: match window.since {
+                    Origin::LastReceived => WindowOrigin::LastReceived,
+                    Origin::FirstUnacknowledged => WindowOrigin::FirstUnacknowledged,
+                },
+                formula: window.formula.clone(),
+            }),
+            PredictedOutcome::Survives => None,
+        }
+    }
+
+    /// How long the case will take at most, as far as is known in advance: for progress, not for judging.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        let steps: Duration = self
+            .case
+            .steps
+            .iter()
+            .map(|step| self.start_time(step.start))
+            .sum();
+        let watch = self
+            .observed()
+            .map(|(end, expectation)| match expectation.outcome {
+                ExpectedOutcome::Survives(time) => time,
+                ExpectedOutcome::Error(_) => self
+                    .window(end)
+                    .map_or(Duration::ZERO, |window| window.latest),
+            });
+        steps + watch.max().unwrap_or_default()
+    }
+
+    /// How long a step waits, as far as is known in advance.
+    #[must_use]
+    pub fn start_time(&self, start: Start) -> Duration {
+        match start {
+            Start::AtOnce => Duration::ZERO,
+            Start::After(time) => time,
+            Start::When { count, .. } => self
+                .case
+                .connection
+                .observed_end()
+                .and_then(|end| self.case.connection.end(end).keepalive)
+                .map_or(Duration::ZERO, |keepalive| {
+                    oracle::keepalive::EffectiveKeepalive::new(keepalive).answered_period(self.hz)
+                        * count
+                }),
+        }
+    }
+
+    fn unjudgeable(&self) -> Vec<NoWindow> {
+        self.observed()
+            .filter(|(end, expectation)| {
+                matches!(expectation.outcome, ExpectedOutcome::Error(_))
+                    && self.window(*end).is_none()
+            })
+            .map(|(end, expectation)| NoWindow {
+                path: self.path.clone(),
+                line: expectation.line,
+                case: self.case.id.to_string(),
+                end,
+            })
+            .collect()
+    }
+}

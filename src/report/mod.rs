@@ -1,0 +1,6 @@
+//! What a person sees: functions of events and results, one file a form.
+
+pub mod plan;
+pub mod progress;
+pub mod summary;
+pub mod table;

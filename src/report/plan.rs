@@ -1,0 +1,167 @@
+//! What a case would do, in words: topology with addresses, settings, steps, expected outcome and window.
+
+use crate::judge::origin_name;
+use crate::oracle::prediction::PredictedOutcome;
+use crate::plan::NodePlan;
+use crate::prepare::Prepared;
+use crate::scenario::model::{End, EndSettings, Expectation, ExpectedOutcome, Keepalive, Start};
+use crate::text::seconds;
+
+/// The plan of one case, line by line.
+#[must_use]
+pub fn lines(prepared: &Prepared) -> Vec<String> {
+    let case = &prepared.case;
+    let mut lines = vec![format!(
+        "{} ({}:{})",
+        case.id,
+        prepared.path.display(),
+        case.line
+    )];
+    if let Some(note) = &case.note {
+        lines.push(format!("  note        {note}"));
+    }
+    let nodes: Vec<String> = prepared.network.nodes.iter().map(node).collect();
+    lines.push(format!(
+        "  topology    {}: {}",
+        case.topology,
+        nodes.join(" - ")
+    ));
+    let count = if case.connection.count == 1 {
+        String::new()
+    } else {
+        format!("{} times ", case.connection.count)
+    };
+    lines.push(format!(
+        "  connection  {count}client: {}",
+        settings(&case.connection.client)
+    ));
+    lines.push(format!(
+        "              server: {}",
+        settings(&case.connection.server)
+    ));
+    for (number, step) in case.steps.iter().enumerate() {
+        lines.push(format!(
+            "  step {:<7}{}{}",
+            number + 1,
+            start(step.start),
+            step.action
+        ));
+    }
+    for (end, expectation) in prepared.observed() {
+        lines.extend(expected(prepared, end, expectation));
+    }
+    lines
+}
+
+fn node(plan: &NodePlan) -> String {
+    let addresses: Vec<String> = plan
+        .interfaces
+        .iter()
+        .filter_map(|interface| Some(interface.address?.to_string()))
+        .collect();
+    if addresses.is_empty() {
+        plan.node.to_string()
+    } else {
+        format!("{} {}", plan.node, addresses.join(" "))
+    }
+}
+
+fn settings(settings: &EndSettings) -> String {
+    let keepalive = match settings.keepalive {
+        None => "no keepalive".to_owned(),
+        Some(Keepalive::Options {
+            idle,
+            interval,
+            probes,
+        }) => {
+            let given = [
+                idle.map(|idle| format!("TCP_KEEPIDLE {idle}")),
+                interval.map(|interval| format!("TCP_KEEPINTVL {interval}")),
+                probes.map(|probes| format!("TCP_KEEPCNT {probes}")),
+            ];
+            format!(
+                "keepalive, {}",
+                given.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            )
+        }
+        Some(Keepalive::Sysctl {
+            time,
+            intvl,
+            probes,
+        }) => {
+            let given = [
+                time.map_or("tcp_keepalive_time left at 7200s".to_owned(), |time| {
+                    format!("tcp_keepalive_time {time}")
+                }),
+                intvl.map_or("tcp_keepalive_intvl left at 75s".to_owned(), |intvl| {
+                    format!("tcp_keepalive_intvl {intvl}")
+                }),
+                probes.map_or("tcp_keepalive_probes left at 9".to_owned(), |probes| {
+                    format!("tcp_keepalive_probes {probes}")
+                }),
+            ];
+            format!("keepalive by sysctl, {}", given.join(", "))
+        }
+        Some(Keepalive::Time(time)) => format!(
+            "keepalive from one time, {time}: {time}, {}s, 3",
+            time.get() / 3
+        ),
+    };
+    match settings.user_timeout {
+        Some(timeout) => format!("{keepalive}; TCP_USER_TIMEOUT {}", seconds(timeout)),
+        None => keepalive,
+    }
+}
+
+fn start(start: Start) -> String {
+    match start {
+        Start::AtOnce => String::new(),
+        Start::After(time) => format!("after {}: ", seconds(time)),
+        Start::When { count, what } => format!(
+            "when {count} {} {what}: ",
+            if count == 1 { "probe" } else { "probes" }
+        ),
+    }
+}
+
+fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<String> {
+    let mut lines = Vec::new();
+    match expectation.outcome {
+        ExpectedOutcome::Survives(time) => {
+            lines.push(format!(
+                "  expect      {end}: survives for {}, then a further exchange succeeds",
+                seconds(time)
+            ));
+        }
+        ExpectedOutcome::Error(errno) => {
+            let textbook = expectation
+                .textbook
+                .map(|name| format!(" (textbook: {name})"))
+                .unwrap_or_default();
+            lines.push(format!("  expect      {end}: {errno}{textbook}"));
+        }
+    }
+    if let Some(window) = prepared.window(end) {
+        let origin = origin_name(window.from);
+        let (earliest, latest) = (seconds(window.earliest), seconds(window.latest));
+        lines.push(format!(
+            "  window      {earliest}..{latest} after {origin} ({})",
+            window.formula
+        ));
+    }
+    if let Some(prediction) = prepared.prediction(end) {
+        lines.push(format!("  rule        {}", prediction.rule));
+        if let (
+            PredictedOutcome::Error {
+                errno: Some(predicted),
+                ..
+            },
+            ExpectedOutcome::Error(expected),
+        ) = (&prediction.outcome, expectation.outcome)
+            && *predicted != expected
+        {
+            lines.push(format!("  warning     the oracle predicts {predicted}"));
+        }
+    }
+    lines
+}

@@ -1,0 +1,294 @@
+//! One case in words: what came, when, what explains it, and what went wrong.
+
+use std::time::Duration;
+
+use crate::judge::{self, name};
+use crate::outcome::{CaseResult, EndObservation, Observation, Verdict};
+use crate::prepare::{Prepared, Window, WindowOrigin};
+use crate::scenario::model::{End, Expectation, ExpectedOutcome};
+use crate::text::{plural, seconds};
+
+/// One end of one case, column by column.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// The case, and the end where more than one is observed.
+    pub case: String,
+    /// `ETIMEDOUT`, `survives 6s`.
+    pub expected: String,
+    /// What came.
+    pub observed: String,
+    /// From zero time.
+    pub since_fault: String,
+    /// From what the window counts from: the last activity.
+    pub since_activity: String,
+    /// The window, without the allowance for the machine.
+    pub window: String,
+    /// What a person should notice: the textbook's answer, the counter that explains.
+    pub note: String,
+}
+
+/// The rows of a case: one for each observed end.
+#[must_use]
+pub fn rows(result: &CaseResult) -> Vec<Row> {
+    let prepared = &result.prepared;
+    let several = prepared.observed().count() > 1;
+    prepared
+        .observed()
+        .map(|(end, expectation)| {
+            let label = if several {
+                format!(" ({end})")
+            } else {
+                String::new()
+            };
+            let mut row = Row {
+                case: format!("{}{label}", prepared.case.id),
+                expected: expected(expectation),
+                window: prepared
+                    .window(end)
+                    .map(|window| span(window.earliest, window.latest))
+                    .unwrap_or_default(),
+                ..Row::default()
+            };
+            if let Some(observation) = &result.observation {
+                fill(&mut row, prepared, observation, end, expectation);
+            }
+            row
+        })
+        .collect()
+}
+
+fn expected(expectation: &Expectation) -> String {
+    match expectation.outcome {
+        ExpectedOutcome::Error(errno) => errno.to_string(),
+        ExpectedOutcome::Survives(time) => format!("survives {}", seconds(time)),
+    }
+}
+
+fn fill(
+    row: &mut Row,
+    prepared: &Prepared,
+    observation: &Observation,
+    end: End,
+    expectation: &Expectation,
+) {
+    let Some(seen) = observation.ends.iter().find(|seen| seen.end == end) else {
+        if let Some(broken) = &observation.broken_step {
+            row.observed = format!("{} failed", broken.what);
+        }
+        return;
+    };
+    row.observed = observed(seen);
+    let since = |origin| {
+        let times = seen.connections.iter().filter_map(|connection| {
+            let (_, at) = connection.ended?;
+            Some(judge::time_from(origin, observation.zero, connection, at))
+        });
+        let times: Vec<Duration> = times.collect();
+        match (times.iter().min(), times.iter().max()) {
+            (Some(first), Some(last)) => span(*first, *last),
+            _ => String::new(),
+        }
+    };
+    row.since_fault = since(WindowOrigin::Fault);
+    row.since_activity = since(
+        prepared
+            .window(end)
+            .map_or(WindowOrigin::Activity, activity),
+    );
+    row.note = note(seen, expectation).join("; ");
+}
+
+/// The activity that an oracle's window counts from; a stated window may count from the fault, which has its own column.
+fn activity(window: Window) -> WindowOrigin {
+    match window.from {
+        WindowOrigin::Fault => WindowOrigin::Activity,
+        origin => origin,
+    }
+}
+
+/// What came, in the words of the column; several connections are counted.
+fn observed(seen: &EndObservation) -> String {
+    let mut outcomes: Vec<(String, usize)> = Vec::new();
+    for connection in &seen.connections {
+        let outcome = match (connection.ended, &connection.further_exchange) {
+            (Some((ended, _)), _) => name(ended),
+            (None, Some(Ok(()))) => "survives".to_owned(),
+            (None, Some(Err(_))) => "open, but dead".to_owned(),
+            (None, None) => "still open".to_owned(),
+        };
+        match outcomes.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, count)) => *count += 1,
+            None => outcomes.push((outcome, 1)),
+        }
+    }
+    let one = seen.connections.len() == 1;
+    let words = outcomes.iter().map(|(outcome, count)| {
+        if one {
+            outcome.clone()
+        } else {
+            format!("{outcome} x{count}")
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn note(seen: &EndObservation, expectation: &Expectation) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(textbook) = expectation.textbook {
+        notes.push(format!("textbook: {textbook}"));
+    }
+    for (counter, _) in &expectation.counters {
+        let rise = seen.counters.get(counter).copied().unwrap_or(0);
+        let short = counter.0.rsplit(':').next().unwrap_or(&counter.0);
+        notes.push(format!("{short} +{rise}"));
+    }
+    if let Some(counted) = seen.descriptors {
+        notes.push(format!(
+            "descriptors {} > {} > {}",
+            counted.before, counted.open, counted.after
+        ));
+    }
+    notes
+}
+
+fn span(first: Duration, last: Duration) -> String {
+    if first == last {
+        seconds(first)
+    } else {
+        format!("{}..{}", seconds(first), seconds(last))
+    }
+}
+
+/// The counters that explain how a connection dies, among the hundreds that move.
+const TELLING: [&str; 16] = [
+    "TcpExt:TCPKeepAlive",
+    "TcpExt:TCPTimeouts",
+    "TcpExt:TCPLossProbes",
+    "TcpExt:TCPAbortOnTimeout",
+    "TcpExt:TCPAbortOnData",
+    "TcpExt:OutOfWindowIcmps",
+    "TcpExt:LockDroppedIcmps",
+    "Tcp:RetransSegs",
+    "Tcp:OutRsts",
+    "Tcp:EstabResets",
+    "Icmp:InDestUnreachs",
+    "Icmp6InDestUnreachs",
+    "Ip:OutNoRoutes",
+    "Ip:OutDiscards",
+    "Ip6OutNoRoutes",
+    "Ip6OutDiscards",
+];
+
+/// What was on the wire and what the kernel counted, line by line.
+#[must_use]
+pub fn evidence(result: &CaseResult) -> Vec<String> {
+    let Some(observation) = &result.observation else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!("set up in {}", seconds(observation.setup))];
+    for seen in &observation.ends {
+        if let Some(prediction) = result.prepared.prediction(seen.end) {
+            lines.push(format!("{}: rule: {}", seen.end, prediction.rule));
+        }
+        lines.extend(
+            wire(seen, observation)
+                .into_iter()
+                .map(|line| format!("{}: {line}", seen.end)),
+        );
+        let counters: Vec<String> = TELLING
+            .iter()
+            .filter_map(|name| {
+                let (name, rise) = seen
+                    .counters
+                    .iter()
+                    .find(|(counter, _)| counter.0 == **name)?;
+                Some(format!("{name} +{rise}"))
+            })
+            .collect();
+        if !counters.is_empty() {
+            lines.push(format!("{}: counters: {}", seen.end, counters.join(", ")));
+        }
+        if !seen.stall.is_zero() {
+            lines.push(format!(
+                "{}: the harness itself was woken {} late",
+                seen.end,
+                seconds(seen.stall)
+            ));
+        }
+    }
+    lines
+}
+
+/// The first connection stands for all: they are identical.
+fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
+    let Some(connection) = seen.connections.first() else {
+        return Vec::new();
+    };
+    let track = &connection.track;
+    let mut lines = Vec::new();
+    let probes: Vec<String> = track
+        .probes
+        .iter()
+        .filter(|probe| probe.sent >= observation.zero)
+        .map(|probe| {
+            let answer = if probe.answered.is_some() {
+                "answered"
+            } else {
+                "no answer"
+            };
+            format!("{} ({answer})", seconds(probe.sent.since(observation.zero)))
+        })
+        .collect();
+    if probes.is_empty() {
+        lines.push("no keepalive probe on the wire".to_owned());
+    } else {
+        lines.push(format!(
+            "{} at {}",
+            plural(probes.len(), "keepalive probe"),
+            probes.join(", ")
+        ));
+    }
+    for (what, at) in [
+        ("RST sent", track.rst_sent),
+        ("RST received", track.rst_received),
+    ] {
+        if let Some(at) = at {
+            lines.push(format!("{what} at {}", seconds(at.since(observation.zero))));
+        }
+    }
+    lines
+}
+
+/// Everything about a case that did not pass: what was expected and from where, what happened, and the evidence.
+#[must_use]
+pub fn failure(result: &CaseResult) -> Vec<String> {
+    let prepared = &result.prepared;
+    let mut lines = vec![format!(
+        "{} ({}:{})",
+        prepared.case.id,
+        prepared.path.display(),
+        prepared.case.line
+    )];
+    match &result.verdict {
+        Verdict::Failed(mismatches) => {
+            for mismatch in mismatches {
+                let end = mismatch
+                    .end
+                    .map(|end| format!("{end}: "))
+                    .unwrap_or_default();
+                lines.push(format!("  {end}expected {}", mismatch.expected));
+                lines.push(format!("    from {}", mismatch.because));
+                lines.push(format!("    observed {}", mismatch.observed));
+            }
+            lines.extend(
+                evidence(result)
+                    .into_iter()
+                    .map(|line| format!("  evidence: {line}")),
+            );
+        }
+        Verdict::Error(reason) | Verdict::Skipped(reason) => lines.push(format!("  {reason}")),
+        Verdict::Stopped(why) => lines.push(format!("  {why}")),
+        Verdict::Passed => {}
+    }
+    lines
+}

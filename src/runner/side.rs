@@ -1,0 +1,152 @@
+//! One host's part in a case: its sockets, its capture, its counters before the fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::endpoint::Endpoint;
+use crate::lab::Lab;
+use crate::lab::capture::Capture;
+use crate::lab::counters::{self, Counters};
+use crate::lab::error::LabError;
+use crate::scenario::model::End;
+use crate::wire::{Direction, Track};
+
+/// What was captured, by connection (the client's port).
+pub(super) type Tracks = BTreeMap<u16, Track>;
+
+/// One host of the case.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) end: End,
+    /// In the order in which the client connected.
+    pub(super) endpoints: Vec<Endpoint>,
+    tracks: watch::Receiver<Tracks>,
+    /// While a host is silenced its packet socket still sees what arrives, which the host itself does not.
+    pub(super) deaf: Arc<AtomicBool>,
+    capture: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    counters_before: Counters,
+}
+
+impl Side {
+    /// Starts to capture at the host's interface.
+    pub(super) async fn new(lab: &Lab, end: End) -> Result<Self, LabError> {
+        let capture = Capture::open(lab.node(end.node()), lab.uplink(end).index).await?;
+        let (sender, tracks) = watch::channel(Tracks::new());
+        let (stop, stopped) = oneshot::channel();
+        let deaf = Arc::new(AtomicBool::new(false));
+        let capture = tokio::spawn(follow(capture, sender, Arc::clone(&deaf), stopped));
+        Ok(Self {
+            end,
+            endpoints: Vec::new(),
+            tracks,
+            deaf,
+            capture,
+            stop,
+            counters_before: Counters::new(),
+        })
+    }
+
+    /// Follows what is captured.
+    pub(super) fn tracks(&self) -> watch::Receiver<Tracks> {
+        self.tracks.clone()
+    }
+
+    /// Waits until all that this host sent has been acknowledged: a fault before would meet data in flight.
+    pub(super) async fn quiet(&self) {
+        let mut tracks = self.tracks();
+        // The channel closes only with the capture, and then there is nothing to wait for.
+        tracks
+            .wait_for(|tracks| !tracks.is_empty() && tracks.values().all(Track::is_quiet))
+            .await
+            .ok();
+    }
+
+    /// Remembers the counters as they are now.
+    pub(super) async fn mark_counters(&mut self, lab: &Lab) -> Result<(), LabError> {
+        self.counters_before = counters::read(lab.node(self.end.node())).await?;
+        Ok(())
+    }
+
+    /// By how much the counters rose since they were marked.
+    pub(super) async fn counter_rises(&self, lab: &Lab) -> Result<Counters, LabError> {
+        Ok(counters::rises(
+            &self.counters_before,
+            &counters::read(lab.node(self.end.node())).await?,
+        ))
+    }
+
+    /// Stops to capture, once everything that the kernel has is taken into account.
+    pub(super) async fn finish_capture(self) -> Tracks {
+        // Neither can fail but by the capture having ended already.
+        self.stop.send(()).ok();
+        self.capture.await.ok();
+        self.tracks.borrow().clone()
+    }
+}
+
+async fn follow(
+    capture: Capture,
+    tracks: watch::Sender<Tracks>,
+    deaf: Arc<AtomicBool>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let take = |segments: Vec<crate::wire::Segment>| {
+        let deaf = deaf.load(Ordering::Relaxed);
+        tracks.send_modify(|tracks| {
+            for segment in segments
+                .iter()
+                .filter(|segment| !(deaf && segment.direction == Direction::In))
+            {
+                tracks
+                    .entry(segment.connection)
+                    .or_default()
+                    .observe(segment);
+            }
+        });
+    };
+    loop {
+        tokio::select! {
+            segments = capture.next() => match segments {
+                Ok(segments) => take(segments),
+                Err(_) => return,
+            },
+            _ = &mut stopped => {
+                if let Ok(rest) = capture.drain() {
+                    take(rest);
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// The inode of a socket, which names it in `/proc/self/fd`.
+pub(super) fn inode(socket: &impl AsFd) -> io::Result<u64> {
+    Ok(nix::sys::stat::fstat(socket)?.st_ino)
+}
+
+/// How many of these sockets this process has open descriptors of.
+pub(super) fn count_open(inodes: &BTreeSet<u64>) -> io::Result<usize> {
+    let mut open = 0;
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        // A descriptor may be closed between the listing and the look.
+        let Ok(target) = std::fs::read_link(entry?.path()) else {
+            continue;
+        };
+        let inode = target.to_str().and_then(|text| {
+            text.strip_prefix("socket:[")?
+                .strip_suffix(']')?
+                .parse()
+                .ok()
+        });
+        open += usize::from(inode.is_some_and(|inode| inodes.contains(&inode)));
+    }
+    Ok(open)
+}

@@ -1,0 +1,202 @@
+//! Taking a case's steps, one after the other.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::{join, try_join_all};
+
+use super::case::{PATIENCE, Running, io_at};
+use super::side::Side;
+use crate::clock::{Moment, sleep_until};
+use crate::fault;
+use crate::lab::error::LabError;
+use crate::outcome::BrokenStep;
+use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
+
+impl Running {
+    /// Takes every step; stops at the first whose traffic does not get through.
+    pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, LabError> {
+        let prepared = Arc::clone(&self.prepared);
+        let mut done = Moment::now();
+        for step in &prepared.case.steps {
+            if let Err(error) = self.wait(step, done).await {
+                return Ok(Some(broken(step, error)));
+            }
+            if let Err(error) = self.take(&step.action).await? {
+                return Ok(Some(broken(step, error)));
+            }
+            done = Moment::now();
+        }
+        Ok(None)
+    }
+
+    /// Waits until the step is due.
+    async fn wait(&self, step: &Step, done: Moment) -> Result<(), String> {
+        match step.start {
+            Start::AtOnce => Ok(()),
+            Start::After(time) => {
+                sleep_until(done + time).await;
+                Ok(())
+            }
+            Start::When { count, what } => self.wait_for_probes(count, what, done).await,
+        }
+    }
+
+    async fn wait_for_probes(
+        &self,
+        count: u32,
+        what: ProbeEvent,
+        since: Moment,
+    ) -> Result<(), String> {
+        let Some(end) = self.prepared.case.connection.observed_end() else {
+            return Err("no end has keepalive".to_owned());
+        };
+        let side = self.side(end);
+        let Some(connection) = side.endpoints.first().map(|endpoint| endpoint.connection) else {
+            return Err(format!("the {end} has no connection any more"));
+        };
+        let seen = |tracks: &super::side::Tracks| {
+            let probes = tracks
+                .get(&connection)
+                .map(|track| track.probes.as_slice())
+                .unwrap_or_default();
+            let counts = |probe: &&crate::wire::Probe| {
+                probe.sent >= since && (what == ProbeEvent::Sent || probe.answered.is_some())
+            };
+            u32::try_from(probes.iter().filter(counts).count()).unwrap_or(u32::MAX)
+        };
+        let mut tracks = side.tracks();
+        let limit = self.prepared.start_time(Start::When { count, what }) + PATIENCE;
+        match tokio::time::timeout(limit, tracks.wait_for(|tracks| seen(tracks) >= count)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(format!(
+                "only {} of {count} probes were {what} in {}",
+                seen(&side.tracks().borrow()),
+                whole(limit)
+            )),
+        }
+    }
+
+    /// Takes one step. The outer error is the lab's, the inner one the connection's.
+    async fn take(&mut self, action: &Action) -> Result<Result<(), String>, LabError> {
+        let first_fault = action.is_fault() && self.zero.is_none();
+        if first_fault {
+            self.mark_counters().await?;
+        }
+        match action {
+            Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
+            Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
+            Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
+            Action::Crash { host } => self.silence(*host).await?,
+            Action::Resume { host } => {
+                fault::unsilence(&self.lab, *host).await?;
+                self.side(*host).deaf.store(false, Ordering::Relaxed);
+            }
+            Action::Reboot { host, downtime } => self.reboot(*host, *downtime).await?,
+            Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
+        }
+        if first_fault {
+            self.zero = Some(Moment::now());
+        }
+        Ok(Ok(()))
+    }
+
+    async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), String> {
+        let (from, to) = self.pair(from);
+        let whole_exchange = async {
+            exchange(from, to, payload).await?;
+            join(from.quiet(), to.quiet()).await;
+            Ok::<(), io::Error>(())
+        };
+        match tokio::time::timeout(PATIENCE, whole_exchange).await {
+            Ok(done) => done.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {}", whole(PATIENCE))),
+        }
+    }
+
+    async fn send(&mut self, from: End, bytes: u32) -> Result<(), String> {
+        let (from, _) = self.pair(from);
+        let payload = vec![b'.'; bytes as usize];
+        for endpoint in &mut from.endpoints {
+            match tokio::time::timeout(PATIENCE, endpoint.write(&payload)).await {
+                Ok(written) => written.map_err(|error| error.to_string())?,
+                Err(_) => {
+                    return Err(format!(
+                        "the send buffer stayed full for {}",
+                        whole(PATIENCE)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn silence(&mut self, host: End) -> Result<(), LabError> {
+        fault::silence(&self.lab, host).await?;
+        self.side(host).deaf.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The path goes first, so that nothing can escape; then the state; then, in its own time, the path comes back.
+    async fn reboot(&mut self, host: End, downtime: Duration) -> Result<(), LabError> {
+        let down = Moment::now();
+        self.silence(host).await?;
+        let (side, _) = self.pair(host);
+        for endpoint in side.endpoints.drain(..) {
+            endpoint
+                .forget()
+                .await
+                .map_err(|source| io_at(host, "forget a connection (TCP_REPAIR)", source))?;
+        }
+        let lab = Arc::clone(&self.lab);
+        let deaf = Arc::clone(&self.side(host).deaf);
+        self.returns.spawn(async move {
+            sleep_until(down + downtime).await;
+            fault::unsilence(&lab, host).await?;
+            deaf.store(false, Ordering::Relaxed);
+            Ok(())
+        });
+        Ok(())
+    }
+}
+
+/// On every connection: `from` sends the payload, `to` sends back what it received.
+///
+/// # Errors
+/// What either end's socket reports, or that something else came back.
+pub(super) async fn exchange(from: &mut Side, to: &mut Side, payload: &[u8]) -> io::Result<()> {
+    if from.endpoints.len() != to.endpoints.len() {
+        return Err(io::Error::other(format!(
+            "the {} or the {} has lost its connections",
+            from.end, to.end
+        )));
+    }
+    let pairs = from.endpoints.iter_mut().zip(to.endpoints.iter_mut());
+    try_join_all(pairs.map(|(near, far)| async {
+        near.write(payload).await?;
+        let received = far.received_from(near, payload.len()).await?;
+        far.write(&received).await?;
+        let returned = near.received_from(far, payload.len()).await?;
+        if returned == payload {
+            Ok(())
+        } else {
+            Err(io::Error::other("what came back is not what was sent"))
+        }
+    }))
+    .await?;
+    Ok(())
+}
+
+fn broken(step: &Step, error: String) -> BrokenStep {
+    BrokenStep {
+        line: step.line,
+        what: step.action.to_string(),
+        error,
+    }
+}
+
+fn whole(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}

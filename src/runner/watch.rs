@@ -1,0 +1,65 @@
+//! Waiting for one end's outcome.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::side::Side;
+use crate::clock::{Moment, sleep_until};
+use crate::prepare::{ALLOWANCE, Window};
+use crate::scenario::model::{Expectation, ExpectedOutcome};
+
+/// How a watch went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watched {
+    /// By how much the harness was late at its own timer, set for the end of the window. A machine that stalls delays the kernel's
+    /// softirq and this timer alike, so this much lateness is the machine's.
+    pub(super) stall: Duration,
+    /// When the watch was over.
+    pub(super) until: Moment,
+}
+
+/// Waits until every connection of this end has ended, or the time is over.
+pub(super) async fn end(
+    side: &Side,
+    expectation: &Expectation,
+    window: Option<Window>,
+    zero: Moment,
+) -> Watched {
+    let all_ended = join_all(side.endpoints.iter().map(|endpoint| endpoint.end()));
+    tokio::pin!(all_ended);
+    let deadline = match (expectation.outcome, &window) {
+        (ExpectedOutcome::Survives(time), _) => zero + time,
+        (ExpectedOutcome::Error(_), Some(window)) => Moment::now() + window.latest + ALLOWANCE,
+        // Prepared cases have a window for every error.
+        (ExpectedOutcome::Error(_), None) => Moment::now(),
+    };
+    if tokio::time::timeout(deadline.remaining(), &mut all_ended)
+        .await
+        .is_ok()
+    {
+        return Watched {
+            stall: Duration::ZERO,
+            until: Moment::now(),
+        };
+    }
+    let now = Moment::now();
+    let stall = now.since(deadline);
+    if let (ExpectedOutcome::Error(_), Some(window)) = (expectation.outcome, window) {
+        // Too late is a different finding from never.
+        let late = now + grace(window.latest) + stall;
+        tokio::select! {
+            _ = &mut all_ended => {}
+            () = sleep_until(late) => {}
+        }
+    }
+    Watched {
+        stall,
+        until: Moment::now(),
+    }
+}
+
+/// How much longer to wait for an error that is late.
+fn grace(latest: Duration) -> Duration {
+    (latest / 4).max(Duration::from_secs(1))
+}
