@@ -29,8 +29,8 @@ pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabErr
         CableChange::Pull => node.set_up(interface.index, false).await,
         CableChange::Plug => {
             node.set_up(interface.index, true).await?;
-            node.wait_for_carrier(interface).await?;
-            other.wait_for_carrier(other_interface).await?;
+            node.wait_until_usable(interface).await?;
+            other.wait_until_usable(other_interface).await?;
             restore_static_routes(lab, node).await
         }
     }

@@ -37,7 +37,7 @@ pub async fn listen(
 /// Connects from the client's namespace.
 ///
 /// # Errors
-/// [`LabError::Socket`], also where the connection is refused or times out.
+/// [`LabError::Socket`], or [`LabError::Connect`] where the connection is refused or times out.
 pub async fn connect(
     node: &LabNode,
     address: Subnet,
@@ -46,15 +46,14 @@ pub async fn connect(
 ) -> Result<TcpStream, LabError> {
     let address = SocketAddr::new(address.address, port);
     let settings = settings.clone();
-    let doing = format!("connect to {address}");
-    let socket = make(node, doing.clone(), move || {
+    let socket = make(node, "open a socket".to_owned(), move || {
         let socket = open(address)?;
         apply(&socket, &settings)?;
         Ok(TcpSocket::from_std_stream(socket.into()))
     })
     .await?;
-    let failed = |source| LabError::Socket {
-        doing,
+    let failed = |source| LabError::Connect {
+        address,
         node: node.node.to_string(),
         source,
     };

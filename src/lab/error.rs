@@ -48,9 +48,25 @@ pub enum LabError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// A link that was set up has no carrier.
-    #[error("{interface} in {node} has no carrier {} s after it was set up", waited.as_secs())]
-    NoCarrier {
+    /// The client could not connect across a lab that was up.
+    #[error(
+        "cannot connect to {address} in {node}: {source}{}",
+        neighbour_hint(source)
+    )]
+    Connect {
+        /// The server's address and port.
+        address: std::net::SocketAddr,
+        /// Where.
+        node: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A link that was set up has no carrier, or its address stays tentative.
+    #[error(
+        "{interface} in {node} is not usable {} s after it was set up: no carrier, or a tentative address",
+        waited.as_secs()
+    )]
+    NotReady {
         /// Which link.
         interface: String,
         /// Where.
@@ -66,6 +82,16 @@ pub enum LabError {
         /// The kernel's configuration option for it.
         option: &'static str,
     },
+}
+
+/// In a whole network this error means that a neighbour entry could not be made (`neigh_alloc`).
+fn neighbour_hint(source: &io::Error) -> &'static str {
+    if source.raw_os_error() == Some(nix::libc::EHOSTUNREACH) {
+        "\n  help: all namespaces share one neighbour table; if the kernel's log says that it overflows, run fewer cases at \
+         once (-j) or raise net.ipv4.neigh.default.gc_thresh3 and its ipv6 twin"
+    } else {
+        ""
+    }
 }
 
 impl LabError {

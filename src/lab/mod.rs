@@ -3,10 +3,10 @@
 //! A lab is built from its plan and from nothing else; no socket and no link of it ever exists in the host's own namespace. Dropping
 //! it closes its descriptors, and the kernel takes everything back in its own time, off the critical path.
 
+mod announced;
 pub mod capture;
 pub mod counters;
 pub mod error;
-mod links;
 pub mod namespace;
 pub mod node;
 pub mod sysctl;
@@ -32,7 +32,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds the network and waits until every link has its carrier.
+    /// Builds the network and waits until every link and address is usable.
     ///
     /// # Errors
     /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
@@ -55,7 +55,7 @@ impl Lab {
         try_join_all((0..lab.nodes.len()).map(|position| lab.bring_up(position))).await?;
         for (node, plan) in lab.nodes.iter().zip(&lab.plan.nodes) {
             for interface in &plan.interfaces {
-                node.wait_for_carrier(interface).await?;
+                node.wait_until_usable(interface).await?;
             }
         }
         Ok(lab)

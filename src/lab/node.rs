@@ -21,15 +21,18 @@ use rtnetlink::{
 };
 use tokio::sync::watch;
 
+use super::announced::{self, Announced};
 use super::error::LabError;
-use super::links::{self, Carriers};
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
 use crate::plan::{InterfacePlan, RoutePlan, Subnet};
 use crate::scenario::model::{Family, Node};
 
-/// How long a link that was set up may take to have its carrier before the lab is given up: far beyond a busy machine's worst.
-const CARRIER_PATIENCE: Duration = Duration::from_secs(20);
+/// The announcements that a node follows.
+const GROUPS: [MulticastGroup; 2] = [MulticastGroup::Link, MulticastGroup::Ipv6Ifaddr];
+
+/// How long a link that was set up may take to be usable before the lab is given up: far beyond a busy machine's worst.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A namespace with an rtnetlink connection into it.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub struct LabNode {
     /// The namespace itself.
     pub namespace: Namespace,
     handle: Handle,
-    carriers: watch::Receiver<Carriers>,
+    announced: watch::Receiver<Announced>,
 }
 
 impl LabNode {
@@ -55,24 +58,22 @@ impl LabNode {
                     .chain(extra)
                     .collect();
                 sysctl::apply(&node.to_string(), &settings, family)?;
-                rtnetlink::new_multicast_connection(&[MulticastGroup::Link]).map_err(|source| {
-                    LabError::Socket {
-                        doing: "open an rtnetlink socket".to_owned(),
-                        node: node.to_string(),
-                        source,
-                    }
+                rtnetlink::new_multicast_connection(&GROUPS).map_err(|source| LabError::Socket {
+                    doing: "open an rtnetlink socket".to_owned(),
+                    node: node.to_string(),
+                    source,
                 })
             })
             .await?;
-        let (sender, carriers) = watch::channel(Carriers::new());
+        let (sender, announced) = watch::channel(Announced::default());
         // Both end by themselves when the last handle is dropped.
         tokio::spawn(connection);
-        tokio::spawn(links::follow(messages, sender));
+        tokio::spawn(announced::follow(messages, sender));
         Ok(Self {
             node,
             namespace,
             handle,
-            carriers,
+            announced,
         })
     }
 
@@ -208,19 +209,26 @@ impl LabNode {
             .map_err(self.failed(doing))
     }
 
-    /// Waits until the kernel announces that the link is usable.
+    /// Waits until the kernel announces that the link has its carrier and that its address, if it has one, can be used.
     ///
     /// # Errors
-    /// [`LabError::NoCarrier`] after twenty seconds.
-    pub async fn wait_for_carrier(&self, interface: &InterfacePlan) -> Result<(), LabError> {
-        let mut carriers = self.carriers.clone();
-        let usable = carriers.wait_for(|known| known.get(&interface.index) == Some(&true));
-        match tokio::time::timeout(CARRIER_PATIENCE, usable).await {
+    /// [`LabError::NotReady`] after twenty seconds.
+    pub async fn wait_until_usable(&self, interface: &InterfacePlan) -> Result<(), LabError> {
+        let address = interface
+            .address
+            .map(|subnet| subnet.address)
+            .filter(IpAddr::is_ipv6);
+        let mut announced = self.announced.clone();
+        let usable = announced.wait_for(|known| {
+            known.is_link_usable(interface.index)
+                && address.is_none_or(|address| known.is_address_usable(address))
+        });
+        match tokio::time::timeout(PATIENCE, usable).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(LabError::NoCarrier {
+            Ok(Err(_)) | Err(_) => Err(LabError::NotReady {
                 interface: interface.name.to_owned(),
                 node: self.node.to_string(),
-                waited: CARRIER_PATIENCE,
+                waited: PATIENCE,
             }),
         }
     }

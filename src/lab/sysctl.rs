@@ -45,6 +45,7 @@ pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
                 // Duplicate address detection holds an address back for a second; nobody else is here.
                 ("ipv6/conf/default/accept_dad", "0"),
                 ("ipv6/conf/default/accept_ra", "0"),
+                ("ipv6/conf/default/router_solicitations", "0"),
                 // An interface that goes down and up again is a cable, not a reconfiguration.
                 ("ipv6/conf/all/keep_addr_on_down", "1"),
                 ("ipv6/conf/default/keep_addr_on_down", "1"),

@@ -1,0 +1,89 @@
+//! What the kernel has announced of one namespace's links and addresses (rtnetlink multicast). Nothing is polled.
+//!
+//! A frame sent before the carrier is up is lost (the queue is still `noop`), and so would be a SYN, at the price of a second. An
+//! IPv6 address can neither be bound nor be asked for by its neighbours until a work queue has joined its solicited-node group
+//! (`addrconf_dad_work`), even where duplicate address detection is off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage,
+};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, State};
+use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::sys::SocketAddr;
+use tokio::sync::watch;
+
+/// The latest word on each link and address.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    /// Link index to whether the link is usable.
+    links: BTreeMap<u32, bool>,
+    /// IPv6 addresses that are past their tentative state.
+    addresses: BTreeSet<IpAddr>,
+}
+
+type Messages = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
+
+impl Announced {
+    /// Whether the link has its carrier and its queue.
+    pub(super) fn is_link_usable(&self, link: u32) -> bool {
+        self.links.get(&link) == Some(&true)
+    }
+
+    /// Whether the IPv6 address can be bound and found.
+    pub(super) fn is_address_usable(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+}
+
+/// Follows the announcements until the socket is closed.
+pub(super) async fn follow(mut messages: Messages, announced: watch::Sender<Announced>) {
+    while let Some((message, _)) = messages.next().await {
+        match message.payload {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+                announced.send_modify(|known| {
+                    known.links.insert(link.header.index, is_usable(&link));
+                });
+            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
+                announced.send_modify(|known| known.take_address(&address));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Announced {
+    fn take_address(&mut self, message: &AddressMessage) {
+        let tentative = message.attributes.iter().any(|attribute| {
+            matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Tentative))
+        }) || message.header.flags.contains(AddressHeaderFlags::Tentative);
+        for attribute in &message.attributes {
+            if let AddressAttribute::Address(address) = attribute {
+                if tentative {
+                    self.addresses.remove(address);
+                } else {
+                    self.addresses.insert(*address);
+                }
+            }
+        }
+    }
+}
+
+/// Up, with carrier, and past the deferred activation of its queue (`linkwatch_do_dev`), which is what makes `operstate` up.
+fn is_usable(link: &LinkMessage) -> bool {
+    let flags_up = link
+        .header
+        .flags
+        .contains(LinkFlags::Up | LinkFlags::LowerUp);
+    let operational = link
+        .attributes
+        .iter()
+        .any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up)));
+    flags_up && operational
+}
