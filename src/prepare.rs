@@ -161,21 +161,26 @@ impl Prepared {
     /// How long the case will take at most, as far as is known in advance: for progress, not for judging.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        let steps: Duration = self
-            .case
-            .steps
+        let steps = &self.case.steps;
+        let before = |count: usize| -> Duration {
+            let starts = steps.iter().take(count).map(|step| step.start);
+            starts.map(|start| self.start_time(start)).sum()
+        };
+        let zero = steps
             .iter()
-            .map(|step| self.start_time(step.start))
-            .sum();
-        let watch = self
-            .observed()
+            .position(|step| step.action.is_fault())
+            .map(|fault| before(fault + 1));
+        let all = before(steps.len());
+        self.observed()
             .map(|(end, expectation)| match expectation.outcome {
-                ExpectedOutcome::Survives(time) => time,
-                ExpectedOutcome::Error(_) => self
-                    .window(end)
-                    .map_or(Duration::ZERO, |window| window.latest),
-            });
-        steps + watch.max().unwrap_or_default()
+                ExpectedOutcome::Survives(time) => zero.unwrap_or(all) + time,
+                ExpectedOutcome::Error(_) => {
+                    all + self
+                        .window(end)
+                        .map_or(Duration::ZERO, |window| window.latest)
+                }
+            })
+            .fold(all, Duration::max)
     }
 
     /// How long a step waits, as far as is known in advance.

@@ -82,9 +82,8 @@ impl Progress {
         let bar = ProgressBar::new(tenths)
             .with_style(style("{spinner} {prefix:40!} {bar:30} {msg}"))
             .with_prefix(prepared.case.id.to_string())
-            .with_message(format!("of {}", seconds(expected)));
+            .with_message(against(0, tenths));
         let bar = self.bars.add(bar);
-        bar.enable_steady_tick(Duration::from_millis(100));
         self.running.insert(prepared.case.id.clone(), bar);
     }
 
@@ -106,7 +105,9 @@ impl Progress {
     pub fn tick(&self) {
         for bar in self.running.values() {
             let tenths = u64::try_from(bar.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
-            bar.set_position(tenths.min(bar.length().unwrap_or(0)));
+            let expected = bar.length().unwrap_or(0);
+            bar.set_position(tenths.min(expected));
+            bar.set_message(against(tenths, expected));
         }
     }
 
@@ -135,6 +136,12 @@ fn write_line(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
         result.prepared.case.id,
         outcomes.join(" / ")
     )
+}
+
+/// Elapsed time against the expected, both in tenths of a second.
+fn against(elapsed: u64, expected: u64) -> String {
+    let time = |tenths: u64| format!("{}.{}s", tenths / 10, tenths % 10);
+    format!("{} of {}", time(elapsed), time(expected))
 }
 
 /// The templates are constants; one that does not parse falls back to the crate's own.
