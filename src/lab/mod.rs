@@ -9,6 +9,8 @@ pub mod counters;
 pub mod error;
 pub mod namespace;
 pub mod node;
+mod queue;
+mod routes;
 pub mod sysctl;
 
 use futures::future::{try_join_all, try_join3};

@@ -1,31 +1,19 @@
-//! One machine of the lab: its namespace and what can be done to its links, addresses, routes and queues over rtnetlink.
+//! One machine of the lab: its namespace, and its links over rtnetlink.
 
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-use futures::StreamExt;
-use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkMessage};
-use netlink_packet_route::route::{RouteAttribute, RouteProtocol, RouteScope, RouteType};
-use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
-use rtnetlink::packet_core::{
-    DefaultNla, NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
-    NetlinkPayload,
-};
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::{
-    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup,
-    RouteMessageBuilder,
-};
+use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::sync::watch;
 
 use super::announced::{self, Announced};
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
-use crate::plan::{InterfacePlan, RoutePlan, Subnet};
+use crate::plan::InterfacePlan;
 use crate::scenario::model::{Family, Node};
 
 /// The announcements that a node follows.
@@ -41,7 +29,7 @@ pub struct LabNode {
     pub node: Node,
     /// The namespace itself.
     pub namespace: Namespace,
-    handle: Handle,
+    pub(super) handle: Handle,
     announced: watch::Receiver<Announced>,
 }
 
@@ -77,7 +65,7 @@ impl LabNode {
         })
     }
 
-    fn failed(&self, doing: String) -> impl FnOnce(rtnetlink::Error) -> LabError {
+    pub(super) fn failed(&self, doing: String) -> impl FnOnce(rtnetlink::Error) -> LabError {
         let node = self.node.to_string();
         move |error| LabError::Netlink {
             doing,
@@ -232,141 +220,6 @@ impl LabNode {
             }),
         }
     }
-
-    /// Adds an address to a link.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn add_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
-        self.handle
-            .address()
-            .add(link, subnet.address, subnet.prefix)
-            .execute()
-            .await
-            .map_err(self.failed(format!("add address {subnet} to link {link}")))
-    }
-
-    /// Adds a route.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn add_route(&self, route: RoutePlan) -> Result<(), LabError> {
-        let doing = format!("add route {}", route.to);
-        let mut builder = destination(route.to).output_interface(route.interface);
-        if let Some(via) = route.via {
-            builder = gateway(builder, via);
-        } else if route.to.address.is_ipv4() {
-            builder = builder.scope(RouteScope::Link);
-        }
-        self.handle
-            .route()
-            .add(builder.build())
-            .execute()
-            .await
-            .map_err(self.failed(doing))
-    }
-
-    /// Adds a route of a kind that sends nothing anywhere: unreachable, prohibit, blackhole.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn add_dead_route(&self, to: Subnet, kind: RouteType) -> Result<(), LabError> {
-        let doing = format!("add {kind:?} route {to}");
-        let route = destination(to).kind(kind).build();
-        self.handle
-            .route()
-            .add(route)
-            .execute()
-            .await
-            .map_err(self.failed(doing))
-    }
-
-    /// Deletes whatever route the main table has to exactly this network.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`], also where there is none.
-    pub async fn delete_route(&self, to: Subnet) -> Result<(), LabError> {
-        let mut route = destination(to);
-        // Unspecified is the wildcard for both (fib_table_delete, ip6_route_del).
-        let header = &mut route.get_mut().header;
-        header.kind = RouteType::Unspec;
-        header.protocol = RouteProtocol::Unspec;
-        header.scope = RouteScope::NoWhere;
-        let doing = format!("delete route {to}");
-        self.handle
-            .route()
-            .del(route.build())
-            .execute()
-            .await
-            .map_err(self.failed(doing))
-    }
-
-    /// Puts a queue of length zero at the root of the link, which drops whatever the node sends, or takes it away again.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn set_mute(&self, link: u32, mute: bool) -> Result<(), LabError> {
-        let mut message = TcMessage::default();
-        message.header.index = link.cast_signed();
-        message.header.parent = TcHandle::ROOT;
-        if !mute {
-            let mut request = self.handle.qdisc().del(link.cast_signed());
-            *request.message_mut() = message;
-            return request
-                .execute()
-                .await
-                .map_err(self.failed(format!("unmute link {link}")));
-        }
-        message.header.handle = TcHandle { major: 1, minor: 0 };
-        message
-            .attributes
-            .push(TcAttribute::Kind("pfifo".to_owned()));
-        // struct tc_fifo_qopt { __u32 limit; } (include/uapi/linux/pkt_sched.h)
-        message.attributes.push(TcAttribute::Other(DefaultNla::new(
-            TCA_OPTIONS,
-            0_u32.to_ne_bytes().to_vec(),
-        )));
-        let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewQueueDiscipline(message));
-        request.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-        let mut handle = self.handle.clone();
-        let doing = format!("mute link {link}");
-        let mut answers = handle
-            .request(request)
-            .map_err(self.failed(doing.clone()))?;
-        while let Some(answer) = answers.next().await {
-            if let NetlinkPayload::Error(error) = answer.payload {
-                return Err(self.failed(doing)(rtnetlink::Error::NetlinkError(error)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// `TCA_OPTIONS` (include/uapi/linux/rtnetlink.h).
-const TCA_OPTIONS: u16 = 2;
-
-/// A route's message with the destination set, in the family of the destination.
-fn destination(to: Subnet) -> RouteMessageBuilder<IpAddr> {
-    let mut builder = RouteMessageBuilder::<IpAddr>::new();
-    let message = builder.get_mut();
-    message.header.address_family = if to.address.is_ipv4() {
-        AddressFamily::Inet
-    } else {
-        AddressFamily::Inet6
-    };
-    message.header.destination_prefix_length = to.prefix;
-    message
-        .attributes
-        .push(RouteAttribute::Destination(to.address.into()));
-    builder
-}
-
-fn gateway(mut builder: RouteMessageBuilder<IpAddr>, via: IpAddr) -> RouteMessageBuilder<IpAddr> {
-    builder
-        .get_mut()
-        .attributes
-        .push(RouteAttribute::Gateway(via.into()));
-    builder
 }
 
 /// The kernel's own error where there is one.

@@ -50,6 +50,7 @@
 //! step that waits for probes where neither end has keepalive would wait for ever, and is an error.
 
 pub mod diagnostic;
+mod display;
 pub mod limits;
 pub mod model;
 

@@ -3,7 +3,6 @@
 //! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is a whole number of seconds that
 //! the kernel takes), so nothing behind this module validates again.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,12 +46,6 @@ pub struct Case {
 /// A case's name within everything that a run loads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CaseId(pub String);
-
-impl fmt::Display for CaseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
 
 /// The Internet protocol that carries the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -326,12 +319,6 @@ pub struct ProbeExpectation {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CounterName(pub String);
 
-impl fmt::Display for CounterName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
 impl End {
     /// The end across.
     #[must_use]
@@ -403,49 +390,6 @@ impl Action {
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } => true,
-        }
-    }
-}
-
-macro_rules! display_as {
-    ($type:ty { $($variant:path => $text:literal),+ $(,)? }) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(match self { $($variant => $text),+ })
-            }
-        }
-    };
-}
-
-display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
-display_as!(Topology { Topology::Direct => "direct", Topology::Switched => "switched", Topology::Routed => "routed" });
-display_as!(Node { Node::Client => "client", Node::Switch => "switch", Node::Router => "router", Node::Server => "server" });
-display_as!(End { End::Client => "client", End::Server => "server" });
-display_as!(ProbeEvent { ProbeEvent::Sent => "sent", ProbeEvent::Answered => "answered" });
-display_as!(CableChange { CableChange::Pull => "pull", CableChange::Plug => "plug" });
-display_as!(RouteChange {
-    RouteChange::Delete => "delete",
-    RouteChange::Unreachable => "unreachable",
-    RouteChange::Prohibit => "prohibit",
-    RouteChange::Blackhole => "blackhole",
-    RouteChange::Restore => "restore",
-});
-
-/// As `check` prints it and messages name it.
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exchange { from, payload } => {
-                write!(f, "exchange {} bytes from {from}", payload.len())
-            }
-            Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
-            Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
-            Self::Crash { host } => write!(f, "crash the {host}"),
-            Self::Resume { host } => write!(f, "resume the {host}"),
-            Self::Reboot { host, downtime } => write!(f, "reboot the {host}, {downtime:?} down"),
-            Self::Route { on, to, change } => {
-                write!(f, "{change} the route to the {to} on the {on}")
-            }
         }
     }
 }

@@ -1,0 +1,105 @@
+//! A node's addresses and routes.
+
+use std::net::IpAddr;
+
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{RouteAttribute, RouteProtocol, RouteScope, RouteType};
+use rtnetlink::RouteMessageBuilder;
+
+use super::error::LabError;
+use super::node::LabNode;
+use crate::plan::{RoutePlan, Subnet};
+
+impl LabNode {
+    /// Adds an address to a link.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn add_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
+        self.handle
+            .address()
+            .add(link, subnet.address, subnet.prefix)
+            .execute()
+            .await
+            .map_err(self.failed(format!("add address {subnet} to link {link}")))
+    }
+
+    /// Adds a route.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn add_route(&self, route: RoutePlan) -> Result<(), LabError> {
+        let doing = format!("add route {}", route.to);
+        let mut builder = destination(route.to).output_interface(route.interface);
+        if let Some(via) = route.via {
+            builder = gateway(builder, via);
+        } else if route.to.address.is_ipv4() {
+            builder = builder.scope(RouteScope::Link);
+        }
+        self.handle
+            .route()
+            .add(builder.build())
+            .execute()
+            .await
+            .map_err(self.failed(doing))
+    }
+
+    /// Adds a route of a kind that sends nothing anywhere: unreachable, prohibit, blackhole.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn add_dead_route(&self, to: Subnet, kind: RouteType) -> Result<(), LabError> {
+        let doing = format!("add {kind:?} route {to}");
+        let route = destination(to).kind(kind).build();
+        self.handle
+            .route()
+            .add(route)
+            .execute()
+            .await
+            .map_err(self.failed(doing))
+    }
+
+    /// Deletes whatever route the main table has to exactly this network.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`], also where there is none.
+    pub async fn delete_route(&self, to: Subnet) -> Result<(), LabError> {
+        let mut route = destination(to);
+        // Unspecified is the wildcard for both (fib_table_delete, ip6_route_del).
+        let header = &mut route.get_mut().header;
+        header.kind = RouteType::Unspec;
+        header.protocol = RouteProtocol::Unspec;
+        header.scope = RouteScope::NoWhere;
+        let doing = format!("delete route {to}");
+        self.handle
+            .route()
+            .del(route.build())
+            .execute()
+            .await
+            .map_err(self.failed(doing))
+    }
+}
+
+/// A route's message with the destination set, in the family of the destination.
+fn destination(to: Subnet) -> RouteMessageBuilder<IpAddr> {
+    let mut builder = RouteMessageBuilder::<IpAddr>::new();
+    let message = builder.get_mut();
+    message.header.address_family = if to.address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    message.header.destination_prefix_length = to.prefix;
+    message
+        .attributes
+        .push(RouteAttribute::Destination(to.address.into()));
+    builder
+}
+
+fn gateway(mut builder: RouteMessageBuilder<IpAddr>, via: IpAddr) -> RouteMessageBuilder<IpAddr> {
+    builder
+        .get_mut()
+        .attributes
+        .push(RouteAttribute::Gateway(via.into()));
+    builder
+}

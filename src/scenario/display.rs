@@ -1,0 +1,62 @@
+//! How the model's types are written: in a file, in `check`'s plan, in messages.
+
+use std::fmt;
+
+use super::model::{
+    Action, CableChange, CaseId, CounterName, End, Family, Node, ProbeEvent, RouteChange, Topology,
+};
+
+macro_rules! display_as {
+    ($type:ty { $($variant:path => $text:literal),+ $(,)? }) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $($variant => $text),+ })
+            }
+        }
+    };
+}
+
+display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
+display_as!(Topology { Topology::Direct => "direct", Topology::Switched => "switched", Topology::Routed => "routed" });
+display_as!(Node { Node::Client => "client", Node::Switch => "switch", Node::Router => "router", Node::Server => "server" });
+display_as!(End { End::Client => "client", End::Server => "server" });
+display_as!(ProbeEvent { ProbeEvent::Sent => "sent", ProbeEvent::Answered => "answered" });
+display_as!(CableChange { CableChange::Pull => "pull", CableChange::Plug => "plug" });
+display_as!(RouteChange {
+    RouteChange::Delete => "delete",
+    RouteChange::Unreachable => "unreachable",
+    RouteChange::Prohibit => "prohibit",
+    RouteChange::Blackhole => "blackhole",
+    RouteChange::Restore => "restore",
+});
+
+/// As `check` prints it and messages name it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange { from, payload } => {
+                write!(f, "exchange {} bytes from {from}", payload.len())
+            }
+            Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
+            Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
+            Self::Crash { host } => write!(f, "crash the {host}"),
+            Self::Resume { host } => write!(f, "resume the {host}"),
+            Self::Reboot { host, downtime } => write!(f, "reboot the {host}, {downtime:?} down"),
+            Self::Route { on, to, change } => {
+                write!(f, "{change} the route to the {to} on the {on}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for CounterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
