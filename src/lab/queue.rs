@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
+use nix::libc::{ENOENT, EOPNOTSUPP};
 use rtnetlink::packet_core::{
     DefaultNla, NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
@@ -49,7 +50,15 @@ impl LabNode {
             .map_err(self.failed(doing.clone()))?;
         while let Some(answer) = answers.next().await {
             if let NetlinkPayload::Error(error) = answer.payload {
-                return Err(self.failed(doing)(rtnetlink::Error::NetlinkError(error)));
+                let refused = self.failed(doing)(rtnetlink::Error::NetlinkError(error));
+                // qdisc_create knows no such kind, or there is no traffic control at all.
+                return Err(match refused.errno() {
+                    Some(ENOENT | EOPNOTSUPP) => LabError::MissingFeature {
+                        feature: "queueing disciplines",
+                        option: "CONFIG_NET_SCHED",
+                    },
+                    _ => refused,
+                });
             }
         }
         Ok(())
