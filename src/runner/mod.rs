@@ -4,6 +4,9 @@
 //! of that case alone.
 
 mod case;
+mod descriptors;
+mod establish;
+mod observe;
 mod side;
 mod steps;
 mod watch;

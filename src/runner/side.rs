@@ -1,7 +1,6 @@
 //! One host's part in a case: its sockets, its capture, its counters before the fault.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::case::io_at;
+use super::descriptors::Sockets;
 use crate::endpoint::Endpoint;
 use crate::lab::Lab;
 use crate::lab::capture::Capture;
@@ -26,6 +27,10 @@ pub(super) struct Side {
     pub(super) end: End,
     /// In the order in which the client connected.
     pub(super) endpoints: Vec<Endpoint>,
+    /// Its sockets, the listening one included.
+    sockets: Sockets,
+    /// How many descriptors it had open before the connections.
+    pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
     /// While a host is silenced its packet socket still sees what arrives, which the host itself does not.
     pub(super) deaf: Arc<AtomicBool>,
@@ -45,12 +50,26 @@ impl Side {
         Ok(Self {
             end,
             endpoints: Vec::new(),
+            sockets: Sockets::default(),
+            descriptors_before: 0,
             tracks,
             deaf,
             capture,
             stop,
             counters_before: Counters::new(),
         })
+    }
+
+    /// Takes one more socket of this host into account.
+    pub(super) fn add_socket(&mut self, socket: &impl AsFd) -> Result<(), LabError> {
+        let added = self.sockets.add(socket);
+        added.map_err(|source| io_at(self.end, "inspect a socket", source))
+    }
+
+    /// How many descriptors of its sockets are open now.
+    pub(super) fn count_descriptors(&self) -> Result<usize, LabError> {
+        let counted = self.sockets.count_open();
+        counted.map_err(|source| io_at(self.end, "count open descriptors", source))
     }
 
     /// Follows what is captured.
@@ -125,28 +144,4 @@ async fn follow(
             }
         }
     }
-}
-
-/// The inode of a socket, which names it in `/proc/self/fd`.
-pub(super) fn inode(socket: &impl AsFd) -> io::Result<u64> {
-    Ok(nix::sys::stat::fstat(socket)?.st_ino)
-}
-
-/// How many of these sockets this process has open descriptors of.
-pub(super) fn count_open(inodes: &BTreeSet<u64>) -> io::Result<usize> {
-    let mut open = 0;
-    for entry in std::fs::read_dir("/proc/self/fd")? {
-        // A descriptor may be closed between the listing and the look.
-        let Ok(target) = std::fs::read_link(entry?.path()) else {
-            continue;
-        };
-        let inode = target.to_str().and_then(|text| {
-            text.strip_prefix("socket:[")?
-                .strip_suffix(']')?
-                .parse()
-                .ok()
-        });
-        open += usize::from(inode.is_some_and(|inode| inodes.contains(&inode)));
-    }
-    Ok(open)
 }

@@ -1,0 +1,78 @@
+//! From an empty machine to established connections.
+
+use std::sync::Arc;
+
+use futures::future::{try_join, try_join3};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::case::{Running, io_at};
+use super::side::Side;
+use crate::endpoint::{Endpoint, socket};
+use crate::lab::Lab;
+use crate::lab::error::LabError;
+use crate::plan::SERVER_PORT;
+use crate::prepare::Prepared;
+use crate::scenario::model::{Connection, End};
+
+impl Running {
+    /// Builds the lab and opens the connections.
+    pub(super) async fn establish(prepared: Arc<Prepared>) -> Result<Self, LabError> {
+        let connection = &prepared.case.connection;
+        let lab = Arc::new(Lab::build(prepared.network.clone(), connection).await?);
+        let (mut client, mut server, listener) = try_join3(
+            Side::new(&lab, End::Client),
+            Side::new(&lab, End::Server),
+            listen(&lab, connection),
+        )
+        .await?;
+        server.add_socket(&listener)?;
+        for (end, side) in [(End::Client, &mut client), (End::Server, &mut server)] {
+            if (prepared.case.expect.end(end)).is_some_and(|expect| expect.descriptors_return) {
+                side.descriptors_before = side.count_descriptors()?;
+            }
+        }
+        let mut ports = Vec::new();
+        for _ in 0..connection.count {
+            let (connected, accepted, port) = connect(&lab, connection, &listener).await?;
+            client.add_socket(&connected)?;
+            server.add_socket(&accepted)?;
+            client.endpoints.push(Endpoint::new(connected, port));
+            server.endpoints.push(Endpoint::new(accepted, port));
+            ports.push(port);
+        }
+        Ok(Self {
+            prepared: Arc::clone(&prepared),
+            lab,
+            client,
+            server,
+            zero: None,
+            returns: JoinSet::new(),
+            ports,
+            _listener: listener,
+        })
+    }
+}
+
+async fn listen(lab: &Lab, connection: &Connection) -> Result<TcpListener, LabError> {
+    let node = lab.node(End::Server.node());
+    let address = lab.plan.address(End::Server);
+    socket::listen(node, address, SERVER_PORT, &connection.server).await
+}
+
+/// One connection: the client's end, the server's, and the client's port.
+async fn connect(
+    lab: &Lab,
+    connection: &Connection,
+    listener: &TcpListener,
+) -> Result<(TcpStream, TcpStream, u16), LabError> {
+    let node = lab.node(End::Client.node());
+    let address = lab.plan.address(End::Server);
+    let accept = async {
+        let accepted = listener.accept().await;
+        accepted.map_err(|source| io_at(End::Server, "accept a connection", source))
+    };
+    let connect = socket::connect(node, address, SERVER_PORT, &connection.client);
+    let (connected, (accepted, peer)) = try_join(connect, accept).await?;
+    Ok((connected, accepted, peer.port()))
+}
