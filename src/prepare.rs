@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
-use crate::oracle::{self, Hz};
+use crate::oracle::{self, Hz, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
 
@@ -21,7 +21,7 @@ pub struct Prepared {
     pub case: Case,
     /// Its network.
     pub network: NetworkPlan,
-    /// The kernel's tick that the predictions were made for.
+    /// The kernel's tick, or the slowest that it may have.
     pub hz: Hz,
     /// What the oracle says of the client; `None` where its rules do not settle it.
     pub client: Option<Prediction>,
@@ -73,7 +73,11 @@ pub enum WindowOrigin {
 ///
 /// # Errors
 /// Every expectation of an error for which neither the file nor the oracle has a window.
-pub fn prepare(scenarios: Vec<Scenario>, hz: Hz) -> Result<Vec<Prepared>, Vec<NoWindow>> {
+pub fn prepare(
+    scenarios: Vec<Scenario>,
+    ticks: impl Into<Ticks>,
+) -> Result<Vec<Prepared>, Vec<NoWindow>> {
+    let ticks = ticks.into();
     let prepared: Vec<Prepared> = scenarios
         .into_iter()
         .flat_map(|scenario| {
@@ -81,7 +85,7 @@ pub fn prepare(scenarios: Vec<Scenario>, hz: Hz) -> Result<Vec<Prepared>, Vec<No
             scenario
                 .cases
                 .into_iter()
-                .map(move |case| prepare_case(path.clone(), case, hz))
+                .map(move |case| prepare_case(path.clone(), case, ticks))
         })
         .collect();
     let unjudgeable: Vec<NoWindow> = prepared.iter().flat_map(Prepared::unjudgeable).collect();
@@ -92,19 +96,19 @@ pub fn prepare(scenarios: Vec<Scenario>, hz: Hz) -> Result<Vec<Prepared>, Vec<No
     }
 }
 
-fn prepare_case(path: PathBuf, case: Case, hz: Hz) -> Prepared {
+fn prepare_case(path: PathBuf, case: Case, ticks: Ticks) -> Prepared {
     let network = NetworkPlan::new(case.topology, case.family);
     let predict = |end| {
         case.expect
             .end(end)
-            .and_then(|_| oracle::predict(&case, end, hz))
+            .and_then(|_| oracle::predict(&case, end, ticks))
     };
     let (client, server) = (predict(End::Client), predict(End::Server));
     Prepared {
         path,
         case,
         network,
-        hz,
+        hz: ticks.slowest,
         client,
         server,
     }

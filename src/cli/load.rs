@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use deadpeer::kernel;
-use deadpeer::oracle::Hz;
+use deadpeer::oracle::Ticks;
 use deadpeer::prepare::{Prepared, prepare};
 use deadpeer::scenario;
 
@@ -19,7 +19,7 @@ pub(super) fn load(paths: &[PathBuf]) -> Option<Vec<Prepared>> {
             return None;
         }
     };
-    match prepare(scenarios, kernel::hz().unwrap_or(Hz::COARSEST)) {
+    match prepare(scenarios, kernel::hz().map_or(Ticks::UNKNOWN, Ticks::from)) {
         Ok(cases) => Some(cases),
         Err(unjudgeable) => {
             for error in unjudgeable {

@@ -10,9 +10,10 @@ pub mod prediction;
 mod reach;
 pub mod retransmission;
 pub mod span;
+mod ticks;
 pub mod timeline;
 pub mod wheel;
 mod wording;
 
-pub use predict::predict;
+pub use ticks::{Ticks, predict};
 pub use wheel::Hz;
