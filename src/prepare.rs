@@ -108,7 +108,7 @@ fn prepare_case(path: PathBuf, case: Case, ticks: Ticks) -> Prepared {
         path,
         case,
         network,
-        hz: ticks.slowest,
+        hz: ticks.slowest(),
         client,
         server,
     }

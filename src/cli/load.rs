@@ -19,7 +19,7 @@ pub(super) fn load(paths: &[PathBuf]) -> Option<Vec<Prepared>> {
             return None;
         }
     };
-    match prepare(scenarios, kernel::hz().map_or(Ticks::UNKNOWN, Ticks::from)) {
+    match prepare(scenarios, kernel::hz().map_or(Ticks::Unknown, Ticks::from)) {
         Ok(cases) => Some(cases),
         Err(unjudgeable) => {
             for error in unjudgeable {

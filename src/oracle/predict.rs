@@ -22,7 +22,7 @@ const HELD: Duration = Duration::from_secs(5);
 /// written less than 100 ms before a fault; several writes into one outage; several faults with data in flight; a return that falls
 /// together with the last probe; and an end that may first get the RST of the other end's keepalive.
 #[must_use]
-pub fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
+pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     let settings = case.connection.end(end);
     let keepalive = settings.keepalive.map(EffectiveKeepalive::new);
     let outages = outages(case, end, hz)?;

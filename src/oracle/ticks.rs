@@ -6,61 +6,75 @@ use crate::scenario::model::{Case, End};
 
 /// The kernel's tick, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticks {
-    /// No slower than this: timers are latest.
-    pub slowest: Hz,
-    /// No faster than this: what the kernel rounds up to whole jiffies is shortest.
-    pub fastest: Hz,
+pub enum Ticks {
+    /// Just this.
+    Known(Hz),
+    /// Any that a kernel can be configured with (`kernel/Kconfig.hz`). No single one stands for all: timers are latest on the
+    /// slowest, and what is rounded up to whole jiffies falls differently on each.
+    Unknown,
 }
 
 impl Ticks {
-    /// Every tick that Linux can be built with on the machines that distributions build it for (`kernel/Kconfig.hz`: 100 to 1000).
-    pub const UNKNOWN: Self = Self {
-        slowest: Hz::COARSEST,
-        fastest: Hz::FINEST,
-    };
+    /// Every tick that the kernel may have, the slowest first.
+    fn each(self) -> Vec<Hz> {
+        match self {
+            Self::Known(hz) => vec![hz],
+            Self::Unknown => [100, 250, 300, 1000]
+                .into_iter()
+                .filter_map(Hz::new)
+                .collect(),
+        }
+    }
+
+    /// The slowest that it may be.
+    #[must_use]
+    pub fn slowest(self) -> Hz {
+        match self {
+            Self::Known(hz) => hz,
+            Self::Unknown => Hz::COARSEST,
+        }
+    }
 }
 
 impl From<Hz> for Ticks {
     fn from(hz: Hz) -> Self {
-        Self {
-            slowest: hz,
-            fastest: hz,
-        }
+        Self::Known(hz)
     }
 }
 
 /// What `end` will see, whichever tick the kernel has; `None` where that is not settled, or depends on the tick.
 #[must_use]
 pub fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction> {
-    let slow = super::predict::predict(case, end, ticks.slowest)?;
-    let fast = super::predict::predict(case, end, ticks.fastest)?;
-    let outcome = match (slow.outcome, fast.outcome) {
+    let each = ticks.each();
+    let mut predictions = each
+        .into_iter()
+        .map(|hz| super::predict::predict(case, end, hz));
+    let first = predictions.next()??;
+    predictions.try_fold(first, |known, other| union(known, other?))
+}
+
+/// A prediction that holds where either does.
+fn union(one: Prediction, other: Prediction) -> Option<Prediction> {
+    let outcome = match (one.outcome, other.outcome) {
         (PredictedOutcome::Survives, PredictedOutcome::Survives) => PredictedOutcome::Survives,
         (
+            PredictedOutcome::Error { errno, mut window },
             PredictedOutcome::Error {
-                errno: slow_errno,
-                window: slow,
-            },
-            PredictedOutcome::Error {
-                errno: fast_errno,
-                window: fast,
+                errno: other_errno,
+                window: other,
             },
         ) => {
-            let mut window = slow;
-            window.earliest = window.earliest.min(fast.earliest);
-            window.latest = window.latest.max(fast.latest);
-            PredictedOutcome::Error {
-                errno: slow_errno.filter(|_| slow_errno == fast_errno),
-                window,
-            }
+            window.earliest = window.earliest.min(other.earliest);
+            window.latest = window.latest.max(other.latest);
+            let errno = errno.filter(|_| errno == other_errno);
+            PredictedOutcome::Error { errno, window }
         }
         (PredictedOutcome::Survives, PredictedOutcome::Error { .. })
         | (PredictedOutcome::Error { .. }, PredictedOutcome::Survives) => return None,
     };
     Some(Prediction {
         outcome,
-        rule: slow.rule,
+        rule: one.rule,
     })
 }
 
@@ -91,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_unknown_tick_covers_every_known_one() {
-        let unknown = window(Ticks::UNKNOWN);
+        let unknown = window(Ticks::Unknown);
         for hz in [100, 250, 300, 1000] {
             let known = window(Hz::new(hz).unwrap());
             assert!(unknown.earliest <= known.earliest, "HZ={hz}");
@@ -106,6 +120,6 @@ mod tests {
     fn a_coarse_guess_alone_would_begin_too_late() {
         let measured = Duration::from_millis(3_408);
         assert!(window(Hz::COARSEST).earliest > measured);
-        assert!(window(Ticks::UNKNOWN).earliest <= measured);
+        assert!(window(Ticks::Unknown).earliest <= measured);
     }
 }

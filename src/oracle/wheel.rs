@@ -22,9 +22,6 @@ impl Hz {
     /// The coarsest that distributions and user-mode Linux ship (100): timers are latest.
     pub const COARSEST: Self = Self(NonZeroU32::MIN.saturating_add(99));
 
-    /// The finest that distributions ship (1000).
-    pub const FINEST: Self = Self(NonZeroU32::MIN.saturating_add(999));
-
     /// `None` outside 1..=10000.
     #[must_use]
     pub fn new(ticks: u32) -> Option<Self> {
