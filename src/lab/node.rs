@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
@@ -230,9 +231,17 @@ impl LabNode {
     /// # Errors
     /// [`LabError::Netlink`].
     pub async fn add_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
-        self.handle
+        let mut request = self
+            .handle
             .address()
-            .add(link, subnet.address, subnet.prefix)
+            .add(link, subnet.address, subnet.prefix);
+        if subnet.address.is_ipv6() {
+            // accept_dad = 0 still leaves the address tentative until a work item of the kernel (addrconf_dad_work) has run, and a
+            // busy machine runs it late: nobody can bind to the address meanwhile, and nobody is answered who asks for it.
+            let at_once = AddressAttribute::Flags(AddressFlags::Nodad);
+            request.message_mut().attributes.push(at_once);
+        }
+        request
             .execute()
             .await
             .map_err(self.failed(format!("add address {subnet} to link {link}")))
