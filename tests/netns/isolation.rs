@@ -1,0 +1,127 @@
+//! The host's network namespace is never touched.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::ensure;
+use libtest_mimic::Trial;
+
+use crate::cage::{self, Check, links};
+use crate::harness::{LIMIT, Running, command, source};
+use crate::pace;
+
+pub(crate) const CHECKS: &[(&str, Check)] = &[
+    (
+        "isolation::no_thread_and_no_socket_is_in_the_hosts_namespace",
+        not_in_the_hosts_namespace,
+    ),
+    (
+        "isolation::the_check_sees_a_socket_in_the_hosts_namespace",
+        sockets_are_seen,
+    ),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial = |(name, _): &(&'static str, Check)| {
+        let name = *name;
+        pace::alone(name, move || cage::run(name))
+    };
+    CHECKS.iter().map(trial).collect()
+}
+
+/// Looks all the time while a run is under way. In a cage the "host's" namespace is nobody else's, so it must stay exactly as it is.
+fn not_in_the_hosts_namespace() -> anyhow::Result<()> {
+    let (host, links, sockets) = (fs::read_link("/proc/self/ns/net")?, links()?, sockets()?);
+    let scenarios = source("scenarios");
+    let mut running = Running::start(command(), &[scenarios.to_string_lossy()])?;
+    let mut has_left = false;
+    let mut most_threads = 0;
+    while running.is_running()? {
+        let namespaces = of_threads(running.pid())?;
+        most_threads = most_threads.max(namespaces.len());
+        // Until it leaves, once and for all, it has one thread.
+        has_left |= namespaces.len() > 1 || namespaces.first().is_some_and(|first| *first != host);
+        ensure!(
+            !has_left || !namespaces.contains(&host),
+            "a thread is in the host's namespace"
+        );
+        ensure!(
+            crate::cage::links()? == links,
+            "links: {:?}",
+            crate::cage::links()?
+        );
+        ensure!(
+            self::sockets()? == sockets,
+            "sockets: {:?}",
+            self::sockets()?
+        );
+        thread::sleep(Duration::from_millis(3));
+    }
+    running.finish(LIMIT)?.exits(0)?;
+    ensure!(
+        has_left && most_threads > 1,
+        "nothing was seen of {most_threads} threads"
+    );
+    Ok(())
+}
+
+/// The namespaces of a process's threads; a thread that ends meanwhile has none.
+fn of_threads(pid: u32) -> anyhow::Result<Vec<PathBuf>> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Ok(Vec::new());
+    };
+    let mut namespaces = Vec::new();
+    for thread in threads {
+        let Ok(thread) = thread else { continue };
+        namespaces.extend(fs::read_link(thread.path().join("ns/net")).ok());
+    }
+    Ok(namespaces)
+}
+
+/// Every socket of the namespace that this thread is in.
+fn sockets() -> anyhow::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for table in ["tcp", "tcp6", "udp", "udp6", "raw", "packet", "netlink"] {
+        let path = Path::new("/proc/thread-self/net").join(table);
+        let Ok(text) = fs::read_to_string(&path) else {
+            // A kernel without IPv6 has no tcp6.
+            continue;
+        };
+        let lines = text
+            .lines()
+            .filter(|line| table != "netlink" || has_a_process(line));
+        found.extend(lines.map(|line| format!("{table}: {line}")));
+    }
+    Ok(found)
+}
+
+/// The kernel's own netlink sockets, of which there is one a protocol, have none.
+fn has_a_process(netlink: &str) -> bool {
+    netlink
+        .split_whitespace()
+        .nth(2)
+        .is_some_and(|pid| pid != "0")
+}
+
+fn sockets_are_seen() -> anyhow::Result<()> {
+    let before = sockets()?;
+    let listener = std::net::TcpListener::bind("0.0.0.0:0")?;
+    ensure!(sockets()? != before, "a listening socket is not seen");
+    drop(listener);
+    let packet = nix::sys::socket::socket(
+        nix::sys::socket::AddressFamily::Packet,
+        nix::sys::socket::SockType::Raw,
+        nix::sys::socket::SockFlag::empty(),
+        nix::sys::socket::SockProtocol::EthAll,
+    )?;
+    ensure!(sockets()? != before, "a packet socket is not seen");
+    drop(packet);
+    ensure!(
+        sockets()? == before,
+        "sockets that are closed are still seen"
+    );
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What is wrong is found, and said: each file in `negative/` expects something that the kernel does not do.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, ensure};
+use libtest_mimic::Trial;
+
+use crate::harness::{Finished, run, source};
+use crate::pace;
+
+/// File, and what must be said about it.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "exchange-over-dead-path",
+        &[
+            "expected step exchange 11 bytes from client to succeed",
+            "no answer within 15 s",
+        ],
+    ),
+    (
+        "wrong-errno",
+        &["client: expected ECONNRESET", "observed ETIMEDOUT 4."],
+    ),
+    (
+        "window-too-short",
+        &[
+            "expected ETIMEDOUT 1s..3.5s",
+            "observed ETIMEDOUT after 4.",
+            "too late",
+        ],
+    ),
+    (
+        "window-over-long-ago",
+        &["expected ETIMEDOUT", "no error: still open 3."],
+    ),
+    (
+        "window-begins-too-late",
+        &[
+            "expected ETIMEDOUT 6s..7s",
+            "observed ETIMEDOUT after 4.",
+            "too early",
+        ],
+    ),
+    (
+        "survives-though-killed",
+        &["expected to survive for 6s", "observed ETIMEDOUT 4."],
+    ),
+    (
+        "error-though-alive",
+        &["expected ETIMEDOUT", "no error: still open 3."],
+    ),
+    (
+        "wrong-probe-count",
+        &["expected 2 probes sent on the wire", "observed 3, sent at "],
+    ),
+    (
+        "wrong-answer-count",
+        &[
+            "expected 1.. probes answered on the wire",
+            "observed 0, sent at ",
+        ],
+    ),
+    (
+        "wrong-probe-time",
+        &[
+            "expected probe 2 sent 2.7s after the fault",
+            "observed sent after 2.",
+        ],
+    ),
+    (
+        "wrong-counter",
+        &[
+            "expected TcpExt:TCPKeepAlive to rise by 7 on the client",
+            "it rose by 3",
+        ],
+    ),
+    (
+        "observed-end-rebooted",
+        &[
+            "expected a connection to observe",
+            "the client has lost all of them",
+        ],
+    ),
+    (
+        "descriptors-still-open",
+        &["expected 0 descriptors open again", "observed 1 still open"],
+    ),
+];
+
+/// Files with a trial of their own.
+const SPECIAL: &[&str] = &["mixed", "no-window"];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = WRONG
+        .iter()
+        .map(|(name, words)| {
+            pace::waiting(format!("negative::{name}"), || {
+                let finished = run_file(name)?;
+                finished.exits(1)?.says(words)?.says(&["FAIL"])?;
+                let closing = finished.closing();
+                ensure!(closing.ends_with(": 0 passed, 1 failed"), "{closing}");
+                Ok(())
+            })
+        })
+        .collect();
+    trials.push(pace::waiting("negative::no-window", || {
+        let words = [
+            "no-window.toml:17: in no-window/ipv4",
+            "follows from no rule that the oracle has",
+            "within = ",
+        ];
+        run_file("no-window")?.exits(2)?.says(&words)?;
+        Ok(())
+    }));
+    trials.push(pace::waiting(
+        "negative::mixed",
+        a_mixed_run_fails_and_shows_what_passed,
+    ));
+    trials.push(pace::waiting(
+        "negative::every_file_is_tried",
+        every_file_is_tried,
+    ));
+    trials
+}
+
+pub(crate) fn file(name: &str) -> anyhow::Result<String> {
+    let path = source("tests/netns/negative").join(format!("{name}.toml"));
+    Ok(path
+        .to_str()
+        .context("a path that is not UTF-8")?
+        .to_owned())
+}
+
+fn run_file(name: &str) -> anyhow::Result<Finished> {
+    run(&[file(name)?])
+}
+
+fn a_mixed_run_fails_and_shows_what_passed() -> anyhow::Result<()> {
+    let finished = run_file("mixed")?;
+    finished.exits(1)?;
+    let verdict = |case: &str| {
+        let mut lines = finished.out.lines();
+        let row = lines.find(|line| line.starts_with(case))?;
+        row.split_whitespace()
+            .find(|word| ["pass", "FAIL"].contains(word))
+    };
+    ensure!(
+        verdict("mixed/right/ipv4") == Some("pass"),
+        "{}",
+        finished.out
+    );
+    ensure!(
+        verdict("mixed/wrong/ipv4") == Some("FAIL"),
+        "{}",
+        finished.out
+    );
+    let closing = finished.closing();
+    ensure!(closing.ends_with(": 1 passed, 1 failed"), "{closing}");
+    Ok(())
+}
+
+fn every_file_is_tried() -> anyhow::Result<()> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(source("tests/netns/negative"))? {
+        let path = entry?.path();
+        found.insert(
+            path.file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        );
+    }
+    let tried = WRONG.iter().map(|(name, _)| name).chain(SPECIAL);
+    let tried: BTreeSet<String> = tried.map(|name| (*name).to_owned()).collect();
+    ensure!(found == tried, "found {found:?}, tried {tried:?}");
+    Ok(())
+}

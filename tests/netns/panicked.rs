@@ -1,0 +1,92 @@
+//! A harness that panics with a lab up and data on its way leaves nothing.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, anyhow, ensure};
+use deadpeer::endpoint::{Endpoint, socket};
+use deadpeer::lab::Lab;
+use deadpeer::oracle::Hz;
+use deadpeer::plan::SERVER_PORT;
+use deadpeer::prepare::{Prepared, prepare};
+use deadpeer::scenario::model::End;
+use deadpeer::{fault, kernel, privilege, scenario};
+use libtest_mimic::Trial;
+
+use crate::cage::{self, Before, Check};
+use crate::harness::source;
+use crate::pace;
+
+/// The first argument of the test binary for it to panic; the second is a scenario file.
+pub(crate) const MODE: &str = "panic-with-a-lab";
+
+pub(crate) const CHECKS: &[(&str, Check)] =
+    &[("panicked::nothing_is_left_of_a_lab", nothing_is_left)];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial = |(name, _): &(&'static str, Check)| {
+        let name = *name;
+        pace::alone(name, move || cage::run(name))
+    };
+    CHECKS.iter().map(trial).collect()
+}
+
+fn nothing_is_left() -> anyhow::Result<()> {
+    /// What a Rust program exits with whose main thread has panicked.
+    const PANICKED: Option<i32> = Some(101);
+    let before = Before::count()?;
+    let output = Command::new(std::env::current_exe()?)
+        .arg(MODE)
+        .arg(source("scenarios/crashed.toml"))
+        .stdin(Stdio::null())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == PANICKED && said.contains(REASON),
+        "{}: {said}",
+        output.status
+    );
+    before.is_restored()
+}
+
+const REASON: &str = "everything is up, and something is wrong";
+
+/// The other side: the library's lab, a connection with unacknowledged data, and a panic.
+pub(crate) fn inside(file: &str) -> ExitCode {
+    let panicked = privilege::isolate()
+        .map_err(anyhow::Error::from)
+        .and_then(|_| {
+            let runtime = tokio::runtime::Runtime::new()?;
+            runtime.block_on(connect_and_panic(&first_case(Path::new(file))?))
+        });
+    eprintln!("{panicked:?}");
+    ExitCode::FAILURE
+}
+
+fn first_case(file: &Path) -> anyhow::Result<Prepared> {
+    let scenarios =
+        scenario::load(&[file.to_owned()]).map_err(|wrong| anyhow!("{}", wrong.render(false)))?;
+    let cases = prepare(scenarios, kernel::hz().unwrap_or(Hz::COARSEST));
+    cases
+        .ok()
+        .and_then(|cases| cases.into_iter().next())
+        .context("no case")
+}
+
+async fn connect_and_panic(prepared: &Prepared) -> anyhow::Result<()> {
+    let connection = &prepared.case.connection;
+    let lab = Lab::build(prepared.network.clone(), connection).await?;
+    let [client, server] = [End::Client, End::Server].map(|end| lab.node(end.node()));
+    let address = lab.plan.address(End::Server);
+    let listener = socket::listen(server, address, SERVER_PORT, &connection.server).await?;
+    let connected = socket::connect(client, address, SERVER_PORT, &connection.client).await?;
+    let (accepted, peer) = listener.accept().await?;
+    let mut near = Endpoint::new(connected, peer.port());
+    let mut far = Endpoint::new(accepted, peer.port());
+    near.write(b"hello").await?;
+    far.received_from(&near, 5).await?;
+    fault::silence(&lab, End::Server).await?;
+    near.write(b"is anybody there?").await?;
+    far.write(b"nobody hears this either").await?;
+    panic!("{REASON}");
+}

@@ -1,0 +1,113 @@
+//! Without root it works as well, and where it cannot it says why.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use libtest_mimic::Trial;
+use nix::unistd::geteuid;
+use tempfile::TempDir;
+
+use crate::cage::{self, Check};
+use crate::harness::{LIMIT, Running, command, command_as_nobody, run, source};
+use crate::pace;
+
+pub(crate) const CHECKS: &[(&str, Check)] = &[(
+    "privileges::a_refusal_names_the_deciding_sysctl",
+    refusal_names_the_sysctl,
+)];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![pace::waiting(
+        "privileges::a_user_without_root_runs_scenarios_or_learns_what_forbids_it",
+        a_user_without_root_runs_scenarios,
+    )];
+    trials.extend(CHECKS.iter().map(|(name, _)| {
+        let name = *name;
+        pace::waiting(name, move || cage::run(name))
+    }));
+    trials
+}
+
+/// As root the harness is started as `nobody`; without root it is the ordinary case.
+fn a_user_without_root_runs_scenarios() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let scenario = readable_copy(&source("scenarios/crashed.toml"), &folder)?;
+    let binary = readable_copy(Path::new(env!("CARGO_BIN_EXE_harness")), &folder)?;
+    let command = if geteuid().is_root() {
+        command_as_nobody(&binary)
+    } else {
+        command()
+    };
+    let mut running = Running::start(command, &["--deny-skips", &scenario.to_string_lossy()])?;
+    if let (true, Some(switch)) = (geteuid().is_root(), forbidding_switch()) {
+        let words = [switch.as_str(), "sudo harness run"];
+        running.finish(LIMIT)?.exits(3)?.says(&words)?;
+        return Ok(());
+    }
+    running.wait_for(" pass ")?;
+    has_no_privileges_outside(running.pid())?;
+    running.finish(LIMIT)?.exits(0)?;
+    Ok(())
+}
+
+/// Root can be on a system that forbids the rest; then that is what must be said.
+fn forbidding_switch() -> Option<String> {
+    let switches = [
+        ("kernel/apparmor_restrict_unprivileged_userns", "1"),
+        ("kernel/unprivileged_userns_clone", "0"),
+        ("user/max_user_namespaces", "0"),
+    ];
+    switches.into_iter().find_map(|(path, forbidding)| {
+        let value = fs::read_to_string(Path::new("/proc/sys").join(path)).ok()?;
+        let name = path.replace('/', ".");
+        (value.trim() == forbidding).then(|| format!("{name} = {forbidding}"))
+    })
+}
+
+/// In a folder that everyone may read.
+fn readable_copy(file: &Path, folder: &TempDir) -> anyhow::Result<PathBuf> {
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    let copy = folder
+        .path()
+        .join(file.file_name().context("no file name")?);
+    fs::copy(file, &copy)?;
+    fs::set_permissions(&copy, Permissions::from_mode(0o755))?;
+    Ok(copy)
+}
+
+/// It is root in its own user namespace; here it is a user like any other.
+fn has_no_privileges_outside(pid: u32) -> anyhow::Result<()> {
+    let own = fs::read_link("/proc/self/ns/user")?;
+    let its = fs::read_link(format!("/proc/{pid}/ns/user"))?;
+    ensure!(own != its, "it is in our user namespace");
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let ids = status
+        .lines()
+        .filter(|line| line.starts_with("Uid:") || line.starts_with("Gid:"));
+    let privileged = ids
+        .flat_map(|line| line.split_whitespace().skip(1))
+        .any(|id| id == "0");
+    ensure!(!privileged, "{status}");
+    let map = fs::read_to_string(format!("/proc/{pid}/uid_map"))?;
+    let mapped: Vec<&str> = map.split_whitespace().collect();
+    ensure!(
+        mapped.len() == 3 && mapped[1] != "0" && mapped[2] == "1",
+        "it has more than one user: {map}"
+    );
+    Ok(())
+}
+
+fn refusal_names_the_sysctl() -> anyhow::Result<()> {
+    // The cage's own namespace is one already.
+    cage::allow_no_namespace_at_all()?;
+    let scenario = source("scenarios/alive.toml");
+    run(&[scenario.to_string_lossy()])?.exits(3)?.says(&[
+        "cannot create a network namespace: unshare(CLONE_NEWNET)",
+        "user.max_net_namespaces = 0",
+        "sudo sysctl user.max_net_namespaces=",
+        "sudo harness run",
+    ])?;
+    Ok(())
+}
