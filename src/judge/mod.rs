@@ -145,3 +145,6 @@ pub fn origin_name(origin: WindowOrigin) -> &'static str {
         WindowOrigin::Activity => "the last activity",
     }
 }
+
+#[cfg(test)]
+mod tests;
