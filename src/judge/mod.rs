@@ -24,15 +24,25 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             observed: broken.error.clone(),
         });
     }
-    for end in &observation.ends {
-        if let Some(expectation) = prepared.case.expect.end(end.end) {
-            let judging = Judging {
-                prepared,
-                expectation,
-                observation,
-                end,
-            };
-            mismatches.extend(judging.mismatches());
+    for (name, expectation) in prepared.observed() {
+        match observation.ends.iter().find(|end| end.end == name) {
+            Some(end) => {
+                let judging = Judging {
+                    prepared,
+                    expectation,
+                    observation,
+                    end,
+                };
+                mismatches.extend(judging.mismatches());
+            }
+            // A step that breaks ends the case before anything is observed.
+            None if observation.broken_step.is_some() => {}
+            None => mismatches.push(Mismatch {
+                end: Some(name),
+                expected: "to be observed".to_owned(),
+                because: format!("line {}", expectation.line),
+                observed: "nothing".to_owned(),
+            }),
         }
     }
     if mismatches.is_empty() {

@@ -116,6 +116,14 @@ expect.server = { error = "ETIMEDOUT" }
     }
 
     #[test]
+    fn that_were_not_observed_fail() {
+        let one = observed(vec![client(vec![timed_out(4_060 * MS)])]);
+        let wrong = only(mismatches(&both(), &one));
+        assert_eq!(wrong.end, Some(crate::scenario::model::End::Server));
+        assert_eq!(mismatches(&both(), &observed(vec![])).len(), 2);
+    }
+
+    #[test]
     fn are_judged_each_by_its_own_window() {
         let right = vec![
             client(vec![timed_out(4_060 * MS)]),
