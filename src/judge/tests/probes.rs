@@ -135,6 +135,17 @@ mod time {
     }
 
     #[test]
+    fn count_from_data_that_was_acknowledged_after_zero_time() {
+        let line = |first| {
+            let line = Line::established(-600 * MS).out(-1, 10).answered(40 * MS);
+            let line = line.probes(&[first, 2 * S]);
+            line.fails("ETIMEDOUT", 4_060 * MS)
+        };
+        assert_eq!(of(&prepared(), line(1_044 * MS)), []);
+        assert_ne!(of(&prepared(), line(400 * MS)), []);
+    }
+
+    #[test]
     fn may_be_late_by_what_the_wheel_allows_for_each_restart() {
         let latest = (S + LATENESS + ALLOWED, 2 * S + 2 * LATENESS + ALLOWED);
         assert_eq!(of(&prepared(), sent(latest.0, latest.1)), []);
