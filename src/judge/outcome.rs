@@ -11,7 +11,7 @@ use crate::scenario::model::ExpectedOutcome;
 use crate::text::seconds;
 
 impl Judging<'_> {
-    /// Each distinct mismatch once, with the number of connections that it concerns where there are several.
+    /// The first mismatch, with the number of connections that have one where there are several.
     pub(super) fn outcomes(&self) -> Vec<Mismatch> {
         if self.end.connections.is_empty() {
             let expected = "a connection to observe".to_owned();
@@ -89,9 +89,11 @@ impl Judging<'_> {
     fn timing(&self, window: &Window, time: Duration, errno: ErrnoName) -> Option<Mismatch> {
         let latest = window.latest + ALLOWANCE + self.end.stall;
         let off = if time < window.earliest {
-            format!("{} too early", seconds(window.earliest - time))
+            format!("{} too early", at_least(window.earliest - time))
         } else if time > latest {
-            format!("{} too late", seconds(time - latest))
+            let beyond = at_least(time - window.latest);
+            let allowed = seconds(latest - window.latest);
+            format!("{beyond} too late, of which the machine may take {allowed}")
         } else {
             return None;
         };
@@ -115,5 +117,14 @@ impl Judging<'_> {
             because,
             format!("{errno} after {}: {off}", seconds(time)),
         ))
+    }
+}
+
+/// A difference of less than a millisecond is a difference all the same.
+fn at_least(time: Duration) -> String {
+    if time < Duration::from_millis(1) {
+        "less than 0.001s".to_owned()
+    } else {
+        seconds(time)
     }
 }
