@@ -31,5 +31,7 @@ pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod sys;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod wire;

@@ -147,6 +147,12 @@ impl Track {
             .copied()
     }
 
+    /// The probes that went out at this moment or later.
+    #[must_use]
+    pub fn probes_since(&self, moment: Moment) -> &[Probe] {
+        &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
+    }
+
     /// The first transmission of the oldest payload that the peer has not acknowledged.
     #[must_use]
     pub fn first_unacknowledged(&self) -> Option<Moment> {

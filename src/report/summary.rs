@@ -227,9 +227,8 @@ fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
     let track = &connection.track;
     let mut lines = Vec::new();
     let probes: Vec<String> = track
-        .probes
+        .probes_since(observation.zero)
         .iter()
-        .filter(|probe| probe.sent >= observation.zero)
         .map(|probe| {
             let answer = if probe.answered.is_some() {
                 "answered"

@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 
 use crate::clock::Moment;
 use crate::judge;
-use crate::lab::error::LabError;
 use crate::outcome::{CaseResult, Event, Observation, Verdict};
 use crate::prepare::Prepared;
 
@@ -94,23 +93,14 @@ fn tell(events: &mpsc::UnboundedSender<Event>, event: Event) {
     events.send(event).ok();
 }
 
-async fn observe_and_judge(prepared: Arc<Prepared>) -> Result<(Verdict, Observation), LabError> {
-    let observation = case::run(Arc::clone(&prepared)).await?;
-    Ok((judge::judge(&prepared, &observation), observation))
-}
-
 async fn one(prepared: Arc<Prepared>, timeout: Option<Duration>) -> CaseResult {
     let begun = Moment::now();
-    // A task of its own, judging included, so that a panic is this case's alone; dropped with this future.
+    // A task of its own, so that a panic is this case's alone, the judge's included; dropped with this future.
     let mut task = JoinSet::new();
-    task.spawn(observe_and_judge(Arc::clone(&prepared)));
+    task.spawn(judged(Arc::clone(&prepared)));
     let limit = timeout.unwrap_or(Duration::MAX);
     let (verdict, observation) = match tokio::time::timeout(limit, task.join_next()).await {
-        Ok(Some(Ok(Ok((verdict, observation))))) => (verdict, Some(observation)),
-        Ok(Some(Ok(Err(error)))) => match error.skip_reason() {
-            Some(reason) => (Verdict::Skipped(reason), None),
-            None => (Verdict::Error(error.to_string()), None),
-        },
+        Ok(Some(Ok(finished))) => finished,
         Ok(Some(Err(panic))) => (
             Verdict::Error(format!("a fault of the harness itself: {panic}")),
             None,
@@ -123,5 +113,15 @@ async fn one(prepared: Arc<Prepared>, timeout: Option<Duration>) -> CaseResult {
         verdict,
         observation,
         elapsed: Moment::now().since(begun),
+    }
+}
+
+async fn judged(prepared: Arc<Prepared>) -> (Verdict, Option<Observation>) {
+    match case::run(Arc::clone(&prepared)).await {
+        Ok(observation) => (judge::judge(&prepared, &observation), Some(observation)),
+        Err(error) => match error.skip_reason() {
+            Some(reason) => (Verdict::Skipped(reason), None),
+            None => (Verdict::Error(error.to_string()), None),
+        },
     }
 }

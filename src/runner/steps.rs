@@ -60,11 +60,10 @@ impl Running {
         let seen = |tracks: &super::side::Tracks| {
             let probes = tracks
                 .get(&connection)
-                .map(|track| track.probes.as_slice())
+                .map(|track| track.probes_since(since))
                 .unwrap_or_default();
-            let counts = |probe: &&crate::wire::Probe| {
-                probe.sent >= since && (what == ProbeEvent::Sent || probe.answered.is_some())
-            };
+            let counts =
+                |probe: &&crate::wire::Probe| what == ProbeEvent::Sent || probe.answered.is_some();
             u32::try_from(probes.iter().filter(counts).count()).unwrap_or(u32::MAX)
         };
         let mut tracks = side.tracks();

@@ -26,25 +26,21 @@ pub(super) async fn end(
     window: Option<Window>,
     zero: Moment,
 ) -> Watched {
+    let begun = Moment::now();
     let all_ended = join_all(side.endpoints.iter().map(|endpoint| endpoint.end()));
     tokio::pin!(all_ended);
     let deadline = match (expectation.outcome, &window) {
         (ExpectedOutcome::Survives(time), _) => zero + time,
-        (ExpectedOutcome::Error(_), Some(window)) => Moment::now() + window.latest + ALLOWANCE,
+        (ExpectedOutcome::Error(_), Some(window)) => begun + window.latest + ALLOWANCE,
         // Prepared cases have a window for every error.
-        (ExpectedOutcome::Error(_), None) => Moment::now(),
+        (ExpectedOutcome::Error(_), None) => begun,
     };
-    if tokio::time::timeout(deadline.remaining(), &mut all_ended)
-        .await
-        .is_ok()
-    {
-        return Watched {
-            stall: Duration::ZERO,
-            until: Moment::now(),
-        };
-    }
+    let ended = tokio::time::timeout(deadline.remaining(), &mut all_ended).await;
     let now = Moment::now();
-    let stall = now.since(deadline);
+    let stall = stall(begun, deadline, now);
+    if ended.is_ok() {
+        return Watched { stall, until: now };
+    }
     if let (ExpectedOutcome::Error(_), Some(window)) = (expectation.outcome, window) {
         // Too late is a different finding from never.
         let late = now + grace(window.latest) + stall;
@@ -62,4 +58,23 @@ pub(super) async fn end(
 /// How much longer to wait for an error that is late.
 fn grace(latest: Duration) -> Duration {
     (latest / 4).max(Duration::from_secs(1))
+}
+
+/// By how much the harness is late at a timer for the deadline. The last connection may have ended within the same stall, which is
+/// then what its error is late by. A deadline that was over when the watch began had no timer.
+fn stall(begun: Moment, deadline: Moment, now: Moment) -> Duration {
+    now.since(deadline.max(begun))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_time_beyond_its_own_timer_is_a_stall() {
+        let at = Moment::from_nanos;
+        assert_eq!(stall(at(10), at(50), at(40)), Duration::ZERO);
+        assert_eq!(stall(at(10), at(50), at(57)), Duration::from_nanos(7));
+        assert_eq!(stall(at(90), at(50), at(92)), Duration::from_nanos(2));
+    }
 }

@@ -1,0 +1,208 @@
+//! Cases from a file's text and observations made by hand, for the tests of what judges and reports them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::endpoint::Ended;
+use crate::errno::ErrnoName;
+use crate::lab::counters::Counters;
+use crate::oracle::Hz;
+use crate::outcome::{ConnectionObservation, EndObservation, Observation};
+use crate::prepare::{Prepared, prepare};
+use crate::scenario;
+use crate::scenario::model::{CounterName, End};
+use crate::wire::{Direction, Flags, Segment, Track};
+
+/// Nanoseconds.
+pub(crate) const MS: i64 = 1_000_000;
+/// Nanoseconds.
+pub(crate) const S: i64 = 1_000 * MS;
+
+/// Where zero time lies on the clock.
+const ZERO: u64 = 1_000_000_000_000;
+
+/// So many nanoseconds after zero time, or before.
+pub(crate) fn at(nanos: i64) -> Moment {
+    Moment::from_nanos(ZERO.saturating_add_signed(nanos))
+}
+
+/// The cases of a file `test.toml`, at 250 Hz.
+pub(crate) fn cases(text: &str) -> Vec<Prepared> {
+    let scenario = scenario::parse(Path::new("test.toml"), text).unwrap();
+    prepare(vec![scenario], Hz::new(250).unwrap()).unwrap()
+}
+
+/// The only case of a file.
+pub(crate) fn case(text: &str) -> Prepared {
+    let mut cases = cases(text);
+    assert_eq!(cases.len(), 1);
+    cases.remove(0)
+}
+
+/// The peer crashes while the connection is idle. Last activity, then 1 s, then three probes 1 s apart: the oracle says
+/// 4 s to 4.128 s (four timers, each late by 32 ms at most). The expectation stands in line 3.
+pub(crate) fn crashed(expect: &str) -> Prepared {
+    case(&format!(
+        r#"
+summary = "The peer crashes"
+expect.client = {{ {expect} }}
+[topology]
+preset = "direct"
+family = "ipv4"
+[connection.client]
+keepalive = {{ idle = "1s", interval = "1s", probes = 3 }}
+[[step]]
+do = "exchange"
+[[step]]
+do = "crash"
+host = "server"
+"#
+    ))
+}
+
+pub(crate) fn errno(name: &str) -> ErrnoName {
+    ErrnoName::parse(name).unwrap()
+}
+
+/// One end's view of one connection, written down segment by segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    connection: ConnectionObservation,
+    /// The next sequence number out, and in.
+    next: (u32, u32),
+}
+
+impl Line {
+    /// Established; the last segment of that came in at this time.
+    pub(crate) fn established(nanos: i64) -> Self {
+        let connection = ConnectionObservation {
+            ended: None,
+            further_exchange: None,
+            track: Track::default(),
+        };
+        let line = Self {
+            connection,
+            next: (1000, 9000),
+        };
+        line.out(nanos - 3, 10).answered(nanos)
+    }
+
+    fn segment(mut self, nanos: i64, direction: Direction, seq: u32, ack: u32, len: u32) -> Self {
+        self.connection.track.observe(&Segment {
+            at: at(nanos),
+            direction,
+            connection: 40_000,
+            seq,
+            ack,
+            len,
+            flags: Flags {
+                ack: true,
+                ..Flags::default()
+            },
+        });
+        self
+    }
+
+    /// Payload goes out.
+    pub(crate) fn out(mut self, nanos: i64, len: u32) -> Self {
+        let (seq, ack) = self.next;
+        self.next.0 += len;
+        self.segment(nanos, Direction::Out, seq, ack, len)
+    }
+
+    /// The payload that went out last goes out once more.
+    pub(crate) fn out_again(self, nanos: i64, len: u32) -> Self {
+        let (seq, ack) = self.next;
+        self.segment(nanos, Direction::Out, seq - len, ack, len)
+    }
+
+    /// All that went out is acknowledged.
+    pub(crate) fn answered(self, nanos: i64) -> Self {
+        let (ack, seq) = self.next;
+        self.segment(nanos, Direction::In, seq, ack, 0)
+    }
+
+    /// A keepalive probe goes out.
+    pub(crate) fn probe(self, nanos: i64) -> Self {
+        let (seq, ack) = self.next;
+        self.segment(nanos, Direction::Out, seq - 1, ack, 0)
+    }
+
+    /// Keepalive probes go out at these times.
+    pub(crate) fn probes(self, times: &[i64]) -> Self {
+        times.iter().fold(self, |line, nanos| line.probe(*nanos))
+    }
+
+    /// A RST comes in.
+    pub(crate) fn reset(mut self, nanos: i64) -> Self {
+        self.connection.track.observe(&Segment {
+            at: at(nanos),
+            direction: Direction::In,
+            connection: 40_000,
+            seq: self.next.1,
+            ack: 0,
+            len: 0,
+            flags: Flags {
+                rst: true,
+                ..Flags::default()
+            },
+        });
+        self
+    }
+
+    /// The application is told.
+    pub(crate) fn fails(mut self, name: &str, nanos: i64) -> Self {
+        self.connection.ended = Some((Ended::Error(errno(name)), at(nanos)));
+        self
+    }
+
+    /// The application reads the end of the stream.
+    pub(crate) fn closes(mut self, nanos: i64) -> Self {
+        self.connection.ended = Some((Ended::EndOfFile, at(nanos)));
+        self
+    }
+
+    /// The exchange at the end was tried.
+    pub(crate) fn exchanged(mut self, outcome: Result<(), &str>) -> Self {
+        self.connection.further_exchange = Some(outcome.map_err(str::to_owned));
+        self
+    }
+}
+
+/// What the client saw, watched for 5.5 s.
+pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
+    EndObservation {
+        end: End::Client,
+        connections: lines.into_iter().map(|line| line.connection).collect(),
+        counters: Counters::new(),
+        descriptors: None,
+        stall: Duration::ZERO,
+        watched_until: at(5_500 * MS),
+    }
+}
+
+/// The same at the server.
+pub(crate) fn server(lines: Vec<Line>) -> EndObservation {
+    EndObservation {
+        end: End::Server,
+        ..client(lines)
+    }
+}
+
+pub(crate) fn counters(rises: &[(&str, u64)]) -> Counters {
+    rises
+        .iter()
+        .map(|(name, rise)| (CounterName((*name).to_owned()), *rise))
+        .collect()
+}
+
+/// What was seen of a case whose steps could all be taken.
+pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
+    Observation {
+        setup: Duration::from_millis(120),
+        zero: at(0),
+        ends,
+        broken_step: None,
+    }
+}
