@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
-use crate::scenario::model::End;
+use crate::scenario::model::{CounterName, End};
 use crate::wire::Track;
 
 /// One case and what became of it.
@@ -82,7 +82,7 @@ pub struct EndObservation {
     pub end: End,
     /// One for each connection.
     pub connections: Vec<ConnectionObservation>,
-    /// By how much the counters of its namespace rose since zero time.
+    /// By how much each counter of its namespace rose since zero time.
     pub counters: Counters,
     /// Its open socket descriptors, where the file asks about them.
     pub descriptors: Option<Descriptors>,
@@ -90,6 +90,16 @@ pub struct EndObservation {
     pub stall: Duration,
     /// Until when it was watched.
     pub watched_until: Moment,
+}
+
+impl EndObservation {
+    /// By how much a counter rose; `None` where the kernel has none of this name. The `IcmpMsg` group shows a message type only once
+    /// one was counted (`icmpmsg_put`).
+    #[must_use]
+    pub fn rise(&self, name: &CounterName) -> Option<u64> {
+        let unseen = name.0.starts_with("IcmpMsg:").then_some(0);
+        self.counters.get(name).copied().or(unseen)
+    }
 }
 
 /// What one end saw of one connection.

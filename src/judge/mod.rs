@@ -115,10 +115,13 @@ impl Judging<'_> {
         let asked = self.expectation.counters.iter();
         asked
             .filter_map(|(name, range)| {
-                let rise = self.end.counters.get(name).copied().unwrap_or(0);
+                let observed = match self.end.rise(name) {
+                    Some(rise) if range.contains(rise) => return None,
+                    Some(rise) => format!("it rose by {rise}"),
+                    None => "this kernel has no counter of that name".to_owned(),
+                };
                 let expected = format!("{name} to rise by {range} on the {}", self.end.end);
-                (!range.contains(rise))
-                    .then(|| self.mismatch(expected, self.line(), format!("it rose by {rise}")))
+                Some(self.mismatch(expected, self.line(), observed))
             })
             .collect()
     }

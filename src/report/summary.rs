@@ -138,7 +138,9 @@ fn note(seen: &EndObservation, expectation: &Expectation) -> Vec<String> {
         notes.push(format!("textbook: {textbook}"));
     }
     for (counter, _) in &expectation.counters {
-        let rise = seen.counters.get(counter).copied().unwrap_or(0);
+        let Some(rise) = seen.rise(counter) else {
+            continue;
+        };
         let short = counter.0.rsplit(':').next().unwrap_or(&counter.0);
         notes.push(format!("{short} +{rise}"));
     }
@@ -201,7 +203,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
                 let (name, rise) = seen
                     .counters
                     .iter()
-                    .find(|(counter, _)| counter.0 == **name)?;
+                    .find(|(counter, rise)| counter.0 == **name && **rise > 0)?;
                 Some(format!("{name} +{rise}"))
             })
             .collect();

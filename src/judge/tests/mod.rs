@@ -181,10 +181,17 @@ mod counter {
 
     #[test]
     fn that_did_not_rise_counts_as_zero() {
-        let other = || risen(&[("TcpExt:TCPTimeouts", 9)]);
-        assert_eq!(of_end(&prepared("0"), other()), []);
-        let wrong = only(of_end(&prepared(r#""1..""#), other()));
+        let still = || risen(&[("TcpExt:TCPKeepAlive", 0)]);
+        assert_eq!(of_end(&prepared("0"), still()), []);
+        let wrong = only(of_end(&prepared(r#""1..""#), still()));
         assert_eq!(wrong.observed, "it rose by 0");
+    }
+
+    #[test]
+    fn that_the_kernel_does_not_have_is_not_zero() {
+        let other = risen(&[("TcpExt:TCPTimeouts", 9)]);
+        let wrong = only(of_end(&prepared("0"), other));
+        assert_eq!(wrong.observed, "this kernel has no counter of that name");
     }
 }
 
