@@ -59,6 +59,8 @@ pub struct Probe {
 /// One end's view of one connection, followed segment by segment.
 #[derive(Debug, Clone, Default)]
 pub struct Track {
+    /// The sequence number of the first payload that this end sends.
+    start: Option<u32>,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
     /// The next that it expects (`rcv_nxt`).
@@ -106,6 +108,8 @@ impl Track {
             return;
         }
         let end = segment_end(segment);
+        let start = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+        self.start.get_or_insert(start);
         if self.next_out.is_none_or(|next| after(end, next)) {
             if segment.len > 0 {
                 self.sent.push((segment.at, end));
@@ -163,10 +167,12 @@ impl Track {
             .map(|(at, _)| *at)
     }
 
-    /// Whether everything that this end sent has been acknowledged.
+    /// Whether the bytes that were written so far have all been sent and acknowledged.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        self.next_out.is_some() && self.next_out == self.acked
+    pub fn is_quiet(&self, written: usize) -> bool {
+        // Sequence numbers wrap where a u32 does.
+        let end = self.start.map(|start| start.wrapping_add(written as u32));
+        end.is_some() && self.next_out == end && self.acked == end
     }
 }
 
@@ -217,9 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_but_not_yet_captured_is_not_quiet() {
+        let mut track = exchanged(100);
+        assert!(track.is_quiet(10));
+        assert!(!track.is_quiet(15));
+        track.observe(&segment(3, Direction::Out, 110, 500, 5));
+        assert!(!track.is_quiet(15));
+        track.observe(&segment(4, Direction::In, 500, 115, 0));
+        assert!(track.is_quiet(15));
+        assert!(!Track::default().is_quiet(0));
+    }
+
+    #[test]
     fn sequence_numbers_wrap() {
         let mut track = exchanged(u32::MAX - 5);
-        assert!(track.is_quiet());
+        assert!(track.is_quiet(10));
         track.observe(&segment(3, Direction::Out, 3, 500, 0));
         assert_eq!(track.probes.len(), 1);
     }
@@ -262,7 +280,7 @@ mod tests {
         track.observe(&segment(10, Direction::Out, 110, 500, 7));
         track.observe(&segment(20, Direction::Out, 110, 500, 7));
         assert_eq!(track.first_unacknowledged(), Some(Moment::from_nanos(10)));
-        assert!(!track.is_quiet());
+        assert!(!track.is_quiet(17));
         track.observe(&segment(21, Direction::In, 500, 117, 0));
         assert_eq!(track.first_unacknowledged(), None);
     }

@@ -38,7 +38,7 @@ pub struct Endpoint {
     read: watch::Receiver<Read>,
     reader: JoinHandle<()>,
     /// Bytes written so far.
-    written: usize,
+    pub written: usize,
 }
 
 impl Endpoint {

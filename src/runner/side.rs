@@ -77,14 +77,18 @@ impl Side {
         self.tracks.clone()
     }
 
-    /// Waits until all that this host sent has been acknowledged: a fault before would meet data in flight.
+    /// Waits until all that this host wrote has been acknowledged: a fault before would meet data in flight. The capture runs behind
+    /// the sockets, so it is not enough that what has been captured is acknowledged.
     pub(super) async fn quiet(&self) {
         let mut tracks = self.tracks();
         // The channel closes only with the capture, and then there is nothing to wait for.
-        tracks
-            .wait_for(|tracks| !tracks.is_empty() && tracks.values().all(Track::is_quiet))
-            .await
-            .ok();
+        let is_quiet = |tracks: &Tracks| {
+            self.endpoints.iter().all(|endpoint| {
+                let track = tracks.get(&endpoint.connection);
+                track.is_some_and(|track| track.is_quiet(endpoint.written))
+            })
+        };
+        tracks.wait_for(is_quiet).await.ok();
     }
 
     /// Remembers the counters as they are now.
