@@ -1,11 +1,12 @@
 //! From the last step to what every end saw.
 
+use std::io;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use tokio::task::JoinError;
 
-use super::case::{PATIENCE, Running};
+use super::case::{PATIENCE, Running, io_at};
 use super::steps;
 use super::watch::{self, Watched};
 use crate::clock::Moment;
@@ -33,7 +34,7 @@ impl Running {
                 watched_until: watched.until,
             });
         }
-        self.attach_tracks(&mut ends).await;
+        self.attach_tracks(&mut ends).await?;
         Ok(ends)
     }
 
@@ -109,16 +110,23 @@ impl Running {
         }))
     }
 
-    async fn attach_tracks(self, ends: &mut [EndObservation]) {
+    async fn attach_tracks(self, ends: &mut [EndObservation]) -> Result<(), LabError> {
         for side in [self.client, self.server] {
             let end = side.end;
-            let mut tracks = side.finish_capture().await;
-            if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
-                for (connection, port) in observation.connections.iter_mut().zip(&self.ports) {
-                    connection.track = tracks.remove(port).unwrap_or_default();
-                }
+            let mut tracks = side.finish_capture().await?;
+            let Some(observation) = ends.iter_mut().find(|observation| observation.end == end)
+            else {
+                continue;
+            };
+            for (connection, port) in observation.connections.iter_mut().zip(&self.ports) {
+                // An empty track would hold nothing against a case that expects no probe.
+                connection.track = tracks.remove(port).ok_or_else(|| {
+                    let nothing = format!("nothing was seen of the connection from port {port}");
+                    io_at(end, "capture at the interface", io::Error::other(nothing))
+                })?;
             }
         }
+        Ok(())
     }
 }
 

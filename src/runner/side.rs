@@ -1,6 +1,7 @@
 //! One host's part in a case: its sockets, its capture, its counters before the fault.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ pub(super) struct Side {
     tracks: watch::Receiver<Tracks>,
     /// While a host is silenced its packet socket still sees what arrives, which the host itself does not.
     pub(super) deaf: Arc<AtomicBool>,
-    capture: JoinHandle<()>,
+    capture: JoinHandle<io::Result<()>>,
     stop: oneshot::Sender<()>,
     counters_before: Counters,
 }
@@ -106,11 +107,19 @@ impl Side {
     }
 
     /// Stops to capture, once everything that the kernel has is taken into account.
-    pub(super) async fn finish_capture(self) -> Tracks {
-        // Neither can fail but by the capture having ended already.
+    ///
+    /// # Errors
+    /// What ended the capture before: what it did not see would count as what was not on the wire.
+    pub(super) async fn finish_capture(self) -> Result<Tracks, LabError> {
+        // Fails where the capture has ended already, which says why.
         self.stop.send(()).ok();
-        self.capture.await.ok();
-        self.tracks.borrow().clone()
+        let followed = self
+            .capture
+            .await
+            .map_err(io::Error::other)
+            .and_then(|followed| followed);
+        followed.map_err(|source| io_at(self.end, "capture at the interface", source))?;
+        Ok(self.tracks.borrow().clone())
     }
 }
 
@@ -119,7 +128,7 @@ async fn follow(
     tracks: watch::Sender<Tracks>,
     deaf: Arc<AtomicBool>,
     mut stopped: oneshot::Receiver<()>,
-) {
+) -> io::Result<()> {
     let take = |segments: Vec<crate::wire::Segment>| {
         let deaf = deaf.load(Ordering::Relaxed);
         tracks.send_modify(|tracks| {
@@ -136,15 +145,10 @@ async fn follow(
     };
     loop {
         tokio::select! {
-            segments = capture.next() => match segments {
-                Ok(segments) => take(segments),
-                Err(_) => return,
-            },
+            segments = capture.next() => take(segments?),
             _ = &mut stopped => {
-                if let Ok(rest) = capture.drain() {
-                    take(rest);
-                }
-                return;
+                take(capture.drain()?);
+                return Ok(());
             }
         }
     }
