@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
-use crate::oracle::{self, Hz, Ticks};
+use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
 
@@ -21,8 +21,8 @@ pub struct Prepared {
     pub case: Case,
     /// Its network.
     pub network: NetworkPlan,
-    /// The kernel's tick, or the slowest that it may have.
-    pub hz: Hz,
+    /// What is known of the kernel's tick.
+    pub ticks: Ticks,
     /// What the oracle says of the client; `None` where its rules do not settle it.
     pub client: Option<Prediction>,
     /// What it says of the server.
@@ -108,7 +108,7 @@ fn prepare_case(path: PathBuf, case: Case, ticks: Ticks) -> Prepared {
         path,
         case,
         network,
-        hz: ticks.slowest(),
+        ticks,
         client,
         server,
     }
@@ -199,7 +199,8 @@ impl Prepared {
                 .observed_end()
                 .and_then(|end| self.case.connection.end(end).keepalive)
                 .map_or(Duration::ZERO, |keepalive| {
-                    oracle::keepalive::EffectiveKeepalive::new(keepalive).answered_period(self.hz)
+                    oracle::keepalive::EffectiveKeepalive::new(keepalive)
+                        .answered_period(self.ticks.slowest())
                         * count
                 }),
         }

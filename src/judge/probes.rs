@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Judging;
 use crate::oracle::keepalive::EffectiveKeepalive;
-use crate::oracle::wheel::lateness;
 use crate::outcome::{ConnectionObservation, Mismatch};
 use crate::prepare::ALLOWANCE;
 use crate::text::seconds;
@@ -72,12 +71,12 @@ impl Judging<'_> {
         let Some(keepalive) = settings.keepalive.map(EffectiveKeepalive::new) else {
             return Vec::new();
         };
-        let (zero, hz) = (self.observation.zero, self.prepared.hz);
+        let (zero, ticks) = (self.observation.zero, self.prepared.ticks);
         let activity = probes
             .first()
             .and_then(|first| connection.track.last_received_before(first.sent));
-        let early = zero.since(activity.unwrap_or(zero)) + hz.jiffy();
-        let late = lateness(keepalive.idle.max(keepalive.interval), hz);
+        let early = zero.since(activity.unwrap_or(zero)) + ticks.slowest().jiffy();
+        let late = ticks.lateness(keepalive.idle.max(keepalive.interval));
         let due = self.expectation.probes.at.iter();
         (1_u32..)
             .zip(due)

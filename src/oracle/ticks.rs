@@ -1,7 +1,9 @@
 //! What is known of the kernel's tick, and a prediction that holds for all of it.
 
+use std::time::Duration;
+
 use super::prediction::{PredictedOutcome, Prediction};
-use super::wheel::Hz;
+use super::wheel::{Hz, lateness};
 use crate::scenario::model::{Case, End};
 
 /// The kernel's tick, as far as it is known.
@@ -33,6 +35,14 @@ impl Ticks {
             Self::Known(hz) => hz,
             Self::Unknown => Hz::COARSEST,
         }
+    }
+
+    /// By how much a timer fires late at most, whichever tick the kernel has. Not that of the slowest: a faster one may hold the
+    /// timer in a coarser level of its wheel.
+    #[must_use]
+    pub fn lateness(self, delay: Duration) -> Duration {
+        let each = self.each().into_iter();
+        each.map(|hz| lateness(delay, hz)).max().unwrap_or_default()
     }
 }
 
@@ -81,7 +91,6 @@ fn union(one: Prediction, other: Prediction) -> Option<Prediction> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
     use crate::oracle::prediction::PredictedWindow;
@@ -112,6 +121,14 @@ mod tests {
             assert!(unknown.latest >= known.latest, "HZ={hz}");
         }
         assert!(unknown.earliest < window(Hz::COARSEST).earliest);
+    }
+
+    #[test]
+    fn an_unknown_tick_is_as_late_as_the_latest() {
+        let delay = Duration::from_secs(3);
+        let late = Ticks::Unknown.lateness(delay);
+        assert_eq!(late, Ticks::from(Hz::new(250).unwrap()).lateness(delay));
+        assert!(late > Ticks::from(Hz::COARSEST).lateness(delay));
     }
 
     /// The measured case that the coarsest tick alone gets wrong: 3.408 s on a kernel with HZ=250 that does not show its
