@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clock::Moment;
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
+use crate::wire::Track;
 
 /// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
 /// measured: see [`crate::outcome::EndObservation::stall`].
@@ -67,6 +69,21 @@ pub enum WindowOrigin {
     FirstUnacknowledged,
     /// Whichever of the two applies to the connection as it was captured.
     Activity,
+}
+
+impl WindowOrigin {
+    /// The moment itself, for a connection as it had been captured by `at`.
+    #[must_use]
+    pub fn moment(self, zero: Moment, track: &Track, at: Moment) -> Moment {
+        let received = track.last_received_before(at).unwrap_or(zero);
+        match self {
+            Self::Fault => zero,
+            Self::LastReceived => received,
+            Self::FirstUnacknowledged | Self::Activity => {
+                track.first_unacknowledged().unwrap_or(received)
+            }
+        }
+    }
 }
 
 /// Prepares every case.

@@ -94,6 +94,14 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// Output that nobody reads any more is no reason to stop a run, nor to change its exit status.
+fn unless_unread(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
+}
+
 /// Writes an error message; where even that cannot be written, the exit status still tells.
 fn complain(message: &str) {
     writeln!(anstream::stderr(), "error: {message}").ok();

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::load::load;
-use super::{Exit, complain};
+use super::{Exit, complain, unless_unread};
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let finished = runtime.block_on(drive(arguments, &cases))?;
     // Labs that were dropped are the kernel's to take back; nothing waits for that.
     runtime.shutdown_background();
-    report(arguments, &finished.results, begun.elapsed())?;
+    unless_unread(report(arguments, &finished.results, begun.elapsed()))?;
     Ok(if finished.interrupted {
         Exit::Interrupted
     } else {
@@ -138,7 +138,7 @@ async fn drive(arguments: &RunArguments, cases: &[Arc<Prepared>]) -> io::Result<
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
             Some(event) = events.recv() => {
-                progress.show(&mut out, &event)?;
+                unless_unread(progress.show(&mut out, &event))?;
                 if let Event::Finished(result) = event {
                     known.push(*result);
                 }
@@ -148,7 +148,7 @@ async fn drive(arguments: &RunArguments, cases: &[Arc<Prepared>]) -> io::Result<
         }
     };
     while let Ok(event) = events.try_recv() {
-        progress.show(&mut out, &event)?;
+        unless_unread(progress.show(&mut out, &event))?;
         if let Event::Finished(result) = event {
             known.push(*result);
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -57,8 +58,15 @@ pub async fn connect(
         node: node.node.to_string(),
         source,
     };
-    socket.connect(address).await.map_err(failed)
+    // A SYN is repeated for minutes; across a lab that is up it is answered at once.
+    match tokio::time::timeout(PATIENCE, socket.connect(address)).await {
+        Ok(connected) => connected.map_err(failed),
+        Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
+    }
 }
+
+/// How long a connection may take to be established on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// More than the most connections that a case may have.
 const BACKLOG: i32 = 1024;
@@ -89,7 +97,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone, killed or not. With a linger of
     // zero the kernel frees the socket when its descriptor is closed (tcp_close); nothing else about it changes.
-    socket.set_linger(Some(std::time::Duration::ZERO))?;
+    socket.set_linger(Some(Duration::ZERO))?;
     // A payload is one segment at once, not held back for an acknowledgement (RFC 896).
     socket.set_tcp_nodelay(true)?;
     Ok(socket)

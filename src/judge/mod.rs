@@ -71,15 +71,7 @@ pub fn time_from(
     connection: &ConnectionObservation,
     at: Moment,
 ) -> Duration {
-    let received = connection.track.last_received_before(at).unwrap_or(zero);
-    let origin = match origin {
-        WindowOrigin::Fault => zero,
-        WindowOrigin::LastReceived => received,
-        WindowOrigin::FirstUnacknowledged | WindowOrigin::Activity => {
-            connection.track.first_unacknowledged().unwrap_or(received)
-        }
-    };
-    at.since(origin)
+    at.since(origin.moment(zero, &connection.track, at))
 }
 
 struct Judging<'a> {

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 pub(super) struct Announced {
     /// Link index to whether the link is usable.
     links: BTreeMap<u32, bool>,
-    /// IPv6 addresses that are past their tentative state.
-    addresses: BTreeSet<IpAddr>,
+    /// IPv6 addresses that are past their tentative state, by the index of their link.
+    addresses: BTreeSet<(u32, IpAddr)>,
 }
 
 type Messages = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
@@ -35,9 +35,12 @@ impl Announced {
         self.links.get(&link) == Some(&true)
     }
 
-    /// Whether the IPv6 address can be bound and found.
-    pub(super) fn is_address_usable(&self, address: IpAddr) -> bool {
-        self.addresses.contains(&address)
+    /// Whether the IPv6 address can be bound and found, and the link has its link-local one too: a router asks for a neighbour with
+    /// that, and drops what it should forward while it has none (`ndisc_send_ns`).
+    pub(super) fn is_address_usable(&self, link: u32, address: IpAddr) -> bool {
+        let is_link_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let mut of_link = self.addresses.iter().filter(|(index, _)| *index == link);
+        self.addresses.contains(&(link, address)) && of_link.any(|(_, known)| is_link_local(known))
     }
 }
 
@@ -65,10 +68,11 @@ impl Announced {
         }) || message.header.flags.contains(AddressHeaderFlags::Tentative);
         for attribute in &message.attributes {
             if let AddressAttribute::Address(address) = attribute {
+                let known = (message.header.index, *address);
                 if tentative {
-                    self.addresses.remove(address);
+                    self.addresses.remove(&known);
                 } else {
-                    self.addresses.insert(*address);
+                    self.addresses.insert(known);
                 }
             }
         }

@@ -209,7 +209,7 @@ impl LabNode {
         let mut announced = self.announced.clone();
         let usable = announced.wait_for(|known| {
             known.is_link_usable(interface.index)
-                && address.is_none_or(|address| known.is_address_usable(address))
+                && address.is_none_or(|address| known.is_address_usable(interface.index, address))
         });
         match tokio::time::timeout(PATIENCE, usable).await {
             Ok(Ok(_)) => Ok(()),

@@ -11,11 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::case::io_at;
 use super::descriptors::Sockets;
+use crate::clock::Moment;
 use crate::endpoint::Endpoint;
 use crate::lab::Lab;
 use crate::lab::capture::Capture;
 use crate::lab::counters::{self, Counters};
 use crate::lab::error::LabError;
+use crate::prepare::WindowOrigin;
 use crate::scenario::model::End;
 use crate::wire::{Direction, Track};
 
@@ -90,6 +92,15 @@ impl Side {
             })
         };
         tracks.wait_for(is_quiet).await.ok();
+    }
+
+    /// The latest of its connections' origins of a window, as far as it has been captured.
+    pub(super) fn origin(&self, from: WindowOrigin, zero: Moment) -> Moment {
+        let tracks = self.tracks.borrow();
+        let origins = tracks
+            .values()
+            .map(|track| from.moment(zero, track, Moment::now()));
+        origins.max().unwrap_or(zero)
     }
 
     /// Remembers the counters as they are now.

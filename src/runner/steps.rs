@@ -80,9 +80,10 @@ impl Running {
 
     /// Takes one step. The outer error is the lab's, the inner one the connection's.
     async fn take(&mut self, action: &Action) -> Result<Result<(), String>, LabError> {
-        let first_fault = action.is_fault() && self.zero.is_none();
-        if first_fault {
+        if action.is_fault() && self.zero.is_none() {
             self.mark_counters().await?;
+            // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+            self.zero = Some(Moment::now());
         }
         match action {
             Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
@@ -95,9 +96,6 @@ impl Running {
             }
             Action::Reboot { host, downtime } => self.reboot(*host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
-        }
-        if first_fault {
-            self.zero = Some(Moment::now());
         }
         Ok(Ok(()))
     }

@@ -298,7 +298,7 @@ pub struct StatedWindow {
 /// Where a window starts to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// Zero time: the moment the first fault took effect, or, in a case without a fault, the end of the last step.
+    /// Zero time: the moment at which the first fault's step began, or, in a case without a fault, the end of the last step.
     Fault,
     /// The last segment that this end received before the outcome (for data in flight: the first transmission of it).
     Activity,
