@@ -52,7 +52,7 @@ pub struct Flags {
 pub struct Probe {
     /// When it went out.
     pub sent: Moment,
-    /// When the first segment after it came in that was not a RST.
+    /// When the bare acknowledgement came in that answered it, before anything else was sent.
     pub answered: Option<Moment>,
 }
 
@@ -61,6 +61,8 @@ pub struct Probe {
 pub struct Track {
     /// The sequence number of the first payload that this end sends.
     start: Option<u32>,
+    /// Whether the last segment sent was a probe, and nothing has answered it: a bare acknowledgement that comes now does.
+    awaits_answer: bool,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
     /// The next that it expects (`rcv_nxt`).
@@ -105,8 +107,11 @@ impl Track {
                 sent: segment.at,
                 answered: None,
             });
+            self.awaits_answer = true;
             return;
         }
+        // What acknowledges new data answers no probe any more.
+        self.awaits_answer &= segment.len == 0;
         let end = segment_end(segment);
         let start = segment.seq.wrapping_add(u32::from(segment.flags.syn));
         self.start.get_or_insert(start);
@@ -136,8 +141,12 @@ impl Track {
         if self.next_in.is_none_or(|next| after(end, next)) {
             self.next_in = Some(end);
         }
-        if let Some(probe) = self.probes.last_mut() {
-            probe.answered.get_or_insert(segment.at);
+        let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
+        if bare
+            && std::mem::take(&mut self.awaits_answer)
+            && let Some(probe) = self.probes.last_mut()
+        {
+            probe.answered = Some(segment.at);
         }
     }
 
@@ -240,6 +249,16 @@ mod tests {
         assert!(track.is_quiet(10));
         track.observe(&segment(3, Direction::Out, 3, 500, 0));
         assert_eq!(track.probes.len(), 1);
+    }
+
+    #[test]
+    fn data_that_comes_later_does_not_answer_a_probe() {
+        let mut track = exchanged(100);
+        track.observe(&segment(3, Direction::Out, 109, 500, 0));
+        track.observe(&segment(4, Direction::Out, 110, 500, 5));
+        track.observe(&segment(5, Direction::In, 500, 115, 0));
+        track.observe(&segment(6, Direction::In, 500, 115, 5));
+        assert_eq!(track.probes[0].answered, None);
     }
 
     #[test]

@@ -112,12 +112,19 @@ impl Endpoint {
     ///
     /// # Errors
     /// What `setsockopt(TCP_REPAIR)` returns.
-    pub async fn forget(self) -> io::Result<()> {
+    pub async fn forget(mut self) -> io::Result<()> {
         setsockopt(&self.stream, sockopt::TcpRepair, &1)?;
         self.reader.abort();
         // Its copy of the stream must be gone before this one is.
-        self.reader.await.ok();
+        (&mut self.reader).await.ok();
         Ok(())
+    }
+}
+
+/// The reader shares the stream: the socket is closed when both are gone.
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.reader.abort();
     }
 }
 

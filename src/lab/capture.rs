@@ -27,6 +27,9 @@ use crate::wire::{Direction, Flags, Segment};
 /// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
 const PACKET_OUTGOING: u8 = 4;
 
+/// Bytes that may wait to be read.
+const RECEIVE_BUFFER: usize = 32 << 20;
+
 /// Room for the headers; payload beyond is not needed.
 const SNAP_LENGTH: usize = 256;
 
@@ -120,6 +123,8 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
         SockProtocol::EthAll,
     )?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory taken.
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
     sys::watch(socket)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkMessage};
 use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::announced::{self, Announced};
 use super::error::LabError;
@@ -31,6 +32,8 @@ pub struct LabNode {
     pub namespace: Namespace,
     pub(super) handle: Handle,
     announced: watch::Receiver<Announced>,
+    /// The netlink connection and the one who listens to it: each would wait for the other to end.
+    tasks: [AbortHandle; 2],
 }
 
 impl LabNode {
@@ -54,14 +57,16 @@ impl LabNode {
             })
             .await?;
         let (sender, announced) = watch::channel(Announced::default());
-        // Both end by themselves when the last handle is dropped.
-        tokio::spawn(connection);
-        tokio::spawn(announced::follow(messages, sender));
+        let tasks = [
+            tokio::spawn(connection).abort_handle(),
+            tokio::spawn(announced::follow(messages, sender)).abort_handle(),
+        ];
         Ok(Self {
             node,
             namespace,
             handle,
             announced,
+            tasks,
         })
     }
 
@@ -218,6 +223,14 @@ impl LabNode {
                 node: self.node.to_string(),
                 waited: PATIENCE,
             }),
+        }
+    }
+}
+
+impl Drop for LabNode {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
         }
     }
 }

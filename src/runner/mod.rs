@@ -44,7 +44,8 @@ pub async fn run(
     let permits = Arc::new(Semaphore::new(
         options
             .jobs
-            .map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get),
+            .map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)
+            .min(Semaphore::MAX_PERMITS),
     ));
     let mut tasks = JoinSet::new();
     for (position, prepared) in cases.iter().enumerate() {
