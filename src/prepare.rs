@@ -238,3 +238,6 @@ impl Prepared {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
