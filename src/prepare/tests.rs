@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{NoWindow, Prepared, Window, WindowOrigin, prepare};
 use crate::oracle::Hz;
+use crate::oracle::prediction::PredictedOutcome;
 use crate::scenario;
 use crate::scenario::model::End;
 use crate::testing::{case, crashed};
@@ -63,6 +64,14 @@ expect.client.error = "ETIMEDOUT"
         let window = prepared.window(End::Client).unwrap();
         assert_eq!(window.from, WindowOrigin::FirstUnacknowledged);
         assert!(window.earliest > ms(3_000), "{window:?}");
+    }
+
+    #[test]
+    fn of_a_survivor_is_none_though_the_oracle_predicts_an_error() {
+        let prepared = crashed(r#"survives = "2s""#);
+        let predicted = &prepared.prediction(End::Client).unwrap().outcome;
+        assert!(matches!(predicted, PredictedOutcome::Error { .. }));
+        assert_eq!(prepared.window(End::Client), None);
     }
 
     #[test]
