@@ -148,10 +148,13 @@ impl Prepared {
             .filter_map(|end| Some((end, self.case.expect.end(end)?)))
     }
 
-    /// The window for an error at one end: the file's, else the oracle's.
+    /// The window for the error that is expected at one end: the file's, else the oracle's. None where it is to survive.
     #[must_use]
     pub fn window(&self, end: End) -> Option<Window> {
         let expectation = self.case.expect.end(end)?;
+        if let ExpectedOutcome::Survives(_) = expectation.outcome {
+            return None;
+        }
         if let Some(stated) = expectation.within {
             let from = match stated.since {
                 Since::Fault => WindowOrigin::Fault,
@@ -238,3 +241,6 @@ impl Prepared {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,6 @@ pub mod plan;
 pub mod progress;
 pub mod summary;
 pub mod table;
+
+#[cfg(test)]
+mod tests;

@@ -151,17 +151,29 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
     }
     if let Some(prediction) = prepared.prediction(end) {
         lines.push(format!("  rule        {}", prediction.rule));
-        if let (
-            PredictedOutcome::Error {
-                errno: Some(predicted),
-                ..
-            },
-            ExpectedOutcome::Error(expected),
-        ) = (&prediction.outcome, expectation.outcome)
-            && *predicted != expected
-        {
-            lines.push(format!("  warning     the oracle predicts {predicted}"));
-        }
+        lines.extend(
+            contradiction(&prediction.outcome, expectation)
+                .map(|warning| format!("  warning     {warning}")),
+        );
     }
     lines
+}
+
+/// What the oracle says against the file, which is judged all the same.
+fn contradiction(predicted: &PredictedOutcome, expectation: &Expectation) -> Option<String> {
+    match (predicted, expectation.outcome) {
+        (PredictedOutcome::Error { errno, .. }, ExpectedOutcome::Error(expected)) => errno
+            .filter(|predicted| *predicted != expected)
+            .map(|predicted| format!("the oracle predicts {predicted}")),
+        (PredictedOutcome::Error { errno, window }, ExpectedOutcome::Survives(time)) => {
+            let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
+            let earliest = seconds(window.earliest);
+            (window.earliest <= time)
+                .then(|| format!("the oracle predicts {error} after {earliest} at the earliest"))
+        }
+        (PredictedOutcome::Survives, ExpectedOutcome::Error(_)) => {
+            Some("the oracle predicts that the connection survives".to_owned())
+        }
+        (PredictedOutcome::Survives, ExpectedOutcome::Survives(_)) => None,
+    }
 }

@@ -108,6 +108,9 @@ fn activity(window: Window) -> WindowOrigin {
 
 /// What came, in the words of the column; several connections are counted.
 fn observed(seen: &EndObservation) -> String {
+    if seen.connections.is_empty() {
+        return "no connection".to_owned();
+    }
     let mut outcomes: Vec<(String, usize)> = Vec::new();
     for connection in &seen.connections {
         let outcome = match (connection.ended, &connection.further_exchange) {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::model::{
     Action, CableChange, CaseId, CounterName, End, Family, Node, ProbeEvent, RouteChange, Topology,
 };
+use crate::text::seconds;
 
 macro_rules! display_as {
     ($type:ty { $($variant:path => $text:literal),+ $(,)? }) => {
@@ -41,7 +42,9 @@ impl fmt::Display for Action {
             Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
             Self::Crash { host } => write!(f, "crash the {host}"),
             Self::Resume { host } => write!(f, "resume the {host}"),
-            Self::Reboot { host, downtime } => write!(f, "reboot the {host}, {downtime:?} down"),
+            Self::Reboot { host, downtime } => {
+                write!(f, "reboot the {host}, {} down", seconds(*downtime))
+            }
             Self::Route { on, to, change } => {
                 write!(f, "{change} the route to the {to} on the {on}")
             }

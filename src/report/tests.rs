@@ -1,0 +1,217 @@
+//! Every form from the same fixed results: a pass, a failure of each kind, and every way of not getting a verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{plan, progress, summary, table};
+use crate::judge::{judge, timed_out};
+use crate::outcome::{BrokenStep, CaseResult, Descriptors, EndObservation, Observation, Verdict};
+use crate::prepare::Prepared;
+use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
+
+fn judged(prepared: Prepared, observation: Observation) -> CaseResult {
+    CaseResult {
+        verdict: judge(&prepared, &observation),
+        prepared: Arc::new(prepared),
+        observation: Some(observation),
+        elapsed: Duration::from_millis(4_250),
+    }
+}
+
+fn without_observation(verdict: Verdict) -> CaseResult {
+    CaseResult {
+        prepared: Arc::new(crashed(r#"error = "ETIMEDOUT""#)),
+        verdict,
+        observation: None,
+        elapsed: Duration::from_millis(310),
+    }
+}
+
+/// Three probes without an answer, and then the error.
+fn unanswered(nanos: i64) -> Line {
+    let probes = [960 * MS, 1_990 * MS, 3_020 * MS];
+    Line::established(-40 * MS)
+        .probes(&probes)
+        .fails("ETIMEDOUT", nanos)
+}
+
+fn passed() -> CaseResult {
+    let expect = r#"error = "ETIMEDOUT", textbook = "EHOSTUNREACH", probes = { sent = 3, answered = 0 }, counters = { "TcpExt:TCPKeepAlive" = 3 }"#;
+    let end = EndObservation {
+        counters: counters(&[
+            ("Ip:InReceives", 12),
+            ("Tcp:OutRsts", 1),
+            ("TcpExt:TCPKeepAlive", 3),
+        ]),
+        ..client(vec![unanswered(4_050 * MS)])
+    };
+    judged(crashed(expect), observed(vec![end]))
+}
+
+fn survived() -> CaseResult {
+    let line = Line::established(-40 * MS).probe(960 * MS);
+    let line = line.answered(961 * MS).exchanged(Ok(()));
+    let expect = r#"survives = "2s", probes = { sent = 1, answered = 1 }"#;
+    judged(crashed(expect), observed(vec![client(vec![line])]))
+}
+
+fn too_late() -> CaseResult {
+    let end = EndObservation {
+        stall: Duration::from_millis(20),
+        ..client(vec![unanswered(4_360 * MS)])
+    };
+    judged(crashed(r#"error = "ETIMEDOUT""#), observed(vec![end]))
+}
+
+fn wrong_everywhere() -> CaseResult {
+    let prepared = case(
+        r#"
+summary = "The cable is pulled"
+topology = { preset = "switched", family = "ipv6" }
+connection.count = 3
+connection.client.keepalive = { idle = "1s", interval = "1s", probes = 3 }
+connection.server.keepalive = { sysctl = {} }
+step = [{ do = "exchange" }, { do = "cable", at = "server", action = "pull" }]
+expect.client = { error = "ETIMEDOUT", probes = { sent = 3, at = ["1s", "2s"] }, descriptors = "returned" }
+expect.server = { survives = "2s", counters = { "TcpExt:TCPKeepAlive" = "1.." } }
+"#,
+    );
+    let reset = Line::established(0).probe(S).reset(S + MS);
+    let lines = vec![
+        unanswered(4_050 * MS),
+        reset.clone().fails("ECONNRESET", S + 2 * MS),
+        reset,
+    ];
+    let client = EndObservation {
+        descriptors: Some(Descriptors {
+            before: 0,
+            open: 3,
+            after: 1,
+        }),
+        ..client(lines)
+    };
+    let dead = || Line::established(0).exchanged(Err("no answer within 15 s"));
+    let server = EndObservation {
+        counters: counters(&[("TcpExt:TCPKeepAlive", 0)]),
+        ..server(vec![dead(), dead(), Line::established(0).closes(3 * S)])
+    };
+    judged(prepared, observed(vec![client, server]))
+}
+
+fn broken() -> CaseResult {
+    let broken_step = Some(BrokenStep {
+        line: 10,
+        what: "exchange 5 bytes from client".to_owned(),
+        error: "no answer within 15 s".to_owned(),
+    });
+    let observation = Observation {
+        broken_step,
+        ..observed(vec![])
+    };
+    judged(crashed(r#"error = "ETIMEDOUT""#), observation)
+}
+
+fn lost() -> CaseResult {
+    let end = EndObservation {
+        watched_until: at(2 * S),
+        ..client(vec![])
+    };
+    judged(crashed(r#"survives = "2s""#), observed(vec![end]))
+}
+
+fn results() -> Vec<CaseResult> {
+    let skipped = "this kernel has no bridge devices (CONFIG_BRIDGE)";
+    let refused = "cannot create the network namespace of client: Operation not permitted";
+    vec![
+        passed(),
+        survived(),
+        too_late(),
+        wrong_everywhere(),
+        broken(),
+        lost(),
+        without_observation(timed_out(Duration::from_secs(3))),
+        without_observation(Verdict::Skipped(skipped.to_owned())),
+        without_observation(Verdict::Error(refused.to_owned())),
+        without_observation(Verdict::Stopped("interrupted")),
+    ]
+}
+
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn the_table_has_a_line_for_each_end() {
+    let mut out = anstream::StripStream::new(Vec::new());
+    table::write(&mut out, &results()).unwrap();
+    snapshot("table", &String::from_utf8(out.into_inner()).unwrap());
+}
+
+#[test]
+fn a_failure_tells_what_was_expected_why_and_what_came() {
+    let failed: Vec<String> = results()
+        .iter()
+        .filter(|result| result.verdict != Verdict::Passed)
+        .map(|result| summary::failure(result).join("\n"))
+        .collect();
+    snapshot("failure", &failed.join("\n\n"));
+}
+
+#[test]
+fn the_evidence_is_what_was_on_the_wire_and_what_was_counted() {
+    let evidence = [passed(), survived()].map(|result| summary::evidence(&result).join("\n"));
+    snapshot("evidence", &evidence.join("\n\n"));
+    assert_eq!(
+        summary::evidence(&without_observation(Verdict::Stopped("interrupted"))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn the_closing_line_counts_each_verdict_that_there_is() {
+    let elapsed = Duration::from_millis(5_100);
+    insta::assert_snapshot!(
+        progress::closing(&results(), elapsed),
+        @"10 cases in 5.1s: 2 passed, 5 failed, 1 skipped, 1 could not be run, 1 stopped"
+    );
+    insta::assert_snapshot!(
+        progress::closing(&[passed()], elapsed),
+        @"1 case in 5.1s: 1 passed"
+    );
+}
+
+#[test]
+fn the_plan_warns_where_the_oracle_contradicts_the_file() {
+    let warnings = |prepared: &Prepared| -> Vec<String> {
+        let lines = plan::lines(prepared).into_iter();
+        lines
+            .filter_map(|line| Some(line.strip_prefix("  warning     ")?.to_owned()))
+            .collect()
+    };
+    let of_crash = |expect| warnings(&crashed(expect));
+    assert_eq!(of_crash(r#"error = "ETIMEDOUT""#), [""; 0]);
+    assert_eq!(
+        of_crash(r#"error = "ECONNRESET""#),
+        ["the oracle predicts ETIMEDOUT"]
+    );
+    assert_eq!(of_crash(r#"survives = "3.9s""#), [""; 0]);
+    assert_eq!(
+        of_crash(r#"survives = "4s""#),
+        ["the oracle predicts ETIMEDOUT after 4s at the earliest"]
+    );
+    let calm = case(
+        r#"
+summary = "Nothing happens"
+topology = { preset = "direct", family = "ipv4" }
+step = [{ do = "exchange" }]
+expect.client = { error = "ETIMEDOUT", within = "1s..2s" }
+"#,
+    );
+    assert_eq!(
+        warnings(&calm),
+        ["the oracle predicts that the connection survives"]
+    );
+}
