@@ -123,8 +123,11 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
         SockProtocol::EthAll,
     )?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory taken.
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
+    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory taken. Beyond net.core.rmem_max it
+    // needs CAP_NET_ADMIN in the initial user namespace; without, the kernel takes as much as it allows.
+    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
+    }
     sys::watch(socket)
 }
 
