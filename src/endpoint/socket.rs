@@ -96,7 +96,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     )?;
     socket.set_nonblocking(true)?;
     // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone, killed or not. With a linger of
-    // zero the kernel frees the socket when its descriptor is closed (tcp_close); nothing else about it changes.
+    // zero the kernel frees the socket when its descriptor is closed, with a RST in place of a FIN (tcp_close).
     socket.set_linger(Some(Duration::ZERO))?;
     // A payload is one segment at once, not held back for an acknowledgement (RFC 896).
     socket.set_tcp_nodelay(true)?;

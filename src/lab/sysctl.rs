@@ -22,7 +22,8 @@ pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
             // Reverse-path filtering would drop what a removed return route is about to answer.
             ("ipv4/conf/all/rp_filter", "0"),
             ("ipv4/conf/default/rp_filter", "0"),
-            // The ICMP errors of a dying path are evidence: none may be lost to rate limits.
+            // The ICMP errors of a dying path are evidence. This lifts the limit of icmp_send; the router's own bucket for
+            // destinations without a route (ip_error, one a second after a burst) has no switch in a namespace.
             ("ipv4/icmp_ratelimit", "0"),
         ]);
     }
