@@ -30,12 +30,6 @@ impl ErrnoName {
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|errno| format!("{:?}", errno.0) == name)
     }
-
-    /// What the C library's `strerror` says of it: "Connection timed out".
-    #[must_use]
-    pub fn description(self) -> &'static str {
-        self.0.desc()
-    }
 }
 
 impl From<ErrnoName> for std::io::Error {

@@ -62,6 +62,7 @@ mod document;
 mod load;
 mod overlay;
 mod quantity;
+mod relations;
 mod resolve;
 mod suggest;
 

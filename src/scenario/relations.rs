@@ -1,0 +1,81 @@
+//! What follows from the model's types: which end is across, which nodes a topology has, which step is a fault.
+
+use super::model::{
+    Action, CableChange, Connection, End, EndSettings, Expectation, Expectations, Node,
+    RouteChange, Topology,
+};
+
+impl End {
+    /// The end across.
+    #[must_use]
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// The node that this end runs on.
+    #[must_use]
+    pub fn node(self) -> Node {
+        match self {
+            Self::Client => Node::Client,
+            Self::Server => Node::Server,
+        }
+    }
+}
+
+impl Topology {
+    /// The nodes, from the client to the server.
+    #[must_use]
+    pub fn nodes(self) -> &'static [Node] {
+        match self {
+            Self::Direct => &[Node::Client, Node::Server],
+            Self::Switched => &[Node::Client, Node::Switch, Node::Server],
+            Self::Routed => &[Node::Client, Node::Router, Node::Server],
+        }
+    }
+}
+
+impl Connection {
+    /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server if that has it.
+    #[must_use]
+    pub fn observed_end(&self) -> Option<End> {
+        let ends = [End::Client, End::Server];
+        ends.into_iter()
+            .find(|end| self.end(*end).keepalive.is_some())
+    }
+
+    /// The settings of one end.
+    #[must_use]
+    pub fn end(&self, end: End) -> &EndSettings {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+}
+
+impl Expectations {
+    /// What one end must see, if anything is asked of it.
+    #[must_use]
+    pub fn end(&self, end: End) -> Option<&Expectation> {
+        match end {
+            End::Client => self.client.as_ref(),
+            End::Server => self.server.as_ref(),
+        }
+    }
+}
+
+impl Action {
+    /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Exchange { .. } | Self::Send { .. } | Self::Resume { .. } => false,
+            Self::Cable { change, .. } => *change == CableChange::Pull,
+            Self::Route { change, .. } => *change != RouteChange::Restore,
+            Self::Crash { .. } | Self::Reboot { .. } => true,
+        }
+    }
+}
