@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 /// Nanoseconds on `CLOCK_MONOTONIC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Moment(u64);
 
 impl Moment {
@@ -28,6 +30,13 @@ impl Moment {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The moment so long before this one.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
     }
 
     /// How long from now; zero once it is past.
@@ -57,18 +66,40 @@ pub async fn sleep_until(moment: Moment) {
 #[derive(Debug, Clone, Copy)]
 pub struct Translation {
     offset: i128,
+    /// Between the readings before and after: what the offset may be wrong by.
+    bracket: u64,
 }
 
+/// Close enough: a reading of the clocks takes some tens of nanoseconds.
+const TIGHT: u64 = 1_000;
+/// So often is tried to be close; a busy machine may interrupt any of them.
+const TRIES: usize = 8;
+
 impl Translation {
-    /// Samples both clocks.
+    /// Samples both clocks: the closest of a few tries, because an interruption between the readings would count as offset.
     #[must_use]
     pub fn sample() -> Self {
+        let mut best = Self::sample_once();
+        for _ in 1..TRIES {
+            if best.bracket <= TIGHT {
+                break;
+            }
+            let next = Self::sample_once();
+            if next.bracket < best.bracket {
+                best = next;
+            }
+        }
+        best
+    }
+
+    fn sample_once() -> Self {
         let before = nanoseconds(ClockId::CLOCK_MONOTONIC);
         let real = nanoseconds(ClockId::CLOCK_REALTIME);
-        let after = nanoseconds(ClockId::CLOCK_MONOTONIC);
-        let middle = i128::from(before) + i128::from(after.saturating_sub(before)) / 2;
+        let bracket = nanoseconds(ClockId::CLOCK_MONOTONIC).saturating_sub(before);
+        let middle = i128::from(before) + i128::from(bracket) / 2;
         Self {
             offset: middle - i128::from(real),
+            bracket,
         }
     }
 

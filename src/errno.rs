@@ -3,9 +3,11 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 /// An errno; displayed as `ETIMEDOUT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct ErrnoName(Errno);
 
 impl ErrnoName {
@@ -29,6 +31,20 @@ impl ErrnoName {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|errno| format!("{:?}", errno.0) == name)
+    }
+}
+
+impl From<ErrnoName> for String {
+    fn from(name: ErrnoName) -> Self {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for ErrnoName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| format!("no errno is named {name}"))
     }
 }
 

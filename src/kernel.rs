@@ -36,3 +36,29 @@ fn installed_config() -> Option<String> {
     .into_iter()
     .find_map(|path| fs::read_to_string(path).ok())
 }
+
+/// How many frames the kernel has dropped since it booted because a processor's input queue was full
+/// (`net.core.netdev_max_backlog`, one for all namespaces; second column of `/proc/net/softnet_stat`). A veth pair passes its frames
+/// through that queue, and TCP takes such a drop for local congestion: a keepalive probe is then sent again half a second later
+/// without being counted (`TCP_RESOURCE_PROBE_INTERVAL`).
+#[must_use]
+pub fn backlog_drops() -> u64 {
+    fs::read_to_string("/proc/net/softnet_stat")
+        .map(|text| sum_of_drops(&text))
+        .unwrap_or_default()
+}
+
+fn sum_of_drops(softnet_stat: &str) -> u64 {
+    let drops = |line: &str| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok();
+    softnet_stat.lines().filter_map(drops).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_drops_of_all_processors_are_added() {
+        let text = "0000a1b2 00000041 00000002 00000000\n00000001 0000000a 00000000 00000000\n";
+        assert_eq!(super::sum_of_drops(text), 0x41 + 0xa);
+        assert_eq!(super::sum_of_drops(""), 0);
+    }
+}

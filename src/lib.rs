@@ -12,6 +12,7 @@
 //! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
 //! * [`runner`]: many cases at once
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
+//! * [`stall`]: when the machine itself stood still
 //! * [`report`]: functions of events and results
 //! * [`privilege`]: into a user namespace where there is no root
 
@@ -30,6 +31,7 @@ pub mod privilege;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod stall;
 pub mod sys;
 #[cfg(test)]
 mod testing;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
 use crate::scenario::model::{CounterName, End};
-use crate::wire::Track;
+use crate::stall::Stall;
+use crate::wire::{Track, Write};
 
 /// One case and what became of it.
 #[derive(Debug, Clone)]
@@ -17,7 +20,7 @@ pub struct CaseResult {
     pub prepared: Arc<Prepared>,
     /// The verdict.
     pub verdict: Verdict,
-    /// What was observed, where the lab could be built and the case came to its end.
+    /// What was observed, where the lab could be built.
     pub observation: Option<Observation>,
     /// From the start of the case to its verdict.
     pub elapsed: Duration,
@@ -52,7 +55,7 @@ pub struct Mismatch {
 }
 
 /// What was seen of a case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// From the first namespace to the established connections.
     pub setup: Duration,
@@ -60,12 +63,27 @@ pub struct Observation {
     pub zero: Moment,
     /// The ends that something is asked of.
     pub ends: Vec<EndObservation>,
-    /// The step that could not be done, if one could not.
-    pub broken_step: Option<BrokenStep>,
+    /// When the machine itself stood still.
+    pub stalls: Vec<Stall>,
+    /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
+    /// ([`crate::kernel::backlog_drops`]).
+    pub backlog_drops: u64,
+    /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
+    pub cut_short: Option<Cut>,
+}
+
+/// Why a case did not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// A step of traffic did not succeed.
+    Step(BrokenStep),
+    /// It took longer than this limit.
+    Timeout(Duration),
 }
 
 /// A step of traffic that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenStep {
     /// Its line in the file.
     pub line: usize,
@@ -76,45 +94,45 @@ pub struct BrokenStep {
 }
 
 /// What one end saw.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndObservation {
     /// Which end.
     pub end: End,
     /// One for each connection.
     pub connections: Vec<ConnectionObservation>,
-    /// By how much each counter of its namespace rose since zero time.
+    /// By how much each counter of its namespace rose from zero time to the end of the watch.
     pub counters: Counters,
     /// Its open socket descriptors, where the file asks about them.
     pub descriptors: Option<Descriptors>,
-    /// How late the harness itself was woken at the end of the window: what the machine, not the kernel's timers, added.
-    pub stall: Duration,
-    /// Until when it was watched.
+    /// Until when it was watched; the exchange that proves a survivor comes after.
     pub watched_until: Moment,
 }
 
 impl EndObservation {
-    /// By how much a counter rose; `None` where the kernel has none of this name. The `IcmpMsg` group shows a message type only once
-    /// one was counted (`icmpmsg_put`).
+    /// By how much a counter rose; `None` where the kernel has none of this name. The kernel shows the counter of an ICMP message
+    /// type only once a message was counted (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
     #[must_use]
     pub fn rise(&self, name: &CounterName) -> Option<u64> {
-        let unseen = name.0.starts_with("IcmpMsg:").then_some(0);
+        let unseen = name.is_of_message_type().then_some(0);
         self.counters.get(name).copied().or(unseen)
     }
 }
 
 /// What one end saw of one connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionObservation {
     /// How it ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
     /// The exchange that proves a survivor alive; the error where it failed.
     pub further_exchange: Option<Result<(), String>>,
+    /// What the application wrote.
+    pub writes: Vec<Write>,
     /// What was on the wire.
     pub track: Track,
 }
 
 /// Open socket descriptors of one end, counted in the process's own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Descriptors {
     /// Before the connections were opened.
     pub before: usize,

@@ -8,10 +8,10 @@ use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
-use crate::wire::Track;
+use crate::wire::{Track, Write};
 
 /// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
-/// measured: see [`crate::outcome::EndObservation::stall`].
+/// measured: see [`crate::stall`].
 pub const ALLOWANCE: Duration = Duration::from_millis(50);
 
 /// A case that is ready to run.
@@ -72,17 +72,35 @@ pub enum WindowOrigin {
 }
 
 impl WindowOrigin {
-    /// The moment itself, for a connection as it had been captured by `at`.
+    /// The moment itself, for a connection as it had been captured by `at`; `None` where there was no such moment.
     #[must_use]
-    pub fn moment(self, zero: Moment, track: &Track, at: Moment) -> Moment {
-        let received = track.last_received_before(at).unwrap_or(zero);
+    pub fn moment(
+        self,
+        zero: Moment,
+        track: &Track,
+        writes: &[Write],
+        at: Moment,
+    ) -> Option<Moment> {
+        let received = track.last_received_before(at);
+        let unacknowledged = track.first_unacknowledged(writes);
         match self {
-            Self::Fault => zero,
+            Self::Fault => Some(zero),
             Self::LastReceived => received,
-            Self::FirstUnacknowledged | Self::Activity => {
-                track.first_unacknowledged().unwrap_or(received)
-            }
+            Self::FirstUnacknowledged => unacknowledged,
+            Self::Activity => unacknowledged.or(received),
         }
+    }
+}
+
+/// How a person names it.
+impl std::fmt::Display for WindowOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Fault => "the fault",
+            Self::LastReceived => "the last segment received",
+            Self::FirstUnacknowledged => "the unacknowledged data was sent",
+            Self::Activity => "the last activity",
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::outcome::{ConnectionObservation, EndObservation, Observation};
 use crate::prepare::{Prepared, prepare};
 use crate::scenario;
 use crate::scenario::model::{CounterName, End};
-use crate::wire::{Direction, Flags, Segment, Track};
+use crate::wire::{Direction, Flags, Segment};
 
 /// Nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;
@@ -76,13 +76,8 @@ pub(crate) struct Line {
 impl Line {
     /// Established; the last segment of that came in at this time.
     pub(crate) fn established(nanos: i64) -> Self {
-        let connection = ConnectionObservation {
-            ended: None,
-            further_exchange: None,
-            track: Track::default(),
-        };
         let line = Self {
-            connection,
+            connection: ConnectionObservation::default(),
             next: (1000, 9000),
         };
         line.out(nanos - 3, 10).answered(nanos)
@@ -177,7 +172,6 @@ pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
         connections: lines.into_iter().map(|line| line.connection).collect(),
         counters: Counters::new(),
         descriptors: None,
-        stall: Duration::ZERO,
         watched_until: at(5_500 * MS),
     }
 }
@@ -203,6 +197,8 @@ pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
         setup: Duration::from_millis(120),
         zero: at(0),
         ends,
-        broken_step: None,
+        stalls: Vec::new(),
+        backlog_drops: 0,
+        cut_short: None,
     }
 }

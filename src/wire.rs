@@ -1,5 +1,7 @@
 //! What was on the wire at one end: segments, and what they say about probes, answers and activity. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Moment;
 
 /// Which way a segment went, seen from the end that captured it.
@@ -48,7 +50,7 @@ pub struct Flags {
 }
 
 /// A keepalive probe that this end sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// When it went out.
     pub sent: Moment,
@@ -56,8 +58,17 @@ pub struct Probe {
     pub answered: Option<Moment>,
 }
 
+/// Bytes that the application wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// Right before the system call.
+    pub at: Moment,
+    /// How many bytes had been written in all, these included.
+    pub end: usize,
+}
+
 /// One end's view of one connection, followed segment by segment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
     /// The sequence number of the first payload that this end sends.
     start: Option<u32>,
@@ -166,21 +177,33 @@ impl Track {
         &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
     }
 
-    /// The first transmission of the oldest payload that the peer has not acknowledged.
+    /// The first transmission of the oldest payload that the peer has not acknowledged. Payload that its own host could not route was
+    /// never on the wire: then the system call that wrote it, which is when the kernel tried.
     #[must_use]
-    pub fn first_unacknowledged(&self) -> Option<Moment> {
+    pub fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
         let acked = self.acked?;
-        self.sent
-            .iter()
-            .find(|(_, end)| after(*end, acked))
+        let mut sent = self.sent.iter();
+        let transmission = sent.find(|(_, end)| after(*end, acked));
+        let written = || {
+            writes.iter().find(|write| {
+                self.sequence(write.end)
+                    .is_some_and(|end| after(end, acked))
+            })
+        };
+        transmission
             .map(|(at, _)| *at)
+            .or_else(|| Some(written()?.at))
+    }
+
+    /// The sequence number behind so many bytes of payload. Sequence numbers wrap where a u32 does.
+    fn sequence(&self, written: usize) -> Option<u32> {
+        Some(self.start?.wrapping_add(written as u32))
     }
 
     /// Whether the bytes that were written so far have all been sent and acknowledged.
     #[must_use]
     pub fn is_quiet(&self, written: usize) -> bool {
-        // Sequence numbers wrap where a u32 does.
-        let end = self.start.map(|start| start.wrapping_add(written as u32));
+        let end = self.sequence(written);
         end.is_some() && self.next_out == end && self.acked == end
     }
 }
@@ -294,13 +317,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_on_the_wire_counts_from_the_write() {
+        let write = |at, end| Write {
+            at: Moment::from_nanos(at),
+            end,
+        };
+        let mut track = exchanged(100);
+        assert_eq!(track.first_unacknowledged(&[write(1, 10)]), None);
+        let writes = [write(1, 10), write(30, 17), write(40, 20)];
+        assert_eq!(
+            track.first_unacknowledged(&writes),
+            Some(Moment::from_nanos(30))
+        );
+        track.observe(&segment(31, Direction::Out, 110, 500, 7));
+        assert_eq!(
+            track.first_unacknowledged(&writes),
+            Some(Moment::from_nanos(31))
+        );
+        track.observe(&segment(32, Direction::In, 500, 117, 0));
+        assert_eq!(
+            track.first_unacknowledged(&writes),
+            Some(Moment::from_nanos(40))
+        );
+    }
+
+    #[test]
     fn retransmissions_do_not_move_the_first_transmission() {
         let mut track = exchanged(100);
         track.observe(&segment(10, Direction::Out, 110, 500, 7));
         track.observe(&segment(20, Direction::Out, 110, 500, 7));
-        assert_eq!(track.first_unacknowledged(), Some(Moment::from_nanos(10)));
+        assert_eq!(
+            track.first_unacknowledged(&[]),
+            Some(Moment::from_nanos(10))
+        );
         assert!(!track.is_quiet(17));
         track.observe(&segment(21, Direction::In, 500, 117, 0));
-        assert_eq!(track.first_unacknowledged(), None);
+        assert_eq!(track.first_unacknowledged(&[]), None);
     }
 }

@@ -4,20 +4,32 @@ use std::io;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::Moment;
 use crate::errno::ErrnoName;
+use crate::wire::Write;
 
 /// How a connection ended for the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// `read` returned this error.
     Error(ErrnoName),
     /// `read` returned zero: the peer closed.
     EndOfFile,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Error(errno) => errno.fmt(f),
+            Self::EndOfFile => f.pad("end of file"),
+        }
+    }
 }
 
 /// What the reader knows.
@@ -37,8 +49,8 @@ pub struct Endpoint {
     stream: Arc<TcpStream>,
     read: watch::Receiver<Read>,
     reader: JoinHandle<()>,
-    /// Bytes written so far.
-    pub written: usize,
+    /// What was written, in order.
+    pub writes: Vec<Write>,
 }
 
 impl Endpoint {
@@ -53,7 +65,7 @@ impl Endpoint {
             stream,
             read,
             reader,
-            written: 0,
+            writes: Vec::new(),
         }
     }
 
@@ -65,14 +77,24 @@ impl Endpoint {
         let mut rest = bytes;
         while !rest.is_empty() {
             self.stream.writable().await?;
+            let at = Moment::now();
             match self.stream.try_write(rest) {
-                Ok(count) => rest = &rest[count..],
+                Ok(count) => {
+                    let end = self.written() + count;
+                    self.writes.push(Write { at, end });
+                    rest = &rest[count..];
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
-        self.written += bytes.len();
         Ok(())
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.writes.last().map_or(0, |write| write.end)
     }
 
     /// Waits until everything that `peer` has written is here, and returns the last `count` bytes of it.
@@ -80,7 +102,7 @@ impl Endpoint {
     /// # Errors
     /// The error or end of file that came first.
     pub async fn received_from(&mut self, peer: &Self, count: usize) -> io::Result<Vec<u8>> {
-        let total = peer.written;
+        let total = peer.written();
         let outcome = self
             .read
             .wait_for(|read| read.total >= total || read.ended.is_some())
@@ -112,12 +134,16 @@ impl Endpoint {
     ///
     /// # Errors
     /// What `setsockopt(TCP_REPAIR)` returns.
-    pub async fn forget(mut self) -> io::Result<()> {
+    pub async fn forget(self) -> io::Result<()> {
         setsockopt(&self.stream, sockopt::TcpRepair, &1)?;
-        self.reader.abort();
-        // Its copy of the stream must be gone before this one is.
-        (&mut self.reader).await.ok();
+        self.close().await;
         Ok(())
+    }
+
+    /// Closes the socket, for certain by the time that this returns: the reader shares it.
+    pub async fn close(mut self) {
+        self.reader.abort();
+        (&mut self.reader).await.ok();
     }
 }
 

@@ -6,45 +6,33 @@ mod probes;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::endpoint::Ended;
-use crate::outcome::{ConnectionObservation, EndObservation, Mismatch, Observation, Verdict};
+use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
-use crate::scenario::model::Expectation;
+use crate::scenario::model::{End, Expectation};
+use crate::stall::stalled;
 use crate::text::{plural, seconds};
 
-/// The verdict on a case that came to its end.
+/// The verdict on a case that was observed.
 #[must_use]
 pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
-    let mut mismatches = Vec::new();
-    if let Some(broken) = &observation.broken_step {
-        mismatches.push(Mismatch {
-            end: None,
-            expected: format!("step {} to succeed", broken.what),
-            because: format!("line {}", broken.line),
-            observed: broken.error.clone(),
-        });
-    }
-    for (name, expectation) in prepared.observed() {
-        match observation.ends.iter().find(|end| end.end == name) {
-            Some(end) => {
+    let mismatches = match &observation.cut_short {
+        Some(cut) => vec![cut_short(cut)],
+        None => prepared
+            .observed()
+            .flat_map(|(name, expectation)| {
+                let Some(end) = observation.ends.iter().find(|end| end.end == name) else {
+                    return vec![unobserved(name, expectation)];
+                };
                 let judging = Judging {
                     prepared,
                     expectation,
                     observation,
                     end,
                 };
-                mismatches.extend(judging.mismatches());
-            }
-            // A step that breaks ends the case before anything is observed.
-            None if observation.broken_step.is_some() => {}
-            None => mismatches.push(Mismatch {
-                end: Some(name),
-                expected: "to be observed".to_owned(),
-                because: format!("line {}", expectation.line),
-                observed: "nothing".to_owned(),
-            }),
-        }
-    }
+                judging.mismatches()
+            })
+            .collect(),
+    };
     if mismatches.is_empty() {
         Verdict::Passed
     } else {
@@ -52,26 +40,52 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
     }
 }
 
-/// The verdict on a case that was ended because it took too long.
+/// The verdict on a case that took too long to build its lab.
 #[must_use]
 pub fn timed_out(limit: Duration) -> Verdict {
-    Verdict::Failed(vec![Mismatch {
+    Verdict::Failed(vec![overdue(limit, "the lab was still being built")])
+}
+
+fn cut_short(cut: &Cut) -> Mismatch {
+    match cut {
+        Cut::Step(broken) => Mismatch {
+            end: None,
+            expected: format!("step {} to succeed", broken.what),
+            because: format!("line {}", broken.line),
+            observed: broken.error.clone(),
+        },
+        Cut::Timeout(limit) => overdue(*limit, "the case was still running"),
+    }
+}
+
+fn overdue(limit: Duration, observed: &str) -> Mismatch {
+    Mismatch {
         end: None,
         expected: format!("a verdict within {}", seconds(limit)),
         because: "--timeout".to_owned(),
-        observed: "the case was still running".to_owned(),
-    }])
+        observed: observed.to_owned(),
+    }
 }
 
-/// The time from a window's origin to the moment, for this connection.
+fn unobserved(end: End, expectation: &Expectation) -> Mismatch {
+    Mismatch {
+        end: Some(end),
+        expected: "to be observed".to_owned(),
+        because: format!("line {}", expectation.line),
+        observed: "nothing".to_owned(),
+    }
+}
+
+/// The time from a window's origin to the moment, for this connection; `None` where there was no such origin.
 #[must_use]
 pub fn time_from(
     origin: WindowOrigin,
     zero: Moment,
     connection: &ConnectionObservation,
     at: Moment,
-) -> Duration {
-    at.since(origin.moment(zero, &connection.track, at))
+) -> Option<Duration> {
+    let origin = origin.moment(zero, &connection.track, &connection.writes, at)?;
+    Some(at.since(origin))
 }
 
 struct Judging<'a> {
@@ -83,7 +97,7 @@ struct Judging<'a> {
 
 impl Judging<'_> {
     fn mismatches(&self) -> Vec<Mismatch> {
-        let mut found = self.outcomes();
+        let mut found: Vec<Mismatch> = self.outcomes().into_iter().collect();
         found.extend(self.probes());
         found.extend(self.counters());
         found.extend(self.descriptors());
@@ -97,6 +111,30 @@ impl Judging<'_> {
             because,
             observed,
         }
+    }
+
+    /// The first mismatch of the first connection that has one, with the number of connections that have one where there are several.
+    fn of_connections(
+        &self,
+        judge: impl Fn(&ConnectionObservation) -> Option<Mismatch>,
+    ) -> Option<Mismatch> {
+        let all = &self.end.connections;
+        let wrong: Vec<Mismatch> = all.iter().filter_map(judge).collect();
+        let count = wrong.len();
+        let mut first = wrong.into_iter().next()?;
+        if all.len() > 1 {
+            let of = all.len();
+            first.observed = format!(
+                "{} (so or otherwise wrong on {count} of {of} connections)",
+                first.observed
+            );
+        }
+        Some(first)
+    }
+
+    /// How long the machine stood still between two moments.
+    fn stalled(&self, from: Moment, until: Moment) -> Duration {
+        stalled(&self.observation.stalls, from, until)
     }
 
     fn line(&self) -> String {
@@ -128,26 +166,6 @@ impl Judging<'_> {
                 format!("{} still open", counted.after),
             )
         })
-    }
-}
-
-/// How a person names an end of a connection.
-#[must_use]
-pub fn name(ended: Ended) -> String {
-    match ended {
-        Ended::Error(errno) => errno.to_string(),
-        Ended::EndOfFile => "end of file".to_owned(),
-    }
-}
-
-/// How a person names the zero of a window.
-#[must_use]
-pub fn origin_name(origin: WindowOrigin) -> &'static str {
-    match origin {
-        WindowOrigin::Fault => "the fault",
-        WindowOrigin::LastReceived => "the last segment received",
-        WindowOrigin::FirstUnacknowledged => "the unacknowledged data was sent",
-        WindowOrigin::Activity => "the last activity",
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Judging, name, origin_name, time_from};
+use super::{Judging, time_from};
+use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::errno::ErrnoName;
 use crate::outcome::{ConnectionObservation, Mismatch};
@@ -11,34 +12,14 @@ use crate::scenario::model::ExpectedOutcome;
 use crate::text::seconds;
 
 impl Judging<'_> {
-    /// The first mismatch, with the number of connections that have one where there are several.
-    pub(super) fn outcomes(&self) -> Vec<Mismatch> {
+    /// The first mismatch, if there is one.
+    pub(super) fn outcomes(&self) -> Option<Mismatch> {
         if self.end.connections.is_empty() {
             let expected = "a connection to observe".to_owned();
-            return vec![self.mismatch(
-                expected,
-                self.line(),
-                format!("the {} has lost all of them", self.end.end),
-            )];
+            let observed = format!("the {} has lost all of them", self.end.end);
+            return Some(self.mismatch(expected, self.line(), observed));
         }
-        let wrong: Vec<Mismatch> = self
-            .end
-            .connections
-            .iter()
-            .filter_map(|connection| self.outcome(connection))
-            .collect();
-        let count = wrong.len();
-        let Some(mut first) = wrong.into_iter().next() else {
-            return Vec::new();
-        };
-        if self.end.connections.len() > 1 {
-            let of = self.end.connections.len();
-            first.observed = format!(
-                "{} (so or otherwise wrong on {count} of {of} connections)",
-                first.observed
-            );
-        }
-        vec![first]
+        self.of_connections(|connection| self.outcome(connection))
     }
 
     fn outcome(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
@@ -55,13 +36,15 @@ impl Judging<'_> {
             return Some(self.mismatch(
                 expected,
                 self.line(),
-                format!("{} {after} after the fault", name(ended)),
+                format!("{ended} {after} after the fault"),
             ));
         }
         let observed = match &connection.further_exchange {
             Some(Ok(())) => return None,
             Some(Err(error)) => format!("the exchange at the end failed: {error}"),
-            None => "another connection ended, so no exchange was tried".to_owned(),
+            None => {
+                "the other end's connection has ended, so no exchange could be tried".to_owned()
+            }
         };
         Some(self.mismatch(expected, self.line(), observed))
     }
@@ -74,34 +57,55 @@ impl Judging<'_> {
         };
         if ended != Ended::Error(errno) {
             let after = seconds(at.since(self.observation.zero));
-            let observed = format!("{} {after} after the fault", name(ended));
+            let observed = format!("{ended} {after} after the fault");
             return Some(self.mismatch(errno.to_string(), self.line(), observed));
         }
         let window = self.prepared.window(self.end.end)?;
-        self.timing(
-            &window,
-            time_from(window.from, self.observation.zero, connection, at),
-            errno,
-        )
+        let zero = self.observation.zero;
+        match time_from(window.from, zero, connection, at) {
+            Some(time) => self.timing(&window, time, at, errno),
+            None => {
+                let after = seconds(at.since(zero));
+                let observed = format!(
+                    "{errno} {after} after the fault; nothing says when {}",
+                    window.from
+                );
+                let (expected, because) = self.expected_window(&window, errno);
+                Some(self.mismatch(expected, because, observed))
+            }
+        }
     }
 
     /// The lower end is exact; the upper end allows for the machine.
-    fn timing(&self, window: &Window, time: Duration, errno: ErrnoName) -> Option<Mismatch> {
-        let latest = window.latest + ALLOWANCE + self.end.stall;
+    fn timing(
+        &self,
+        window: &Window,
+        time: Duration,
+        at: Moment,
+        errno: ErrnoName,
+    ) -> Option<Mismatch> {
+        let allowed = ALLOWANCE + self.stalled(at.before(time), at);
         let off = if time < window.earliest {
             format!("{} too early", at_least(window.earliest - time))
-        } else if time > latest {
+        } else if time > window.latest + allowed {
             let beyond = at_least(time - window.latest);
-            let allowed = seconds(latest - window.latest);
+            let allowed = seconds(allowed);
             format!("{beyond} too late, of which the machine may take {allowed}")
         } else {
             return None;
         };
-        let origin = origin_name(window.from);
+        let (expected, because) = self.expected_window(window, errno);
+        let observed = format!("{errno} after {}: {off}", seconds(time));
+        Some(self.mismatch(expected, because, observed))
+    }
+
+    /// The error and its window in words, and who says so.
+    fn expected_window(&self, window: &Window, errno: ErrnoName) -> (String, String) {
         let expected = format!(
-            "{errno} {}..{} after {origin}",
+            "{errno} {}..{} after {}",
             seconds(window.earliest),
-            seconds(window.latest)
+            seconds(window.latest),
+            window.from
         );
         let because = match self.prepared.prediction(self.end.end) {
             Some(prediction) if self.expectation.within.is_none() => {
@@ -112,11 +116,7 @@ impl Judging<'_> {
             }
             _ => window.formula.clone(),
         };
-        Some(self.mismatch(
-            expected,
-            because,
-            format!("{errno} after {}: {off}", seconds(time)),
-        ))
+        (expected, because)
     }
 }
 

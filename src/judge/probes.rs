@@ -1,112 +1,101 @@
 //! The probes on the wire against those that the file asks for.
 
-use std::time::Duration;
-
 use super::Judging;
 use crate::oracle::keepalive::EffectiveKeepalive;
 use crate::outcome::{ConnectionObservation, Mismatch};
-use crate::prepare::ALLOWANCE;
+use crate::prepare::{ALLOWANCE, WindowOrigin};
+use crate::scenario::limits::CountRange;
 use crate::text::seconds;
 use crate::wire::Probe;
 
 impl Judging<'_> {
-    /// The mismatches of the first connection that has any.
+    /// The first mismatch of each kind, if there is one.
     pub(super) fn probes(&self) -> Vec<Mismatch> {
-        self.end
-            .connections
-            .iter()
-            .map(|connection| self.probes_of(connection))
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
-    }
-
-    fn probes_of(&self, connection: &ConnectionObservation) -> Vec<Mismatch> {
-        let probes = connection.track.probes_since(self.observation.zero);
-        let mut found = self.probe_counts(probes);
-        found.extend(self.probe_times(connection, probes));
-        found
-    }
-
-    fn probe_counts(&self, probes: &[Probe]) -> Vec<Mismatch> {
-        let answered = probes
-            .iter()
-            .filter(|probe| probe.answered.is_some())
-            .count();
         let asked = &self.expectation.probes;
-        let counts = [
-            ("sent", asked.sent, probes.len()),
-            ("answered", asked.answered, answered),
-        ];
-        let times: Vec<String> = probes
-            .iter()
-            .map(|probe| seconds(probe.sent.since(self.observation.zero)))
-            .collect();
-        let sent = if times.is_empty() {
-            String::new()
-        } else {
-            format!(", sent at {}", times.join(", "))
+        let answered = |probes: &[Probe]| {
+            let answered = probes.iter().filter(|probe| probe.answered.is_some());
+            answered.count()
         };
-        counts
-            .into_iter()
-            .filter_map(|(what, range, count)| {
-                let range = range.filter(|range| !range.contains(count as u64))?;
-                let noun = if (range.min, range.max) == (1, Some(1)) {
-                    "probe"
-                } else {
-                    "probes"
-                };
-                Some(self.mismatch(
-                    format!("{range} {noun} {what} on the wire"),
-                    self.line(),
-                    format!("{count}{sent}"),
-                ))
-            })
-            .collect()
+        let counts = [
+            self.probe_count("sent", asked.sent, <[Probe]>::len),
+            self.probe_count("answered", asked.answered, answered),
+        ];
+        let times = self.of_connections(|connection| self.probe_times(connection));
+        counts.into_iter().flatten().chain(times).collect()
     }
 
-    /// The timer's zero is the last activity before the first of the probes, which may lie before zero time or, where data was
-    /// written last, after it. The kernel compares whole jiffies, and each restart may be late by what the wheel allows.
-    fn probe_times(&self, connection: &ConnectionObservation, probes: &[Probe]) -> Vec<Mismatch> {
-        let settings = self.prepared.case.connection.end(self.end.end);
-        let Some(keepalive) = settings.keepalive.map(EffectiveKeepalive::new) else {
-            return Vec::new();
+    /// The probes between zero time and the end of the watch.
+    fn watched_probes<'a>(&self, connection: &'a ConnectionObservation) -> &'a [Probe] {
+        let probes = connection.track.probes_since(self.observation.zero);
+        let until = self.end.watched_until;
+        &probes[..probes.partition_point(|probe| probe.sent <= until)]
+    }
+
+    fn probe_count(
+        &self,
+        what: &str,
+        asked: Option<CountRange>,
+        count: impl Fn(&[Probe]) -> usize,
+    ) -> Option<Mismatch> {
+        let range = asked?;
+        let noun = if (range.min, range.max) == (1, Some(1)) {
+            "probe"
+        } else {
+            "probes"
         };
-        let (zero, ticks) = (self.observation.zero, self.prepared.ticks);
-        let activity = probes
+        self.of_connections(|connection| {
+            let probes = self.watched_probes(connection);
+            let count = count(probes);
+            if range.contains(count as u64) {
+                return None;
+            }
+            let times: Vec<String> = probes
+                .iter()
+                .map(|probe| seconds(probe.sent.since(self.observation.zero)))
+                .collect();
+            let sent = if times.is_empty() {
+                String::new()
+            } else {
+                format!(", sent at {}", times.join(", "))
+            };
+            let expected = format!("{range} {noun} {what} on the wire");
+            Some(self.mismatch(expected, self.line(), format!("{count}{sent}")))
+        })
+    }
+
+    /// The timer's zero is the last segment received before the first of the probes (`keepalive_time_elapsed`). The kernel counts
+    /// whole jiffies from the one that the segment came in, so all of them may be early by one, and each restart of the timer late by
+    /// what the wheel allows.
+    fn probe_times(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
+        let settings = self.prepared.case.connection.end(self.end.end);
+        let keepalive = settings.keepalive.map(EffectiveKeepalive::new)?;
+        let probes = self.watched_probes(connection);
+        let received = probes
             .first()
             .and_then(|first| connection.track.last_received_before(first.sent));
-        let early = zero.since(activity.unwrap_or(zero)) + ticks.slowest().jiffy();
-        let late = ticks.lateness(keepalive.idle.max(keepalive.interval));
-        let due = self.expectation.probes.at.iter();
+        let ticks = self.prepared.ticks;
+        let jiffy = ticks.slowest().jiffy();
+        let lateness = ticks.lateness(keepalive.idle.max(keepalive.interval));
         (1_u32..)
-            .zip(due)
-            .filter_map(|(number, due)| {
-                let probe = probes.get(number as usize - 1);
-                self.probe_time(number, probe, *due, early, late * number + ALLOWANCE)
+            .zip(&self.expectation.probes.at)
+            .find_map(|(number, due)| {
+                let expected = format!(
+                    "probe {number} sent {} after {}",
+                    seconds(*due),
+                    WindowOrigin::LastReceived
+                );
+                let (Some(probe), Some(received)) = (probes.get(number as usize - 1), received)
+                else {
+                    return Some(self.mismatch(expected, self.line(), "no such probe".to_owned()));
+                };
+                let time = probe.sent.since(received);
+                let late = lateness * number + ALLOWANCE + self.stalled(received, probe.sent);
+                if time + jiffy >= *due && time <= *due + late {
+                    return None;
+                }
+                let expected = format!("{expected}, at most {} late", seconds(late));
+                let observed = format!("sent after {}", seconds(time));
+                Some(self.mismatch(expected, self.line(), observed))
             })
-            .collect()
-    }
-
-    fn probe_time(
-        &self,
-        number: u32,
-        probe: Option<&Probe>,
-        due: Duration,
-        early: Duration,
-        late: Duration,
-    ) -> Option<Mismatch> {
-        let expected = format!("probe {number} sent {} after the fault", seconds(due));
-        let Some(probe) = probe else {
-            return Some(self.mismatch(expected, self.line(), "no such probe".to_owned()));
-        };
-        let time = probe.sent.since(self.observation.zero);
-        if time + early >= due && time <= due + late + self.end.stall {
-            return None;
-        }
-        Some(self.mismatch(
-            format!("{expected}, at most {} late", seconds(late)),
-            self.line(),
-            format!("sent after {}", seconds(time)),
-        ))
     }
 }

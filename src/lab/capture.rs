@@ -105,6 +105,25 @@ impl Capture {
     }
 }
 
+impl Capture {
+    /// Whether everything that was to be seen has been seen.
+    ///
+    /// # Errors
+    /// That the kernel had to drop frames because the receive buffer was full, or what reading its statistics returns.
+    pub fn complete(&self) -> io::Result<()> {
+        let Some(socket) = &self.socket else {
+            return Ok(());
+        };
+        match sys::packets_dropped(socket.get_ref())? {
+            0 => Ok(()),
+            lost => Err(io::Error::other(format!(
+                "the kernel dropped {lost} frames because the packet socket's buffer was full\n  help: run fewer cases at once (-j), \
+                 raise net.core.rmem_max, or run as root, which may exceed it"
+            ))),
+        }
+    }
+}
+
 /// Closing a packet socket waits for an RCU grace period (`packet_release`), tens of milliseconds that no other case should wait for.
 impl Drop for Capture {
     fn drop(&mut self) {

@@ -1,6 +1,5 @@
 //! What a case would do, in words: topology with addresses, settings, steps, expected outcome and window.
 
-use crate::judge::origin_name;
 use crate::oracle::prediction::PredictedOutcome;
 use crate::plan::NodePlan;
 use crate::prepare::Prepared;
@@ -142,7 +141,7 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
         }
     }
     if let Some(window) = prepared.window(end) {
-        let origin = origin_name(window.from);
+        let origin = window.from;
         let (earliest, latest) = (seconds(window.earliest), seconds(window.latest));
         lines.push(format!(
             "  window      {earliest}..{latest} after {origin} ({})",

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use crate::judge::{self, name};
-use crate::outcome::{CaseResult, EndObservation, Observation, Verdict};
+use crate::clock::Moment;
+use crate::judge;
+use crate::outcome::{
+    CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
+};
 use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
+use crate::stall::stalled;
 use crate::text::{plural, seconds};
 
 /// One end of one case, column by column.
@@ -72,16 +76,17 @@ fn fill(
     expectation: &Expectation,
 ) {
     let Some(seen) = observation.ends.iter().find(|seen| seen.end == end) else {
-        if let Some(broken) = &observation.broken_step {
-            row.observed = format!("{} failed", broken.what);
-        }
         return;
     };
-    row.observed = observed(seen);
+    row.observed = match &observation.cut_short {
+        Some(Cut::Step(broken)) => format!("{} failed", broken.what),
+        Some(Cut::Timeout(_)) => "still running".to_owned(),
+        None => observed(seen),
+    };
     let since = |origin| {
         let times = seen.connections.iter().filter_map(|connection| {
             let (_, at) = connection.ended?;
-            Some(judge::time_from(origin, observation.zero, connection, at))
+            judge::time_from(origin, observation.zero, connection, at)
         });
         let times: Vec<Duration> = times.collect();
         match (times.iter().min(), times.iter().max()) {
@@ -114,7 +119,7 @@ fn observed(seen: &EndObservation) -> String {
     let mut outcomes: Vec<(String, usize)> = Vec::new();
     for connection in &seen.connections {
         let outcome = match (connection.ended, &connection.further_exchange) {
-            (Some((ended, _)), _) => name(ended),
+            (Some((ended, _)), _) => ended.to_string(),
             (None, Some(Ok(()))) => "survives".to_owned(),
             (None, Some(Err(_))) => "open, but dead".to_owned(),
             (None, None) => "still open".to_owned(),
@@ -192,7 +197,9 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
     };
     let mut lines = vec![format!("set up in {}", seconds(observation.setup))];
     for seen in &observation.ends {
-        if let Some(prediction) = result.prepared.prediction(seen.end) {
+        let predicted = result.prepared.prediction(seen.end);
+        // The rule explains an outcome, and a case that was cut short has none.
+        if let Some(prediction) = predicted.filter(|_| observation.cut_short.is_none()) {
             lines.push(format!("{}: rule: {}", seen.end, prediction.rule));
         }
         lines.extend(
@@ -213,24 +220,51 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         if !counters.is_empty() {
             lines.push(format!("{}: counters: {}", seen.end, counters.join(", ")));
         }
-        if !seen.stall.is_zero() {
-            lines.push(format!(
-                "{}: the harness itself was woken {} late",
-                seen.end,
-                seconds(seen.stall)
-            ));
-        }
+    }
+    let watched = observation.ends.iter().map(|seen| seen.watched_until).max();
+    let stood = watched.map(|until| stalled(&observation.stalls, observation.zero, until));
+    if let Some(stood) = stood.filter(|stood| !stood.is_zero()) {
+        let stood = seconds(stood);
+        lines.push(format!("the machine itself stood still for {stood} in all"));
+    }
+    if observation.backlog_drops > 0 {
+        lines.push(format!(
+            "the machine dropped {} at its own input queue, which TCP takes for local congestion: run fewer connections at once, \
+             or raise net.core.netdev_max_backlog",
+            plural(usize::try_from(observation.backlog_drops).unwrap_or(usize::MAX), "frame")
+        ));
     }
     lines
 }
 
-/// The first connection stands for all: they are identical.
+/// What was on the wire. Connections are identical, so the first stands for all that ended alike.
 fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
-    let Some(connection) = seen.connections.first() else {
-        return Vec::new();
-    };
+    let outcome = |connection: &ConnectionObservation| connection.ended.map(|(ended, _)| ended);
+    let mut kinds: Vec<&ConnectionObservation> = Vec::new();
+    for connection in &seen.connections {
+        if kinds
+            .iter()
+            .all(|kind| outcome(kind) != outcome(connection))
+        {
+            kinds.push(connection);
+        }
+    }
+    let several = kinds.len() > 1;
+    let of_kind = kinds.into_iter().flat_map(|connection| {
+        let label = match (several, outcome(connection)) {
+            (false, _) => String::new(),
+            (true, Some(ended)) => format!("one with {ended}: "),
+            (true, None) => "one that is open: ".to_owned(),
+        };
+        let lines = wire_of(connection, observation).into_iter();
+        lines.map(move |line| format!("{label}{line}"))
+    });
+    of_kind.collect()
+}
+
+fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec<String> {
     let track = &connection.track;
-    let mut lines = Vec::new();
+    let after = |at: Moment| seconds(at.since(observation.zero));
     let probes: Vec<String> = track
         .probes_since(observation.zero)
         .iter()
@@ -240,25 +274,29 @@ fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
             } else {
                 "no answer"
             };
-            format!("{} ({answer})", seconds(probe.sent.since(observation.zero)))
+            format!("{} ({answer})", after(probe.sent))
         })
         .collect();
-    if probes.is_empty() {
-        lines.push("no keepalive probe on the wire".to_owned());
+    let mut lines = vec![if probes.is_empty() {
+        "no keepalive probe on the wire".to_owned()
     } else {
-        lines.push(format!(
-            "{} at {}",
-            plural(probes.len(), "keepalive probe"),
-            probes.join(", ")
-        ));
+        let count = plural(probes.len(), "keepalive probe");
+        format!("{count} at {}", probes.join(", "))
+    }];
+    if let Some(at) = track.first_unacknowledged(&connection.writes) {
+        lines.push(format!("data of {} is unacknowledged", after(at)));
     }
     for (what, at) in [
         ("RST sent", track.rst_sent),
         ("RST received", track.rst_received),
     ] {
-        if let Some(at) = at {
-            lines.push(format!("{what} at {}", seconds(at.since(observation.zero))));
-        }
+        lines.extend(at.map(|at| format!("{what} at {}", after(at))));
+    }
+    if let (Some((ended, at)), Some(_)) = (connection.ended, &observation.cut_short) {
+        lines.push(format!(
+            "the connection ended with {ended} at {}",
+            after(at)
+        ));
     }
     lines
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::{plan, progress, summary, table};
 use crate::judge::{judge, timed_out};
-use crate::outcome::{BrokenStep, CaseResult, Descriptors, EndObservation, Observation, Verdict};
+use crate::outcome::{
+    BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
+};
 use crate::prepare::Prepared;
+use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 
 fn judged(prepared: Prepared, observation: Observation) -> CaseResult {
@@ -56,11 +59,15 @@ fn survived() -> CaseResult {
 }
 
 fn too_late() -> CaseResult {
-    let end = EndObservation {
-        stall: Duration::from_millis(20),
-        ..client(vec![unanswered(4_360 * MS)])
+    let stall = Stall {
+        from: at(2 * S),
+        until: at(2_020 * MS),
     };
-    judged(crashed(r#"error = "ETIMEDOUT""#), observed(vec![end]))
+    let observation = Observation {
+        stalls: vec![stall],
+        ..observed(vec![client(vec![unanswered(4_360 * MS)])])
+    };
+    judged(crashed(r#"error = "ETIMEDOUT""#), observation)
 }
 
 fn wrong_everywhere() -> CaseResult {
@@ -99,14 +106,26 @@ expect.server = { survives = "2s", counters = { "TcpExt:TCPKeepAlive" = "1.." } 
 }
 
 fn broken() -> CaseResult {
-    let broken_step = Some(BrokenStep {
+    let cut_short = Some(Cut::Step(BrokenStep {
         line: 10,
         what: "exchange 5 bytes from client".to_owned(),
         error: "no answer within 15 s".to_owned(),
-    });
+    }));
+    let end = EndObservation {
+        counters: counters(&[("TcpExt:TCPTimeouts", 6)]),
+        ..client(vec![Line::established(-40 * MS).out(S, 5)])
+    };
     let observation = Observation {
-        broken_step,
-        ..observed(vec![])
+        cut_short,
+        ..observed(vec![end])
+    };
+    judged(crashed(r#"error = "ETIMEDOUT""#), observation)
+}
+
+fn overdue() -> CaseResult {
+    let observation = Observation {
+        cut_short: Some(Cut::Timeout(Duration::from_secs(3))),
+        ..observed(vec![client(vec![Line::established(0).probe(S)])])
     };
     judged(crashed(r#"error = "ETIMEDOUT""#), observation)
 }
@@ -128,6 +147,7 @@ fn results() -> Vec<CaseResult> {
         too_late(),
         wrong_everywhere(),
         broken(),
+        overdue(),
         lost(),
         without_observation(timed_out(Duration::from_secs(3))),
         without_observation(Verdict::Skipped(skipped.to_owned())),
@@ -175,7 +195,7 @@ fn the_closing_line_counts_each_verdict_that_there_is() {
     let elapsed = Duration::from_millis(5_100);
     insta::assert_snapshot!(
         progress::closing(&results(), elapsed),
-        @"10 cases in 5.1s: 2 passed, 5 failed, 1 skipped, 1 could not be run, 1 stopped"
+        @"11 cases in 5.1s: 2 passed, 6 failed, 1 skipped, 1 could not be run, 1 stopped"
     );
     insta::assert_snapshot!(
         progress::closing(&[passed()], elapsed),

@@ -1,19 +1,23 @@
 //! One case from an empty machine to its observation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::side::Side;
 use crate::clock::Moment;
+use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::outcome::Observation;
+use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
 use crate::scenario::model::End;
+use crate::stall::StallWatch;
 
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
@@ -24,36 +28,62 @@ pub(super) struct Running {
     pub(super) lab: Arc<Lab>,
     pub(super) client: Side,
     pub(super) server: Side,
+    /// When the connections had been established.
+    pub(super) established: Moment,
+    /// [`kernel::backlog_drops`] at the beginning.
+    pub(super) backlog_drops: u64,
     /// Set by the first fault.
     pub(super) zero: Option<Moment>,
     /// Hosts that come back from a reboot in their own time.
-    pub(super) returns: JoinSet<Result<(), LabError>>,
+    pub(super) returns: JoinSet<()>,
+    /// Tells of a host that could not come back.
+    pub(super) lost: mpsc::UnboundedSender<LabError>,
     /// The client's ports, in the order of its connections.
     pub(super) ports: Vec<u16>,
+    /// The exchanges that prove survivors alive, by connection.
+    pub(super) proofs: BTreeMap<u16, Result<(), String>>,
+    pub(super) stalls: StallWatch,
     /// Kept open, as a server does.
     pub(super) _listener: TcpListener,
 }
 
-/// Runs one case. Dropping the future at any moment takes everything down.
-pub(super) async fn run(prepared: Arc<Prepared>) -> Result<Observation, LabError> {
+/// Runs one case, and looks at what there is to see if it takes longer than `limit`. Dropping the future at any moment takes everything
+/// down.
+pub(super) async fn run(
+    prepared: Arc<Prepared>,
+    limit: Option<Duration>,
+    stalls: StallWatch,
+) -> Result<Observation, LabError> {
     let begun = Moment::now();
-    let mut running = Running::establish(prepared).await?;
-    let setup = Moment::now().since(begun);
-    let broken_step = running.take_steps().await?;
-    let zero = running.settle_zero().await?;
-    let ends = match broken_step {
-        Some(_) => Vec::new(),
-        None => running.observe(zero).await?,
+    let (lost, mut losses) = mpsc::unbounded_channel();
+    let mut running = Running::establish(prepared, lost, stalls).await?;
+    let setup = running.established.since(begun);
+    let left = limit.map_or(Duration::MAX, |limit| (begun + limit).remaining());
+    let played = async {
+        tokio::select! {
+            played = running.play() => played,
+            Some(error) = losses.recv() => Err(error),
+        }
     };
-    Ok(Observation {
-        setup,
-        zero,
-        ends,
-        broken_step,
-    })
+    let cut_short = match (tokio::time::timeout(left, played).await, limit) {
+        (Ok(played), _) => played?.map(Cut::Step),
+        (Err(_), limit) => Some(Cut::Timeout(limit.unwrap_or(left))),
+    };
+    running.look(setup, cut_short).await
 }
 
 impl Running {
+    /// Takes the steps and waits for every end's outcome; the step that broke it off, if one did.
+    async fn play(&mut self) -> Result<Option<BrokenStep>, LabError> {
+        if let Some(broken) = self.take_steps().await? {
+            return Ok(Some(broken));
+        }
+        let zero = self.settle_zero().await?;
+        self.watch(zero).await?;
+        self.prove_survivors().await;
+        Ok(None)
+    }
+
     /// Both ends, the first being `end`.
     pub(super) fn pair(&mut self, end: End) -> (&mut Side, &mut Side) {
         match end {

@@ -1,23 +1,33 @@
 //! From an empty machine to established connections.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::case::{Running, io_at};
 use super::side::Side;
+use crate::clock::Moment;
 use crate::endpoint::{Endpoint, socket};
+use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::SERVER_PORT;
 use crate::prepare::Prepared;
 use crate::scenario::model::{Connection, End};
+use crate::stall::StallWatch;
 
 impl Running {
     /// Builds the lab and opens the connections.
-    pub(super) async fn establish(prepared: Arc<Prepared>) -> Result<Self, LabError> {
+    pub(super) async fn establish(
+        prepared: Arc<Prepared>,
+        lost: mpsc::UnboundedSender<LabError>,
+        stalls: StallWatch,
+    ) -> Result<Self, LabError> {
+        let backlog_drops = kernel::backlog_drops();
         let connection = &prepared.case.connection;
         let lab = Arc::new(Lab::build(prepared.network.clone(), connection).await?);
         let (mut client, mut server, listener) = try_join3(
@@ -46,9 +56,14 @@ impl Running {
             lab,
             client,
             server,
+            established: Moment::now(),
+            backlog_drops,
             zero: None,
             returns: JoinSet::new(),
+            lost,
             ports,
+            proofs: BTreeMap::new(),
+            stalls,
             _listener: listener,
         })
     }

@@ -9,6 +9,7 @@ mod establish;
 mod observe;
 mod side;
 mod steps;
+mod traffic;
 mod watch;
 
 use std::num::NonZeroUsize;
@@ -22,6 +23,7 @@ use crate::clock::Moment;
 use crate::judge;
 use crate::outcome::{CaseResult, Event, Observation, Verdict};
 use crate::prepare::Prepared;
+use crate::stall::StallWatch;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,7 @@ pub async fn run(
     options: Options,
     events: mpsc::UnboundedSender<Event>,
 ) -> Vec<CaseResult> {
+    let stalls = StallWatch::start();
     let permits = Arc::new(Semaphore::new(
         options
             .jobs
@@ -49,13 +52,17 @@ pub async fn run(
     ));
     let mut tasks = JoinSet::new();
     for (position, prepared) in cases.iter().enumerate() {
-        let (prepared, permits, events) =
-            (Arc::clone(prepared), Arc::clone(&permits), events.clone());
+        let (prepared, permits, events, stalls) = (
+            Arc::clone(prepared),
+            Arc::clone(&permits),
+            events.clone(),
+            stalls.clone(),
+        );
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
             tell(&events, Event::Started(Arc::clone(&prepared)));
-            (position, one(prepared, options.timeout).await)
+            (position, one(prepared, options.timeout, stalls).await)
         });
     }
     let mut results: Vec<Option<CaseResult>> = cases.iter().map(|_| None).collect();
@@ -94,20 +101,23 @@ fn tell(events: &mpsc::UnboundedSender<Event>, event: Event) {
     events.send(event).ok();
 }
 
-async fn one(prepared: Arc<Prepared>, timeout: Option<Duration>) -> CaseResult {
+/// How much longer than its limit a case may take to say what it saw.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+async fn one(prepared: Arc<Prepared>, limit: Option<Duration>, stalls: StallWatch) -> CaseResult {
     let begun = Moment::now();
     // A task of its own, so that a panic is this case's alone, the judge's included; dropped with this future.
     let mut task = JoinSet::new();
-    task.spawn(judged(Arc::clone(&prepared)));
-    let limit = timeout.unwrap_or(Duration::MAX);
-    let (verdict, observation) = match tokio::time::timeout(limit, task.join_next()).await {
+    task.spawn(judged(Arc::clone(&prepared), limit, stalls));
+    let last = limit.map_or(Duration::MAX, |limit| limit + LAST_WORDS);
+    let (verdict, observation) = match tokio::time::timeout(last, task.join_next()).await {
         Ok(Some(Ok(finished))) => finished,
         Ok(Some(Err(panic))) => (
             Verdict::Error(format!("a fault of the harness itself: {panic}")),
             None,
         ),
         Ok(None) => (Verdict::Error("the case never ran".to_owned()), None),
-        Err(_) => (judge::timed_out(limit), None),
+        Err(_) => (judge::timed_out(limit.unwrap_or(last)), None),
     };
     CaseResult {
         prepared,
@@ -117,8 +127,12 @@ async fn one(prepared: Arc<Prepared>, timeout: Option<Duration>) -> CaseResult {
     }
 }
 
-async fn judged(prepared: Arc<Prepared>) -> (Verdict, Option<Observation>) {
-    match case::run(Arc::clone(&prepared)).await {
+async fn judged(
+    prepared: Arc<Prepared>,
+    limit: Option<Duration>,
+    stalls: StallWatch,
+) -> (Verdict, Option<Observation>) {
+    match case::run(Arc::clone(&prepared), limit, stalls).await {
         Ok(observation) => (judge::judge(&prepared, &observation), Some(observation)),
         Err(error) => match error.skip_reason() {
             Some(reason) => (Verdict::Skipped(reason), None),

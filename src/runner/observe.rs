@@ -2,97 +2,125 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::future::join_all;
-use tokio::task::JoinError;
+use futures::future::{join_all, try_join_all};
 
-use super::case::{PATIENCE, Running, io_at};
-use super::steps;
-use super::watch::{self, Watched};
+use super::case::{Running, io_at};
+use super::side::Tracks;
+use super::traffic;
+use super::watch;
 use crate::clock::Moment;
+use crate::kernel;
 use crate::lab::error::LabError;
-use crate::outcome::{ConnectionObservation, Descriptors, EndObservation};
+use crate::outcome::{ConnectionObservation, Cut, Descriptors, EndObservation, Observation};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
-use crate::wire::Track;
 
 impl Running {
-    /// Watches until every end has its outcome, or its time is over; then looks at everything there is to see.
-    pub(super) async fn observe(mut self, zero: Moment) -> Result<Vec<EndObservation>, LabError> {
+    /// Watches until every end has its outcome, or its time is over.
+    pub(super) async fn watch(&mut self, zero: Moment) -> Result<(), LabError> {
         let prepared = Arc::clone(&self.prepared);
-        let watched = self.watch(zero).await?;
-        let exchanged = self.prove_survivors().await;
-        let mut ends = Vec::new();
-        for ((end, expectation), watched) in prepared.observed().zip(watched) {
-            let survivor = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
-            let exchanged = if survivor { exchanged.clone() } else { None };
-            ends.push(EndObservation {
-                end,
-                connections: self.connections(end, exchanged.as_ref()),
-                counters: self.side(end).counter_rises(&self.lab).await?,
-                descriptors: self.reclaim(end, expectation)?,
-                stall: watched.stall,
-                watched_until: watched.until,
-            });
-        }
-        self.attach_tracks(&mut ends).await?;
-        Ok(ends)
-    }
-
-    /// Watches every end at once, while hosts come back from their reboots.
-    async fn watch(&mut self, zero: Moment) -> Result<Vec<Watched>, LabError> {
-        let prepared = Arc::clone(&self.prepared);
-        let mut returns = std::mem::take(&mut self.returns);
-        let watching = join_all(prepared.observed().map(|(end, expectation)| {
-            watch::end(self.side(end), expectation, prepared.window(end), zero)
-        }));
-        tokio::pin!(watching);
-        loop {
-            tokio::select! {
-                watched = &mut watching => return Ok(watched),
-                Some(returned) = returns.join_next() => host_is_back(returned)?,
+        let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
+            let window = prepared.window(end);
+            let side = self.side(end);
+            let (lab, stalls) = (&self.lab, &self.stalls);
+            async move {
+                watch::end(side, expectation, window, zero, stalls).await;
+                // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
+                Ok((end, side.look(lab).await?))
             }
+        }))
+        .await?;
+        for (end, watched) in watched {
+            self.pair(end).0.watched = Some(watched);
         }
+        Ok(())
     }
 
-    /// A further exchange on every connection, if an end expects to survive. One serves both ends.
-    async fn prove_survivors(&mut self) -> Option<Result<(), String>> {
-        let (end, _) = self
+    /// A further exchange on every connection that is open at both ends, if an end expects to survive. One serves both ends.
+    pub(super) async fn prove_survivors(&mut self) {
+        let survivor = self
             .prepared
             .observed()
-            .find(|(_, expectation)| matches!(expectation.outcome, ExpectedOutcome::Survives(_)))?;
-        let (from, to) = self.pair(end);
-        if from
-            .endpoints
-            .iter()
-            .any(|endpoint| endpoint.ended().is_some())
-        {
-            return None;
+            .find(|(_, expectation)| matches!(expectation.outcome, ExpectedOutcome::Survives(_)));
+        if let Some((end, _)) = survivor {
+            let (from, to) = self.pair(end);
+            let exchanges = traffic::pairs(from, to)
+                .filter(|(near, far)| near.ended().is_none() && far.ended().is_none())
+                .map(|(near, far)| async {
+                    let port = near.connection;
+                    let exchanged = traffic::exchange_in_time(near, far, b"are you still there?");
+                    (port, exchanged.await)
+                });
+            self.proofs = join_all(exchanges).await.into_iter().collect();
         }
-        let exchange = steps::exchange(from, to, b"are you still there?");
-        Some(match tokio::time::timeout(PATIENCE, exchange).await {
-            Ok(done) => done.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+
+    /// Looks at everything there is to see.
+    pub(super) async fn look(
+        mut self,
+        setup: Duration,
+        cut_short: Option<Cut>,
+    ) -> Result<Observation, LabError> {
+        let prepared = Arc::clone(&self.prepared);
+        let zero = self.zero.unwrap_or(self.established);
+        let mut ends = Vec::new();
+        for (end, expectation) in prepared.observed() {
+            ends.push(self.look_at(end, expectation).await?);
+        }
+        let stalls = self.stalls.between(self.established, Moment::now());
+        let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
+        self.attach_tracks(&mut ends).await?;
+        Ok(Observation {
+            setup,
+            zero,
+            ends,
+            stalls,
+            backlog_drops,
+            cut_short,
+        })
+    }
+
+    async fn look_at(
+        &mut self,
+        end: End,
+        expectation: &Expectation,
+    ) -> Result<EndObservation, LabError> {
+        let connections = self.connections(end, expectation);
+        let watched = match self.pair(end).0.watched.take() {
+            Some(watched) => watched,
+            // The case was cut short.
+            None => self.side(end).look(&self.lab).await?,
+        };
+        Ok(EndObservation {
+            end,
+            connections,
+            counters: watched.counters,
+            descriptors: self.reclaim(end, expectation).await?,
+            watched_until: watched.until,
         })
     }
 
     /// How each connection of an end stands; what was on the wire is attached later.
-    fn connections(
-        &self,
-        end: End,
-        exchanged: Option<&Result<(), String>>,
-    ) -> Vec<ConnectionObservation> {
+    fn connections(&self, end: End, expectation: &Expectation) -> Vec<ConnectionObservation> {
+        let survives = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
         let endpoints = self.side(end).endpoints.iter();
         endpoints
             .map(|endpoint| ConnectionObservation {
                 ended: endpoint.ended(),
-                further_exchange: exchanged.cloned(),
-                track: Track::default(),
+                further_exchange: self
+                    .proofs
+                    .get(&endpoint.connection)
+                    .filter(|_| survives)
+                    .cloned(),
+                writes: endpoint.writes.clone(),
+                ..ConnectionObservation::default()
             })
             .collect()
     }
 
     /// Closes what has ended, as a server does, and counts the descriptors that are left.
-    fn reclaim(
+    async fn reclaim(
         &mut self,
         end: End,
         expectation: &Expectation,
@@ -102,7 +130,11 @@ impl Running {
         }
         let (side, _) = self.pair(end);
         let open = side.count_descriptors()?;
-        side.endpoints.retain(|endpoint| endpoint.ended().is_none());
+        let (ended, alive) = std::mem::take(&mut side.endpoints)
+            .into_iter()
+            .partition::<Vec<_>, _>(|endpoint| endpoint.ended().is_some());
+        side.endpoints = alive;
+        join_all(ended.into_iter().map(|endpoint| endpoint.close())).await;
         Ok(Some(Descriptors {
             before: side.descriptors_before,
             open,
@@ -113,30 +145,30 @@ impl Running {
     async fn attach_tracks(self, ends: &mut [EndObservation]) -> Result<(), LabError> {
         for side in [self.client, self.server] {
             let end = side.end;
-            let mut tracks = side.finish_capture().await?;
-            let Some(observation) = ends.iter_mut().find(|observation| observation.end == end)
-            else {
-                continue;
-            };
-            for (connection, port) in observation.connections.iter_mut().zip(&self.ports) {
-                // An empty track would hold nothing against a case that expects no probe.
-                connection.track = tracks.remove(port).ok_or_else(|| {
-                    let nothing = format!("nothing was seen of the connection from port {port}");
-                    io_at(end, "capture at the interface", io::Error::other(nothing))
-                })?;
+            let tracks = side.finish_capture().await?;
+            if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
+                attach(observation, tracks, &self.ports)?;
             }
         }
         Ok(())
     }
 }
 
-/// A host that could not come back is an error of the lab; a panic is passed on.
-fn host_is_back(returned: Result<Result<(), LabError>, JoinError>) -> Result<(), LabError> {
-    match returned {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_cancelled) => Ok(()),
-        },
+fn attach(
+    observation: &mut EndObservation,
+    mut tracks: Tracks,
+    ports: &[u16],
+) -> Result<(), LabError> {
+    for (connection, port) in observation.connections.iter_mut().zip(ports) {
+        // An empty track would hold nothing against a case that expects no probe.
+        connection.track = tracks.remove(port).ok_or_else(|| {
+            let nothing = format!("nothing was seen of the connection from port {port}");
+            io_at(
+                observation.end,
+                "capture at the interface",
+                io::Error::other(nothing),
+            )
+        })?;
     }
+    Ok(())
 }

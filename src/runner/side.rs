@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -19,7 +18,7 @@ use crate::lab::counters::{self, Counters};
 use crate::lab::error::LabError;
 use crate::prepare::WindowOrigin;
 use crate::scenario::model::End;
-use crate::wire::{Direction, Track};
+use crate::wire::{Direction, Segment, Track};
 
 /// What was captured, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
@@ -35,11 +34,53 @@ pub(super) struct Side {
     /// How many descriptors it had open before the connections.
     pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
-    /// While a host is silenced its packet socket still sees what arrives, which the host itself does not.
-    pub(super) deaf: Arc<AtomicBool>,
+    pub(super) deaf: Deaf,
     capture: JoinHandle<io::Result<()>>,
     stop: oneshot::Sender<()>,
     counters_before: Counters,
+    /// How it stood at the end of its watch.
+    pub(super) watched: Option<Watched>,
+}
+
+/// How a host stands at one moment.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// By how much the counters have risen.
+    pub(super) counters: Counters,
+    /// The moment.
+    pub(super) until: Moment,
+}
+
+/// When a host was silenced: its packet socket still sees what arrives, which the host itself does not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deaf(Arc<Mutex<Silences>>);
+
+/// From when to when; the last one may have no end yet.
+type Silences = Vec<(Moment, Option<Moment>)>;
+
+impl Deaf {
+    /// From now on it hears nothing.
+    pub(super) fn begin(&self) {
+        self.times().push((Moment::now(), None));
+    }
+
+    /// Up to this moment it heard nothing.
+    pub(super) fn end(&self, until: Moment) {
+        if let Some((_, end)) = self.times().last_mut() {
+            end.get_or_insert(until);
+        }
+    }
+
+    fn at(&self, moment: Moment) -> bool {
+        let within = |(from, until): &(Moment, Option<Moment>)| {
+            *from <= moment && until.is_none_or(|until| moment < until)
+        };
+        self.times().iter().any(within)
+    }
+
+    fn times(&self) -> std::sync::MutexGuard<'_, Silences> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Side {
@@ -48,8 +89,8 @@ impl Side {
         let capture = Capture::open(lab.node(end.node()), lab.uplink(end).index).await?;
         let (sender, tracks) = watch::channel(Tracks::new());
         let (stop, stopped) = oneshot::channel();
-        let deaf = Arc::new(AtomicBool::new(false));
-        let capture = tokio::spawn(follow(capture, sender, Arc::clone(&deaf), stopped));
+        let deaf = Deaf::default();
+        let capture = tokio::spawn(follow(capture, sender, deaf.clone(), stopped));
         Ok(Self {
             end,
             endpoints: Vec::new(),
@@ -60,6 +101,7 @@ impl Side {
             capture,
             stop,
             counters_before: Counters::new(),
+            watched: None,
         })
     }
 
@@ -88,18 +130,20 @@ impl Side {
         let is_quiet = |tracks: &Tracks| {
             self.endpoints.iter().all(|endpoint| {
                 let track = tracks.get(&endpoint.connection);
-                track.is_some_and(|track| track.is_quiet(endpoint.written))
+                track.is_some_and(|track| track.is_quiet(endpoint.written()))
             })
         };
         tracks.wait_for(is_quiet).await.ok();
     }
 
-    /// The latest of its connections' origins of a window, as far as it has been captured.
+    /// The latest of its connections' origins of a window, as far as it has been captured; zero time where there is none.
     pub(super) fn origin(&self, from: WindowOrigin, zero: Moment) -> Moment {
         let tracks = self.tracks.borrow();
-        let origins = tracks
-            .values()
-            .map(|track| from.moment(zero, track, Moment::now()));
+        let now = Moment::now();
+        let origins = self.endpoints.iter().filter_map(|endpoint| {
+            let track = tracks.get(&endpoint.connection)?;
+            from.moment(zero, track, &endpoint.writes, now)
+        });
         origins.max().unwrap_or(zero)
     }
 
@@ -109,12 +153,14 @@ impl Side {
         Ok(())
     }
 
-    /// By how much the counters rose since they were marked.
-    pub(super) async fn counter_rises(&self, lab: &Lab) -> Result<Counters, LabError> {
-        Ok(counters::rises(
-            &self.counters_before,
-            &counters::read(lab.node(self.end.node())).await?,
-        ))
+    /// How it stands now: the moment, and by how much the counters rose since they were marked.
+    pub(super) async fn look(&self, lab: &Lab) -> Result<Watched, LabError> {
+        let until = Moment::now();
+        let now = counters::read(lab.node(self.end.node())).await?;
+        Ok(Watched {
+            counters: counters::rises(&self.counters_before, &now),
+            until,
+        })
     }
 
     /// Stops to capture, once everything that the kernel has is taken into account.
@@ -137,20 +183,16 @@ impl Side {
 async fn follow(
     capture: Capture,
     tracks: watch::Sender<Tracks>,
-    deaf: Arc<AtomicBool>,
+    deaf: Deaf,
     mut stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
-    let take = |segments: Vec<crate::wire::Segment>| {
-        let deaf = deaf.load(Ordering::Relaxed);
+    let take = |segments: Vec<Segment>| {
+        let heard =
+            |segment: &&Segment| segment.direction == Direction::Out || !deaf.at(segment.at);
         tracks.send_modify(|tracks| {
-            for segment in segments
-                .iter()
-                .filter(|segment| !(deaf && segment.direction == Direction::In))
-            {
-                tracks
-                    .entry(segment.connection)
-                    .or_default()
-                    .observe(segment);
+            for segment in segments.iter().filter(heard) {
+                let track = tracks.entry(segment.connection).or_default();
+                track.observe(segment);
             }
         });
     };
@@ -159,8 +201,28 @@ async fn follow(
             segments = capture.next() => take(segments?),
             _ = &mut stopped => {
                 take(capture.drain()?);
-                return Ok(());
+                return capture.complete();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_deaf_from_its_silence_to_its_return() {
+        let deaf = Deaf::default();
+        let before = Moment::now();
+        deaf.begin();
+        let during = Moment::now();
+        assert!(deaf.at(during) && !deaf.at(Moment::from_nanos(0)));
+        let back = during + std::time::Duration::from_secs(1);
+        deaf.end(back);
+        // It may end only once.
+        deaf.end(back + std::time::Duration::from_secs(1));
+        assert!(!deaf.at(back) && deaf.at(during));
+        assert!(before <= during);
     }
 }

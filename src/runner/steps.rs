@@ -2,18 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::{join, try_join_all};
 
 use super::case::{PATIENCE, Running, io_at};
-use super::side::Side;
+use super::side::Tracks;
+use super::traffic;
 use crate::clock::{Moment, sleep_until};
 use crate::fault;
 use crate::lab::error::LabError;
 use crate::outcome::BrokenStep;
 use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
+use crate::wire::Probe;
 
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through.
@@ -54,28 +55,27 @@ impl Running {
             return Err("no end has keepalive".to_owned());
         };
         let side = self.side(end);
-        let Some(connection) = side.endpoints.first().map(|endpoint| endpoint.connection) else {
+        let Some(endpoint) = side.endpoints.first() else {
             return Err(format!("the {end} has no connection any more"));
         };
-        let seen = |tracks: &super::side::Tracks| {
+        let seen = |tracks: &Tracks| {
             let probes = tracks
-                .get(&connection)
+                .get(&endpoint.connection)
                 .map(|track| track.probes_since(since))
                 .unwrap_or_default();
-            let counts =
-                |probe: &&crate::wire::Probe| what == ProbeEvent::Sent || probe.answered.is_some();
+            let counts = |probe: &&Probe| what == ProbeEvent::Sent || probe.answered.is_some();
             u32::try_from(probes.iter().filter(counts).count()).unwrap_or(u32::MAX)
         };
         let mut tracks = side.tracks();
         let limit = self.prepared.start_time(Start::When { count, what }) + PATIENCE;
-        match tokio::time::timeout(limit, tracks.wait_for(|tracks| seen(tracks) >= count)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(format!(
-                "only {} of {count} probes were {what} in {}",
-                seen(&side.tracks().borrow()),
-                whole(limit)
-            )),
-        }
+        let why = tokio::select! {
+            biased;
+            Ok(_) = tracks.wait_for(|tracks| seen(tracks) >= count) => return Ok(()),
+            Some((ended, _)) = endpoint.end() => format!("before the connection ended with {ended}"),
+            () = tokio::time::sleep(limit) => format!("in {}", whole(limit)),
+        };
+        let seen = seen(&side.tracks().borrow());
+        Err(format!("only {seen} of {count} probes were {what} {why}"))
     }
 
     /// Takes one step. The outer error is the lab's, the inner one the connection's.
@@ -91,8 +91,9 @@ impl Running {
             Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
             Action::Crash { host } => self.silence(*host).await?,
             Action::Resume { host } => {
+                let back = Moment::now();
                 fault::unsilence(&self.lab, *host).await?;
-                self.side(*host).deaf.store(false, Ordering::Relaxed);
+                self.side(*host).deaf.end(back);
             }
             Action::Reboot { host, downtime } => self.reboot(*host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
@@ -102,8 +103,15 @@ impl Running {
 
     async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), String> {
         let (from, to) = self.pair(from);
+        if from.endpoints.len() != to.endpoints.len() {
+            return Err(format!(
+                "the {} or the {} has lost its connections",
+                from.end, to.end
+            ));
+        }
         let whole_exchange = async {
-            exchange(from, to, payload).await?;
+            let pairs = traffic::pairs(from, to);
+            try_join_all(pairs.map(|(near, far)| traffic::exchange(near, far, payload))).await?;
             join(from.quiet(), to.quiet()).await;
             Ok::<(), io::Error>(())
         };
@@ -132,7 +140,7 @@ impl Running {
 
     async fn silence(&mut self, host: End) -> Result<(), LabError> {
         fault::silence(&self.lab, host).await?;
-        self.side(host).deaf.store(true, Ordering::Relaxed);
+        self.side(host).deaf.begin();
         Ok(())
     }
 
@@ -148,42 +156,19 @@ impl Running {
                 .map_err(|source| io_at(host, "forget a connection (TCP_REPAIR)", source))?;
         }
         let lab = Arc::clone(&self.lab);
-        let deaf = Arc::clone(&self.side(host).deaf);
+        let deaf = self.side(host).deaf.clone();
+        let lost = self.lost.clone();
         self.returns.spawn(async move {
             sleep_until(down + downtime).await;
-            fault::unsilence(&lab, host).await?;
-            deaf.store(false, Ordering::Relaxed);
-            Ok(())
+            let back = Moment::now();
+            match fault::unsilence(&lab, host).await {
+                Ok(()) => deaf.end(back),
+                // Nobody listens any more only when the case is over.
+                Err(error) => drop(lost.send(error)),
+            }
         });
         Ok(())
     }
-}
-
-/// On every connection: `from` sends the payload, `to` sends back what it received.
-///
-/// # Errors
-/// What either end's socket reports, or that something else came back.
-pub(super) async fn exchange(from: &mut Side, to: &mut Side, payload: &[u8]) -> io::Result<()> {
-    if from.endpoints.len() != to.endpoints.len() {
-        return Err(io::Error::other(format!(
-            "the {} or the {} has lost its connections",
-            from.end, to.end
-        )));
-    }
-    let pairs = from.endpoints.iter_mut().zip(to.endpoints.iter_mut());
-    try_join_all(pairs.map(|(near, far)| async {
-        near.write(payload).await?;
-        let received = far.received_from(near, payload.len()).await?;
-        far.write(&received).await?;
-        let returned = near.received_from(far, payload.len()).await?;
-        if returned == payload {
-            Ok(())
-        } else {
-            Err(io::Error::other("what came back is not what was sent"))
-        }
-    }))
-    .await?;
-    Ok(())
 }
 
 fn broken(step: &Step, error: String) -> BrokenStep {

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::{CountRange, KeepaliveSeconds, ProbeCount};
 use crate::errno::ErrnoName;
 
@@ -81,7 +83,8 @@ pub enum Node {
 }
 
 /// One end of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// The end that called `connect`.
     Client,
@@ -311,10 +314,23 @@ pub struct ProbeExpectation {
     pub sent: Option<CountRange>,
     /// How many of them were answered by a segment from the peer that is not a RST.
     pub answered: Option<CountRange>,
-    /// When each of the first probes went out, from zero time; each may be late by what the timer wheel allows, never early.
+    /// When each of the first probes after zero time went out, from the last segment received before the first of them; each may be
+    /// late by what the timer wheel allows, never early.
     pub at: Vec<Duration>,
 }
 
 /// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare name of `/proc/net/snmp6`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct CounterName(pub String);
+
+impl CounterName {
+    /// Whether it counts the messages of one ICMP type: `IcmpMsg:InType3`, `Icmp6OutType136`.
+    #[must_use]
+    pub fn is_of_message_type(&self) -> bool {
+        self.0.starts_with("IcmpMsg:")
+            || ["Icmp6InType", "Icmp6OutType"]
+                .iter()
+                .any(|group| self.0.starts_with(group))
+    }
+}

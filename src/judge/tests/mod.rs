@@ -1,11 +1,12 @@
 mod outcome;
 mod probes;
 
-use std::time::Duration;
-
 use super::judge;
-use crate::outcome::{BrokenStep, Descriptors, EndObservation, Mismatch, Observation, Verdict};
+use crate::outcome::{
+    BrokenStep, Cut, Descriptors, EndObservation, Mismatch, Observation, Verdict,
+};
 use crate::prepare::Prepared;
+use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 
 /// The oracle's window for [`crashed`], and what is allowed beyond it.
@@ -43,11 +44,17 @@ fn timed_out(nanos: i64) -> Line {
     Line::established(0).fails("ETIMEDOUT", nanos)
 }
 
-fn stalled(line: Line, nanos: u64) -> EndObservation {
-    EndObservation {
-        stall: Duration::from_nanos(nanos),
-        ..client(vec![line])
-    }
+/// The machine stood still for so long, one second after zero time.
+fn of_stalled(prepared: &Prepared, line: Line, nanos: i64) -> Vec<Mismatch> {
+    let stall = Stall {
+        from: at(S),
+        until: at(S + nanos),
+    };
+    let observation = Observation {
+        stalls: vec![stall],
+        ..observed(vec![client(vec![line])])
+    };
+    mismatches(prepared, &observation)
 }
 
 mod connections {
@@ -86,6 +93,17 @@ mod connections {
             assert_eq!(wrong.expected, "a connection to observe");
             assert_eq!(wrong.observed, "the client has lost all of them");
         }
+    }
+
+    #[test]
+    fn that_miss_a_probe_are_counted() {
+        let prepared = crashed(r#"survives = "2s", probes = { sent = 1 }"#);
+        let alive = || Line::established(0).exchanged(Ok(()));
+        let wrong = only(of_end(&prepared, client(vec![alive(), alive().probe(S)])));
+        assert_eq!(
+            wrong.observed,
+            "0 (so or otherwise wrong on 1 of 2 connections)"
+        );
     }
 
     #[test]
@@ -231,7 +249,7 @@ mod steps {
             error: "no answer within 15 s".to_owned(),
         };
         let observation = |ends| Observation {
-            broken_step: Some(broken.clone()),
+            cut_short: Some(Cut::Step(broken.clone())),
             ..observed(ends)
         };
         let prepared = crashed(r#"error = "ETIMEDOUT""#);

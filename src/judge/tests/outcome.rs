@@ -58,17 +58,14 @@ mod error {
     #[test]
     fn may_be_late_by_what_the_machine_stalled() {
         let late = timed_out(LATEST + ALLOWED + 300 * MS);
-        assert_eq!(of_end(&prepared(), stalled(late.clone(), 300_000_000)), []);
-        let wrong = only(of_end(&prepared(), stalled(late, 299_999_999)));
+        assert_eq!(of_stalled(&prepared(), late.clone(), 300 * MS), []);
+        let wrong = only(of_stalled(&prepared(), late, 300 * MS - 1));
         assert!(wrong.observed.contains("too late"), "{wrong:?}");
     }
 
     #[test]
     fn may_not_be_early_by_what_the_machine_stalled() {
-        let wrong = only(of_end(
-            &prepared(),
-            stalled(timed_out(EARLIEST - MS), 300_000_000),
-        ));
+        let wrong = only(of_stalled(&prepared(), timed_out(EARLIEST - MS), 300 * MS));
         assert!(wrong.observed.ends_with("too early"), "{wrong:?}");
     }
 
@@ -226,7 +223,7 @@ mod survival {
         let wrong = only(of(&prepared(), Line::established(0)));
         assert_eq!(
             wrong.observed,
-            "another connection ended, so no exchange was tried"
+            "the other end's connection has ended, so no exchange could be tried"
         );
     }
 
