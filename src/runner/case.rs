@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use super::side::Side;
 use crate::clock::Moment;
-use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::outcome::{BrokenStep, Cut, Observation};

@@ -1,12 +1,14 @@
 //! Nothing is left of a run that comes to its end; and the counting would see it if something were.
 
 use std::fs::File;
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use libtest_mimic::Trial;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
 
 use crate::cage::{self, Before, Check};
 use crate::harness::{run, source};
@@ -20,6 +22,10 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     (
         "cleanup::nothing_is_left_after_a_lab_that_could_not_be_built",
         after_a_lab_error,
+    ),
+    (
+        "cleanup::each_case_gives_its_descriptors_back",
+        after_each_case,
     ),
     (
         "cleanup::the_count_sees_a_namespace_that_is_kept",
@@ -82,6 +88,28 @@ fn after_a_lab_error() -> anyhow::Result<()> {
         "1 could not be run",
     ])?;
     before.is_restored()
+}
+
+/// With room for the descriptors of one case or two, they can run one after the other, and not all at once.
+fn after_each_case() -> anyhow::Result<()> {
+    const ROOM: u64 = 40;
+    const QUICK: &str = r#"
+summary = "Quick cases"
+topology = { preset = "routed" }
+connection.client.keepalive = { idle = "1s" }
+step = [{ do = "exchange" }]
+expect.client = { survives = "50ms" }
+"#;
+    let cases = (0..20).map(|number| format!("[[case]]\nname = \"number-{number}\"\n"));
+    let mut file = tempfile::NamedTempFile::with_suffix(".toml")?;
+    write!(file, "{QUICK}{}", cases.collect::<String>())?;
+    let path = file.path().to_string_lossy();
+    setrlimit(Resource::RLIMIT_NOFILE, ROOM, ROOM)?;
+    run(&["-j", "1", &path])?
+        .exits(0)?
+        .says(&["40 cases in ", "40 passed"])?;
+    run(&[&path])?.exits(3)?.says(&["Too many open files"])?;
+    Ok(())
 }
 
 fn namespace_kept() -> anyhow::Result<()> {

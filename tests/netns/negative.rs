@@ -63,7 +63,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "wrong-probe-time",
         &[
-            "expected probe 2 sent 2.7s after the fault",
+            "expected probe 2 sent 2.7s after the last segment received",
             "observed sent after 2.",
         ],
     ),
