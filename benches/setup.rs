@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use deadpeer::endpoint::socket;
 use deadpeer::lab::Lab;
-use deadpeer::plan::{NetworkPlan, SERVER_PORT};
+use deadpeer::plan::{CLIENT_PORT, NetworkPlan, SERVER_PORT};
 use deadpeer::privilege;
 use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Topology};
 
@@ -83,12 +83,13 @@ async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>>
     };
     let begun = Instant::now();
     let lab = Lab::build(plan.clone(), &connection).await?;
-    let address = lab.plan.address(End::Server);
-    let listener = socket::listen(lab.node(Node::Server), address, SERVER_PORT, &settings).await?;
+    let address = lab.plan.socket_address(End::Server, SERVER_PORT);
+    let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
+    let listener = socket::listen(lab.node(Node::Server), address, &settings).await?;
     let client = lab.node(Node::Client);
     let (stream, accepted) = tokio::try_join!(
         async {
-            socket::connect(client, address, SERVER_PORT, &settings)
+            socket::connect(client, from, address, &settings)
                 .await
                 .map_err(Box::<dyn Error>::from)
         },

@@ -3,12 +3,14 @@
 //! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be asked of the kernel while the
 //! lab is built, and two runs of a case put the same bytes on the wire.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::scenario::model::{End, Family, Node, Topology};
 
 /// The port that the server listens on.
 pub const SERVER_PORT: u16 = 7777;
+/// The port of the client's first connection; the others follow.
+pub const CLIENT_PORT: u16 = 40_000;
 
 /// The network of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,6 +252,12 @@ impl NetworkPlan {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 prefix: 0,
             })
+    }
+
+    /// A socket's address at one end of the connection.
+    #[must_use]
+    pub fn socket_address(&self, end: End, port: u16) -> SocketAddr {
+        SocketAddr::new(self.address(end).address, port)
     }
 
     /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached network.

@@ -70,8 +70,10 @@ pub struct Write {
 /// One end's view of one connection, followed segment by segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// The sequence number of the first payload that this end sends.
-    start: Option<u32>,
+    /// The sequence numbers of the first payload that this end sends and receives; all others here are relative to these, so that they
+    /// are the same in every run.
+    #[serde(skip)]
+    first: (Option<u32>, Option<u32>),
     /// Whether the last segment sent was a probe, and nothing has answered it: a bare acknowledgement that comes now does.
     awaits_answer: bool,
     /// The next sequence number that this end will send (`snd_nxt`).
@@ -111,9 +113,10 @@ impl Track {
             self.rst_sent.get_or_insert(segment.at);
             return;
         }
+        let seq = relative(&mut self.first.0, segment);
         // tcp_xmit_probe_skb: an empty segment one below the next sequence number, which the peer must acknowledge.
         let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
-        if bare && self.next_out == Some(segment.seq.wrapping_add(1)) {
+        if bare && self.next_out == Some(seq.wrapping_add(1)) {
             self.probes.push(Probe {
                 sent: segment.at,
                 answered: None,
@@ -123,9 +126,7 @@ impl Track {
         }
         // What acknowledges new data answers no probe any more.
         self.awaits_answer &= segment.len == 0;
-        let end = segment_end(segment);
-        let start = segment.seq.wrapping_add(u32::from(segment.flags.syn));
-        self.start.get_or_insert(start);
+        let end = segment_end(seq, segment);
         if self.next_out.is_none_or(|next| after(end, next)) {
             if segment.len > 0 {
                 self.sent.push((segment.at, end));
@@ -139,16 +140,20 @@ impl Track {
             self.rst_received.get_or_insert(segment.at);
             return;
         }
-        if segment.flags.ack && self.acked.is_none_or(|acked| after(segment.ack, acked)) {
-            self.acked = Some(segment.ack);
+        let ack = self.first.0.map(|first| segment.ack.wrapping_sub(first));
+        if let Some(ack) = ack.filter(|_| segment.flags.ack)
+            && self.acked.is_none_or(|acked| after(ack, acked))
+        {
+            self.acked = Some(ack);
         }
+        let seq = relative(&mut self.first.1, segment);
         // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
-        let is_probe = segment.len == 0 && self.next_in == Some(segment.seq.wrapping_add(1));
+        let is_probe = segment.len == 0 && self.next_in == Some(seq.wrapping_add(1));
         if is_probe {
             return;
         }
         self.received.push(segment.at);
-        let end = segment_end(segment);
+        let end = segment_end(seq, segment);
         if self.next_in.is_none_or(|next| after(end, next)) {
             self.next_in = Some(end);
         }
@@ -184,34 +189,36 @@ impl Track {
         let acked = self.acked?;
         let mut sent = self.sent.iter();
         let transmission = sent.find(|(_, end)| after(*end, acked));
-        let written = || {
-            writes.iter().find(|write| {
-                self.sequence(write.end)
-                    .is_some_and(|end| after(end, acked))
-            })
-        };
+        let mut writes = writes.iter();
+        let mut written = || writes.find(|write| after(sequence(write.end), acked));
         transmission
             .map(|(at, _)| *at)
-            .or_else(|| Some(written()?.at))
-    }
-
-    /// The sequence number behind so many bytes of payload. Sequence numbers wrap where a u32 does.
-    fn sequence(&self, written: usize) -> Option<u32> {
-        Some(self.start?.wrapping_add(written as u32))
+            .or_else(|| written().map(|write| write.at))
     }
 
     /// Whether the bytes that were written so far have all been sent and acknowledged.
     #[must_use]
     pub fn is_quiet(&self, written: usize) -> bool {
-        let end = self.sequence(written);
-        end.is_some() && self.next_out == end && self.acked == end
+        let end = Some(sequence(written));
+        self.next_out == end && self.acked == end
     }
 }
 
+/// The relative sequence number behind so many bytes of payload. It wraps where a u32 does.
+fn sequence(written: usize) -> u32 {
+    written as u32
+}
+
+/// The segment's sequence number relative to the first payload of its direction. A SYN takes the number before that.
+fn relative(first: &mut Option<u32>, segment: &Segment) -> u32 {
+    let payload = segment.seq.wrapping_add(u32::from(segment.flags.syn));
+    segment.seq.wrapping_sub(*first.get_or_insert(payload))
+}
+
 /// The sequence number behind the segment: SYN and FIN take one each (RFC 9293 section 3.4).
-fn segment_end(segment: &Segment) -> u32 {
+fn segment_end(seq: u32, segment: &Segment) -> u32 {
     let control = u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
-    segment.seq.wrapping_add(segment.len).wrapping_add(control)
+    seq.wrapping_add(segment.len).wrapping_add(control)
 }
 
 #[cfg(test)]

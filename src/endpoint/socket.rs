@@ -10,7 +10,6 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
 use crate::oracle::keepalive::EffectiveKeepalive;
-use crate::plan::Subnet;
 use crate::scenario::model::{EndSettings, Keepalive};
 
 /// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).
@@ -19,11 +18,9 @@ use crate::scenario::model::{EndSettings, Keepalive};
 /// [`LabError::Socket`].
 pub async fn listen(
     node: &LabNode,
-    address: Subnet,
-    port: u16,
+    address: SocketAddr,
     settings: &EndSettings,
 ) -> Result<TcpListener, LabError> {
-    let address = SocketAddr::new(address.address, port);
     let settings = settings.clone();
     make(node, format!("listen on {address}"), move || {
         let socket = open(address)?;
@@ -35,21 +32,21 @@ pub async fn listen(
     .await
 }
 
-/// Connects from the client's namespace.
+/// Connects from the client's namespace, from a port that the caller chooses: the kernel's own choice differs from run to run.
 ///
 /// # Errors
 /// [`LabError::Socket`], or [`LabError::Connect`] where the connection is refused or times out.
 pub async fn connect(
     node: &LabNode,
-    address: Subnet,
-    port: u16,
+    from: SocketAddr,
+    address: SocketAddr,
     settings: &EndSettings,
 ) -> Result<TcpStream, LabError> {
-    let address = SocketAddr::new(address.address, port);
     let settings = settings.clone();
-    let socket = make(node, "open a socket".to_owned(), move || {
+    let socket = make(node, format!("open a socket on {from}"), move || {
         let socket = open(address)?;
         apply(&socket, &settings)?;
+        socket.bind(&from.into())?;
         Ok(TcpSocket::from_std_stream(socket.into()))
     })
     .await?;

@@ -15,7 +15,7 @@ use crate::endpoint::{Endpoint, socket};
 use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::plan::SERVER_PORT;
+use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::Prepared;
 use crate::scenario::model::{Connection, End};
 use crate::stall::StallWatch;
@@ -43,8 +43,8 @@ impl Running {
             }
         }
         let mut ports = Vec::new();
-        for _ in 0..connection.count {
-            let (connected, accepted, port) = connect(&lab, connection, &listener).await?;
+        for port in (CLIENT_PORT..).take(connection.count.into()) {
+            let (connected, accepted) = connect(&lab, connection, port, &listener).await?;
             client.add_socket(&connected)?;
             server.add_socket(&accepted)?;
             client.endpoints.push(Endpoint::new(connected, port));
@@ -71,23 +71,25 @@ impl Running {
 
 async fn listen(lab: &Lab, connection: &Connection) -> Result<TcpListener, LabError> {
     let node = lab.node(End::Server.node());
-    let address = lab.plan.address(End::Server);
-    socket::listen(node, address, SERVER_PORT, &connection.server).await
+    let address = lab.plan.socket_address(End::Server, SERVER_PORT);
+    socket::listen(node, address, &connection.server).await
 }
 
-/// One connection: the client's end, the server's, and the client's port.
+/// One connection: the client's end, from this port, and the server's.
 async fn connect(
     lab: &Lab,
     connection: &Connection,
+    port: u16,
     listener: &TcpListener,
-) -> Result<(TcpStream, TcpStream, u16), LabError> {
+) -> Result<(TcpStream, TcpStream), LabError> {
     let node = lab.node(End::Client.node());
-    let address = lab.plan.address(End::Server);
+    let from = lab.plan.socket_address(End::Client, port);
+    let to = lab.plan.socket_address(End::Server, SERVER_PORT);
     let accept = async {
         let accepted = listener.accept().await;
         accepted.map_err(|source| io_at(End::Server, "accept a connection", source))
     };
-    let connect = socket::connect(node, address, SERVER_PORT, &connection.client);
-    let (connected, (accepted, peer)) = try_join(connect, accept).await?;
-    Ok((connected, accepted, peer.port()))
+    let connect = socket::connect(node, from, to, &connection.client);
+    let (connected, (accepted, _)) = try_join(connect, accept).await?;
+    Ok((connected, accepted))
 }
