@@ -2,9 +2,19 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// From `<asm-generic/fcntl.h>`; the libc crate has it for other systems only.
+const F_SETSIG: libc::c_int = 10;
 
 /// Registers a descriptor with the runtime's reactor, for reading.
 ///
@@ -29,13 +39,13 @@ pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     // struct tpacket_stats: packets, drops.
     let mut statistics = [0_u32; 2];
-    let mut size = size_of_val(&statistics) as nix::libc::socklen_t;
+    let mut size = size_of_val(&statistics) as libc::socklen_t;
     // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes make a u32.
     let result = unsafe {
-        nix::libc::getsockopt(
+        libc::getsockopt(
             socket.as_raw_fd(),
-            nix::libc::SOL_PACKET,
-            nix::libc::PACKET_STATISTICS,
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
             statistics.as_mut_ptr().cast(),
             &raw mut size,
         )
@@ -44,5 +54,75 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
         Ok(statistics[1])
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+/// Prepares a command whose process, with all that it starts, is killed when the returned descriptor is closed: by whoever holds it,
+/// or by the kernel when the holder ends, in whatever way.
+///
+/// The descriptor is one end of a pipe. The other end is inherited, and set to send `SIGKILL` to the process group when there is
+/// something to read, which a closed pipe counts as (`F_SETSIG` in fcntl(2)). Unlike a parent's death signal, that reaches processes
+/// that are forked later, and it does not depend on the thread that forks.
+///
+/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. It inherits the given
+/// descriptors under the numbers that they have here; here they are closed when the command is dropped.
+///
+/// # Errors
+/// What `pipe2` returns.
+#[expect(
+    unsafe_code,
+    reason = "between fork and exec, only some functions may be called"
+)]
+pub fn leash(command: &mut Command, mut inherited: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    let (far, near) = pipe2(OFlag::O_CLOEXEC)?;
+    let far_number = far.as_raw_fd();
+    inherited.push(far);
+    let prepare = move || {
+        let group = setsid()?;
+        setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+        // SAFETY: fcntl with these requests takes integers, and the descriptor is open.
+        unsafe {
+            Errno::result(libc::fcntl(far_number, libc::F_SETOWN, -group.as_raw()))?;
+            Errno::result(libc::fcntl(far_number, F_SETSIG, libc::SIGKILL))?;
+            Errno::result(libc::fcntl(far_number, libc::F_SETFL, libc::O_ASYNC))?;
+        }
+        for descriptor in &inherited {
+            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only. It does not allocate (an errno becomes an io::Error without), takes no lock, and
+    // its descriptors are open until it is dropped with the command.
+    unsafe {
+        command.pre_exec(prepare);
+    }
+    Ok(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// The shell is killed, and so is what it has started: its output would stay open otherwise.
+    #[test]
+    fn a_closed_leash_kills_the_whole_group() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo started; sleep 1000 & sleep 1000"]);
+        command.stdout(Stdio::piped());
+        let leash = leash(&mut command, Vec::new()).unwrap();
+        let mut shell = command.spawn().unwrap();
+        drop(command);
+        let mut output = BufReader::new(shell.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "started\n");
+        assert!(shell.try_wait().unwrap().is_none(), "it must still run");
+        drop(leash);
+        output.read_line(&mut line).unwrap();
+        assert_eq!(shell.wait().unwrap().signal(), Some(libc::SIGKILL));
     }
 }

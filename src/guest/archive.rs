@@ -1,0 +1,112 @@
+//! A cpio archive as the kernel unpacks it into its first root file system.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use cpio::newc::{Builder, ModeFileType, trailer};
+
+/// Files with the folders that hold them. Archives may follow one another: the kernel unpacks each over those before it.
+#[derive(Debug, Default)]
+pub(super) struct Archive {
+    bytes: Vec<u8>,
+    entries: u32,
+    folders: BTreeSet<String>,
+}
+
+impl Archive {
+    /// A regular file that can be read and executed. The path is as in the guest, from `/`.
+    pub(super) fn file(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
+        self.folders_above(path)?;
+        self.entry(path, ModeFileType::Regular, 0o755, (0, 0), content)
+    }
+
+    /// An empty folder.
+    pub(super) fn folder(&mut self, path: &str) -> io::Result<()> {
+        self.folders_above(path)?;
+        if self.folders.insert(path.to_owned()) {
+            self.entry(path, ModeFileType::Directory, 0o755, (0, 0), &[])?;
+        }
+        Ok(())
+    }
+
+    /// A character device, by its major and minor number.
+    pub(super) fn device(&mut self, path: &str, number: (u32, u32)) -> io::Result<()> {
+        self.folders_above(path)?;
+        self.entry(path, ModeFileType::Char, 0o600, number, &[])
+    }
+
+    /// The archive's bytes.
+    pub(super) fn finish(self) -> io::Result<Vec<u8>> {
+        trailer(self.bytes)
+    }
+
+    /// The kernel creates no folder that has no entry.
+    fn folders_above(&mut self, path: &str) -> io::Result<()> {
+        let inner = path.char_indices().skip(1).filter(|(_, c)| *c == '/');
+        inner
+            .map(|(end, _)| &path[..end])
+            .try_for_each(|above| self.folder(above))
+    }
+
+    fn entry(
+        &mut self,
+        path: &str,
+        kind: ModeFileType,
+        permissions: u32,
+        device: (u32, u32),
+        content: &[u8],
+    ) -> io::Result<()> {
+        let size = u32::try_from(content.len())
+            .map_err(|_| io::Error::other(format!("{path} is larger than 4 GiB")))?;
+        self.entries += 1;
+        let mut writer = Builder::new(path.trim_start_matches('/'))
+            .ino(self.entries)
+            .mode(permissions)
+            .set_mode_file_type(kind)
+            .rdev_major(device.0)
+            .rdev_minor(device.1)
+            .write(&mut self.bytes, size);
+        writer.write_all(content)?;
+        writer.finish().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use cpio::newc::Reader;
+
+    use super::*;
+
+    #[test]
+    fn a_file_comes_after_its_folders_and_each_folder_once() {
+        let mut archive = Archive::default();
+        archive.file("/lib/deep/one", b"1").unwrap();
+        archive.file("/lib/deep/two", b"22").unwrap();
+        archive.device("/dev/console", (5, 1)).unwrap();
+        let bytes = archive.finish().unwrap();
+        let mut rest = bytes.as_slice();
+        let mut seen = Vec::new();
+        loop {
+            let mut reader = Reader::new(rest).unwrap();
+            if reader.entry().is_trailer() {
+                break;
+            }
+            let mut content = String::new();
+            reader.read_to_string(&mut content).unwrap();
+            let entry = reader.entry();
+            seen.push(format!("{:o} {} {content}", entry.mode(), entry.name()));
+            rest = reader.finish().unwrap();
+        }
+        let expected = [
+            "40755 lib ",
+            "40755 lib/deep ",
+            "100755 lib/deep/one 1",
+            "100755 lib/deep/two 22",
+            "40755 dev ",
+            "20600 dev/console ",
+        ];
+        assert_eq!(seen, expected);
+    }
+}

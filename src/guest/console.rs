@@ -1,0 +1,97 @@
+//! The last of what a guest's kernel and its init say on the console: the only witness where they say nothing else.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+
+/// How many lines are kept: a panic's message is followed by about thirty.
+const LINES: usize = 40;
+
+/// The reading end of a guest's console.
+#[derive(Debug)]
+pub(super) struct Console {
+    pipe: Receiver,
+    tail: Tail,
+}
+
+impl Console {
+    /// # Errors
+    /// What `epoll_ctl` returns.
+    pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            pipe: Receiver::from_owned_fd(pipe)?,
+            tail: Tail::default(),
+        })
+    }
+
+    /// Reads as long as there is something, and then waits for ever: a console has no end that would mean anything.
+    pub(super) async fn listen<T>(&mut self) -> T {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = self.pipe.read(&mut buffer).await {
+            self.tail.push(&buffer[..length]);
+        }
+        pending().await
+    }
+
+    /// What is there now, and what was kept.
+    pub(super) fn tail(mut self) -> String {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = self.pipe.try_read(&mut buffer) {
+            self.tail.push(&buffer[..length]);
+        }
+        self.tail.text()
+    }
+}
+
+/// The last lines of a text that comes in pieces.
+#[derive(Debug, Default)]
+struct Tail {
+    lines: VecDeque<Vec<u8>>,
+    unfinished: Vec<u8>,
+}
+
+impl Tail {
+    fn push(&mut self, piece: &[u8]) {
+        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+            self.unfinished.extend(line);
+            if line.ends_with(b"\n") {
+                self.lines.push_back(std::mem::take(&mut self.unfinished));
+            }
+            if self.lines.len() > LINES {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let unfinished = (!self.unfinished.is_empty()).then_some(&self.unfinished);
+        self.lines
+            .iter()
+            .chain(unfinished)
+            .map(|line| String::from_utf8_lossy(line))
+            .map(|line| line.trim_end().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_kept_however_they_are_cut() {
+        let text: String = (0..60).map(|line| format!("line {line}\r\n")).collect();
+        let mut tail = Tail::default();
+        for piece in (text + "half").as_bytes().chunks(7) {
+            tail.push(piece);
+        }
+        let expected: Vec<String> = (20..60).map(|line| format!("line {line}")).collect();
+        assert_eq!(tail.text(), expected.join("\n") + "\nhalf");
+    }
+}

@@ -1,0 +1,63 @@
+//! A guest that gave no result.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A guest that gave no result, with the last of its console.
+#[derive(Debug, thiserror::Error)]
+#[error("guest kernel {}: {failure}{}", kernel.display(), quoted(console))]
+pub struct GuestError {
+    /// The kernel that was to run, or ran.
+    pub kernel: PathBuf,
+    /// What happened.
+    #[source]
+    pub failure: Failure,
+    /// The last lines of its console; empty where it said nothing.
+    pub console: String,
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// This program could not be packed for the guest.
+    #[error("cannot pack this program for the guest: {0}")]
+    Image(io::Error),
+    /// No folder can hold the guest's memory.
+    #[error(
+        "no folder for the guest's memory: it must be writable and not mounted noexec\n  tried {tried}; name another in TMPDIR"
+    )]
+    Memory {
+        /// The folders that will not do.
+        tried: String,
+    },
+    /// The kernel could not be started.
+    #[error("cannot start it: {0}")]
+    Start(io::Error),
+    /// The guest ended before it was done; how.
+    #[error("it ended before it was done ({0})")]
+    Ended(String),
+    /// The guest was not done within the limit of wall-clock time.
+    #[error("it was not done after {} of real time, and was stopped", humantime::format_duration(*.0))]
+    Limit(Duration),
+    /// What came was no answer.
+    #[error("its answer cannot be read: {0}")]
+    Garbled(io::Error),
+    /// The guest's init could not set the guest up.
+    #[error("its init could not set it up: {0}")]
+    Unready(String),
+    /// The handler panicked in the guest.
+    #[error("the program panicked in it: {0}")]
+    Panicked(String),
+}
+
+fn quoted(console: &str) -> String {
+    if console.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = console
+        .lines()
+        .map(|line| format!("\n  | {line}"))
+        .collect();
+    format!("\n  the last of its console:{}", lines.concat())
+}

@@ -1,0 +1,138 @@
+//! What a guest says, in frames: a kind, a length, a checksum and the bytes.
+//!
+//! The line that carries them is a serial one, which a kernel message or a second program could write to as well, and which ends
+//! where the guest does, in the middle of anything.
+
+use std::io;
+
+use flate2::Crc;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Kind, length, checksum of the kind and the bytes.
+const HEADER: usize = 1 + 4 + 4;
+
+/// More than any result; a length beyond it is not one.
+const LARGEST: u32 = 1 << 30;
+
+/// A part of what the guest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// What the handler returned.
+    Result(Vec<u8>),
+    /// The handler panicked; the message.
+    Panic(String),
+    /// The guest could not be set up; why.
+    Unready(String),
+    /// Nothing follows.
+    Done,
+}
+
+impl Frame {
+    /// The frame as it goes over the line.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let (kind, bytes): (u8, &[u8]) = match self {
+            Frame::Result(bytes) => (b'R', bytes),
+            Frame::Panic(message) => (b'P', message.as_bytes()),
+            Frame::Unready(message) => (b'U', message.as_bytes()),
+            Frame::Done => (b'D', &[]),
+        };
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut encoded = Vec::with_capacity(HEADER + bytes.len());
+        encoded.push(kind);
+        encoded.extend(length.to_le_bytes());
+        encoded.extend(checksum(kind, bytes).to_le_bytes());
+        encoded.extend(bytes);
+        encoded
+    }
+
+    /// Reads the next frame; `None` where the line ends before one begins.
+    ///
+    /// # Errors
+    /// `InvalidData` for what is no frame, `UnexpectedEof` for half of one.
+    pub(super) async fn read(line: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
+        let mut kind = [0];
+        if line.read(&mut kind).await? == 0 {
+            return Ok(None);
+        }
+        let kind = kind[0];
+        let length = line.read_u32_le().await?;
+        let expected = line.read_u32_le().await?;
+        if length > LARGEST {
+            return Err(garbled("a length that cannot be"));
+        }
+        let mut bytes = Vec::new();
+        line.take(length.into()).read_to_end(&mut bytes).await?;
+        if bytes.len() < length as usize {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if checksum(kind, &bytes) != expected {
+            return Err(garbled("a wrong checksum"));
+        }
+        match kind {
+            b'R' => Ok(Some(Frame::Result(bytes))),
+            b'P' => Ok(Some(Frame::Panic(text(&bytes)))),
+            b'U' => Ok(Some(Frame::Unready(text(&bytes)))),
+            b'D' => Ok(Some(Frame::Done)),
+            _ => Err(garbled("an unknown kind of frame")),
+        }
+    }
+}
+
+fn checksum(kind: u8, bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(&[kind]);
+    crc.update(bytes);
+    crc.sum()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn garbled(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(mut line: &[u8]) -> io::Result<Option<Frame>> {
+        Frame::read(&mut line).await
+    }
+
+    #[tokio::test]
+    async fn frames_come_back_as_they_were() {
+        let frames = [
+            Frame::Result(vec![0, 10, 13, 255]),
+            Frame::Panic("oh".to_owned()),
+            Frame::Unready("no".to_owned()),
+            Frame::Done,
+        ];
+        let line: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
+        let mut line = line.as_slice();
+        for frame in frames {
+            assert_eq!(Frame::read(&mut line).await.unwrap(), Some(frame));
+        }
+        assert_eq!(Frame::read(&mut line).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn no_changed_byte_goes_unnoticed() {
+        let whole = Frame::Result(b"bytes".to_vec()).encode();
+        for position in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[position] ^= 1;
+            assert!(read(&changed).await.is_err(), "byte {position}");
+        }
+    }
+
+    #[tokio::test]
+    async fn half_a_frame_is_an_error() {
+        let whole = Frame::Result(b"bytes".to_vec()).encode();
+        for length in 1..whole.len() {
+            let error = read(&whole[..length]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length} bytes");
+        }
+    }
+}

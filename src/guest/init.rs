@@ -1,0 +1,101 @@
+//! The guest's side: this program as the first process of a kernel that has nothing else.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
+use nix::unistd::getpid;
+
+use super::frame::Frame;
+use super::image::JOB;
+
+/// The variable in which the kernel's command line names the device that the answer goes to.
+pub(super) const CHANNEL: &str = "DEADPEER_CHANNEL";
+
+/// In a guest that [`run`](super::run) has booted: gives the job to the handler, sends what it returns, and powers the guest off.
+/// Everywhere else: returns.
+///
+/// Must be called first thing in `main`, with one thread.
+pub fn enter_if_guest(handler: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    if getpid().as_raw() != 1 {
+        return;
+    }
+    let Some(channel) = env::var_os(CHANNEL) else {
+        return;
+    };
+    let failure = match serve(Path::new(&channel), handler) {
+        Ok(()) => power_off().err(),
+        Err(error) => Some(error),
+    };
+    // The kernel panics when its init ends, and that is what is wanted here: the console is all that is left to tell of it.
+    panic!("the guest's init cannot go on: {failure:?}");
+}
+
+fn serve(channel: &Path, handler: impl FnOnce(Vec<u8>) -> Vec<u8>) -> io::Result<()> {
+    // The channel is a device, so it is not there before this.
+    mount_at("devtmpfs", "/dev", "mode=0755")?;
+    let mut channel = open_raw(channel)?;
+    let answer = match prepare() {
+        Ok(job) => catch_unwind(AssertUnwindSafe(|| handler(job)))
+            .map_or_else(|panic| Frame::Panic(message(panic.as_ref())), Frame::Result),
+        Err(error) => Frame::Unready(error.to_string()),
+    };
+    channel.write_all(&answer.encode())?;
+    channel.write_all(&Frame::Done.encode())?;
+    tcdrain(&channel)?;
+    Ok(())
+}
+
+/// A serial line that passes bytes as they are.
+fn open_raw(device: &Path) -> io::Result<File> {
+    let line = File::options().read(true).write(true).open(device)?;
+    let mut settings = tcgetattr(&line)?;
+    cfmakeraw(&mut settings);
+    tcsetattr(&line, SetArg::TCSANOW, &settings)?;
+    Ok(line)
+}
+
+/// Sets the guest up as far as a program expects of a system; the job.
+fn prepare() -> io::Result<Vec<u8>> {
+    mount_at("proc", "/proc", "")?;
+    mount_at("sysfs", "/sys", "")?;
+    mount_at("tmpfs", "/tmp", "")?;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    fs::read(JOB)
+}
+
+fn mount_at(kind: &str, path: &str, options: &str) -> io::Result<()> {
+    mount(
+        Some(kind),
+        path,
+        Some(kind),
+        MsFlags::empty(),
+        Some(options),
+    )
+    .map_err(|errno| {
+        let error = io::Error::from(errno);
+        io::Error::new(
+            error.kind(),
+            format!("cannot mount {kind} at {path}: {error}"),
+        )
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
+}
+
+fn power_off() -> io::Result<Infallible> {
+    Ok(reboot(RebootMode::RB_POWER_OFF)?)
+}

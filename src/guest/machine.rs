@@ -1,0 +1,138 @@
+//! The host's side: a machine, started for one job.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::pipe2;
+use tokio::io::BufReader;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::Child;
+use tokio::time::timeout;
+
+use super::console::Console;
+use super::error::{Failure, GuestError};
+use super::frame::Frame;
+use super::image::Image;
+use super::uml;
+use crate::sys;
+
+/// What an unprivileged process may ask for, unless the system's administrator has changed it (pipe(7)).
+const PIPE: i32 = 1 << 20;
+
+/// What a guest runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Machine {
+    /// A kernel built for user mode, in virtual time.
+    Uml {
+        /// The kernel, which is a program.
+        kernel: PathBuf,
+    },
+}
+
+impl Machine {
+    fn kernel(&self) -> &Path {
+        match self {
+            Machine::Uml { kernel } => kernel,
+        }
+    }
+}
+
+/// Boots a machine whose init is this program, gives it a job, and returns what its handler made of it
+/// (see [`enter_if_guest`](super::enter_if_guest)).
+///
+/// The limit is one of wall-clock time. The guest is killed at once where the future is dropped.
+///
+/// # Errors
+/// [`GuestError`], with the last of the guest's console.
+pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestError> {
+    let failed = |failure, console| GuestError {
+        kernel: machine.kernel().to_owned(),
+        failure,
+        console,
+    };
+    let mut guest = Guest::start(machine, job).map_err(|failure| failed(failure, String::new()))?;
+    let answer = timeout(limit, guest.answer()).await;
+    let (status, console) = guest.stop().await;
+    let failure = match answer {
+        Ok(Ok(Some(result))) => return Ok(result),
+        Ok(Ok(None)) => Failure::Ended(status),
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::Limit(limit),
+    };
+    Err(failed(failure, console))
+}
+
+/// A guest that runs as long as this value lives.
+struct Guest {
+    leash: OwnedFd,
+    process: Child,
+    channel: BufReader<Receiver>,
+    console: Console,
+}
+
+impl Guest {
+    fn start(machine: &Machine, job: &[u8]) -> Result<Self, Failure> {
+        let image = Image::new(job).map_err(Failure::Image)?;
+        let (channel, channel_end) = pipe().map_err(Failure::Start)?;
+        let (console, console_end) = pipe().map_err(Failure::Start)?;
+        let mut command = match machine {
+            Machine::Uml { kernel } => uml::command(kernel, &image, &channel_end)?,
+        };
+        let error_end = console_end.try_clone().map_err(Failure::Start)?;
+        command.stdin(Stdio::null());
+        command.stdout(console_end).stderr(error_end);
+        let leash = sys::leash(command.as_std_mut(), vec![image.file, channel_end]);
+        Ok(Self {
+            leash: leash.map_err(Failure::Start)?,
+            process: command.spawn().map_err(Failure::Start)?,
+            channel: BufReader::new(Receiver::from_owned_fd(channel).map_err(Failure::Start)?),
+            console: Console::new(console).map_err(Failure::Start)?,
+        })
+    }
+
+    /// What the guest answers; `None` where it ends first.
+    async fn answer(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        tokio::select! {
+            answer = receive(&mut self.channel) => answer,
+            never = self.console.listen() => never,
+        }
+    }
+
+    /// Kills it, if it has not ended; how it ended, and the last of its console.
+    async fn stop(mut self) -> (String, String) {
+        drop(self.leash);
+        let status = match self.process.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        (status, self.console.tail())
+    }
+}
+
+async fn receive(channel: &mut BufReader<Receiver>) -> Result<Option<Vec<u8>>, Failure> {
+    let mut result = None;
+    loop {
+        match Frame::read(channel).await {
+            Ok(Some(Frame::Result(bytes))) => result = Some(bytes),
+            Ok(Some(Frame::Panic(message))) => return Err(Failure::Panicked(message)),
+            Ok(Some(Frame::Unready(reason))) => return Err(Failure::Unready(reason)),
+            Ok(Some(Frame::Done)) if result.is_some() => return Ok(result),
+            Ok(Some(Frame::Done)) => return Err(Failure::Garbled(io::Error::other("it is empty"))),
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(Failure::Garbled(error)),
+        }
+    }
+}
+
+/// The reading and the writing end of a pipe that takes most results at once.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reading, writing) = pipe2(OFlag::O_CLOEXEC)?;
+    // A smaller one only means more switches between the guest and the harness.
+    fcntl(&writing, FcntlArg::F_SETPIPE_SZ(PIPE)).ok();
+    Ok((reading, writing))
+}

@@ -1,0 +1,211 @@
+//! The running program as files: what it takes to run the same program where there is nothing else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::mem::offset_of;
+use std::path::{Path, PathBuf};
+
+use object::LittleEndian;
+use object::elf::{DT_SONAME, FileHeader64, PT_LOAD, ProgramHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+
+type Header = FileHeader64<LittleEndian>;
+
+/// A program and what its loader needs.
+#[derive(Debug)]
+pub(super) struct Program {
+    /// The executable, without what is not loaded: a debug build is for the most part debug information.
+    pub(super) executable: Vec<u8>,
+    /// The dynamic loader, with the path at which the executable expects it; `None` for a static program.
+    pub(super) interpreter: Option<File>,
+    /// The shared libraries, each named as programs ask for it.
+    pub(super) libraries: Vec<File>,
+}
+
+/// A file's name, or its path where that matters, and its content.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) content: Vec<u8>,
+}
+
+impl Program {
+    /// The program that asks. Its libraries are those that are mapped at this moment, so they are the right ones by construction.
+    pub(super) fn running() -> io::Result<Self> {
+        let executable = read(Path::new("/proc/self/exe"))?;
+        let interpreter = Elf::parse(&executable)?
+            .interpreter()?
+            .map(|path| {
+                read(Path::new(&path)).map(|content| File {
+                    name: path,
+                    content,
+                })
+            })
+            .transpose()?;
+        let libraries = match interpreter {
+            None => Vec::new(),
+            Some(_) => mapped_libraries()?,
+        };
+        Ok(Self {
+            executable: cut(executable)?,
+            interpreter,
+            libraries,
+        })
+    }
+}
+
+fn mapped_libraries() -> io::Result<Vec<File>> {
+    let own_path = fs::read_link("/proc/self/exe")?;
+    let maps = fs::read_to_string("/proc/self/maps")?;
+    let mut libraries = Vec::new();
+    for path in executable_mappings(&maps) {
+        if path == own_path {
+            continue;
+        }
+        let content = read(&path)?;
+        // Not only libraries are mapped to be executed.
+        if let Ok(elf) = Elf::parse(&content) {
+            let name = elf.soname().map_err(io::Error::other)?;
+            libraries.push(File {
+                name: name.unwrap_or_else(|| file_name(&path)),
+                content,
+            });
+        }
+    }
+    Ok(libraries)
+}
+
+/// The files that are mapped for execution, from the text of `/proc/self/maps`.
+fn executable_mappings(maps: &str) -> BTreeSet<PathBuf> {
+    maps.lines()
+        .filter(|line| {
+            line.split(' ')
+                .nth(1)
+                .is_some_and(|flags| flags.contains('x'))
+        })
+        .filter_map(|line| line.find('/').map(|start| PathBuf::from(&line[start..])))
+        .collect()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// An ELF file, as far as it matters here.
+struct Elf<'file> {
+    file: &'file [u8],
+    header: &'file Header,
+    endian: LittleEndian,
+    segments: &'file [ProgramHeader64<LittleEndian>],
+}
+
+impl<'file> Elf<'file> {
+    fn parse(file: &'file [u8]) -> io::Result<Self> {
+        let header = Header::parse(file).map_err(io::Error::other)?;
+        let endian = header.endian().map_err(io::Error::other)?;
+        let segments = header
+            .program_headers(endian, file)
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            file,
+            header,
+            endian,
+            segments,
+        })
+    }
+
+    /// The path of the dynamic loader, where the program is a dynamic one.
+    fn interpreter(&self) -> io::Result<Option<String>> {
+        for segment in self.segments {
+            let path = segment.interpreter(self.endian, self.file);
+            if let Some(path) = path.map_err(io::Error::other)? {
+                return Ok(Some(String::from_utf8_lossy(path).into_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The name by which programs ask for the library.
+    fn soname(&self) -> object::Result<Option<String>> {
+        let sections = self.header.sections(self.endian, self.file)?;
+        let dynamic = sections.dynamic_table(self.endian, self.file)?;
+        let name = dynamic.iter().find(|entry| entry.tag == DT_SONAME);
+        name.map(|entry| dynamic.string(entry))
+            .transpose()
+            .map(|name| name.map(|name| String::from_utf8_lossy(name).into_owned()))
+    }
+
+    /// Where the last loaded segment ends in the file.
+    fn loaded(&self) -> Option<usize> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.p_type(self.endian) == PT_LOAD)
+            .map(|segment| segment.p_offset(self.endian) + segment.p_filesz(self.endian))
+            .max()
+            .and_then(|end| usize::try_from(end).ok())
+    }
+}
+
+/// Cuts an executable behind its last loaded segment.
+fn cut(mut file: Vec<u8>) -> io::Result<Vec<u8>> {
+    let end = Elf::parse(&file)?
+        .loaded()
+        .ok_or_else(|| io::Error::other("the executable has no loaded segment"))?;
+    file.truncate(end);
+    // The section headers are among what is cut off, so nothing may point to them.
+    for (offset, size) in [
+        (offset_of!(Header, e_shoff), 8),
+        (offset_of!(Header, e_shnum), 2),
+        (offset_of!(Header, e_shstrndx), 2),
+    ] {
+        file[offset..offset + size].fill(0);
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_program_is_cut_and_comes_with_its_loader_and_libraries() {
+        let program = Program::running().unwrap();
+        let whole = fs::metadata("/proc/self/exe").unwrap().len();
+        assert!((program.executable.len() as u64) < whole);
+        let cut = Elf::parse(&program.executable).unwrap();
+        assert!(
+            cut.header
+                .section_headers(cut.endian, cut.file)
+                .unwrap()
+                .is_empty()
+        );
+        let interpreter = program.interpreter.unwrap();
+        assert!(interpreter.name.starts_with("/lib"), "{}", interpreter.name);
+        let names: Vec<&str> = program
+            .libraries
+            .iter()
+            .map(|file| file.name.as_str())
+            .collect();
+        assert!(names.contains(&"libc.so.6"), "{names:?}");
+    }
+
+    #[test]
+    fn only_what_is_executed_counts() {
+        let maps = "\
+            1000-2000 r--p 00000000 fe:00 11 /usr/lib/locale/C.utf8/LC_CTYPE\n\
+            2000-3000 r-xp 00001000 fe:00 12 /usr/lib/libc.so.6\n\
+            3000-4000 r-xp 00000000 00:00 0  [vdso]\n\
+            4000-5000 rw-p 00003000 fe:00 12 /usr/lib/libc.so.6\n";
+        let paths: Vec<PathBuf> = executable_mappings(maps).into_iter().collect();
+        assert_eq!(paths, [PathBuf::from("/usr/lib/libc.so.6")]);
+    }
+}

@@ -1,0 +1,52 @@
+//! Running a job in a guest, in this process or in another.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use deadpeer::guest::{GuestError, Machine, run};
+use tokio::runtime::Runtime;
+
+/// The first argument with which this program runs a job and writes the answer.
+pub(crate) const MODE: &str = "--run-a-job";
+
+/// Enough for any job that ends, on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The kernel to test with.
+pub(crate) fn kernel() -> PathBuf {
+    let kernel = env::var_os("HARNESS_KERNEL");
+    let kernel = kernel.expect("HARNESS_KERNEL must name a kernel that was built for user mode");
+    PathBuf::from(kernel)
+}
+
+/// The machine that [`kernel`] makes.
+pub(crate) fn machine() -> Machine {
+    Machine::Uml { kernel: kernel() }
+}
+
+/// A runtime as the harness has it.
+pub(crate) fn runtime() -> Runtime {
+    Runtime::new().unwrap()
+}
+
+/// Runs a job in a guest.
+pub(crate) fn answer(job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestError> {
+    runtime().block_on(run(&machine(), job, limit))
+}
+
+/// Runs a job in a guest, and writes the answer to standard output.
+pub(crate) fn inside(job: &str) -> ExitCode {
+    match answer(job.as_bytes(), LIMIT) {
+        Ok(answer) => {
+            io::stdout().write_all(&answer).unwrap();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

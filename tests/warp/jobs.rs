@@ -1,0 +1,51 @@
+//! What this program does as a guest's init: the job's first word says.
+
+use std::fs;
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The handler of every guest here.
+pub(crate) fn handle(job: Vec<u8>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&job).into_owned();
+    match text.split_once(' ').unwrap_or((&text, "")) {
+        ("panic", message) => panic!("{message}"),
+        ("exit", _) => process::exit(3),
+        ("wait", _) => loop {
+            thread::park();
+        },
+        ("spin", message) => {
+            eprintln!("{message}");
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        ("say", lines) => {
+            for line in 1..=lines.parse().unwrap() {
+                eprintln!("line {line}");
+            }
+            process::exit(0)
+        }
+        ("sleep", seconds) => sleep(seconds.parse().unwrap()),
+        ("names", path) => names(path),
+        ("read", path) => fs::read(path).unwrap(),
+        _ => job,
+    }
+}
+
+/// Sleeps; how long it took, by the guest's clock, in nanoseconds.
+fn sleep(seconds: u64) -> Vec<u8> {
+    let start = Instant::now();
+    thread::sleep(Duration::from_secs(seconds));
+    start.elapsed().as_nanos().to_string().into_bytes()
+}
+
+/// The names in a folder, sorted, one a line.
+fn names(path: &str) -> Vec<u8> {
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names.join("\n").into_bytes()
+}

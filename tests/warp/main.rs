@@ -1,0 +1,38 @@
+//! The tests on guest kernels: this program boots itself in them.
+//!
+//! They need a kernel built for user mode, named in `HARNESS_KERNEL`. Where it is missing, they fail; none is skipped.
+//!
+//! * [`jobs`]: what this program does as a guest's init
+//! * [`answers`]: bytes in, bytes out
+//! * [`failures`]: a guest that fails, with what its console said
+//! * [`traces`]: nothing is left behind, by any end
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that panics has failed, and says why on standard error"
+)]
+
+mod answers;
+mod failures;
+mod guest;
+mod jobs;
+mod traces;
+
+use std::process::ExitCode;
+
+use deadpeer::guest::enter_if_guest;
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    enter_if_guest(jobs::handle);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, job] = words.as_slice()
+        && mode == guest::MODE
+    {
+        return guest::inside(job);
+    }
+    let trials = [answers::trials(), failures::trials(), traces::trials()];
+    let trials = trials.into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
