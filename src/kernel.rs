@@ -25,10 +25,16 @@ fn embedded_config() -> Option<String> {
     Some(text)
 }
 
+/// `uname -r`.
+#[must_use]
+pub fn release() -> Option<String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim().to_owned())
+}
+
 /// Where distributions put it.
 fn installed_config() -> Option<String> {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    let release = release.trim();
+    let release = release()?;
     [
         format!("/boot/config-{release}"),
         format!("/lib/modules/{release}/config"),

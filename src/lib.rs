@@ -14,11 +14,13 @@
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
 //! * [`stall`]: when the machine itself stood still
 //! * [`report`]: functions of events and results
+//! * [`errand`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init
 //! * [`privilege`]: into a user namespace where there is no root
 
 pub mod clock;
 pub mod endpoint;
+pub mod errand;
 pub mod errno;
 pub mod fault;
 pub mod guest;

@@ -7,5 +7,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    deadpeer::guest::enter_if_guest(deadpeer::errand::handle);
     cli::main(cli::Arguments::parse())
 }

@@ -18,12 +18,28 @@ use crate::wire::{Track, Write};
 pub struct CaseResult {
     /// The case.
     pub prepared: Arc<Prepared>,
+    /// How long its guest waited before it began.
+    pub phase: Duration,
     /// The verdict.
     pub verdict: Verdict,
     /// What was observed, where the lab could be built.
     pub observation: Option<Observation>,
     /// From the start of the case to its verdict.
     pub elapsed: Duration,
+    /// The same by the clock of the guest that it ran in, boot and verdict excluded; `None` for a case that ran on this kernel.
+    pub guest_time: Option<Duration>,
+}
+
+/// What came of running a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attempt {
+    /// It was observed.
+    Observed(Box<Observation>),
+    /// The kernel lacks what it needs; the reason.
+    Skipped(String),
+    /// The lab could not be built or changed; the reason.
+    Impossible(String),
 }
 
 /// A case's verdict.
@@ -145,8 +161,8 @@ pub struct Descriptors {
 /// What happens during a run, for those who watch.
 #[derive(Debug)]
 pub enum Event {
-    /// A case has begun.
-    Started(Arc<Prepared>),
-    /// A case has come to its verdict.
-    Finished(Box<CaseResult>),
+    /// The case at this place in the run's list has begun.
+    Started(usize, Arc<Prepared>),
+    /// It has come to its verdict.
+    Finished(usize, Box<CaseResult>),
 }

@@ -120,7 +120,7 @@ pub fn prepare(
             scenario
                 .cases
                 .into_iter()
-                .map(move |case| prepare_case(path.clone(), case, ticks))
+                .map(move |case| Prepared::new(path.clone(), case, ticks))
         })
         .collect();
     let unjudgeable: Vec<NoWindow> = prepared.iter().flat_map(Prepared::unjudgeable).collect();
@@ -131,25 +131,27 @@ pub fn prepare(
     }
 }
 
-fn prepare_case(path: PathBuf, case: Case, ticks: Ticks) -> Prepared {
-    let network = NetworkPlan::new(case.topology, case.family);
-    let predict = |end| {
-        case.expect
-            .end(end)
-            .and_then(|_| oracle::predict(&case, end, ticks))
-    };
-    let (client, server) = (predict(End::Client), predict(End::Server));
-    Prepared {
-        path,
-        case,
-        network,
-        ticks,
-        client,
-        server,
-    }
-}
-
 impl Prepared {
+    /// Adds to a case what follows from it.
+    #[must_use]
+    pub fn new(path: PathBuf, case: Case, ticks: Ticks) -> Self {
+        let network = NetworkPlan::new(case.topology, case.family);
+        let predict = |end| {
+            case.expect
+                .end(end)
+                .and_then(|_| oracle::predict(&case, end, ticks))
+        };
+        let (client, server) = (predict(End::Client), predict(End::Server));
+        Self {
+            path,
+            case,
+            network,
+            ticks,
+            client,
+            server,
+        }
+    }
+
     /// What the oracle says of one end.
     #[must_use]
     pub fn prediction(&self, end: End) -> Option<&Prediction> {

@@ -166,13 +166,14 @@ impl Track {
         }
     }
 
-    /// The last sign of life that came in by that moment.
+    /// The last sign of life that came in before that moment. Not at that moment: in virtual time a probe is answered in the very
+    /// nanosecond in which it is sent.
     #[must_use]
     pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
         self.received
             .iter()
             .rev()
-            .find(|at| **at <= moment)
+            .find(|at| **at < moment)
             .copied()
     }
 

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use deadpeer::kernel;
+use deadpeer::oracle::Ticks;
 use deadpeer::report::plan;
 
 use super::Exit;
-use super::load::load;
+use super::load::{load, prepare};
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
@@ -17,7 +19,8 @@ pub(super) struct CheckArguments {
 }
 
 pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
-    let Some(cases) = load(&arguments.paths) else {
+    let ticks = kernel::hz().map_or(Ticks::Unknown, Ticks::from);
+    let Some(cases) = load(&arguments.paths).and_then(|scenarios| prepare(scenarios, ticks)) else {
         return Ok(Exit::Usage);
     };
     let mut out = anstream::stdout();

@@ -3,27 +3,35 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use deadpeer::kernel;
 use deadpeer::oracle::Ticks;
-use deadpeer::prepare::{Prepared, prepare};
+use deadpeer::prepare::{self, Prepared};
 use deadpeer::scenario;
+use deadpeer::scenario::model::Scenario;
 
-/// Loads and prepares everything, or writes all that is wrong with it to standard error.
-pub(super) fn load(paths: &[PathBuf]) -> Option<Vec<Prepared>> {
-    let mut errors = anstream::stderr();
-    let scenarios = match scenario::load(paths) {
-        Ok(scenarios) => scenarios,
+/// Loads everything, or writes all that is wrong with it to standard error.
+pub(super) fn load(paths: &[PathBuf]) -> Option<Vec<Scenario>> {
+    match scenario::load(paths) {
+        Ok(scenarios) => Some(scenarios),
         Err(wrong) => {
             // Where standard error is gone, the exit status still tells.
-            writeln!(errors, "{}", wrong.render(super::color_on_stderr())).ok();
-            return None;
+            writeln!(
+                anstream::stderr(),
+                "{}",
+                wrong.render(super::color_on_stderr())
+            )
+            .ok();
+            None
         }
-    };
-    match prepare(scenarios, kernel::hz().map_or(Ticks::Unknown, Ticks::from)) {
+    }
+}
+
+/// Prepares everything for a kernel of that tick, or writes all that cannot be judged to standard error.
+pub(super) fn prepare(scenarios: Vec<Scenario>, ticks: Ticks) -> Option<Vec<Prepared>> {
+    match prepare::prepare(scenarios, ticks) {
         Ok(cases) => Some(cases),
         Err(unjudgeable) => {
             for error in unjudgeable {
-                writeln!(errors, "error: {error}").ok();
+                writeln!(anstream::stderr(), "error: {error}").ok();
             }
             None
         }

@@ -34,7 +34,9 @@ pub enum Machine {
 }
 
 impl Machine {
-    fn kernel(&self) -> &Path {
+    /// Its kernel's file.
+    #[must_use]
+    pub fn kernel(&self) -> &Path {
         match self {
             Machine::Uml { kernel } => kernel,
         }

@@ -2,8 +2,11 @@
 
 mod outcome;
 mod probes;
+mod repetition;
 
 use std::time::Duration;
+
+pub use repetition::difference;
 
 use crate::clock::Moment;
 use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};

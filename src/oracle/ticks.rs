@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::prediction::{PredictedOutcome, Prediction};
 use super::wheel::{Hz, lateness};
 use crate::scenario::model::{Case, End};
 
 /// The kernel's tick, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ticks {
     /// Just this.
     Known(Hz),

@@ -14,8 +14,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How many times a second the kernel's clock ticks (`CONFIG_HZ`), 1..=10000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hz(NonZeroU32);
 
 impl Hz {

@@ -1,5 +1,8 @@
 //! What a person sees: functions of events and results, one file a form.
 
+mod columns;
+pub mod matrix;
+pub mod phases;
 pub mod plan;
 pub mod progress;
 pub mod summary;

@@ -9,8 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{summary, table};
 use crate::outcome::{CaseResult, Event};
 use crate::prepare::Prepared;
-use crate::scenario::model::CaseId;
-use crate::text::{plural, seconds};
+use crate::text;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +28,18 @@ pub struct Progress {
     form: Form,
     bars: MultiProgress,
     total: ProgressBar,
-    running: HashMap<CaseId, ProgressBar>,
+    /// By their place in the run's list.
+    running: HashMap<usize, ProgressBar>,
     /// More bars than this do not fit on the terminal.
     room: usize,
+    /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so that each has a bar.
+    warp: Option<Duration>,
 }
 
 impl Progress {
-    /// For a run of `count` cases.
+    /// For a run of `count` cases, in virtual time or not.
     #[must_use]
-    pub fn new(form: Form, count: usize) -> Self {
+    pub fn new(form: Form, count: usize, warp: bool) -> Self {
         let target = match form {
             Form::Bars => ProgressDrawTarget::stderr(),
             Form::Lines | Form::Silent => ProgressDrawTarget::hidden(),
@@ -45,7 +47,7 @@ impl Progress {
         let bars = MultiProgress::with_draw_target(target);
         let total = bars.add(
             ProgressBar::new(count as u64)
-                .with_style(style("{bar:30} {pos}/{len} cases  {elapsed}")),
+                .with_style(style("{bar:30} {pos}/{len} cases  {elapsed}  {msg}")),
         );
         let rows = usize::from(console::Term::stderr().size().0);
         Self {
@@ -54,6 +56,7 @@ impl Progress {
             total,
             running: HashMap::new(),
             room: rows.saturating_sub(2).max(1),
+            warp: warp.then_some(Duration::ZERO),
         }
     }
 
@@ -63,16 +66,16 @@ impl Progress {
     /// What writing a line returns.
     pub fn show(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
         match (self.form, event) {
-            (Form::Bars, Event::Started(prepared)) => self.start(prepared),
-            (Form::Bars, Event::Finished(result)) => self.finish(result),
-            (Form::Lines, Event::Finished(result)) => write_line(out, result)?,
-            (Form::Lines, Event::Started(_)) | (Form::Silent, _) => {}
+            (Form::Bars, Event::Started(position, prepared)) => self.start(*position, prepared),
+            (Form::Bars, Event::Finished(position, result)) => self.finish(*position, result),
+            (Form::Lines, Event::Finished(_, result)) => write_line(out, result)?,
+            (Form::Lines, Event::Started(..)) | (Form::Silent, _) => {}
         }
         Ok(())
     }
 
-    fn start(&mut self, prepared: &Prepared) {
-        if self.running.len() >= self.room {
+    fn start(&mut self, position: usize, prepared: &Prepared) {
+        if self.warp.is_some() || self.running.len() >= self.room {
             return;
         }
         let expected = prepared.duration();
@@ -84,13 +87,18 @@ impl Progress {
             .with_prefix(prepared.case.id.to_string())
             .with_message(against(0, tenths));
         let bar = self.bars.add(bar);
-        self.running.insert(prepared.case.id.clone(), bar);
+        self.running.insert(position, bar);
     }
 
-    fn finish(&mut self, result: &CaseResult) {
-        if let Some(bar) = self.running.remove(&result.prepared.case.id) {
+    fn finish(&mut self, position: usize, result: &CaseResult) {
+        if let Some(bar) = self.running.remove(&position) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
+        }
+        if let Some(warp) = &mut self.warp {
+            *warp += result.guest_time.unwrap_or_default();
+            self.total
+                .set_message(text::warp(*warp, self.total.elapsed()));
         }
         self.total.inc(1);
     }
@@ -130,9 +138,13 @@ fn write_line(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
                 .to_owned()
         })
         .collect();
+    let warp = result
+        .guest_time
+        .map(|time| format!("  ({})", text::warp(time, result.elapsed)))
+        .unwrap_or_default();
     writeln!(
         out,
-        "{style}{word:>7}{style:#} {}  {}",
+        "{style}{word:>7}{style:#} {}  {}{warp}",
         result.prepared.case.id,
         outcomes.join(" / ")
     )
@@ -149,50 +161,4 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
-}
-
-/// `plural` of what a run counts, for the closing line.
-#[must_use]
-pub fn closing(results: &[CaseResult], elapsed: Duration) -> String {
-    use crate::outcome::Verdict;
-    let count = |matches: fn(&Verdict) -> bool| {
-        results
-            .iter()
-            .filter(|result| matches(&result.verdict))
-            .count()
-    };
-    let mut parts = vec![format!(
-        "{} passed",
-        count(|verdict| matches!(verdict, Verdict::Passed))
-    )];
-    let others = [
-        (
-            count(|verdict| matches!(verdict, Verdict::Failed(_))),
-            "failed",
-        ),
-        (
-            count(|verdict| matches!(verdict, Verdict::Skipped(_))),
-            "skipped",
-        ),
-        (
-            count(|verdict| matches!(verdict, Verdict::Error(_))),
-            "could not be run",
-        ),
-        (
-            count(|verdict| matches!(verdict, Verdict::Stopped(_))),
-            "stopped",
-        ),
-    ];
-    parts.extend(
-        others
-            .into_iter()
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, word)| format!("{number} {word}")),
-    );
-    format!(
-        "{} in {}: {}",
-        plural(results.len(), "case"),
-        seconds(elapsed),
-        parts.join(", ")
-    )
 }

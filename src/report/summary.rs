@@ -7,10 +7,10 @@ use crate::judge;
 use crate::outcome::{
     CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
 };
-use crate::prepare::{Prepared, Window, WindowOrigin};
+use crate::prepare::{Prepared, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::stall::stalled;
-use crate::text::{plural, seconds};
+use crate::text::{self, plural, seconds};
 
 /// One end of one case, column by column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,30 +84,46 @@ fn fill(
         None => observed(seen),
     };
     let since = |origin| {
-        let times = seen.connections.iter().filter_map(|connection| {
-            let (_, at) = connection.ended?;
-            judge::time_from(origin, observation.zero, connection, at)
-        });
-        let times: Vec<Duration> = times.collect();
+        let times = times_from(origin, observation, seen);
         match (times.iter().min(), times.iter().max()) {
             (Some(first), Some(last)) => span(*first, *last),
             _ => String::new(),
         }
     };
     row.since_fault = since(WindowOrigin::Fault);
-    row.since_activity = since(
-        prepared
-            .window(end)
-            .map_or(WindowOrigin::Activity, activity),
-    );
+    row.since_activity = since(activity(prepared, end));
     row.note = note(seen, expectation).join("; ");
 }
 
+/// How long each connection of an end took to be reported dead, from its last activity.
+#[must_use]
+pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
+    let origin = activity(&result.prepared, end);
+    let Some(observation) = &result.observation else {
+        return Vec::new();
+    };
+    let seen = observation.ends.iter().find(|seen| seen.end == end);
+    seen.map(|seen| times_from(origin, observation, seen))
+        .unwrap_or_default()
+}
+
+fn times_from(
+    origin: WindowOrigin,
+    observation: &Observation,
+    seen: &EndObservation,
+) -> Vec<Duration> {
+    let of_one = |connection: &ConnectionObservation| {
+        let (_, at) = connection.ended?;
+        judge::time_from(origin, observation.zero, connection, at)
+    };
+    seen.connections.iter().filter_map(of_one).collect()
+}
+
 /// The activity that an oracle's window counts from; a stated window may count from the fault, which has its own column.
-fn activity(window: Window) -> WindowOrigin {
-    match window.from {
-        WindowOrigin::Fault => WindowOrigin::Activity,
-        origin => origin,
+fn activity(prepared: &Prepared, end: End) -> WindowOrigin {
+    match prepared.window(end).map(|window| window.from) {
+        None | Some(WindowOrigin::Fault) => WindowOrigin::Activity,
+        Some(origin) => origin,
     }
 }
 
@@ -333,4 +349,55 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
         Verdict::Passed => {}
     }
     lines
+}
+
+/// The closing line: how many cases, how long, and how many of each verdict.
+#[must_use]
+pub fn closing(results: &[&CaseResult], elapsed: Duration) -> String {
+    let count = |matches: fn(&Verdict) -> bool| {
+        results
+            .iter()
+            .filter(|result| matches(&result.verdict))
+            .count()
+    };
+    let mut parts = vec![format!(
+        "{} passed",
+        count(|verdict| matches!(verdict, Verdict::Passed))
+    )];
+    let others = [
+        (
+            count(|verdict| matches!(verdict, Verdict::Failed(_))),
+            "failed",
+        ),
+        (
+            count(|verdict| matches!(verdict, Verdict::Skipped(_))),
+            "skipped",
+        ),
+        (
+            count(|verdict| matches!(verdict, Verdict::Error(_))),
+            "could not be run",
+        ),
+        (
+            count(|verdict| matches!(verdict, Verdict::Stopped(_))),
+            "stopped",
+        ),
+    ];
+    parts.extend(
+        others
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, word)| format!("{number} {word}")),
+    );
+    let guests: Duration = results.iter().filter_map(|result| result.guest_time).sum();
+    let warp = if guests.is_zero() {
+        String::new()
+    } else {
+        format!("; {}", text::warp(guests, elapsed))
+    };
+    format!(
+        "{} in {}: {}{warp}",
+        plural(results.len(), "case"),
+        seconds(elapsed),
+        parts.join(", ")
+    )
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::columns;
 use super::summary::{self, Row};
 use crate::outcome::{CaseResult, Verdict};
 
@@ -36,37 +37,14 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
 /// # Errors
 /// What writing returns.
 pub fn write(out: &mut dyn Write, results: &[CaseResult]) -> io::Result<()> {
-    let rows: Vec<([String; 8], Style)> = results.iter().flat_map(lines).collect();
-    let widths: Vec<usize> = HEADINGS
-        .iter()
-        .enumerate()
-        .map(|(column, heading)| {
-            rows.iter()
-                .map(|(cells, _)| cells[column].chars().count())
-                .chain([heading.len()])
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let heading = HEADINGS.map(str::to_owned);
-    let bold = Style::new().bold();
-    write_line(out, &heading, &widths, [bold; 8])?;
-    for (cells, style) in &rows {
-        let plain = Style::new();
-        write_line(
-            out,
-            cells,
-            &widths,
-            [plain, plain, plain, plain, plain, plain, *style, plain],
-        )?;
-    }
-    Ok(())
+    let rows: Vec<columns::Row> = results.iter().flat_map(lines).collect();
+    columns::write(out, &HEADINGS, &rows)
 }
 
-fn lines(result: &CaseResult) -> Vec<([String; 8], Style)> {
+fn lines(result: &CaseResult) -> Vec<columns::Row> {
     let (word, style) = verdict(&result.verdict);
-    let cells = |row: Row| {
-        [
+    let line = |row: Row| columns::Row {
+        cells: vec![
             row.case,
             row.expected,
             row.observed,
@@ -75,29 +53,8 @@ fn lines(result: &CaseResult) -> Vec<([String; 8], Style)> {
             row.window,
             word.to_owned(),
             row.note,
-        ]
+        ],
+        marked: vec![(6, style)],
     };
-    summary::rows(result)
-        .into_iter()
-        .map(|row| (cells(row), style))
-        .collect()
-}
-
-fn write_line(
-    out: &mut dyn Write,
-    cells: &[String; 8],
-    widths: &[usize],
-    styles: [Style; 8],
-) -> io::Result<()> {
-    let last = cells.iter().rposition(|cell| !cell.is_empty()).unwrap_or(0);
-    for (column, cell) in cells.iter().enumerate().take(last + 1) {
-        let style = styles[column];
-        let padding = if column == last {
-            0
-        } else {
-            widths[column] - cell.chars().count() + 2
-        };
-        write!(out, "{style}{cell}{style:#}{:padding$}", "")?;
-    }
-    writeln!(out)
+    summary::rows(result).into_iter().map(line).collect()
 }

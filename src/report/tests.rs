@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{plan, progress, summary, table};
+use super::{plan, summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
@@ -15,6 +15,8 @@ use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed,
 fn judged(prepared: Prepared, observation: Observation) -> CaseResult {
     CaseResult {
         verdict: judge(&prepared, &observation),
+        phase: Duration::ZERO,
+        guest_time: None,
         prepared: Arc::new(prepared),
         observation: Some(observation),
         elapsed: Duration::from_millis(4_250),
@@ -24,6 +26,8 @@ fn judged(prepared: Prepared, observation: Observation) -> CaseResult {
 fn without_observation(verdict: Verdict) -> CaseResult {
     CaseResult {
         prepared: Arc::new(crashed(r#"error = "ETIMEDOUT""#)),
+        phase: Duration::ZERO,
+        guest_time: None,
         verdict,
         observation: None,
         elapsed: Duration::from_millis(310),
@@ -194,12 +198,20 @@ fn the_evidence_is_what_was_on_the_wire_and_what_was_counted() {
 fn the_closing_line_counts_each_verdict_that_there_is() {
     let elapsed = Duration::from_millis(5_100);
     insta::assert_snapshot!(
-        progress::closing(&results(), elapsed),
+        summary::closing(&results().iter().collect::<Vec<_>>(), elapsed),
         @"11 cases in 5.1s: 2 passed, 6 failed, 1 skipped, 1 could not be run, 1 stopped"
     );
     insta::assert_snapshot!(
-        progress::closing(&[passed()], elapsed),
+        summary::closing(&[&passed()], elapsed),
         @"1 case in 5.1s: 1 passed"
+    );
+    let warped = CaseResult {
+        guest_time: Some(Duration::from_secs(7_995)),
+        ..passed()
+    };
+    insta::assert_snapshot!(
+        summary::closing(&[&warped], Duration::from_millis(130)),
+        @"1 case in 0.13s: 1 passed; 2h 13m 15s of kernel time, 61500 times as fast"
     );
 }
 

@@ -7,6 +7,7 @@ mod case;
 mod descriptors;
 mod establish;
 mod observe;
+mod one;
 mod side;
 mod steps;
 mod traffic;
@@ -14,129 +15,126 @@ mod watch;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::clock::Moment;
-use crate::judge;
-use crate::outcome::{CaseResult, Event, Observation, Verdict};
+use crate::guest::Machine;
+use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
 use crate::stall::StallWatch;
+use one::One;
+pub use one::attempt_alone;
 
 /// How to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// At most so many cases at once; `None`: all.
+    /// At most so many cases at once; `None`: all on this kernel, as many as there are processors in guests.
     pub jobs: Option<NonZeroUsize>,
-    /// No case may take longer.
+    /// No case may take longer, by the clock on the wall.
     pub timeout: Option<Duration>,
     /// Stop at the first case that does not pass.
     pub fail_fast: bool,
+    /// Where the cases run.
+    pub place: Place,
+}
+
+/// Where cases run.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// On the kernel that the harness runs on.
+    Here,
+    /// Each in a guest of its own.
+    Guest(Arc<Machine>),
+}
+
+impl Place {
+    /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a processor busy.
+    fn room(&self) -> usize {
+        match self {
+            Self::Here => Semaphore::MAX_PERMITS,
+            Self::Guest(_) => available_parallelism().map_or(1, NonZeroUsize::get),
+        }
+    }
+}
+
+/// One case of a run.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The case.
+    pub prepared: Arc<Prepared>,
+    /// How long its guest waits before it begins; without effect on this kernel, whose jiffies have any phase.
+    pub phase: Duration,
 }
 
 /// Runs every case and returns the results in the order of the cases. Cancel by dropping the future: what is finished has been sent
 /// as an event by then.
 pub async fn run(
-    cases: Vec<Arc<Prepared>>,
+    entries: Vec<Entry>,
     options: Options,
     events: mpsc::UnboundedSender<Event>,
 ) -> Vec<CaseResult> {
-    let stalls = StallWatch::start();
-    let permits = Arc::new(Semaphore::new(
-        options
-            .jobs
-            .map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)
-            .min(Semaphore::MAX_PERMITS),
-    ));
+    let room = options
+        .jobs
+        .map_or(options.place.room(), NonZeroUsize::get)
+        .min(Semaphore::MAX_PERMITS);
+    let permits = Arc::new(Semaphore::new(room));
+    let stalls = match options.place {
+        Place::Here => StallWatch::start(),
+        Place::Guest(_) => StallWatch::default(),
+    };
     let mut tasks = JoinSet::new();
-    for (position, prepared) in cases.iter().enumerate() {
-        let (prepared, permits, events, stalls) = (
-            Arc::clone(prepared),
-            Arc::clone(&permits),
-            events.clone(),
-            stalls.clone(),
-        );
+    for (position, entry) in entries.iter().enumerate() {
+        let one = One {
+            entry: entry.clone(),
+            options: options.clone(),
+            stalls: stalls.clone(),
+        };
+        let (permits, events) = (Arc::clone(&permits), events.clone());
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
-            tell(&events, Event::Started(Arc::clone(&prepared)));
-            (position, one(prepared, options.timeout, stalls).await)
+            let prepared = Arc::clone(&one.entry.prepared);
+            tell(&events, Event::Started(position, prepared));
+            (position, one.result().await)
         });
     }
-    let mut results: Vec<Option<CaseResult>> = cases.iter().map(|_| None).collect();
+    let mut results: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
     while let Some(finished) = tasks.join_next().await {
         let Ok((position, result)) = finished else {
             continue;
         };
         let failed = matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
-        tell(&events, Event::Finished(Box::new(result.clone())));
+        tell(&events, Event::Finished(position, Box::new(result.clone())));
         results[position] = Some(result);
         if failed && options.fail_fast {
             tasks.abort_all();
         }
     }
-    let stopped = |prepared: &Arc<Prepared>| stopped(prepared, "stopped after another case failed");
-    cases
+    let stopped = |entry: &Entry| stopped(entry, "stopped after another case failed");
+    entries
         .iter()
         .zip(results)
-        .map(|(prepared, result)| result.unwrap_or_else(|| stopped(prepared)))
+        .map(|(entry, result)| result.unwrap_or_else(|| stopped(entry)))
         .collect()
 }
 
 /// A case that was not brought to its end.
 #[must_use]
-pub fn stopped(prepared: &Arc<Prepared>, why: &'static str) -> CaseResult {
+pub fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
     CaseResult {
-        prepared: Arc::clone(prepared),
+        prepared: Arc::clone(&entry.prepared),
+        phase: entry.phase,
         verdict: Verdict::Stopped(why),
         observation: None,
         elapsed: Duration::ZERO,
+        guest_time: None,
     }
 }
 
 /// Nobody listens any more only when the run itself is being given up.
 fn tell(events: &mpsc::UnboundedSender<Event>, event: Event) {
     events.send(event).ok();
-}
-
-/// How much longer than its limit a case may take to say what it saw.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
-async fn one(prepared: Arc<Prepared>, limit: Option<Duration>, stalls: StallWatch) -> CaseResult {
-    let begun = Moment::now();
-    // A task of its own, so that a panic is this case's alone, the judge's included; dropped with this future.
-    let mut task = JoinSet::new();
-    task.spawn(judged(Arc::clone(&prepared), limit, stalls));
-    let last = limit.map_or(Duration::MAX, |limit| limit + LAST_WORDS);
-    let (verdict, observation) = match tokio::time::timeout(last, task.join_next()).await {
-        Ok(Some(Ok(finished))) => finished,
-        Ok(Some(Err(panic))) => (
-            Verdict::Error(format!("a fault of the harness itself: {panic}")),
-            None,
-        ),
-        Ok(None) => (Verdict::Error("the case never ran".to_owned()), None),
-        Err(_) => (judge::timed_out(limit.unwrap_or(last)), None),
-    };
-    CaseResult {
-        prepared,
-        verdict,
-        observation,
-        elapsed: Moment::now().since(begun),
-    }
-}
-
-async fn judged(
-    prepared: Arc<Prepared>,
-    limit: Option<Duration>,
-    stalls: StallWatch,
-) -> (Verdict, Option<Observation>) {
-    match case::run(Arc::clone(&prepared), limit, stalls).await {
-        Ok(observation) => (judge::judge(&prepared, &observation), Some(observation)),
-        Err(error) => match error.skip_reason() {
-            Some(reason) => (Verdict::Skipped(reason), None),
-            None => (Verdict::Error(error.to_string()), None),
-        },
-    }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeepaliveSeconds(u16);
 
 impl KeepaliveSeconds {
@@ -41,7 +43,7 @@ impl fmt::Display for KeepaliveSeconds {
 }
 
 /// How many unanswered probes end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in `include/net/tcp.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProbeCount(u8);
 
 impl ProbeCount {
@@ -72,7 +74,7 @@ impl fmt::Display for ProbeCount {
 }
 
 /// A range of counts, both ends included: `3`, `2..4`, `3..` in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountRange {
     /// At least.
     pub min: u64,

@@ -12,7 +12,7 @@ use super::limits::{CountRange, KeepaliveSeconds, ProbeCount};
 use crate::errno::ErrnoName;
 
 /// One scenario file: its cases, expanded by address family.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// The file, as the user named it.
     pub path: PathBuf,
@@ -25,7 +25,7 @@ pub struct Scenario {
 }
 
 /// One run: one topology, one family, one list of steps, one verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`.
     pub id: CaseId,
@@ -46,11 +46,11 @@ pub struct Case {
 }
 
 /// A case's name within everything that a run loads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CaseId(pub String);
 
 /// The Internet protocol that carries the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// RFC 791.
     Ipv4,
@@ -59,7 +59,7 @@ pub enum Family {
 }
 
 /// The networks that ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Topology {
     /// client – server, one cable.
     Direct,
@@ -70,7 +70,7 @@ pub enum Topology {
 }
 
 /// A machine in the topology; each is a network namespace of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Node {
     /// Opens the connection.
     Client,
@@ -93,7 +93,7 @@ pub enum End {
 }
 
 /// The connection (or, for `count` above one, the identical connections) under test.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// How many connections the client opens: 1..=1000.
     pub count: u16,
@@ -104,7 +104,7 @@ pub struct Connection {
 }
 
 /// What is set on one end.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EndSettings {
     /// `SO_KEEPALIVE` and its numbers; `None` leaves it off.
     pub keepalive: Option<Keepalive>,
@@ -113,7 +113,7 @@ pub struct EndSettings {
 }
 
 /// The three ways of setting keepalive that programs use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Keepalive {
     /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's sysctl.
     Options {
@@ -139,7 +139,7 @@ pub enum Keepalive {
 }
 
 /// One thing that is done to the connection or its network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// When, counted from the end of the step before (or from the established connection).
     pub start: Start,
@@ -150,7 +150,7 @@ pub struct Step {
 }
 
 /// When a step is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// As soon as the step before is done.
     AtOnce,
@@ -166,7 +166,7 @@ pub enum Start {
 }
 
 /// What happened to a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProbeEvent {
     /// It went out.
     Sent,
@@ -175,7 +175,7 @@ pub enum ProbeEvent {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// `from` sends the payload on every connection; the other end sends it back.
     Exchange {
@@ -227,7 +227,7 @@ pub enum Action {
 }
 
 /// What happens to a cable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CableChange {
     /// Carrier lost.
     Pull,
@@ -236,7 +236,7 @@ pub enum CableChange {
 }
 
 /// What happens to a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RouteChange {
     /// Removed: the lookup finds nothing.
     Delete,
@@ -251,7 +251,7 @@ pub enum RouteChange {
 }
 
 /// What each observed end must see; at least one is given.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Expectations {
     /// At the client.
     pub client: Option<Expectation>,
@@ -260,7 +260,7 @@ pub struct Expectations {
 }
 
 /// What one end must see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Line (from 1) in the file, for messages.
     pub line: usize,
@@ -279,7 +279,7 @@ pub struct Expectation {
 }
 
 /// The kinds of outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpectedOutcome {
     /// The kernel reports this error on every connection.
     Error(ErrnoName),
@@ -288,7 +288,7 @@ pub enum ExpectedOutcome {
 }
 
 /// A window as the file states it: both ends inclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatedWindow {
     /// Not before.
     pub from: Duration,
@@ -299,7 +299,7 @@ pub struct StatedWindow {
 }
 
 /// Where a window starts to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Since {
     /// Zero time: the moment at which the first fault's step began, or, in a case without a fault, the end of the last step.
     Fault,
@@ -308,7 +308,7 @@ pub enum Since {
 }
 
 /// What is asked of the probes; all fields optional.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProbeExpectation {
     /// How many went out.
     pub sent: Option<CountRange>,

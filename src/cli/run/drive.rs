@@ -1,0 +1,86 @@
+//! Runs the cases and shows what happens, until all are done or a signal comes.
+
+use std::io;
+use std::time::Duration;
+
+use deadpeer::outcome::{CaseResult, Event};
+use deadpeer::report::progress::Progress;
+use deadpeer::runner::{self, Entry, Options};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::super::unless_unread;
+use super::RunArguments;
+use super::kernels::Kernel;
+
+/// What is known at the end, in the order of the cases.
+pub(super) struct Finished {
+    pub(super) results: Vec<CaseResult>,
+    pub(super) interrupted: bool,
+}
+
+pub(super) async fn drive(
+    arguments: &RunArguments,
+    kernel: &Kernel,
+    entries: &[Entry],
+) -> io::Result<Finished> {
+    let options = Options {
+        jobs: arguments.jobs,
+        timeout: arguments.timeout,
+        fail_fast: arguments.fail_fast,
+        place: kernel.place(),
+    };
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let mut progress = Progress::new(arguments.form(), entries.len(), *kernel != Kernel::Native);
+    let mut out = anstream::stdout();
+    let mut known: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let mut redraw = tokio::time::interval(Duration::from_millis(100));
+    let running = runner::run(entries.to_vec(), options, sender);
+    tokio::pin!(running);
+    let results = loop {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => break None,
+            _ = terminate.recv() => break None,
+            Some(event) = events.recv() => {
+                unless_unread(progress.show(&mut out, &event))?;
+                note(&mut known, event);
+            }
+            results = &mut running => break Some(results),
+            _ = redraw.tick(), if progress.moves() => progress.tick(),
+        }
+    };
+    while let Ok(event) = events.try_recv() {
+        unless_unread(progress.show(&mut out, &event))?;
+        note(&mut known, event);
+    }
+    progress.end();
+    Ok(match results {
+        Some(results) => Finished {
+            results,
+            interrupted: false,
+        },
+        None => Finished {
+            results: with_stopped(entries, known),
+            interrupted: true,
+        },
+    })
+}
+
+fn note(known: &mut [Option<CaseResult>], event: Event) {
+    if let Event::Finished(position, result) = event {
+        known[position] = Some(*result);
+    }
+}
+
+/// What is known so far, with the rest marked.
+fn with_stopped(entries: &[Entry], known: Vec<Option<CaseResult>>) -> Vec<CaseResult> {
+    let of = |(entry, known): (&Entry, Option<CaseResult>)| {
+        known.unwrap_or_else(|| runner::stopped(entry, "interrupted"))
+    };
+    entries.iter().zip(known).map(of).collect()
+}

@@ -1,0 +1,236 @@
+//! `harness run`.
+
+mod drive;
+mod kernels;
+mod variations;
+
+use std::io::{self, IsTerminal, Write};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anstyle::Style;
+use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::prepare::Prepared;
+use deadpeer::privilege;
+use deadpeer::report::progress::Form;
+use deadpeer::report::{matrix, phases, summary, table};
+use tokio::runtime::Runtime;
+
+use super::load::{load, prepare};
+use super::{Exit, complain, unless_unread};
+use drive::Finished;
+use kernels::Kernel;
+
+/// What `run` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+pub(super) struct RunArguments {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only the cases whose name contains TEXT; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// At most N cases at once; by default all, or in guests as many as there are processors
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// A case that takes longer fails, by the clock on the wall: 90s, 5m
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
+    #[arg(long)]
+    warp: bool,
+    /// A kernel to run in as guests: a file, or the version of one that `harness kernel build` has built
+    #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
+    kernel: Option<String>,
+    /// Several kernels, side by side; `native` is this machine's own
+    #[arg(long, value_name = "KERNEL,...", value_delimiter = ',')]
+    kernels: Vec<String>,
+    /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
+    #[arg(long, value_name = "N", default_value = "1")]
+    phases: NonZeroU32,
+    /// Run each case N times, and fail where the runs differ by a nanosecond
+    #[arg(long, value_name = "N", default_value = "1")]
+    repeat: NonZeroU32,
+    /// Stop at the first case that does not pass
+    #[arg(long)]
+    fail_fast: bool,
+    /// A skipped case fails the run
+    #[arg(long)]
+    deny_skips: bool,
+    /// Only what did not pass, and the closing line
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The evidence of every case
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  harness run scenarios/unreachable.toml
+  harness run -v --filter in-flight scenarios/
+  harness run -j 4 --timeout 5m scenarios/ my-own.toml
+  harness run --warp scenarios/real-time/
+  harness run --warp --phases 43 scenarios/real-time/defaults.toml
+  harness run --kernels native,6.12,6.1 scenarios/
+
+Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
+time (--warp) it needs neither.";
+
+/// What became of all cases on one kernel.
+struct OnKernel {
+    kernel: String,
+    finished: Finished,
+}
+
+pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let Some(scenarios) = load(&arguments.paths) else {
+        return Ok(Exit::Usage);
+    };
+    let kernels = match kernels::choose(arguments) {
+        Ok(kernels) => kernels,
+        Err(message) => {
+            complain(&message);
+            return Ok(Exit::Usage);
+        }
+    };
+    if kernels.contains(&Kernel::Native)
+        && let Err(refused) = privilege::isolate()
+    {
+        complain(&refused.to_string());
+        return Ok(Exit::Lab);
+    }
+    let begun = Instant::now();
+    let runtime = Runtime::new()?;
+    let mut runs = Vec::new();
+    for kernel in kernels {
+        let ticks = match runtime.block_on(kernel.ticks()) {
+            Ok(ticks) => ticks,
+            Err(error) => {
+                complain(&error.to_string());
+                return Ok(Exit::Lab);
+            }
+        };
+        let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
+            return Ok(Exit::Usage);
+        };
+        cases.retain(|case| arguments.selects(case));
+        if cases.is_empty() {
+            let wanted = arguments.filter.join(" or ");
+            complain(&format!("no case has a name that contains {wanted}"));
+            return Ok(Exit::Usage);
+        }
+        let entries = variations::entries(cases, arguments.phases, arguments.repeat);
+        let mut finished = runtime.block_on(drive::drive(arguments, &kernel, &entries))?;
+        variations::compare(&mut finished.results, arguments.repeat);
+        let interrupted = finished.interrupted;
+        runs.push(OnKernel {
+            kernel: kernel.to_string(),
+            finished,
+        });
+        if interrupted {
+            break;
+        }
+    }
+    // Labs that were dropped are the kernel's to take back; nothing waits for that.
+    runtime.shutdown_background();
+    unless_unread(report(arguments, &runs, begun.elapsed()))?;
+    Ok(exit(arguments, &runs))
+}
+
+impl RunArguments {
+    fn selects(&self, prepared: &Prepared) -> bool {
+        let name = &prepared.case.id.0;
+        self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
+    }
+
+    fn form(&self) -> Form {
+        match (self.quiet, io::stderr().is_terminal()) {
+            (true, _) => Form::Silent,
+            (false, true) => Form::Bars,
+            (false, false) => Form::Lines,
+        }
+    }
+}
+
+fn report(arguments: &RunArguments, runs: &[OnKernel], elapsed: Duration) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    let several = runs.len() > 1;
+    for run in runs {
+        let results = &run.finished.results;
+        if !arguments.quiet && !several {
+            writeln!(out)?;
+            if arguments.phases.get() > 1 {
+                phases::write(&mut out, results)?;
+            } else {
+                table::write(&mut out, results)?;
+            }
+        }
+        for result in results {
+            let kernel = several.then_some(run.kernel.as_str());
+            detail(arguments, &mut out, kernel, result)?;
+        }
+    }
+    if several {
+        let columns: Vec<(&str, &[CaseResult])> = runs
+            .iter()
+            .map(|run| (run.kernel.as_str(), run.finished.results.as_slice()))
+            .collect();
+        writeln!(out)?;
+        matrix::write(&mut out, &columns)?;
+    }
+    let results: Vec<&CaseResult> = runs.iter().flat_map(|run| &run.finished.results).collect();
+    writeln!(out, "\n{}", summary::closing(&results, elapsed))
+}
+
+/// The evidence where it is asked for, and all that there is to say of a case that did not pass.
+fn detail(
+    arguments: &RunArguments,
+    out: &mut dyn Write,
+    kernel: Option<&str>,
+    result: &CaseResult,
+) -> io::Result<()> {
+    let bold = Style::new().bold();
+    let on = kernel
+        .map(|kernel| format!("on {kernel}: "))
+        .unwrap_or_default();
+    match &result.verdict {
+        Verdict::Passed if arguments.verbose => {
+            writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
+            for line in summary::evidence(result) {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        Verdict::Passed | Verdict::Stopped(_) => {}
+        other => {
+            let (word, style) = table::verdict(other);
+            write!(out, "\n{style}{word}{style:#} {on}")?;
+            for line in summary::failure(result) {
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The highest of the statuses that apply.
+fn exit(arguments: &RunArguments, runs: &[OnKernel]) -> Exit {
+    let of = |result: &CaseResult| match result.verdict {
+        Verdict::Passed | Verdict::Stopped(_) => Exit::Passed,
+        Verdict::Skipped(_) if arguments.deny_skips => Exit::Failed,
+        Verdict::Skipped(_) => Exit::Passed,
+        Verdict::Failed(_) => Exit::Failed,
+        Verdict::Error(_) => Exit::Lab,
+    };
+    if runs.iter().any(|run| run.finished.interrupted) {
+        return Exit::Interrupted;
+    }
+    let results = runs.iter().flat_map(|run| &run.finished.results);
+    results.map(of).max().unwrap_or(Exit::Passed)
+}

@@ -1,0 +1,54 @@
+//! Running each case more than once: at several phases of the clock, and the same again.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpeer::judge;
+use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::prepare::Prepared;
+use deadpeer::runner::Entry;
+
+/// Every case at every phase, as often as asked; what belongs together comes together.
+pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU32) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for prepared in cases.into_iter().map(Arc::new) {
+        for number in 0..phases.get() {
+            let phase = phase(&prepared, number);
+            for _ in 0..repeat.get() {
+                let prepared = Arc::clone(&prepared);
+                entries.push(Entry { prepared, phase });
+            }
+        }
+    }
+    entries
+}
+
+/// The golden ratio's multiples cover the granularity of the longest timer evenly, and with it that of every shorter one, which is
+/// an eighth, a sixty-fourth, ... of it: equal steps would meet the same phase of those again and again.
+fn phase(prepared: &Prepared, number: u32) -> Duration {
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    let granularity = prepared.ticks.lateness(prepared.duration());
+    granularity.mul_f64((f64::from(number) * GOLDEN).fract())
+}
+
+/// Fails every repetition that differs from the first.
+pub(super) fn compare(results: &mut [CaseResult], repeat: NonZeroU32) {
+    for same in results.chunks_mut(repeat.get() as usize) {
+        let Some((first, others)) = same.split_first_mut() else {
+            continue;
+        };
+        for other in others {
+            let difference = match (&first.observation, &other.observation) {
+                (Some(first), Some(other)) => judge::difference(first, other),
+                _ => None,
+            };
+            if let Some(mismatch) = difference {
+                match &mut other.verdict {
+                    Verdict::Failed(mismatches) => mismatches.push(mismatch),
+                    verdict => *verdict = Verdict::Failed(vec![mismatch]),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a guest is sent for: one case, there and back again.
+//!
+//! The guest runs it exactly as the harness does on its own kernel, and returns what was observed. Judging is the host's.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::guest::{self, GuestError, Machine};
+use crate::kernel;
+use crate::oracle::{Hz, Ticks};
+use crate::outcome::Attempt;
+use crate::prepare::Prepared;
+use crate::runner;
+use crate::scenario::model::Case;
+
+/// What a guest is asked.
+#[derive(Debug, Serialize, Deserialize)]
+enum Errand {
+    /// What kernel it is.
+    Describe,
+    /// What becomes of a case.
+    Run {
+        path: PathBuf,
+        case: Box<Case>,
+        ticks: Ticks,
+        /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
+        phase: Duration,
+    },
+}
+
+/// What the running kernel says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// `uname -r`.
+    pub release: String,
+    /// The tick that it was built with, where it tells.
+    pub hz: Option<Hz>,
+}
+
+/// What came of a case in a guest.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ran {
+    /// What was observed, or why nothing could be.
+    pub attempt: Attempt,
+    /// How long it took by the guest's clock.
+    pub took: Duration,
+}
+
+/// Why a guest gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrandError {
+    /// It gave none.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// It gave one that is none.
+    #[error("the guest's answer cannot be understood: {0}")]
+    Answer(#[from] serde_json::Error),
+}
+
+/// Asks a machine's kernel what it is, which also proves that it boots.
+///
+/// # Errors
+/// [`ErrandError`].
+pub async fn describe(machine: &Machine, limit: Duration) -> Result<Description, ErrandError> {
+    send(machine, &Errand::Describe, limit).await
+}
+
+/// Runs one case on a machine that is booted for it.
+///
+/// # Errors
+/// [`ErrandError`]: nothing is known of the case then.
+pub async fn run(
+    machine: &Machine,
+    prepared: &Prepared,
+    phase: Duration,
+    limit: Duration,
+) -> Result<Ran, ErrandError> {
+    let errand = Errand::Run {
+        path: prepared.path.clone(),
+        case: Box::new(prepared.case.clone()),
+        ticks: prepared.ticks,
+        phase,
+    };
+    send(machine, &errand, limit).await
+}
+
+async fn send<A: for<'a> Deserialize<'a>>(
+    machine: &Machine,
+    errand: &Errand,
+    limit: Duration,
+) -> Result<A, ErrandError> {
+    let answer = guest::run(machine, &serde_json::to_vec(errand)?, limit).await?;
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+/// The guest's side: does what is asked. A panic is reported to the host by the guest's init.
+#[must_use]
+pub fn handle(errand: Vec<u8>) -> Vec<u8> {
+    let answer = match serde_json::from_slice(&errand) {
+        Ok(Errand::Describe) => serde_json::to_vec(&Description {
+            release: kernel::release().unwrap_or_default(),
+            hz: kernel::hz(),
+        }),
+        Ok(Errand::Run {
+            path,
+            case,
+            ticks,
+            phase,
+        }) => serde_json::to_vec(&run_here(Prepared::new(path, *case, ticks), phase)),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(answer) => answer,
+        Err(error) => panic!("the errand cannot be understood: {error}"),
+    }
+}
+
+fn run_here(prepared: Prepared, phase: Duration) -> Ran {
+    // One processor, so one thread.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let attempt = |runtime: tokio::runtime::Runtime| {
+        runtime.block_on(async {
+            tokio::time::sleep(phase).await;
+            let begun = Moment::now();
+            let attempt = runner::attempt_alone(prepared).await;
+            Ran {
+                attempt,
+                took: Moment::now().since(begun),
+            }
+        })
+    };
+    match runtime {
+        Ok(runtime) => attempt(runtime),
+        Err(error) => Ran {
+            attempt: Attempt::Impossible(format!("cannot start a runtime: {error}")),
+            took: Duration::ZERO,
+        },
+    }
+}
