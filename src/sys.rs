@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
+use nix::sys::personality::{self, Persona};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
@@ -64,8 +65,9 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
 /// something to read, which a closed pipe counts as (`F_SETSIG` in fcntl(2)). Unlike a parent's death signal, that reaches processes
 /// that are forked later, and it does not depend on the thread that forks.
 ///
-/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. It inherits the given
-/// descriptors under the numbers that they have here; here they are closed when the command is dropped.
+/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. Its addresses are not
+/// randomized: a user-mode kernel manages the gap before its heap as memory, so that each boot would be another, and slower. It
+/// inherits the given descriptors under the numbers that they have here; here they are closed when the command is dropped.
 ///
 /// # Errors
 /// What `pipe2` returns.
@@ -80,6 +82,10 @@ pub fn leash(command: &mut Command, mut inherited: Vec<OwnedFd>) -> io::Result<O
     let prepare = move || {
         let group = setsid()?;
         setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+        // A container's seccomp filter may refuse it.
+        personality::get()
+            .and_then(|persona| personality::set(persona | Persona::ADDR_NO_RANDOMIZE))
+            .ok();
         // SAFETY: fcntl with these requests takes integers, and the descriptor is open.
         unsafe {
             Errno::result(libc::fcntl(far_number, libc::F_SETOWN, -group.as_raw()))?;

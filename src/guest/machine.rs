@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::unistd::pipe2;
+use nix::unistd::{Pid, pipe2};
 use tokio::io::BufReader;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Child;
@@ -17,6 +17,7 @@ use super::console::Console;
 use super::error::{Failure, GuestError};
 use super::frame::Frame;
 use super::image::Image;
+use super::processor::Place;
 use super::uml;
 use crate::sys;
 
@@ -71,6 +72,7 @@ pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u
 /// A guest that runs as long as this value lives.
 struct Guest {
     leash: OwnedFd,
+    _place: Option<Place>,
     process: Child,
     channel: BufReader<Receiver>,
     console: Console,
@@ -88,9 +90,12 @@ impl Guest {
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
         let leash = sys::leash(command.as_std_mut(), vec![image.file, channel_end]);
+        let leash = leash.map_err(Failure::Start)?;
+        let process = command.spawn().map_err(Failure::Start)?;
         Ok(Self {
-            leash: leash.map_err(Failure::Start)?,
-            process: command.spawn().map_err(Failure::Start)?,
+            _place: seat(&process),
+            leash,
+            process,
             channel: BufReader::new(Receiver::from_owned_fd(channel).map_err(Failure::Start)?),
             console: Console::new(console).map_err(Failure::Start)?,
         })
@@ -113,6 +118,14 @@ impl Guest {
         };
         (status, self.console.tail())
     }
+}
+
+/// A place for a process; where there is none, it runs wherever the host lets it, and slower.
+fn seat(process: &Child) -> Option<Place> {
+    let id = i32::try_from(process.id()?).ok()?;
+    let place = Place::take().ok()?;
+    place.assign(Pid::from_raw(id)).ok()?;
+    Some(place)
 }
 
 async fn receive(channel: &mut BufReader<Receiver>) -> Result<Option<Vec<u8>>, Failure> {

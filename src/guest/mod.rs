@@ -8,6 +8,7 @@
 //! * [`archive`](mod@archive), [`program`], [`image`]: what the guest's memory starts with. The guest never sees the host's files.
 //! * [`uml`]: the command line of a kernel built for user mode
 //! * [`machine`]: a guest's process, which dies with the harness, however the harness dies
+//! * [`processor`]: where it runs
 //! * [`frame`], [`console`]: what comes back
 //! * [`init`]: the guest's side
 //!
@@ -20,6 +21,7 @@ mod frame;
 mod image;
 mod init;
 mod machine;
+mod processor;
 mod program;
 mod uml;
 
