@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::modules::ModuleError;
+use super::qemu::PROGRAM;
+
 /// A guest that gave no result, with the last of its console.
 #[derive(Debug, thiserror::Error)]
 #[error("guest kernel {}: {failure}{}", kernel.display(), quoted(console))]
@@ -31,6 +34,14 @@ pub enum Failure {
         /// The folders that will not do.
         tried: String,
     },
+    /// The modules that the kernel needs cannot be had.
+    #[error(transparent)]
+    Modules(#[from] ModuleError),
+    /// There is no QEMU.
+    #[error(
+        "it needs {PROGRAM}, which is not there: install the package qemu-system-x86 (Debian, Ubuntu) or qemu-system-x86-core (Fedora)"
+    )]
+    NoQemu,
     /// The kernel could not be started.
     #[error("cannot start it: {0}")]
     Start(io::Error),

@@ -1,4 +1,4 @@
-//! What a guest finds in its memory when it starts: this program, its libraries, and a job.
+//! What a guest finds in its memory when it starts: this program, its libraries, modules, and a job.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,10 +8,14 @@ use std::sync::OnceLock;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::archive::Archive;
+use super::modules::Module;
 use super::program::Program;
 
 /// Where the guest finds its job.
 pub(super) const JOB: &str = "/job";
+
+/// Where the guest finds the modules to load; their names are in the order of loading.
+pub(super) const MODULES: &str = "/modules";
 
 /// Where the loader is told to look for libraries.
 pub(super) const LIBRARIES: &str = "/lib";
@@ -27,19 +31,24 @@ impl Image {
     ///
     /// # Errors
     /// Where this program's files cannot be read, or there is no memory for them.
-    pub(super) fn new(job: &[u8]) -> io::Result<Self> {
+    pub(super) fn new(modules: &[Module], job: &[u8]) -> io::Result<Self> {
         let base = base()?;
         let mut archive = Archive::default();
         archive.file(JOB, job)?;
-        let job = archive.finish()?;
+        archive.folder(MODULES)?;
+        for (position, module) in modules.iter().enumerate() {
+            let path = format!("{MODULES}/{position:03}-{}", module.name);
+            archive.file(&path, &module.content)?;
+        }
+        let rest = archive.finish()?;
         let mut file = File::from(memfd_create(c"deadpeer-guest", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(base)?;
-        file.write_all(&job)?;
+        file.write_all(&rest)?;
         Ok(Self { file: file.into() })
     }
 }
 
-/// All but the job: the same for each guest, so it is made once.
+/// All but the modules and the job: the same for each guest, so it is made once.
 fn base() -> io::Result<&'static [u8]> {
     static BASE: OnceLock<Vec<u8>> = OnceLock::new();
     if let Some(base) = BASE.get() {

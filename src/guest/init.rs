@@ -6,8 +6,10 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -15,7 +17,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 use nix::unistd::getpid;
 
 use super::frame::Frame;
-use super::image::JOB;
+use super::image::{JOB, MODULES};
 
 /// The variable in which the kernel's command line names the device that the answer goes to.
 pub(super) const CHANNEL: &str = "DEADPEER_CHANNEL";
@@ -70,7 +72,29 @@ fn prepare() -> io::Result<Vec<u8>> {
     mount_at("tmpfs", "/tmp", "")?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    load_modules()?;
     fs::read(JOB)
+}
+
+fn load_modules() -> io::Result<()> {
+    let mut paths = fs::read_dir(MODULES)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    for path in paths {
+        let loaded = finit_module(&File::open(&path)?, c"", ModuleInitFlags::empty());
+        match loaded {
+            // Something has loaded it before, or it is for a processor that is not this one.
+            Ok(()) | Err(Errno::EEXIST | Errno::ENODEV) => {}
+            Err(errno) => {
+                let error = io::Error::from(errno);
+                let module = path.file_name().unwrap_or_default().display();
+                let message = format!("cannot load the module {module}: {error}");
+                return Err(io::Error::new(error.kind(), message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn mount_at(kind: &str, path: &str, options: &str) -> io::Result<()> {

@@ -17,12 +17,20 @@ use super::console::Console;
 use super::error::{Failure, GuestError};
 use super::frame::Frame;
 use super::image::Image;
+use super::modules::{self, Module};
 use super::processor::Place;
+use super::qemu::{self, Accel};
 use super::uml;
 use crate::sys;
 
 /// What an unprivileged process may ask for, unless the system's administrator has changed it (pipe(7)).
 const PIPE: i32 = 1 << 20;
+
+/// The job of a boot that is only to show that it works.
+const PROBE: &[u8] = &[];
+
+/// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
+const PROBE_LIMIT: Duration = Duration::from_secs(8);
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +40,45 @@ pub enum Machine {
         /// The kernel, which is a program.
         kernel: PathBuf,
     },
+    /// A distribution's kernel in QEMU.
+    Qemu {
+        /// The kernel, as a boot loader takes it (`vmlinuz`).
+        kernel: PathBuf,
+        /// A folder like `/lib/modules/VERSION`; `None` for a kernel that has everything built in.
+        modules: Option<PathBuf>,
+        /// How it is executed.
+        accel: Accel,
+    },
 }
 
 impl Machine {
+    fn modules(&self) -> Result<Vec<Module>, Failure> {
+        match self {
+            Machine::Qemu {
+                modules: Some(folder),
+                ..
+            } => Ok(modules::read(folder)?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// QEMU has threads that run beside each other.
+    fn is_one_thread(&self) -> bool {
+        matches!(self, Machine::Uml { .. })
+    }
+
+    fn not_started(&self, error: io::Error) -> Failure {
+        match self {
+            Machine::Qemu { .. } if error.kind() == io::ErrorKind::NotFound => Failure::NoQemu,
+            _ => Failure::Start(error),
+        }
+    }
+
     /// Its kernel's file.
     #[must_use]
     pub fn kernel(&self) -> &Path {
         match self {
-            Machine::Uml { kernel } => kernel,
+            Machine::Uml { kernel } | Machine::Qemu { kernel, .. } => kernel,
         }
     }
 }
@@ -69,6 +108,26 @@ pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u
     Err(failed(failure, console))
 }
 
+/// How a distribution's kernel is best executed in real time on this machine.
+///
+/// That there is `/dev/kvm` proves nothing: in a virtual machine it may fail seconds later, at an instruction that it cannot emulate. So
+/// the kernel itself is booted with it.
+pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
+    let machine = Machine::Qemu {
+        kernel: kernel.to_owned(),
+        modules: modules.map(Path::to_owned),
+        accel: Accel::Kvm,
+    };
+    match run(&machine, PROBE, PROBE_LIMIT).await {
+        Ok(_) => Accel::Kvm,
+        Err(error) => match error.failure {
+            // The handler has run; that it knows no such job is another matter.
+            Failure::Panicked(_) => Accel::Kvm,
+            _ => Accel::Tcg,
+        },
+    }
+}
+
 /// A guest that runs as long as this value lives.
 struct Guest {
     leash: OwnedFd,
@@ -80,20 +139,26 @@ struct Guest {
 
 impl Guest {
     fn start(machine: &Machine, job: &[u8]) -> Result<Self, Failure> {
-        let image = Image::new(job).map_err(Failure::Image)?;
+        let modules = machine.modules()?;
+        let image = Image::new(&modules, job).map_err(Failure::Image)?;
         let (channel, channel_end) = pipe().map_err(Failure::Start)?;
         let (console, console_end) = pipe().map_err(Failure::Start)?;
         let mut command = match machine {
             Machine::Uml { kernel } => uml::command(kernel, &image, &channel_end)?,
+            Machine::Qemu { kernel, accel, .. } => {
+                qemu::command(kernel, *accel, &image, &channel_end)
+            }
         };
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
         let leash = sys::leash(command.as_std_mut(), vec![image.file, channel_end]);
         let leash = leash.map_err(Failure::Start)?;
-        let process = command.spawn().map_err(Failure::Start)?;
+        let process = command
+            .spawn()
+            .map_err(|error| machine.not_started(error))?;
         Ok(Self {
-            _place: seat(&process),
+            _place: machine.is_one_thread().then(|| seat(&process)).flatten(),
             leash,
             process,
             channel: BufReader::new(Receiver::from_owned_fd(channel).map_err(Failure::Start)?),

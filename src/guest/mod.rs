@@ -7,6 +7,7 @@
 //!
 //! * [`archive`](mod@archive), [`program`], [`image`]: what the guest's memory starts with. The guest never sees the host's files.
 //! * [`uml`]: the command line of a kernel built for user mode
+//! * [`qemu`], [`modules`]: that of a distribution's kernel, and the modules that it needs
 //! * [`machine`]: a guest's process, which dies with the harness, however the harness dies
 //! * [`processor`]: where it runs
 //! * [`frame`], [`console`]: what comes back
@@ -21,10 +22,14 @@ mod frame;
 mod image;
 mod init;
 mod machine;
+mod modules;
 mod processor;
 mod program;
+mod qemu;
 mod uml;
 
 pub use error::{Failure, GuestError};
 pub use init::enter_if_guest;
-pub use machine::{Machine, run};
+pub use machine::{Machine, real_time, run};
+pub use modules::ModuleError;
+pub use qemu::Accel;

@@ -1,0 +1,77 @@
+//! A distribution's kernel, in QEMU.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::image::{Image, LIBRARIES};
+use super::init::CHANNEL;
+
+/// The program, as Debian, Ubuntu, Fedora and Arch call it.
+pub(super) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// In MB, as in user mode.
+const MEMORY: &str = "1024";
+
+/// How instructions are executed, and with them how time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accel {
+    /// Translated and counted: time is virtual, four nanoseconds an instruction, and idle time passes at once.
+    Icount,
+    /// By the processor itself, in real time.
+    Kvm,
+    /// Translated, in real time.
+    Tcg,
+}
+
+impl Accel {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Accel::Icount => &[
+                "-accel",
+                "tcg,thread=single",
+                // With a larger shift the guest is so slow, by its own clock, that its watchdogs bark.
+                "-icount",
+                "shift=2,sleep=off",
+                "-seed",
+                "42",
+                "-rtc",
+                "base=2023-11-14T22:13:20,clock=vm",
+            ],
+            Accel::Kvm => &["-accel", "kvm", "-cpu", "host"],
+            Accel::Tcg => &["-accel", "tcg"],
+        }
+    }
+}
+
+/// The command that boots the image and answers on `channel`.
+pub(super) fn command(kernel: &Path, accel: Accel, image: &Image, channel: &OwnedFd) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(accel.options())
+        .args(["-m", MEMORY, "-smp", "1"])
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-display", "none"])
+        // The console, and the channel. Serial ports need no module.
+        .args(["-serial", "stdio", "-chardev"])
+        .arg(format!(
+            "file,id=channel,path=/proc/self/fd/{}",
+            channel.as_raw_fd()
+        ))
+        .args(["-serial", "chardev:channel", "-kernel"])
+        .arg(kernel)
+        .arg("-initrd")
+        .arg(format!("/proc/self/fd/{}", image.file.as_raw_fd()))
+        .arg("-append")
+        .arg(kernel_command_line());
+    command
+}
+
+fn kernel_command_line() -> String {
+    // A panic ends QEMU. A watchdog and a clock that must be watched wake the guest for nothing, which is what virtual time costs.
+    format!(
+        "console=ttyS0 quiet panic=-1 nokaslr nowatchdog tsc=reliable hpet=disable \
+         LD_LIBRARY_PATH={LIBRARIES} {CHANNEL}=/dev/ttyS1"
+    )
+}

@@ -1,0 +1,124 @@
+//! The tests on a distribution's kernel in QEMU: this program boots itself in it.
+//!
+//! They need QEMU and a kernel with modules, in `HARNESS_STOCK_KERNEL` and `HARNESS_STOCK_MODULES` (`scripts/fetch-kernel` gets
+//! both). Where something is missing, they fail; none is skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that panics has failed, and says why on standard error"
+)]
+
+#[path = "../warp/jobs.rs"]
+mod jobs;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use deadpeer::guest::{Accel, Failure, GuestError, Machine, enter_if_guest, real_time, run};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+/// A boot takes seconds where each instruction is translated.
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn main() -> ExitCode {
+    enter_if_guest(jobs::handle);
+    let trials = vec![
+        Trial::test("stock::a_job_comes_back", a_job_comes_back),
+        Trial::test("stock::half_a_megabyte_passes", half_a_megabyte_passes),
+        Trial::test("stock::hours_take_seconds", hours_take_seconds),
+        Trial::test("stock::what_a_lab_needs_is_loaded", what_a_lab_needs),
+        Trial::test("stock::init_exits", init_exits),
+        Trial::test("stock::a_guest_that_waits_for_ever", waits_for_ever),
+        Trial::test("stock::acceleration_is_proven_by_a_boot", acceleration),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn path(variable: &str) -> PathBuf {
+    let path = env::var_os(variable);
+    PathBuf::from(
+        path.unwrap_or_else(|| panic!("{variable} must be set: see scripts/fetch-kernel")),
+    )
+}
+
+fn machine(accel: Accel) -> Machine {
+    Machine::Qemu {
+        kernel: path("HARNESS_STOCK_KERNEL"),
+        modules: Some(path("HARNESS_STOCK_MODULES")),
+        accel,
+    }
+}
+
+fn answer(accel: Accel, job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestError> {
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(run(&machine(accel), job, limit))
+}
+
+fn a_job_comes_back() -> Result<(), Failed> {
+    for accel in [Accel::Icount, Accel::Tcg] {
+        let start = Instant::now();
+        assert_eq!(answer(accel, b"a job", LIMIT)?, b"a job");
+        eprintln!("{accel:?}: {:?}", start.elapsed());
+    }
+    Ok(())
+}
+
+fn half_a_megabyte_passes() -> Result<(), Failed> {
+    let job: Vec<u8> = (0..=250).cycle().take(500_000).collect();
+    assert!(
+        answer(Accel::Icount, &job, LIMIT)? == job,
+        "the answer is another"
+    );
+    Ok(())
+}
+
+fn hours_take_seconds() -> Result<(), Failed> {
+    let slept: u64 = text(&answer(Accel::Icount, b"sleep 7200", LIMIT)?).parse()?;
+    assert_eq!(slept / 1_000_000_000, 7200);
+    Ok(())
+}
+
+fn what_a_lab_needs() -> Result<(), Failed> {
+    let modules = text(&answer(Accel::Icount, b"names /sys/module", LIMIT)?);
+    for name in ["veth", "bridge", "sch_netem", "nf_tables"] {
+        assert!(modules.lines().any(|module| module == name), "{name}");
+    }
+    Ok(())
+}
+
+fn init_exits() -> Result<(), Failed> {
+    let error = answer(Accel::Icount, b"exit", LIMIT).expect_err("the guest must fail");
+    assert!(matches!(error.failure, Failure::Ended(_)), "{error}");
+    assert!(error.console.contains("Attempted to kill init"), "{error}");
+    Ok(())
+}
+
+fn waits_for_ever() -> Result<(), Failed> {
+    let limit = Duration::from_secs(15);
+    let error = answer(Accel::Tcg, b"wait", limit).expect_err("the guest must fail");
+    assert!(matches!(error.failure, Failure::Limit(_)), "{error}");
+    Ok(())
+}
+
+/// Whatever this machine allows, what is chosen works.
+fn acceleration() -> Result<(), Failed> {
+    let Machine::Qemu {
+        kernel, modules, ..
+    } = machine(Accel::Tcg)
+    else {
+        unreachable!("it was made as one");
+    };
+    let runtime = Runtime::new()?;
+    let accel = runtime.block_on(real_time(&kernel, modules.as_deref()));
+    eprintln!("chosen: {accel:?}");
+    assert_eq!(answer(accel, b"a job", LIMIT)?, b"a job");
+    Ok(())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
