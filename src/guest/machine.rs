@@ -30,7 +30,7 @@ const PIPE: i32 = 1 << 20;
 const PROBE: &[u8] = &[];
 
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
-const PROBE_LIMIT: Duration = Duration::from_secs(8);
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -238,3 +238,129 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ModuleError {
     let path = path.to_owned();
     |source| ModuleError::Unreadable { path, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use lzma_rust2::{XzOptions, XzWriter};
+    use object::write::Object as NewObject;
+    use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn module(modinfo: &str) -> Vec<u8> {
+        let mut elf = NewObject::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let name = b".modinfo".to_vec();
+        let section = elf.add_section(Vec::new(), name, SectionKind::ReadOnlyData);
+        elf.set_section_data(
+            section,
+            modinfo.replace(' ', "\0").replace('+', " ").into_bytes(),
+            1,
+        );
+        elf.write().unwrap()
+    }
+
+    fn packed(file: &str, content: &[u8]) -> Vec<u8> {
+        match file.rsplit('.').next() {
+            Some("gz") => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(content).unwrap();
+                encoder.finish().unwrap()
+            }
+            Some("xz") => {
+                let mut encoder = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).unwrap();
+                encoder.write_all(content).unwrap();
+                encoder.finish().unwrap()
+            }
+            Some("zst") => compress_to_vec(content, CompressionLevel::Fastest),
+            _ => content.to_vec(),
+        }
+    }
+
+    /// A folder with modules (a `+` in what they say is a blank), and with some built in.
+    fn tree(modules: &[(&str, &str)], built_in: &[&str]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let list: String = built_in
+            .iter()
+            .map(|name| format!("kernel/net/{name}.ko\n"))
+            .collect();
+        fs::write(folder.path().join("modules.builtin"), list).unwrap();
+        fs::create_dir_all(folder.path().join("kernel/net/deep")).unwrap();
+        for (file, modinfo) in modules {
+            let path = folder.path().join("kernel/net/deep").join(file);
+            fs::write(path, packed(file, &module(modinfo))).unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &TempDir) -> Vec<String> {
+        let modules = read(folder.path()).unwrap();
+        modules.into_iter().map(|module| module.name).collect()
+    }
+
+    #[test]
+    fn what_a_module_depends_on_comes_first_and_once() {
+        let folder = tree(
+            &[
+                ("bridge.ko", "license=GPL depends=stp,llc name=bridge"),
+                ("stp.ko.gz", "depends=llc"),
+                ("llc.ko.xz", "depends="),
+                ("veth.ko.zst", "depends="),
+            ],
+            &["af_packet", "ipv6"],
+        );
+        assert_eq!(names(&folder), ["llc", "stp", "bridge", "veth"]);
+        for module in read(folder.path()).unwrap() {
+            assert!(module.content.starts_with(b"\x7fELF"), "{}", module.name);
+        }
+    }
+
+    #[test]
+    fn soft_dependencies_are_modules_or_algorithms() {
+        let folder = tree(
+            &[
+                ("nf_tables.ko", "depends=libcrc32c,nf-conntrack"),
+                ("nf-conntrack.ko", "softdep=post:+after"),
+                (
+                    "libcrc32c.ko",
+                    "depends= softdep=pre:+crc32c+sha9+post:+after",
+                ),
+                ("crc32c_generic.ko", "alias=crypto-crc32c"),
+                ("after.ko", "depends="),
+            ],
+            &["af_packet", "bridge", "veth"],
+        );
+        let expected = ["crc32c_generic", "libcrc32c", "nf_conntrack", "nf_tables"];
+        assert_eq!(names(&folder), expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_needs_it() {
+        let folder = tree(&[("bridge.ko", "depends=stp")], &["af_packet", "veth"]);
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.contains("no module stp, which bridge depends on"),
+            "{message}"
+        );
+        let folder = tree(&[], &["af_packet", "bridge"]);
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("no module veth: is it"), "{message}");
+    }
+
+    #[test]
+    fn a_damaged_module_is_named() {
+        let folder = tree(&[], &["af_packet", "bridge"]);
+        let path = folder.path().join("kernel/veth.ko.xz");
+        fs::write(&path, "not compressed").unwrap();
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.starts_with(&format!("cannot read {}: ", path.display())),
+            "{message}"
+        );
+    }
+}

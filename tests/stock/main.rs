@@ -13,8 +13,10 @@
 mod jobs;
 
 use std::env;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use deadpeer::guest::{Accel, Failure, GuestError, Machine, enter_if_guest, real_time, run};
@@ -26,6 +28,12 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     enter_if_guest(jobs::handle);
+    let words: Vec<String> = env::args().skip(1).collect();
+    if let [mode, job] = words.as_slice()
+        && mode == MODE
+    {
+        return inside(job);
+    }
     let trials = vec![
         Trial::test("stock::a_job_comes_back", a_job_comes_back),
         Trial::test("stock::half_a_megabyte_passes", half_a_megabyte_passes),
@@ -33,9 +41,27 @@ fn main() -> ExitCode {
         Trial::test("stock::what_a_lab_needs_is_loaded", what_a_lab_needs),
         Trial::test("stock::init_exits", init_exits),
         Trial::test("stock::a_guest_that_waits_for_ever", waits_for_ever),
+        Trial::test("stock::without_qemu_its_package_is_named", without_qemu),
+        Trial::test("stock::a_killed_harness_leaves_nothing", a_killed_harness),
         Trial::test("stock::acceleration_is_proven_by_a_boot", acceleration),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The first argument with which this program runs a job.
+const MODE: &str = "--run-a-job";
+
+/// In the environment of what a test starts, and of what that starts.
+const MARK: &str = "DEADPEER_TEST";
+
+fn inside(job: &str) -> ExitCode {
+    match answer(Accel::Icount, job.as_bytes(), LIMIT) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn path(variable: &str) -> PathBuf {
@@ -60,9 +86,7 @@ fn answer(accel: Accel, job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestErr
 
 fn a_job_comes_back() -> Result<(), Failed> {
     for accel in [Accel::Icount, Accel::Tcg] {
-        let start = Instant::now();
         assert_eq!(answer(accel, b"a job", LIMIT)?, b"a job");
-        eprintln!("{accel:?}: {:?}", start.elapsed());
     }
     Ok(())
 }
@@ -104,6 +128,58 @@ fn waits_for_ever() -> Result<(), Failed> {
     Ok(())
 }
 
+fn without_qemu() -> Result<(), Failed> {
+    let mut command = Command::new("/proc/self/exe");
+    let output = command.args([MODE, "job"]).env("PATH", "").output()?;
+    let message = String::from_utf8(output.stderr)?;
+    let expected = "qemu-system-x86_64, which is not there: install the package qemu-system-x86";
+    assert!(message.contains(expected), "{message}");
+    Ok(())
+}
+
+fn a_killed_harness() -> Result<(), Failed> {
+    let home = tempfile::tempdir()?;
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .args([MODE, "wait"])
+        .env(MARK, home.path())
+        .env("TMPDIR", home.path())
+        .current_dir(&home);
+    let mut harness = command.spawn()?;
+    // One is the harness itself.
+    wait_until("QEMU runs", || marked(home.path()) == 2)?;
+    harness.kill()?;
+    harness.wait()?;
+    wait_until("nothing is left", || marked(home.path()) == 0)?;
+    assert_eq!(home.path().read_dir()?.count(), 0);
+    Ok(())
+}
+
+/// How many processes have this mark.
+fn marked(mark: &Path) -> usize {
+    let mark = format!("{MARK}={}", mark.display());
+    let processes = Path::new("/proc").read_dir().unwrap();
+    processes
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("environ")).ok())
+        .filter(|environment| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark.as_bytes())
+        })
+        .count()
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
+    let start = Instant::now();
+    while !holds() {
+        if start.elapsed() > Duration::from_secs(5) {
+            return Err(format!("it does not come about that {what}").into());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
 /// Whatever this machine allows, what is chosen works.
 fn acceleration() -> Result<(), Failed> {
     let Machine::Qemu {
@@ -114,7 +190,6 @@ fn acceleration() -> Result<(), Failed> {
     };
     let runtime = Runtime::new()?;
     let accel = runtime.block_on(real_time(&kernel, modules.as_deref()));
-    eprintln!("chosen: {accel:?}");
     assert_eq!(answer(accel, b"a job", LIMIT)?, b"a job");
     Ok(())
 }

@@ -68,6 +68,9 @@ fn nothing_of_the_host() -> Result<(), Failed> {
 }
 
 fn two_boots_are_alike() -> Result<(), Failed> {
+    let memory = || answer(b"read /proc/meminfo", LIMIT);
+    let total = |bytes: &[u8]| text(bytes).lines().next().map(str::to_owned);
+    assert_eq!(total(&memory()?), total(&memory()?));
     let uptime = || answer(b"read /proc/uptime", LIMIT);
     assert_eq!(text(&uptime()?), text(&uptime()?));
     let slept = || answer(b"sleep 10", LIMIT);
