@@ -1,12 +1,12 @@
 //! The one place with unsafe code.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::personality::{self, Persona};
 use nix::sys::resource::{Resource, setrlimit};
@@ -58,6 +58,12 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     }
 }
 
+/// The number of the inherited end of a leash: higher than any that is open between fork and exec, so that nothing is replaced.
+const LEASH: RawFd = 1000;
+
+/// The first number under which a descriptor can be inherited.
+pub const FIRST_INHERITED: RawFd = LEASH + 1;
+
 /// Prepares a command whose process, with all that it starts, is killed when the returned descriptor is closed: by whoever holds it,
 /// or by the kernel when the holder ends, in whatever way.
 ///
@@ -67,7 +73,8 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
 ///
 /// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. Its addresses are not
 /// randomized: a user-mode kernel manages the gap before its heap as memory, so that each boot would be another, and slower. It
-/// inherits the given descriptors under the numbers that they have here; here they are closed when the command is dropped.
+/// inherits the given descriptors under the given numbers, which must be at least [`FIRST_INHERITED`]; here they are closed when the
+/// command is dropped. (The numbers are on a guest's command line, and a kernel seeds its random numbers with that.)
 ///
 /// # Errors
 /// What `pipe2` returns.
@@ -75,10 +82,10 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
 )]
-pub fn leash(command: &mut Command, mut inherited: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io::Result<OwnedFd> {
     let (far, near) = pipe2(OFlag::O_CLOEXEC)?;
     let far_number = far.as_raw_fd();
-    inherited.push(far);
+    inherited.push((far, LEASH));
     let prepare = move || {
         let group = setsid()?;
         setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
@@ -92,8 +99,12 @@ pub fn leash(command: &mut Command, mut inherited: Vec<OwnedFd>) -> io::Result<O
             Errno::result(libc::fcntl(far_number, F_SETSIG, libc::SIGKILL))?;
             Errno::result(libc::fcntl(far_number, libc::F_SETFL, libc::O_ASYNC))?;
         }
-        for descriptor in &inherited {
-            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        for (descriptor, number) in &inherited {
+            // SAFETY: dup2 and fcntl with this request take integers, and the descriptor is open.
+            unsafe {
+                Errno::result(libc::dup2(descriptor.as_raw_fd(), *number))?;
+                Errno::result(libc::fcntl(*number, libc::F_SETFD, 0))?;
+            }
         }
         Ok(())
     };

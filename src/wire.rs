@@ -170,11 +170,7 @@ impl Track {
     /// nanosecond in which it is sent.
     #[must_use]
     pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
-        self.received
-            .iter()
-            .rev()
-            .find(|at| **at < moment)
-            .copied()
+        self.received.iter().rev().find(|at| **at < moment).copied()
     }
 
     /// The probes that went out at this moment or later.

@@ -1,7 +1,7 @@
 //! The host's side: a machine, started for one job.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -31,6 +31,10 @@ const PROBE: &[u8] = &[];
 
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The descriptors that a guest's process inherits: its image, and where its answer goes.
+pub(super) const IMAGE: RawFd = sys::FIRST_INHERITED;
+pub(super) const CHANNEL: RawFd = sys::FIRST_INHERITED + 1;
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,15 +148,16 @@ impl Guest {
         let (channel, channel_end) = pipe().map_err(Failure::Start)?;
         let (console, console_end) = pipe().map_err(Failure::Start)?;
         let mut command = match machine {
-            Machine::Uml { kernel } => uml::command(kernel, &image, &channel_end)?,
-            Machine::Qemu { kernel, accel, .. } => {
-                qemu::command(kernel, *accel, &image, &channel_end)
-            }
+            Machine::Uml { kernel } => uml::command(kernel)?,
+            Machine::Qemu { kernel, accel, .. } => qemu::command(kernel, *accel),
         };
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
-        let leash = sys::leash(command.as_std_mut(), vec![image.file, channel_end]);
+        let leash = sys::leash(
+            command.as_std_mut(),
+            vec![(image.file, IMAGE), (channel_end, CHANNEL)],
+        );
         let leash = leash.map_err(Failure::Start)?;
         let process = command
             .spawn()

@@ -1,12 +1,12 @@
 //! A distribution's kernel, in QEMU.
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use tokio::process::Command;
 
-use super::image::{Image, LIBRARIES};
+use super::image::LIBRARIES;
 use super::init::CHANNEL;
+use super::machine;
 
 /// The program, as Debian, Ubuntu, Fedora and Arch call it.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
@@ -45,8 +45,8 @@ impl Accel {
     }
 }
 
-/// The command that boots the image and answers on `channel`.
-pub(super) fn command(kernel: &Path, accel: Accel, image: &Image, channel: &OwnedFd) -> Command {
+/// The command that boots the inherited image and answers on the inherited channel.
+pub(super) fn command(kernel: &Path, accel: Accel) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .args(accel.options())
@@ -57,12 +57,12 @@ pub(super) fn command(kernel: &Path, accel: Accel, image: &Image, channel: &Owne
         .args(["-serial", "stdio", "-chardev"])
         .arg(format!(
             "file,id=channel,path=/proc/self/fd/{}",
-            channel.as_raw_fd()
+            machine::CHANNEL
         ))
         .args(["-serial", "chardev:channel", "-kernel"])
         .arg(kernel)
         .arg("-initrd")
-        .arg(format!("/proc/self/fd/{}", image.file.as_raw_fd()))
+        .arg(format!("/proc/self/fd/{}", machine::IMAGE))
         .arg("-append")
         .arg(kernel_command_line());
     command

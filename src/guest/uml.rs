@@ -1,15 +1,15 @@
 //! A kernel built for user mode (`ARCH=um`): a program of the host, whose time is virtual.
 
 use std::env;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use tokio::process::Command;
 
 use super::error::Failure;
-use super::image::{Image, LIBRARIES};
+use super::image::LIBRARIES;
 use super::init::CHANNEL;
+use super::machine;
 
 /// The guest's memory. The kernel derives TCP's limits from it (`tcp_init`), and from 768 MB they are those of any larger machine: up to
 /// 6 MB to receive and 4 MB to send. Only what the guest touches is taken from the host, which is 16 MB for the descriptors of its pages at once.
@@ -18,8 +18,8 @@ const MEMORY: &str = "1G";
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
 const START: &str = "1700000000000000000";
 
-/// The command that boots the image and answers on `channel`.
-pub(super) fn command(kernel: &Path, image: &Image, channel: &OwnedFd) -> Result<Command, Failure> {
+/// The command that boots the inherited image and answers on the inherited channel.
+pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
     let mut command = Command::new(kernel);
     command
         .env_clear()
@@ -27,10 +27,10 @@ pub(super) fn command(kernel: &Path, image: &Image, channel: &OwnedFd) -> Result
         // A static glibc registers restartable sequences before the kernel has made room for them, and crashes.
         .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
         .arg(format!("mem={MEMORY}"))
-        .arg(format!("initrd=/proc/self/fd/{}", image.file.as_raw_fd()))
+        .arg(format!("initrd=/proc/self/fd/{}", machine::IMAGE))
         .args(["con=null", "con0=null,fd:1", "quiet"])
         .arg("ssl=null")
-        .arg(format!("ssl0=null,fd:{}", channel.as_raw_fd()))
+        .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
         .arg("time-travel=inf-cpu")
         .arg(format!("time-travel-start={START}"))
         // It would leave a folder with its process number behind. Here is one that exists and takes no files, not even root's.
