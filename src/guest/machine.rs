@@ -66,6 +66,15 @@ impl Machine {
         }
     }
 
+    /// Whether its time leaps over what is idle.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        match self {
+            Machine::Uml { .. } => true,
+            Machine::Qemu { accel, .. } => *accel == Accel::Icount,
+        }
+    }
+
     /// QEMU has threads that run beside each other.
     fn is_one_thread(&self) -> bool {
         matches!(self, Machine::Uml { .. })

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::guest::Machine;
 use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
+use crate::scenario::model::{Case, Clock};
 use crate::stall::StallWatch;
 use one::One;
 pub use one::attempt_alone;
@@ -51,6 +52,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// Why a case cannot run here, if it cannot.
+    fn lacks(&self, case: &Case) -> Option<&'static str> {
+        let is_virtual = match self {
+            Self::Here => false,
+            Self::Guest(machine) => machine.is_virtual(),
+        };
+        let lacking = case.clock == Clock::Virtual && !is_virtual;
+        lacking.then_some("it takes too long but for virtual time: run it with --warp")
+    }
+
     /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a processor busy.
     fn room(&self) -> usize {
         match self {

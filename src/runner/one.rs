@@ -48,6 +48,9 @@ impl One {
     }
 
     async fn ran(self) -> Result<Attempted, Verdict> {
+        if let Some(reason) = self.options.place.lacks(&self.entry.prepared.case) {
+            return Err(Verdict::Skipped(reason.to_owned()));
+        }
         match &self.options.place {
             Place::Here => self.ran_here().await,
             Place::Guest(machine) => {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::model::{
-    Action, CableChange, CaseId, CounterName, End, Family, Node, ProbeEvent, RouteChange, Topology,
+    Action, CableChange, CaseId, Clock, CounterName, End, Family, Node, ProbeEvent, RouteChange,
+    Topology,
 };
 use crate::text::seconds;
 
@@ -17,6 +18,7 @@ macro_rules! display_as {
     };
 }
 
+display_as!(Clock { Clock::Any => "any", Clock::Virtual => "virtual" });
 display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
 display_as!(Topology { Topology::Direct => "direct", Topology::Switched => "switched", Topology::Routed => "routed" });
 display_as!(Node { Node::Client => "client", Node::Switch => "switch", Node::Router => "router", Node::Server => "server" });

@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::model::{Expectation, Family, Keepalive, Step, Topology};
+use super::model::{Clock, Expectation, Family, Keepalive, Step, Topology};
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
     pub(super) source: Given<String>,
+    pub(super) clock: Given<Clock>,
     pub(super) body: Body,
     pub(super) cases: Result<Vec<CaseBlock>, Reported>,
 }

@@ -33,6 +33,8 @@ pub struct Case {
     pub line: usize,
     /// Where this case differs from another and why, in the author's words.
     pub note: Option<String>,
+    /// Where it can run.
+    pub clock: Clock,
     /// IPv4 or IPv6.
     pub family: Family,
     /// The network that is built.
@@ -48,6 +50,15 @@ pub struct Case {
 /// A case's name within everything that a run loads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CaseId(pub String);
+
+/// Whose time a case can be run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Clock {
+    /// The clock on the wall, or a guest's.
+    Any,
+    /// Only one that leaps over idle hours.
+    Virtual,
+}
 
 /// The Internet protocol that carries the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

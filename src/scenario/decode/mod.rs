@@ -8,13 +8,15 @@ use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{Body, CaseBlock, Document, TopologyPart};
-use crate::scenario::model::{Family, Topology};
+use crate::scenario::model::{Clock, Family, Topology};
 
 /// Reads the whole file.
 pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
     let example = "a line that says what a person learns from the file: `summary = \"...\"`";
     let summary = table.required("summary", example, cx, Value::text);
     let source = table.optional("source", cx, Value::text);
+    let clocks = [Clock::Any, Clock::Virtual];
+    let clock = table.optional("clock", cx, |value, cx| value.one_of(&clocks, cx));
     let body = body(&mut table, cx);
     let cases = match table.ask("case") {
         Some(value) => value
@@ -25,6 +27,7 @@ pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
     Document {
         summary,
         source,
+        clock,
         body: doubted(body, table.finish(cx)),
         cases,
     }
