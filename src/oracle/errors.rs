@@ -21,9 +21,11 @@ use crate::scenario::model::{End, Family, Node, RouteChange, Topology};
 const RESOLUTION: Duration = Duration::from_secs(3);
 /// The carrier's loss empties the neighbour table up to this much later (`linkwatch_event` runs once a second).
 const CARRIER_NOTICED: Duration = Duration::from_secs(1);
-/// A neighbour that stops answering is given up no earlier than this after it was last confirmed: half of 30 s reachable
-/// (`neigh_rand_reach_time`), 5 s of delay, three requests.
-pub(super) const NEIGHBOUR_KEPT: Duration = Duration::from_secs(23);
+/// A neighbour that stops answering is given up no earlier than this after the connection was established: 5 s of delay and three
+/// requests, one second apart (`neigh_timer_handler`). So soon it is at the end whose entry was made by the other's request: what it
+/// received last confirms the entry only when it sends again (`sk_dst_confirm`). An entry that was confirmed is kept for half of 30 s
+/// more at least (`neigh_rand_reach_time`).
+pub(super) const NEIGHBOUR_KEPT: Duration = Duration::from_secs(8);
 /// And is given up, and the retransmission after that refused, no later than this: 45 s reachable, 5 s of delay, three requests, the
 /// longest timeout (120 s), three requests again, and the timers' lateness.
 const NEIGHBOUR_LOST: Duration = Duration::from_secs(200);

@@ -147,8 +147,10 @@ impl View<'_> {
             user_timeout: self.user_timeout(),
             bytes: written.bytes,
             stuck,
+            held: false,
         };
         let age = outage.age + written.at;
+        flight.held = answer == errors::Answer::Neighbour && age.max >= NEIGHBOUR_KEPT;
         let mut window = flight.death(self.hz);
         // A neighbour entry that outlives the silence has no ICMP error to send.
         let silence = outage.back.map_or(window.max, |back| {
@@ -253,7 +255,7 @@ impl View<'_> {
 
 /// Every time the data goes out again before the timer gives up; `None` where ICMP errors move them.
 fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
-    if flight.stuck == Stuck::Reverted {
+    if flight.stuck == Stuck::Reverted || flight.held {
         return None;
     }
     let mut at = vec![Span::up_to(STEP_TIME)];

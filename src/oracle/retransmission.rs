@@ -36,6 +36,9 @@ pub struct InFlight {
     pub bytes: u32,
     /// Where it gets stuck.
     pub stuck: Stuck,
+    /// Whether it may wait in its own host for the address of a neighbour that does not answer. Then nothing can be sent again
+    /// (`skb_still_in_host_queue`), and the clock's zero is the attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
+    pub held: bool,
 }
 
 /// Where the data gets stuck, as far as it matters for the timers.
@@ -100,13 +103,19 @@ impl InFlight {
 
     /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
     fn start(&self, hz: Hz) -> Span {
-        self.loss_probe(hz).unwrap_or_default() + armed(first_timeout(hz), hz)
+        let start = self.loss_probe(hz).unwrap_or_default() + armed(first_timeout(hz), hz);
+        if self.held {
+            Span::up_to(start.max)
+        } else {
+            start
+        }
     }
 
     /// The user timeout as a person reads it, or the number of retries.
     #[must_use]
     pub fn formula(&self) -> String {
         let timer = match (self.stuck, self.bytes) {
+            _ if self.held => "at most loss probe 0.2s + first timeout 0.2s",
             (Stuck::Unsent, _) => "first probe 0.2s",
             (_, 0..=1428) => "loss probe 0.2s + first timeout 0.2s",
             _ => "first timeout 0.2s",
@@ -202,6 +211,7 @@ mod tests {
             user_timeout: timeout.map(Duration::from_secs_f64),
             bytes,
             stuck,
+            held: false,
         };
         let window = flight.death(Hz::new(250).unwrap());
         (window.min.as_secs_f64(), window.max.as_secs_f64())
@@ -245,6 +255,20 @@ mod tests {
             4.3,
         );
         assert!(window.1 > death(Some(4.0), 10, Stuck::Silent).1 + 1.0);
+    }
+
+    #[test]
+    fn data_that_waits_for_a_neighbour_counts_from_its_own_transmission() {
+        let flight = InFlight {
+            user_timeout: Some(Duration::from_secs(20)),
+            bytes: 17,
+            stuck: Stuck::Reverted,
+            held: true,
+        };
+        let window = flight.death(Hz::new(250).unwrap());
+        let measured = Duration::from_millis(20_028);
+        assert_eq!(window.min, Duration::from_secs(20));
+        assert!(window.max > measured, "{window:?}");
     }
 
     #[test]
