@@ -6,6 +6,7 @@
 )]
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// Runs the harness in the source tree, where `scenarios/` is.
@@ -39,11 +40,18 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+fn files_in(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).collect()
+}
+
 /// The shipped files with their summaries.
 fn shipped() -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = fs::read_dir("scenarios")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+    let mut paths = files_in("scenarios");
+    paths.extend(files_in("scenarios/real-time"));
+    let mut files: Vec<(String, String)> = paths
+        .into_iter()
         .map(|path| {
             let file = fs::read_to_string(&path).unwrap();
             let summary = file.lines().find_map(|line| {

@@ -48,30 +48,30 @@ fn full_steps() -> Vec<Step> {
         change,
     };
     let steps = [
-        (18, Start::AtOnce, exchange(client, "hello world")),
-        (21, Start::After(millis(250)), exchange(server, "héllo")),
+        (19, Start::AtOnce, exchange(client, "hello world")),
+        (22, Start::After(millis(250)), exchange(server, "héllo")),
         (
-            27,
+            28,
             Start::AtOnce,
             Action::Send {
                 from: client,
                 bytes: 10,
             },
         ),
-        (30, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
-        (36, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
-        (42, Start::AtOnce, Action::Crash { host: client }),
-        (46, Start::AtOnce, Action::Resume { host: client }),
+        (31, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
+        (37, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
+        (43, Start::AtOnce, Action::Crash { host: client }),
+        (47, Start::AtOnce, Action::Resume { host: client }),
         (
-            50,
+            51,
             Start::AtOnce,
             Action::Reboot {
                 host: server,
                 downtime: millis(2500),
             },
         ),
-        (55, Start::AtOnce, route(RouteChange::Prohibit)),
-        (61, Start::AtOnce, route(RouteChange::Restore)),
+        (56, Start::AtOnce, route(RouteChange::Prohibit)),
+        (62, Start::AtOnce, route(RouteChange::Restore)),
     ];
     let step = |(line, start, action)| Step {
         start,
@@ -83,7 +83,7 @@ fn full_steps() -> Vec<Step> {
 
 fn full_expectations() -> Expectations {
     let client = Expectation {
-        line: 67,
+        line: 68,
         outcome: ExpectedOutcome::Error(errno("ETIMEDOUT")),
         textbook: Some(errno("EHOSTUNREACH")),
         within: Some(StatedWindow {
@@ -106,7 +106,7 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 76,
+        line: 77,
         outcome: ExpectedOutcome::Survives(millis(6000)),
         textbook: None,
         within: None,
@@ -127,6 +127,7 @@ fn every_key_arrives_in_the_checked_types() {
         id: CaseId("full/ipv6".into()),
         line: 1,
         note: None,
+        clock: Clock::Virtual,
         family: Family::Ipv6,
         topology: Topology::Routed,
         connection: Connection {

@@ -6,6 +6,7 @@
 //! * [`answers`]: bytes in, bytes out
 //! * [`failures`]: a guest that fails, with what its console said
 //! * [`traces`]: nothing is left behind, by any end
+//! * [`scenarios`]: cases in virtual time, by the harness itself
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +18,7 @@ mod answers;
 mod failures;
 mod guest;
 mod jobs;
+mod scenarios;
 mod traces;
 
 use std::process::ExitCode;
@@ -32,7 +34,12 @@ fn main() -> ExitCode {
     {
         return guest::inside(job);
     }
-    let trials = [answers::trials(), failures::trials(), traces::trials()];
+    let trials = [
+        answers::trials(),
+        failures::trials(),
+        traces::trials(),
+        scenarios::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -49,6 +49,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         id: CaseId("test".to_owned()),
         line: 1,
         note: None,
+        clock: crate::scenario::model::Clock::Any,
         family,
         topology: Topology::Routed,
         connection: Connection {

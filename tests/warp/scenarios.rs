@@ -1,0 +1,155 @@
+//! Scenarios in virtual time, by the harness as a person runs it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::guest::kernel;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("scenarios::all_pass", all_pass),
+        Trial::test("scenarios::twice_is_the_same_to_the_nanosecond", twice),
+        Trial::test("scenarios::a_difference_is_marked", a_difference),
+        Trial::test("scenarios::a_wrong_expectation_fails", a_wrong_expectation),
+        Trial::test("scenarios::phases_show_the_window", phases),
+        Trial::test("scenarios::the_four_states_take_two_seconds", four_states),
+        Trial::test("scenarios::virtual_time_needs_no_privilege", no_privilege),
+        Trial::test("scenarios::real_time_is_too_slow_for_some", real_time),
+    ]
+}
+
+fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn harness(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
+        .arg("run")
+        .args(arguments)
+        .env("HARNESS_KERNEL", kernel())
+        .current_dir(source(""));
+    command
+}
+
+fn text(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    format!("{out}{err}")
+}
+
+/// Runs, with this exit status; what was said.
+fn run(arguments: &[&str], status: i32) -> Result<String, Failed> {
+    let output = harness(arguments).output()?;
+    let said = text(&output);
+    match output.status.code() {
+        Some(code) if code == status => Ok(said),
+        _ => Err(format!("{} instead of {status}:\n{said}", output.status).into()),
+    }
+}
+
+fn says(said: &str, expected: &str) -> Result<(), Failed> {
+    if said.contains(expected) {
+        Ok(())
+    } else {
+        Err(format!("`{expected}` is missing in\n{said}").into())
+    }
+}
+
+fn all_pass() -> Result<(), Failed> {
+    run(&["--warp", "--deny-skips", "-q", "scenarios/"], 0).map(drop)
+}
+
+/// Whatever differs between two boots would: the descriptors that are open, the load of the machine, the addresses of the host.
+fn twice() -> Result<(), Failed> {
+    run(&["--warp", "--repeat", "2", "-q", "scenarios/"], 0).map(drop)
+}
+
+/// On the machine's own kernel nothing comes twice.
+fn a_difference() -> Result<(), Failed> {
+    let arguments = ["--repeat", "2", "-q", "--filter", "socket-options/ipv4"];
+    let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 1)?;
+    says(
+        &said,
+        "expected the same as in the first run, to the nanosecond",
+    )
+}
+
+fn a_wrong_expectation() -> Result<(), Failed> {
+    let scenario = "tests/netns/negative/wrong-errno.toml";
+    let said = run(&["--warp", "-q", scenario], 1)?;
+    says(&said, "FAIL")?;
+    says(&said, "observed ETIMEDOUT")
+}
+
+/// A connection's first timer of two hours may be 131 s late at HZ=250, and over all phases of jiffies is. (Each later one starts where
+/// the one before has fired, which is always the same phase.)
+fn phases() -> Result<(), Failed> {
+    let arguments = [
+        "--warp",
+        "--phases",
+        "21",
+        "--filter",
+        "night/with-keepalive/ipv4",
+    ];
+    let said = run(&[&arguments[..], &["scenarios/real-time"]].concat(), 0)?;
+    let row = said
+        .lines()
+        .find(|line| line.starts_with("night/with-keepalive/ipv4"))
+        .ok_or("no row")?;
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    let seconds = |cell: &str| cell.trim_end_matches('s').parse::<f64>();
+    let (min, median, max) = (seconds(cells[3])?, seconds(cells[4])?, seconds(cells[5])?);
+    assert!((7880.0..7895.0).contains(&min), "{row}");
+    assert!((7920.0..7975.0).contains(&median), "{row}");
+    assert!((7998.0..8024.5).contains(&max), "{row}");
+    Ok(())
+}
+
+/// Wall-clock time, so on a busy machine a few times as much.
+fn four_states() -> Result<(), Failed> {
+    let begun = Instant::now();
+    run(&["--warp", "-q", "scenarios/real-time/defaults.toml"], 0)?;
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(10), "{taken:?}");
+    Ok(())
+}
+
+/// A user that owns nothing, in a user namespace that allows no other: what a lab on this kernel would need is refused.
+fn no_privilege() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("harness");
+    std::fs::copy(env!("CARGO_BIN_EXE_harness"), &copy)?;
+    let kernel_copy = folder.path().join("linux");
+    std::fs::copy(kernel(), &kernel_copy)?;
+    let scenario = folder.path().join("night.toml");
+    std::fs::copy(source("scenarios/real-time/night.toml"), &scenario)?;
+    for path in [folder.path(), &copy, &kernel_copy] {
+        crate::traces::open_to_all(path);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--no-new-privs", "--inh-caps=-all"]);
+    if nix::unistd::geteuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command
+        .arg(&copy)
+        .args(["run", "--warp", "-q", "--kernel"])
+        .args([&kernel_copy, &scenario]);
+    let output = command.output()?;
+    assert!(output.status.success(), "{}", text(&output));
+    Ok(())
+}
+
+/// Skipped with the reason, which a run may deny.
+fn real_time() -> Result<(), Failed> {
+    let night = "scenarios/real-time/night.toml";
+    let said = run(&[night], 0)?;
+    says(&said, "skip")?;
+    says(&said, "run it with --warp")?;
+    run(&["--deny-skips", "-q", night], 1).map(drop)
+}
