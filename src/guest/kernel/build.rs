@@ -48,6 +48,9 @@ pub fn build(
     if let Some(kernel) = already_built(cache, wanted, named)? {
         return Ok(kernel);
     }
+    if let Some(path) = named {
+        path.metadata().io("build from", path)?;
+    }
     let source = Source::choose(named, wanted.series);
     let missing = tools::missing(matches!(source, Source::Download));
     if !missing.is_empty() {

@@ -9,6 +9,13 @@ const EXCEPTIONS: [(Series, &str); 1] = [
     (Series::V6_12, "CONFIG_BASE_FULL"),
 ];
 
+/// The lines of the fragment that say something to Kconfig.
+pub(super) fn settings(fragment: &str) -> impl Iterator<Item = &str> {
+    fragment
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 /// The lines of the fragment that did not take.
 pub(super) fn dropped<'f>(fragment: &'f str, config: &str, series: Series) -> Vec<&'f str> {
     let has = |wanted: &str| config.lines().any(|line| line == wanted);
@@ -16,9 +23,7 @@ pub(super) fn dropped<'f>(fragment: &'f str, config: &str, series: Series) -> Ve
         let symbol = wanted.split('=').next().unwrap_or(wanted);
         EXCEPTIONS.contains(&(series, symbol))
     };
-    fragment
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    settings(fragment)
         .filter(|line| !has(line) && !excepted(line))
         .collect()
 }

@@ -31,7 +31,7 @@ pub enum BuildError {
         log: PathBuf,
     },
     /// The source is not one of Linux.
-    #[error("{} is not the source of a Linux kernel: its Makefile gives no version", path.display())]
+    #[error("{} is not the source of a Linux kernel: no Makefile gives its version", path.display())]
     NotLinux {
         /// What was to be the source.
         path: PathBuf,

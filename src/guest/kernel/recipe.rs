@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use super::config::settings;
 use super::edits::edits;
 use crate::oracle::Hz;
 
@@ -132,7 +133,7 @@ pub(super) fn fingerprint(hz: Hz) -> String {
         digest.update(part);
         digest.update([0]);
     };
-    add(FRAGMENT);
+    settings(FRAGMENT).for_each(&mut add);
     MAKE.iter().chain(&CONFIGURE).for_each(|part| add(part));
     for (name, value) in ENVIRONMENT {
         add(name);
