@@ -128,6 +128,7 @@ mod tests {
     fn a_missing_file_is_named() {
         let tree = tempfile::tempdir().unwrap();
         let error = apply(&[edit()], tree.path()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read "), "{error}");
         assert!(error.contains("a/file"), "{error}");
     }
 
