@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod kernel;
 mod list;
 mod load;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::CheckArguments),
     /// List scenarios, with one line each
     List(list::ListArguments),
+    /// Build and list kernels for virtual time
+    Kernel(kernel::KernelArguments),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -76,6 +79,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
+        Command::Kernel(kernel) => kernel::kernel(&kernel),
     };
     let exit = result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {

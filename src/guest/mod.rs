@@ -12,6 +12,7 @@
 //! * [`processor`]: where it runs
 //! * [`frame`], [`console`]: what comes back
 //! * [`init`]: the guest's side
+//! * [`kernel`]: building kernels, and finding those that are built
 //!
 //! The exit status of a guest kernel means nothing. A result counts when the guest has said that it is done.
 
@@ -21,6 +22,7 @@ mod error;
 mod frame;
 mod image;
 mod init;
+pub mod kernel;
 mod machine;
 mod modules;
 mod processor;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use deadpeer::errand::{self, ErrandError};
 use deadpeer::guest::Machine;
+use deadpeer::guest::kernel::{Wanted, find};
 use deadpeer::kernel;
 use deadpeer::oracle::Ticks;
 use deadpeer::runner::Place;
 
 use super::RunArguments;
 
-/// The variable that names the kernel of `--warp` where `--kernel` does not.
+/// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is one from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
 
 /// How long a guest may take to boot and to say what it is.
@@ -57,9 +58,9 @@ fn named(name: &str) -> Result<Kernel, String> {
 fn default_guest() -> Result<Kernel, String> {
     match env::var_os(VARIABLE) {
         Some(path) => guest(PathBuf::from(path)),
-        None => Err(format!(
-            "no kernel for --warp: name one with --kernel or in {VARIABLE}"
-        )),
+        None => guest(find(Wanted::default()).map_err(|missing| {
+            format!("{missing}\n  or name another with --kernel or in {VARIABLE}")
+        })?),
     }
 }
 

@@ -1,0 +1,187 @@
+//! `harness kernel`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use deadpeer::guest::kernel::{self, Cache, Kernel, Series, Stage, Wanted};
+use deadpeer::oracle::Hz;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::{Exit, complain};
+
+/// What `kernel` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct KernelArguments {
+    #[command(subcommand)]
+    command: KernelCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KernelCommand {
+    /// Build a kernel for virtual time, unless it is built already
+    Build(BuildArguments),
+    /// List the kernels that are built
+    List,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+struct BuildArguments {
+    /// The series: 6.1 or 6.12
+    #[arg(long, value_name = "SERIES", default_value_t = Wanted::default().series)]
+    version: Series,
+    /// The kernel's tick: 100, 250, 300 or 1000
+    #[arg(long, value_name = "HZ", default_value = "250", value_parser = kernel::tick)]
+    hz: Hz,
+    /// Build from this source, an unpacked tree or a tarball, instead of the distribution's package
+    #[arg(long, value_name = "PATH")]
+    source: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+The source is that of Debian's package linux-source-SERIES: the one that is installed, or else apt-get downloads it.
+Neither that nor the build needs root. The path of the kernel is printed on standard output.
+
+Examples:
+  harness kernel build
+  harness kernel build --version 6.1 --hz 1000
+  harness kernel build --source ~/linux-6.12.117.tar.xz";
+
+pub(super) fn kernel(arguments: &KernelArguments) -> anyhow::Result<Exit> {
+    // In this order: later, nothing tells that it was root.
+    let cache = Cache::of_user()?;
+    kernel::return_to_caller()
+        .context("cannot give root's rights back to the user who called sudo")?;
+    match &arguments.command {
+        KernelCommand::Build(arguments) => build(&cache, arguments),
+        KernelCommand::List => list(&cache),
+    }
+}
+
+fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
+    let wanted = Wanted {
+        series: arguments.version,
+        hz: arguments.hz,
+    };
+    let begun = Instant::now();
+    let mut progress = Progress::new(wanted);
+    let built = kernel::build(cache, wanted, arguments.source.as_deref(), &mut |stage| {
+        progress.show(stage);
+    });
+    progress.finish();
+    match built {
+        Ok(kernel) => {
+            if progress.begun {
+                let elapsed = Duration::from_secs(begun.elapsed().as_secs());
+                let took = humantime::format_duration(elapsed);
+                writeln!(anstream::stderr(), "built in {took}")?;
+            }
+            writeln!(anstream::stdout(), "{}", kernel.path.display())?;
+            Ok(Exit::Passed)
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Ok(Exit::Lab)
+        }
+    }
+}
+
+/// A moving line on a terminal, a line for each stage elsewhere.
+struct Progress {
+    wanted: Wanted,
+    bar: ProgressBar,
+    moving: bool,
+    begun: bool,
+    last: String,
+}
+
+impl Progress {
+    fn new(wanted: Wanted) -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        Self {
+            wanted,
+            bar,
+            moving: io::stderr().is_terminal(),
+            begun: false,
+            last: String::new(),
+        }
+    }
+
+    fn show(&mut self, stage: Stage<'_>) {
+        if self.moving && !self.begun {
+            self.bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        self.begun = true;
+        let (what, detail) = wording(stage);
+        if self.moving {
+            self.bar
+                .set_message(format!("{}: {what}{detail}", self.wanted));
+        } else if what != self.last {
+            writeln!(anstream::stderr(), "{}: {what}", self.wanted).ok();
+            self.last = what;
+        }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// What is going on, and the part of it that changes all the time.
+fn wording(stage: Stage<'_>) -> (String, String) {
+    match stage {
+        Stage::Waiting => (
+            "another process builds it, waiting".to_owned(),
+            String::new(),
+        ),
+        Stage::Downloading => ("downloading the source".to_owned(), String::new()),
+        Stage::Unpacking(from) => (format!("unpacking {}", from.display()), String::new()),
+        Stage::Configuring(version) => (format!("configuring {version}"), String::new()),
+        Stage::Making(number, name) => ("compiling".to_owned(), format!(" {number}: {name}")),
+    }
+}
+
+fn list(cache: &Cache) -> anyhow::Result<Exit> {
+    let kernels = cache.kernels()?;
+    if kernels.is_empty() {
+        writeln!(
+            anstream::stderr(),
+            "no kernels in {}\n  build one: {}",
+            cache.folder().display(),
+            Wanted::default().build_command()
+        )?;
+        return Ok(Exit::Passed);
+    }
+    let mut out = anstream::stdout();
+    writeln!(
+        out,
+        "{:9} {:>5} {:>9} {:20} PATH",
+        "VERSION", "HZ", "SIZE", "BUILT"
+    )?;
+    for kernel in &kernels {
+        writeln!(out, "{}", line(kernel))?;
+    }
+    Ok(Exit::Passed)
+}
+
+fn line(kernel: &Kernel) -> String {
+    format!(
+        "{:9} {:>5} {:>9} {:20} {}{}",
+        kernel.version.to_string(),
+        kernel.hz.get(),
+        HumanBytes(kernel.size).to_string(),
+        humantime::format_rfc3339_seconds(kernel.built),
+        kernel.path.display(),
+        if kernel.stale {
+            "  (stale: from another version of the harness; build it anew)"
+        } else {
+            ""
+        }
+    )
+}

@@ -1,0 +1,144 @@
+//! What is changed in the kernel's source. Each edit replaces a text that must be there exactly once, so that none is ever lost
+//! without notice.
+
+use std::fs;
+use std::path::Path;
+
+use super::error::{BuildError, Io};
+use crate::oracle::Hz;
+
+/// A text to be replaced.
+#[derive(Debug)]
+pub(super) struct Edit {
+    /// From the root of the source.
+    pub(super) path: &'static str,
+    pub(super) old: &'static str,
+    pub(super) new: String,
+}
+
+/// The changes for a kernel of this tick; the texts are the same in all [`Series`](super::Series).
+pub(super) fn edits(hz: Hz) -> [Edit; 3] {
+    [registers(), randomness(), ticks(hz)]
+}
+
+/// Room for the host's floating-point registers.
+///
+/// User-mode Linux reads and writes the registers of its processes by ptrace, in a buffer of 2696 bytes: what the processor's XSAVE
+/// area takes up to AVX-512. The host refuses to set fewer than it has (`xstateregs_set`: EFAULT), and a processor with AMX has 11,008
+/// bytes, permitted or not: the guest panics at its first process ("ptrace set fp regs failed, errno = 14"). The size is a maximum; on
+/// another processor, the host uses less of it. Three pages hold every register that processors have today, with some to spare. The
+/// buffer lies on the stack of each kernel thread too, hence `CONFIG_KERNEL_STACK_ORDER=3`.
+fn registers() -> Edit {
+    Edit {
+        path: "arch/x86/um/user-offsets.c",
+        old: "DEFINE_LONGS(HOST_FP_SIZE, 2696);",
+        new: "DEFINE_LONGS(HOST_FP_SIZE, 12288);".to_owned(),
+    }
+}
+
+/// The same random numbers in each guest.
+///
+/// The host's `getrandom` is the only thing in which two guests differ that were started alike: all other sources of randomness are
+/// derived from time, which is virtual. With it would differ sequence numbers, ports, hash seeds, and those of the network's timers that
+/// the kernel spreads at random, such as the neighbours' reachable time. In its place stands SplitMix64 from a fixed state.
+fn randomness() -> Edit {
+    Edit {
+        path: "arch/um/os-Linux/util.c",
+        old: "\treturn getrandom(buf, len, flags);\n",
+        new: "\
+\tstatic unsigned long long state;
+\tunsigned char *bytes = buf;
+\tsize_t i;
+
+\tfor (i = 0; i < len; i++) {
+\t\tunsigned long long z = (state += 0x9e3779b97f4a7c15ULL);
+
+\t\tz = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+\t\tz = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+\t\tbytes[i] = z >> 56;
+\t}
+\treturn len;
+"
+        .to_owned(),
+    }
+}
+
+/// The tick, which user-mode Linux fixes at 100 Hz and gives no choice of.
+fn ticks(hz: Hz) -> Edit {
+    Edit {
+        path: "arch/um/Kconfig",
+        old: "config HZ\n\tint\n\tdefault 100\n",
+        new: format!("config HZ\n\tint\n\tdefault {}\n", hz.get()),
+    }
+}
+
+/// Changes the source in `tree`.
+pub(super) fn apply(edits: &[Edit], tree: &Path) -> Result<(), BuildError> {
+    for edit in edits {
+        let path = tree.join(edit.path);
+        let text = fs::read_to_string(&path).io("read", &path)?;
+        let changed = replaced(&text, edit).ok_or_else(|| BuildError::Edit {
+            path: path.clone(),
+            old: edit.old,
+        })?;
+        fs::write(&path, changed).io("write", &path)?;
+    }
+    Ok(())
+}
+
+/// The text with the edit made; `None` unless the old text is there exactly once.
+fn replaced(text: &str, edit: &Edit) -> Option<String> {
+    (text.matches(edit.old).count() == 1).then(|| text.replacen(edit.old, &edit.new, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::tick;
+    use super::*;
+
+    fn edit() -> Edit {
+        Edit {
+            path: "a/file",
+            old: "default 100\n",
+            new: "default 250\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_there_once_is_replaced() {
+        let changed = replaced("int\ndefault 100\nend\n", &edit());
+        assert_eq!(changed.as_deref(), Some("int\ndefault 250\nend\n"));
+    }
+
+    #[test]
+    fn a_text_that_is_missing_or_there_twice_is_an_error_that_names_the_file() {
+        for text in ["default 1000\n", "default 100\ndefault 100\n"] {
+            let tree = tempfile::tempdir().unwrap();
+            fs::create_dir(tree.path().join("a")).unwrap();
+            let file = tree.path().join("a/file");
+            fs::write(&file, text).unwrap();
+            let error = apply(&[edit()], tree.path()).unwrap_err().to_string();
+            assert!(error.contains(&file.display().to_string()), "{error}");
+            assert!(error.contains("default 100"), "{error}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let tree = tempfile::tempdir().unwrap();
+        let error = apply(&[edit()], tree.path()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read "), "{error}");
+        assert!(error.contains("a/file"), "{error}");
+    }
+
+    #[test]
+    fn the_tick_that_is_asked_for_becomes_the_default() {
+        let kconfig = "config HZ\n\tint\n\tdefault 100\n\nconfig NR_CPUS\n";
+        let changed = replaced(kconfig, &ticks(tick("1000").unwrap())).unwrap();
+        assert_eq!(
+            changed,
+            "config HZ\n\tint\n\tdefault 1000\n\nconfig NR_CPUS\n"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! The commands about kernels, as far as they build none.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed"
+)]
+
+use std::fs;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Runs the harness with a cache that is empty, and returns that too.
+fn harness(arguments: &[&str], path: Option<&str>) -> (Output, TempDir) {
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("XDG_CACHE_HOME", cache.path())
+        .env_remove("HARNESS_KERNEL")
+        .env_remove("CLICOLOR_FORCE")
+        // The folder is closed to whoever runs these tests through sudo.
+        .env_remove("SUDO_UID");
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    (command.output().unwrap(), cache)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn an_empty_list_tells_how_to_build_a_kernel() {
+    let (output, cache) = harness(&["kernel", "list"], None);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    let folder = cache.path().join("deadpeer/kernels");
+    let expected = format!(
+        "no kernels in {}\n  build one: harness kernel build --version 6.12 --hz 250\n",
+        folder.display()
+    );
+    assert_eq!(said(&output), expected);
+}
+
+#[test]
+fn all_tools_that_are_missing_are_named_before_anything_is_written() {
+    let (output, cache) = harness(&["kernel", "build"], Some("/nonexistent"));
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let said = said(&output);
+    for tool in ["gcc", "make", "flex", "bison", "bc", "m4", "xz", "libc.a"] {
+        assert!(said.contains(&format!(" {tool}")), "{tool} in {said}");
+    }
+    assert!(
+        said.contains("apt-get install --no-install-recommends bc binutils"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn kernels_that_cannot_be_built_are_refused_with_those_that_can() {
+    for (arguments, can_be) in [
+        (["--version", "6.13"], "it can be 6.1 or 6.12"),
+        (["--hz", "128"], "it can be 100, 250, 300 or 1000"),
+    ] {
+        let (output, _cache) = harness(&[&["kernel", "build"][..], &arguments].concat(), None);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(said(&output).contains(can_be), "{output:?}");
+    }
+}
+
+#[test]
+fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
+    let (output, _cache) = harness(&["run", "--warp", "scenarios/alive.toml"], None);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = said(&output);
+    for part in [
+        "there is no kernel for Linux 6.12 with HZ=250",
+        "build it: harness kernel build --version 6.12 --hz 250",
+        "--kernel or in HARNESS_KERNEL",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
