@@ -31,7 +31,7 @@ pub(super) async fn drive(
         place: kernel.place(),
     };
     let (sender, mut events) = mpsc::unbounded_channel();
-    let mut progress = Progress::new(arguments.form(), entries.len(), *kernel != Kernel::Native);
+    let mut progress = Progress::new(arguments.form(), entries.len(), kernel.is_virtual());
     let mut out = anstream::stdout();
     let mut known: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
     let (mut interrupt, mut terminate) = (

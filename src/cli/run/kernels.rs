@@ -2,13 +2,15 @@
 
 use std::env;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer::errand::{self, ErrandError};
-use deadpeer::guest::Machine;
-use deadpeer::guest::kernel::{Wanted, find};
+use deadpeer::guest::kernel::{Series, Wanted, find};
+use deadpeer::guest::{self, Accel, Machine};
 use deadpeer::kernel;
 use deadpeer::oracle::Ticks;
 use deadpeer::runner::Place;
@@ -18,8 +20,11 @@ use super::RunArguments;
 /// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is one from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
 
-/// How long a guest may take to boot and to say what it is.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
+/// The name of the kernel that the harness runs on.
+pub(super) const NATIVE: &str = "native";
+
+/// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute on a busy machine.
+const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A kernel that cases run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,45 +35,108 @@ pub(super) enum Kernel {
     Guest(Arc<Machine>),
 }
 
-/// The kernels that the arguments ask for, or what is wrong with them.
-pub(super) fn choose(arguments: &RunArguments) -> Result<Vec<Kernel>, String> {
-    let names = arguments.kernels.iter().chain(&arguments.kernel);
-    let named = names
-        .map(|name| named(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if !named.is_empty() {
-        return Ok(named);
+/// The kernels that the arguments ask for, or what is wrong with them. Boots a distribution's kernel to see whether KVM works.
+pub(super) async fn choose(arguments: &RunArguments) -> Result<Vec<Kernel>, String> {
+    let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
+    let mut kernels = Vec::new();
+    for name in &names {
+        kernels.push(named(arguments, name).await?);
     }
-    if arguments.warp {
-        return Ok(vec![default_guest()?]);
+    if names.is_empty() {
+        kernels.push(if arguments.warp {
+            default_guest(arguments).await?
+        } else {
+            Kernel::Native
+        });
     }
-    if arguments.phases.get() > 1 {
-        return Err("--phases needs a guest's clock: add --warp".to_owned());
+    if arguments.phases.get() > 1 && !kernels.iter().all(Kernel::is_virtual) {
+        return Err("--phases needs virtual time: add --warp".to_owned());
     }
-    Ok(vec![Kernel::Native])
+    Ok(kernels)
 }
 
-fn named(name: &str) -> Result<Kernel, String> {
-    if name == "native" {
+async fn named(arguments: &RunArguments, name: &str) -> Result<Kernel, String> {
+    if name == NATIVE {
         return Ok(Kernel::Native);
     }
-    guest(PathBuf::from(name))
-}
-
-fn default_guest() -> Result<Kernel, String> {
-    match env::var_os(VARIABLE) {
-        Some(path) => guest(PathBuf::from(path)),
-        None => guest(find(Wanted::default()).map_err(|missing| {
-            format!("{missing}\n  or name another with --kernel or in {VARIABLE}")
-        })?),
+    match name.parse::<Series>() {
+        Ok(series) => {
+            let wanted = Wanted {
+                series,
+                ..Wanted::default()
+            };
+            guest(arguments, cached(wanted)?).await
+        }
+        Err(_) => guest(arguments, PathBuf::from(name)).await,
     }
 }
 
-fn guest(kernel: PathBuf) -> Result<Kernel, String> {
-    if !kernel.exists() {
-        return Err(format!("there is no kernel at {}", kernel.display()));
+async fn default_guest(arguments: &RunArguments) -> Result<Kernel, String> {
+    let path = match env::var_os(VARIABLE) {
+        Some(path) => PathBuf::from(path),
+        None => cached(Wanted::default())?,
+    };
+    guest(arguments, path).await
+}
+
+fn cached(wanted: Wanted) -> Result<PathBuf, String> {
+    find(wanted)
+        .map_err(|missing| format!("{missing}\n  or name another with --kernel or in {VARIABLE}"))
+}
+
+async fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Kernel, String> {
+    let machine = match Image::of(&kernel) {
+        Ok(Image::UserMode) => Machine::Uml { kernel },
+        Ok(Image::BootLoaders) => {
+            let modules = arguments.modules.clone().or_else(|| modules_of(&kernel));
+            let accel = if arguments.warp {
+                Accel::Icount
+            } else {
+                guest::real_time(&kernel, modules.as_deref()).await
+            };
+            Machine::Qemu {
+                kernel,
+                modules,
+                accel,
+            }
+        }
+        Err(reason) => return Err(format!("{}: {reason}", kernel.display())),
+    };
+    Ok(Kernel::Guest(Arc::new(machine)))
+}
+
+/// What kind of kernel a file is.
+enum Image {
+    /// A program: `ARCH=um`.
+    UserMode,
+    /// As a boot loader takes it: `vmlinuz`.
+    BootLoaders,
+}
+
+impl Image {
+    fn of(path: &Path) -> Result<Self, String> {
+        /// Where the boot protocol's signature ends (Documentation/arch/x86/boot.rst).
+        const HEAD: usize = 0x206;
+        let mut head = [0; HEAD];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+        read.map_err(|error| format!("cannot read a kernel: {error}"))?;
+        if head.starts_with(b"\x7fELF") {
+            Ok(Self::UserMode)
+        } else if head.ends_with(b"HdrS") {
+            Ok(Self::BootLoaders)
+        } else {
+            Err("this is no kernel: neither one for user mode (an ELF program) nor an x86 one as a boot loader takes it (vmlinuz)".to_owned())
+        }
     }
-    Ok(Kernel::Guest(Arc::new(Machine::Uml { kernel })))
+}
+
+/// The modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION`, where a distribution's package has them.
+fn modules_of(kernel: &Path) -> Option<PathBuf> {
+    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
+    let root = kernel.parent()?.parent()?;
+    let folders = ["lib/modules", "usr/lib/modules"];
+    let folders = folders.map(|folder| root.join(folder).join(version));
+    folders.into_iter().find(|folder| folder.is_dir())
 }
 
 impl Kernel {
@@ -81,6 +149,14 @@ impl Kernel {
         Ok(hz.map_or(Ticks::Unknown, Ticks::from))
     }
 
+    /// Whether time leaps over what is idle.
+    pub(super) fn is_virtual(&self) -> bool {
+        match self {
+            Self::Native => false,
+            Self::Guest(machine) => machine.is_virtual(),
+        }
+    }
+
     pub(super) fn place(&self) -> Place {
         match self {
             Self::Native => Place::Here,
@@ -89,18 +165,16 @@ impl Kernel {
     }
 }
 
+/// The file's name.
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Native => f.pad("native"),
-            Self::Guest(machine) => f.pad(&file_name(machine.kernel())),
+            Self::Native => f.pad(NATIVE),
+            Self::Guest(machine) => {
+                let path = machine.kernel();
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                f.pad(&name.to_string_lossy())
+            }
         }
     }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
 }

@@ -20,7 +20,6 @@ use tokio::runtime::Runtime;
 use super::load::{load, prepare};
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
-use kernels::Kernel;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -45,12 +44,15 @@ pub(super) struct RunArguments {
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
     #[arg(long)]
     warp: bool,
-    /// A kernel to run in as guests: a file, or the version of one that `harness kernel build` has built
+    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build`, or a file; a distribution's runs in QEMU
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
     /// Several kernels, side by side; `native` is this machine's own
     #[arg(long, value_name = "KERNEL,...", value_delimiter = ',')]
     kernels: Vec<String>,
+    /// The modules of a distribution's kernel; by default those beside it, /lib/modules/VERSION for /boot/vmlinuz-VERSION
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1")]
     phases: NonZeroU32,
@@ -93,14 +95,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
-    let kernels = match kernels::choose(arguments) {
-        Ok(kernels) => kernels,
-        Err(message) => {
-            complain(&message);
-            return Ok(Exit::Usage);
-        }
-    };
-    if kernels.contains(&Kernel::Native)
+    // Before there is a second thread.
+    if arguments.needs_labs_here()
         && let Err(refused) = privilege::isolate()
     {
         complain(&refused.to_string());
@@ -108,6 +104,13 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     }
     let begun = Instant::now();
     let runtime = Runtime::new()?;
+    let kernels = match runtime.block_on(kernels::choose(arguments)) {
+        Ok(kernels) => kernels,
+        Err(message) => {
+            complain(&message);
+            return Ok(Exit::Usage);
+        }
+    };
     let mut runs = Vec::new();
     for kernel in kernels {
         let ticks = match runtime.block_on(kernel.ticks()) {
@@ -148,6 +151,12 @@ impl RunArguments {
     fn selects(&self, prepared: &Prepared) -> bool {
         let name = &prepared.case.id.0;
         self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
+    }
+
+    fn needs_labs_here(&self) -> bool {
+        let named = self.kernels.iter().chain(&self.kernel);
+        let guests = named.clone().all(|name| name != kernels::NATIVE);
+        !guests || (named.count() == 0 && !self.warp)
     }
 
     fn form(&self) -> Form {
