@@ -4,22 +4,23 @@ use std::ops::Range;
 
 use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
-use super::document::{CaseBlock, Document, StepPart};
-use super::model::{Action, CableChange, End, Node, RouteChange, Topology};
+use super::document::{CaseBlock, Document};
+use super::model::{Action, End, Node, Topology};
 use super::overlay::Overlaid;
+use super::sequence;
 use super::suggest::alternatives;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     nodes_exist(case, cx);
-    undone_was_done(case, cx);
+    sequence::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
     something_is_expected(case, document, cx);
 }
 
 /// Points at the case too, where the mistake stands in a part of the file that all cases share.
-fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
+pub(super) fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
     match case.span() {
         Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),
         _ => diagnostic,
@@ -46,75 +47,6 @@ fn nodes_exist(case: &Overlaid, cx: &mut Context) {
         let missing = Diagnostic::new(span.clone(), message).help(help);
         cx.report(in_case(case, span, missing));
     }
-}
-
-/// What the steps so far have done and not undone.
-#[derive(Default)]
-struct Done {
-    pulled: Vec<End>,
-    crashed: Vec<End>,
-    changed: Vec<(Node, End)>,
-}
-
-fn undone_was_done(case: &Overlaid, cx: &mut Context) {
-    let mut done = Done::default();
-    for part in &case.steps {
-        // A step that could not be read may be the very one that a later step undoes.
-        let Ok(part) = part else {
-            return;
-        };
-        if let Err((message, help)) = done.apply(part) {
-            let early = Diagnostic::new(part.verb.clone(), message).help(help);
-            cx.report(in_case(case, &part.verb, early));
-        }
-    }
-}
-
-impl Done {
-    /// The message and the help if the step undoes what was not done.
-    fn apply(&mut self, part: &StepPart) -> Result<(), (String, String)> {
-        match part.step.action {
-            Action::Exchange { .. } | Action::Send { .. } => {}
-            Action::Cable { at, change } => match change {
-                CableChange::Pull => self.pulled.push(at),
-                CableChange::Plug => take(&mut self.pulled, &at).ok_or_else(|| {
-                    let message = format!("the {at}'s cable is not pulled when it is plugged in");
-                    let help = format!(
-                        "pull it in an earlier step: `do = \"cable\"`, `at = \"{at}\"`, `action = \"pull\"`"
-                    );
-                    (message, help)
-                })?,
-            },
-            Action::Crash { host } => self.crashed.push(host),
-            Action::Resume { host } => take(&mut self.crashed, &host).ok_or_else(|| {
-                let message = format!("the {host} has not crashed when it resumes");
-                let help = format!("add an earlier step: `do = \"crash\"`, `host = \"{host}\"`");
-                (message, help)
-            })?,
-            // Whoever reboots is not crashed any more, and was not necessarily before.
-            Action::Reboot { host, .. } => self.crashed.retain(|crashed| *crashed != host),
-            Action::Route { on, to, change } => match change {
-                RouteChange::Restore => take(&mut self.changed, &(on, to)).ok_or_else(|| {
-                    let message = format!(
-                        "the route to the {to} on the {on} has not changed when it is restored"
-                    );
-                    let help = format!(
-                        "change it in an earlier step: `on = \"{on}\"`, `to = \"{to}\"`, `action = \"delete\"`"
-                    );
-                    (message, help)
-                })?,
-                _ => self.changed.push((on, to)),
-            },
-        }
-        Ok(())
-    }
-}
-
-/// Removes every equal element; `None` if there was none.
-fn take<T: PartialEq>(from: &mut Vec<T>, what: &T) -> Option<()> {
-    let before = from.len();
-    from.retain(|element| element != what);
-    (from.len() < before).then_some(())
 }
 
 /// Probes are waited for at the observed end: the client if it has keepalive, else the server.

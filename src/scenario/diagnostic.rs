@@ -1,23 +1,34 @@
-//! One error in a scenario file, and how it looks to a person: place, source line, underline, what to do.
+//! One error or warning about a scenario file, and how it looks to a person: place, source line, underline, what to do.
 
 use std::ops::Range;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The file cannot be run.
+    Error,
+    /// It can, but is probably not what its author means.
+    Warning,
+}
+
 /// One thing that is wrong with a file.
 ///
 /// Spans are byte ranges in the file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
     /// What is wrong.
     pub message: String,
     /// Where; `None` where the file as a whole is meant.
     pub span: Option<Range<usize>>,
     /// What to write beside the underlined text.
     pub label: Option<String>,
-    /// Another place that has to do with it, and what that place is.
-    pub related: Option<(Range<usize>, String)>,
+    /// Other places that have to do with it, and what each of them is.
+    pub related: Vec<(Range<usize>, String)>,
     /// What to do about it.
     pub help: Option<String>,
 }
@@ -26,12 +37,20 @@ impl Diagnostic {
     /// An error at a place, or in the file as a whole.
     pub fn new(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             message: message.into(),
             span: span.into(),
             label: None,
-            related: None,
+            related: Vec::new(),
             help: None,
         }
+    }
+
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// Adds what to write beside the underlined text.
@@ -41,10 +60,10 @@ impl Diagnostic {
         self
     }
 
-    /// Adds a second place.
+    /// Adds another place.
     #[must_use]
     pub fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.related = Some((span, label.into()));
+        self.related.push((span, label.into()));
         self
     }
 
@@ -67,7 +86,11 @@ impl Diagnostic {
 #[must_use]
 pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> String {
     let path = path.to_string_lossy();
-    let title = Level::ERROR.primary_title(diagnostic.message.as_str());
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.message.as_str());
     let mut group = match &diagnostic.span {
         Some(span) => title.element(snippet(&path, text, span, diagnostic)),
         None => Group::with_title(title).element(Origin::path(path.as_ref())),
@@ -101,7 +124,7 @@ fn snippet<'a>(
     let primary = AnnotationKind::Primary
         .span(span.clone())
         .label(diagnostic.label.as_deref());
-    let related = diagnostic.related.as_ref().map(|(span, label)| {
+    let related = diagnostic.related.iter().map(|(span, label)| {
         AnnotationKind::Context
             .span(span.clone())
             .label(label.as_str())

@@ -64,6 +64,7 @@ mod overlay;
 mod quantity;
 mod relations;
 mod resolve;
+mod sequence;
 mod suggest;
 
 use std::ops::Range;

@@ -1,0 +1,253 @@
+//! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::check::in_case;
+use super::context::Context;
+use super::diagnostic::Diagnostic;
+use super::model::{Action, CableChange, End, Node, RouteChange, Start, Step, Topology};
+use super::overlay::Overlaid;
+
+/// Reports each step that undoes what was not done, does what is done already, or can never succeed.
+pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
+    let mut network = Network {
+        one_cable: matches!(case.preset, Ok(Some(preset)) if preset.value == Topology::Direct),
+        broken: Vec::new(),
+        returning: Vec::new(),
+    };
+    for part in &case.steps {
+        // A step that could not be read may be the very one that a later step needs.
+        let Ok(part) = part else {
+            return;
+        };
+        network.pass(part.step.start);
+        if let Err(wrong) = network.take(&part.step, &part.verb) {
+            cx.report(in_case(case, &part.verb, wrong));
+        }
+    }
+}
+
+/// What is broken at one time.
+struct Network {
+    /// Both hosts hang on the same cable.
+    one_cable: bool,
+    /// With the step that broke it, in order.
+    broken: Vec<(Broken, Range<usize>)>,
+    /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
+    returning: Vec<(End, Option<Duration>, Range<usize>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    Cable(End),
+    Crashed(End),
+    /// The host has rebooted, and knows of no connection any more.
+    Forgotten(End),
+    Route(Node, End, RouteChange),
+}
+
+impl Broken {
+    /// What the step is to a later one that suffers from it.
+    fn label(self) -> String {
+        match self {
+            Self::Cable(at) => format!("the {at}'s cable is pulled here"),
+            Self::Crashed(host) => format!("the {host} crashes here"),
+            Self::Forgotten(host) => format!("the {host} forgets its connections here"),
+            Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
+        }
+    }
+
+    /// Whether both are about the same route.
+    fn is_route(self, on: Node, to: End) -> bool {
+        matches!(self, Self::Route(node, end, _) if (node, end) == (on, to))
+    }
+}
+
+impl Network {
+    /// Takes the time into account that goes by before a step.
+    fn pass(&mut self, start: Start) {
+        for (_, left, _) in &mut self.returning {
+            *left = match start {
+                Start::AtOnce => *left,
+                Start::After(time) => left.map(|left| left.saturating_sub(time)),
+                Start::When { .. } => None,
+            };
+        }
+    }
+
+    fn take(&mut self, step: &Step, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        match step.action {
+            Action::Exchange { .. } => self.exchange(verb),
+            Action::Send { .. } => Ok(()),
+            Action::Cable { at, change } => match change {
+                CableChange::Pull => self.pull(at, verb),
+                CableChange::Plug => self.plug(at, verb),
+            },
+            Action::Crash { host } => self.crash(host, verb),
+            Action::Resume { host } => self.resume(host, verb),
+            Action::Reboot { host, downtime } => self.reboot(host, downtime, verb),
+            Action::Route { on, to, change } => self.route(on, to, change, verb),
+        }
+    }
+
+    fn find(&self, matches: impl Fn(Broken) -> bool) -> Option<&(Broken, Range<usize>)> {
+        self.broken.iter().find(|(broken, _)| matches(*broken))
+    }
+
+    fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
+        self.broken.push((broken, verb.clone()));
+    }
+
+    /// An exchange waits for its answer, and everything that can be broken lies on the way of it.
+    fn exchange(&self, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        if self.broken.is_empty() {
+            return Ok(());
+        }
+        let message = "this exchange can never succeed: its data or its answer has no way";
+        let stuck = Diagnostic::new(verb.clone(), message);
+        let stuck = self.broken.iter().fold(stuck, |stuck, (broken, span)| {
+            stuck.related(span.clone(), broken.label())
+        });
+        let forgotten = |broken| matches!(broken, Broken::Forgotten(_));
+        Err(if self.find(forgotten).is_some() {
+            stuck
+                .help("exchange before the reboot; a connection that is forgotten never comes back")
+        } else {
+            stuck.help("undo that first; or use `do = \"send\"`, which writes and does not wait")
+        })
+    }
+
+    fn pull(&mut self, at: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        let one_cable = self.one_cable;
+        let same = |broken| matches!(broken, Broken::Cable(end) if end == at || one_cable);
+        if let Some((pulled, earlier)) = self.find(same) {
+            let message = format!("the {at}'s cable is pulled already");
+            let help = if *pulled == Broken::Cable(at) {
+                "remove one of the two, or plug it in between"
+            } else {
+                "remove one of the two: a `direct` topology has one cable, with the client at one end and the server at the other"
+            };
+            let twice =
+                Diagnostic::new(verb.clone(), message).related(earlier.clone(), pulled.label());
+            return Err(twice.help(help));
+        }
+        self.breaks(Broken::Cable(at), verb);
+        Ok(())
+    }
+
+    fn plug(&mut self, at: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        if self.heal(|broken| broken == Broken::Cable(at)) {
+            return Ok(());
+        }
+        let message = format!("the {at}'s cable is not pulled when it is plugged in");
+        let early = Diagnostic::new(verb.clone(), message);
+        let across = at.peer();
+        Err(match self.find(|broken| broken == Broken::Cable(across)) {
+            Some((pulled, earlier)) if self.one_cable => {
+                early.related(earlier.clone(), pulled.label()).help(format!(
+                    "plug it in where it was pulled: `at = \"{across}\"`"
+                ))
+            }
+            _ => early.help(format!(
+                "pull it in an earlier step: `do = \"cable\"`, `at = \"{at}\"`, `action = \"pull\"`"
+            )),
+        })
+    }
+
+    fn crash(&mut self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        self.is_back(host, verb)?;
+        if let Some((crashed, earlier)) = self.find(|broken| broken == Broken::Crashed(host)) {
+            let message = format!("the {host} has crashed already");
+            let twice =
+                Diagnostic::new(verb.clone(), message).related(earlier.clone(), crashed.label());
+            return Err(twice.help("remove one of the two, or let it resume or reboot in between"));
+        }
+        self.breaks(Broken::Crashed(host), verb);
+        Ok(())
+    }
+
+    fn resume(&mut self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        if self.heal(|broken| broken == Broken::Crashed(host)) {
+            return Ok(());
+        }
+        let message = format!("the {host} has not crashed when it resumes");
+        let early = Diagnostic::new(verb.clone(), message);
+        Err(match self.find(|broken| broken == Broken::Forgotten(host)) {
+            Some((_, rebooted)) => early
+                .related(rebooted.clone(), format!("the {host} reboots here"))
+                .help("remove this step: whoever reboots comes back by itself, after its `downtime`"),
+            None => early.help(format!(
+                "add an earlier step: `do = \"crash\"`, `host = \"{host}\"`"
+            )),
+        })
+    }
+
+    /// Also out of a crash: a machine that hangs is switched off and on.
+    fn reboot(
+        &mut self,
+        host: End,
+        downtime: Duration,
+        verb: &Range<usize>,
+    ) -> Result<(), Diagnostic> {
+        self.is_back(host, verb)?;
+        self.heal(|broken| broken == Broken::Crashed(host));
+        self.breaks(Broken::Forgotten(host), verb);
+        self.returning.retain(|(end, ..)| *end != host);
+        self.returning.push((host, Some(downtime), verb.clone()));
+        Ok(())
+    }
+
+    fn is_back(&self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+        let down = |(end, left, _): &&(End, Option<Duration>, _)| {
+            *end == host && left.is_some_and(|left| !left.is_zero())
+        };
+        let Some((_, _, earlier)) = self.returning.iter().find(down) else {
+            return Ok(());
+        };
+        let message = format!("the {host} is still down from its reboot at this step");
+        let early = Diagnostic::new(verb.clone(), message)
+            .related(earlier.clone(), format!("the {host} reboots here"));
+        Err(early.help("wait for the end of its `downtime` with `after`"))
+    }
+
+    fn route(
+        &mut self,
+        on: Node,
+        to: End,
+        change: RouteChange,
+        verb: &Range<usize>,
+    ) -> Result<(), Diagnostic> {
+        let now = self.find(|broken| broken.is_route(on, to));
+        match now {
+            None if change == RouteChange::Restore => {
+                let message = format!(
+                    "the route to the {to} on the {on} has not changed when it is restored"
+                );
+                let help = format!(
+                    "change it in an earlier step: `on = \"{on}\"`, `to = \"{to}\"`, `action = \"delete\"`"
+                );
+                return Err(Diagnostic::new(verb.clone(), message).help(help));
+            }
+            Some((same, earlier)) if *same == Broken::Route(on, to, change) => {
+                let message = format!("the route to the {to} on the {on} is like that already");
+                let twice =
+                    Diagnostic::new(verb.clone(), message).related(earlier.clone(), same.label());
+                return Err(twice.help("remove one of the two, or restore the route in between"));
+            }
+            _ => {}
+        }
+        self.heal(|broken| broken.is_route(on, to));
+        if change != RouteChange::Restore {
+            self.breaks(Broken::Route(on, to, change), verb);
+        }
+        Ok(())
+    }
+
+    /// Whether there was anything of the kind.
+    fn heal(&mut self, matches: impl Fn(Broken) -> bool) -> bool {
+        let before = self.broken.len();
+        self.broken.retain(|(broken, _)| !matches(*broken));
+        self.broken.len() < before
+    }
+}
