@@ -4,7 +4,7 @@ use netlink_packet_route::route::RouteType;
 
 use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::lab::node::LabNode;
+use crate::plan::RoutePlan;
 use crate::scenario::model::{CableChange, End, Node, RouteChange};
 
 /// The index and name of the bridge that silences a host; it is never up.
@@ -25,28 +25,38 @@ pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabErr
         Node::Switch => (neighbour, port, host, uplink),
         _ => (host, uplink, neighbour, port),
     };
+    let is_own_link = node.node == at.node();
     match change {
-        CableChange::Pull => node.set_up(interface.index, false).await,
+        CableChange::Pull => {
+            node.set_up(interface.index, false).await?;
+            if is_own_link {
+                lab.changes().set_plugged(at, false);
+            }
+        }
         CableChange::Plug => {
             node.set_up(interface.index, true).await?;
             node.wait_until_usable(interface).await?;
             other.wait_until_usable(other_interface).await?;
-            restore_static_routes(lab, node).await
+            if is_own_link {
+                lab.changes().set_plugged(at, true);
+                settle_route(lab, at).await?;
+            }
         }
     }
+    Ok(())
 }
 
-/// A link that goes down takes the routes through it along; the kernel brings only those of the attached network back.
-async fn restore_static_routes(lab: &Lab, node: &LabNode) -> Result<(), LabError> {
-    let routes = lab
-        .plan
-        .node(node.node)
-        .map(|plan| plan.routes.clone())
-        .unwrap_or_default();
-    for route in routes {
-        node.add_route(route).await?;
+/// Makes a host's route to the other end what it was before its link went down, or what a step has made of it since.
+///
+/// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
+/// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
+async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (on, to) = (host.node(), host.peer());
+    let change = lab.changes().route(on, to);
+    match (change, lab.plan.route(on, to)) {
+        (RouteChange::Restore, Some(RoutePlan { via: None, .. })) => Ok(()),
+        _ => change_route(lab, on, to, change).await,
     }
-    Ok(())
 }
 
 /// Silences a host in both directions, with its carrier up and its state kept.
@@ -75,27 +85,29 @@ pub async fn unsilence(lab: &Lab, host: End) -> Result<(), LabError> {
     node.set_mute(link, false).await
 }
 
-/// Changes the route by which a node reaches one end's network.
+/// Changes the route by which a node reaches one end's network. While the node's link is down there is no route to delete or to
+/// restore: the change then takes effect when the cable is plugged in.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
 pub async fn route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Result<(), LabError> {
+    lab.changes().set_route(on, to, change);
+    change_route(lab, on, to, change).await
+}
+
+/// Out, then in: the attached network's route and a dead one differ in metric and scope, so one does not replace the other.
+async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Result<(), LabError> {
     let node = lab.node(on);
     let network = lab.plan.address(to).network();
-    // The attached network's route and a dead one differ in metric and scope, so one does not replace the other: out, then in.
-    match node.delete_route(network).await {
-        // An earlier step may have deleted it.
-        Err(error) if change != RouteChange::Delete && error.errno() == Some(nix::libc::ESRCH) => {}
-        deleted => deleted?,
-    }
+    node.delete_routes(network).await?;
     match change {
         RouteChange::Delete => Ok(()),
         RouteChange::Unreachable => node.add_dead_route(network, RouteType::Unreachable).await,
         RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
         RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
         RouteChange::Restore => match lab.plan.route(on, to) {
-            Some(route) => node.add_route(route).await,
-            None => Ok(()),
+            Some(route) if lab.changes().is_plugged(on) => node.add_route(route).await,
+            _ => Ok(()),
         },
     }
 }

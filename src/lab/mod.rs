@@ -5,6 +5,7 @@
 
 mod announced;
 pub mod capture;
+pub mod changes;
 pub mod counters;
 pub mod error;
 pub mod namespace;
@@ -13,8 +14,11 @@ mod queue;
 mod routes;
 pub mod sysctl;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use futures::future::{try_join_all, try_join3};
 
+use self::changes::Changes;
 use self::error::LabError;
 use self::node::LabNode;
 use crate::plan::{InterfacePlan, NetworkPlan};
@@ -31,6 +35,7 @@ pub struct Lab {
     /// What it was built from.
     pub plan: NetworkPlan,
     nodes: Vec<LabNode>,
+    changes: Mutex<Changes>,
 }
 
 impl Lab {
@@ -48,7 +53,12 @@ impl Lab {
             LabNode::create(node.node, plan.family, settings)
         }))
         .await?;
-        let lab = Self { plan, nodes };
+        let changes = Mutex::default();
+        let lab = Self {
+            plan,
+            nodes,
+            changes,
+        };
         try_join_all(lab.plan.links.iter().map(|link| {
             let (near, far) = (&lab.nodes[link.near.0], &lab.nodes[link.far.0]);
             near.add_veth(lab.interface(link.near), far, lab.interface(link.far))
@@ -88,6 +98,11 @@ impl Lab {
         )
         .await?;
         Ok(())
+    }
+
+    /// What steps have made of it since.
+    pub fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One machine of the lab.

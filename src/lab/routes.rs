@@ -59,11 +59,21 @@ impl LabNode {
             .map_err(self.failed(doing))
     }
 
-    /// Deletes whatever route the main table has to exactly this network.
+    /// Deletes every route that the main table has to exactly this network.
     ///
     /// # Errors
-    /// [`LabError::Netlink`], also where there is none.
-    pub async fn delete_route(&self, to: Subnet) -> Result<(), LabError> {
+    /// [`LabError::Netlink`].
+    pub async fn delete_routes(&self, to: Subnet) -> Result<(), LabError> {
+        loop {
+            match self.delete_route(to).await {
+                Err(error) if error.errno() == Some(nix::libc::ESRCH) => return Ok(()),
+                deleted => deleted?,
+            }
+        }
+    }
+
+    /// Deletes one route to exactly this network; ESRCH where there is none.
+    async fn delete_route(&self, to: Subnet) -> Result<(), LabError> {
         let mut route = destination(to);
         // Unspecified is the wildcard for both (fib_table_delete, ip6_route_del).
         let header = &mut route.get_mut().header;

@@ -1,4 +1,4 @@
-//! What ships passes.
+//! What ships passes, and so does what only the tests need: the files in `steps/`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,9 +14,13 @@ use crate::pace;
 
 /// One trial a file; a file that is added is found.
 pub(crate) fn trials() -> Vec<Trial> {
-    let files = files().expect("scenarios/ can be read");
-    assert!(!files.is_empty(), "scenarios/ has no scenario");
-    files.into_iter().map(trial).collect()
+    let folders = [("scenario", "scenarios"), ("steps", "tests/netns/steps")];
+    let of = |(kind, folder): (&'static str, &str)| {
+        let files = files(folder).expect("a folder of the source tree can be read");
+        assert!(!files.is_empty(), "{folder} has no scenario");
+        files.into_iter().map(move |file| trial(kind, file))
+    };
+    folders.into_iter().flat_map(of).collect()
 }
 
 /// Judged by the time of the whole, so with nothing beside it.
@@ -27,8 +31,8 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
     )]
 }
 
-fn files() -> std::io::Result<Vec<PathBuf>> {
-    let mut files = std::fs::read_dir(source("scenarios"))?
+fn files(folder: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = std::fs::read_dir(source(folder))?
         .map(|entry| Ok(entry?.path()))
         .collect::<std::io::Result<Vec<_>>>()?;
     files.retain(|path| {
@@ -39,9 +43,9 @@ fn files() -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn trial(file: PathBuf) -> Trial {
+fn trial(kind: &str, file: PathBuf) -> Trial {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    pace::waiting(format!("scenario::{name}"), move || {
+    pace::waiting(format!("{kind}::{name}"), move || {
         let path = file.to_str().context("a path that is not UTF-8")?;
         run(&["--deny-skips", path])?.exits(0)?.never_says("FAIL")?;
         Ok(())
