@@ -217,7 +217,11 @@ impl Walk {
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
             Action::Reboot { host, downtime } => {
-                self.fail(Fault::Reboot(*host))?;
+                if self.active.contains(&Fault::Crash(*host)) {
+                    self.reboot_crashed(*host)?;
+                } else {
+                    self.fail(Fault::Reboot(*host))?;
+                }
                 let back = Span::exactly(*downtime).late_by(STEP_TIME);
                 self.come_back(self.silence + back, None);
             }
@@ -280,6 +284,16 @@ impl Walk {
         outage.faults.push(fault);
         // A host that comes back from a reboot does not make whole what else is broken.
         outage.back = outage.back.filter(|_| outage.faults.len() == 1);
+        Some(())
+    }
+
+    /// A machine that hangs and is switched off and on: one outage, from the crash to the end of the reboot.
+    fn reboot_crashed(&mut self, host: End) -> Option<()> {
+        let broken = self.outages.last_mut()?.faults.iter_mut();
+        let crashes = broken
+            .chain(&mut self.active)
+            .filter(|fault| **fault == Fault::Crash(host));
+        crashes.for_each(|crash| *crash = Fault::Reboot(host));
         Some(())
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Side {
     pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
     pub(super) deaf: Deaf,
+    /// Held while it is down from a reboot.
+    pub(super) down: Arc<tokio::sync::Mutex<()>>,
     capture: JoinHandle<io::Result<()>>,
     stop: oneshot::Sender<()>,
     counters_before: Counters,
@@ -71,6 +73,11 @@ impl Deaf {
         }
     }
 
+    /// Whether it hears nothing now.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.times().last(), Some((_, None)))
+    }
+
     fn at(&self, moment: Moment) -> bool {
         let within = |(from, until): &(Moment, Option<Moment>)| {
             *from <= moment && until.is_none_or(|until| moment < until)
@@ -98,6 +105,7 @@ impl Side {
             descriptors_before: 0,
             tracks,
             deaf,
+            down: Arc::default(),
             capture,
             stop,
             counters_before: Counters::new(),

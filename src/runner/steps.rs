@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join, try_join_all};
+use tokio::sync::OwnedMutexGuard;
 
 use super::case::{PATIENCE, Running, io_at};
 use super::side::Tracks;
@@ -89,7 +90,7 @@ impl Running {
             Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
             Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
             Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
-            Action::Crash { host } => self.silence(*host).await?,
+            Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
                 let back = Moment::now();
                 fault::unsilence(&self.lab, *host).await?;
@@ -138,16 +139,22 @@ impl Running {
         Ok(())
     }
 
-    async fn silence(&mut self, host: End) -> Result<(), LabError> {
-        fault::silence(&self.lab, host).await?;
-        self.side(host).deaf.begin();
-        Ok(())
+    /// Silences a host, unless it has crashed before. What is returned keeps later steps from it until it is dropped.
+    async fn silence(&mut self, host: End) -> Result<OwnedMutexGuard<()>, LabError> {
+        let side = self.side(host);
+        // Its reboot may be over by the file's times, and not quite by the machine's.
+        let down = Arc::clone(&side.down).lock_owned().await;
+        if !side.deaf.is_silent() {
+            fault::silence(&self.lab, host).await?;
+            side.deaf.begin();
+        }
+        Ok(down)
     }
 
     /// The path goes first, so that nothing can escape; then the state; then, in its own time, the path comes back.
     async fn reboot(&mut self, host: End, downtime: Duration) -> Result<(), LabError> {
-        let down = Moment::now();
-        self.silence(host).await?;
+        let begun = Moment::now();
+        let down = self.silence(host).await?;
         let (side, _) = self.pair(host);
         for endpoint in side.endpoints.drain(..) {
             endpoint
@@ -159,13 +166,14 @@ impl Running {
         let deaf = self.side(host).deaf.clone();
         let lost = self.lost.clone();
         self.returns.spawn(async move {
-            sleep_until(down + downtime).await;
+            sleep_until(begun + downtime).await;
             let back = Moment::now();
             match fault::unsilence(&lab, host).await {
                 Ok(()) => deaf.end(back),
                 // Nobody listens any more only when the case is over.
                 Err(error) => drop(lost.send(error)),
             }
+            drop(down);
         });
         Ok(())
     }

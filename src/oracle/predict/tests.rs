@@ -231,6 +231,20 @@ fn a_reboot_is_noticed_by_the_first_probe_that_arrives() {
 }
 
 #[test]
+fn a_crash_that_a_reboot_ends_is_one_outage() {
+    let crash = (Start::AtOnce, Action::Crash { host: End::Server });
+    let (_, power_cycle) = reboot(1.0);
+    let after = |time, probes| {
+        let reboot = (Start::After(secs(time)), power_cycle.clone());
+        let steps = vec![crash.clone(), reboot];
+        seen(&case(Family::Ipv4, keepalive(1, 1, probes), steps))
+    };
+    // As a reboot that takes 2.5 s.
+    assert_eq!(after(1.5, 5), ("ECONNRESET".to_owned(), 3.0, 3.096));
+    assert_eq!(after(9.0, 3).0, "ETIMEDOUT");
+}
+
+#[test]
 fn data_after_a_reboot_is_reset_at_once() {
     let steps = vec![
         reboot(0.0),
