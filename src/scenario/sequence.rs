@@ -22,7 +22,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             return;
         };
         network.pass(part.step.start);
-        if let Err(wrong) = network.take(&part.step, &part.verb) {
+        if let Some(wrong) = network.take(&part.step, &part.verb) {
             cx.report(in_case(case, &part.verb, wrong));
         }
     }
@@ -76,10 +76,11 @@ impl Network {
         }
     }
 
-    fn take(&mut self, step: &Step, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    /// What is wrong with the step as the network is now; otherwise the network is what the step makes of it.
+    fn take(&mut self, step: &Step, verb: &Range<usize>) -> Option<Diagnostic> {
         match step.action {
             Action::Exchange { .. } => self.exchange(verb),
-            Action::Send { .. } => Ok(()),
+            Action::Send { .. } => None,
             Action::Cable { at, change } => match change {
                 CableChange::Pull => self.pull(at, verb),
                 CableChange::Plug => self.plug(at, verb),
@@ -100,9 +101,9 @@ impl Network {
     }
 
     /// An exchange waits for its answer, and everything that can be broken lies on the way of it.
-    fn exchange(&self, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    fn exchange(&self, verb: &Range<usize>) -> Option<Diagnostic> {
         if self.broken.is_empty() {
-            return Ok(());
+            return None;
         }
         let message = "this exchange can never succeed: its data or its answer has no way";
         let stuck = Diagnostic::new(verb.clone(), message);
@@ -110,7 +111,7 @@ impl Network {
             stuck.related(span.clone(), broken.label())
         });
         let forgotten = |broken| matches!(broken, Broken::Forgotten(_));
-        Err(if self.find(forgotten).is_some() {
+        Some(if self.find(forgotten).is_some() {
             stuck
                 .help("exchange before the reboot; a connection that is forgotten never comes back")
         } else {
@@ -118,7 +119,7 @@ impl Network {
         })
     }
 
-    fn pull(&mut self, at: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    fn pull(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
         let one_cable = self.one_cable;
         let same = |broken| matches!(broken, Broken::Cable(end) if end == at || one_cable);
         if let Some((pulled, earlier)) = self.find(same) {
@@ -130,20 +131,20 @@ impl Network {
             };
             let twice =
                 Diagnostic::new(verb.clone(), message).related(earlier.clone(), pulled.label());
-            return Err(twice.help(help));
+            return Some(twice.help(help));
         }
         self.breaks(Broken::Cable(at), verb);
-        Ok(())
+        None
     }
 
-    fn plug(&mut self, at: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    fn plug(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
         if self.heal(|broken| broken == Broken::Cable(at)) {
-            return Ok(());
+            return None;
         }
         let message = format!("the {at}'s cable is not pulled when it is plugged in");
         let early = Diagnostic::new(verb.clone(), message);
         let across = at.peer();
-        Err(match self.find(|broken| broken == Broken::Cable(across)) {
+        Some(match self.find(|broken| broken == Broken::Cable(across)) {
             Some((pulled, earlier)) if self.one_cable => {
                 early.related(earlier.clone(), pulled.label()).help(format!(
                     "plug it in where it was pulled: `at = \"{across}\"`"
@@ -155,25 +156,29 @@ impl Network {
         })
     }
 
-    fn crash(&mut self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
-        self.is_back(host, verb)?;
+    fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        if let Some(down) = self.still_down(host, verb) {
+            return Some(down);
+        }
         if let Some((crashed, earlier)) = self.find(|broken| broken == Broken::Crashed(host)) {
             let message = format!("the {host} has crashed already");
             let twice =
                 Diagnostic::new(verb.clone(), message).related(earlier.clone(), crashed.label());
-            return Err(twice.help("remove one of the two, or let it resume or reboot in between"));
+            return Some(
+                twice.help("remove one of the two, or let it resume or reboot in between"),
+            );
         }
         self.breaks(Broken::Crashed(host), verb);
-        Ok(())
+        None
     }
 
-    fn resume(&mut self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    fn resume(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
         if self.heal(|broken| broken == Broken::Crashed(host)) {
-            return Ok(());
+            return None;
         }
         let message = format!("the {host} has not crashed when it resumes");
         let early = Diagnostic::new(verb.clone(), message);
-        Err(match self.find(|broken| broken == Broken::Forgotten(host)) {
+        Some(match self.find(|broken| broken == Broken::Forgotten(host)) {
             Some((_, rebooted)) => early
                 .related(rebooted.clone(), format!("the {host} reboots here"))
                 .help("remove this step: whoever reboots comes back by itself, after its `downtime`"),
@@ -184,31 +189,26 @@ impl Network {
     }
 
     /// Also out of a crash: a machine that hangs is switched off and on.
-    fn reboot(
-        &mut self,
-        host: End,
-        downtime: Duration,
-        verb: &Range<usize>,
-    ) -> Result<(), Diagnostic> {
-        self.is_back(host, verb)?;
+    fn reboot(&mut self, host: End, downtime: Duration, verb: &Range<usize>) -> Option<Diagnostic> {
+        if let Some(down) = self.still_down(host, verb) {
+            return Some(down);
+        }
         self.heal(|broken| broken == Broken::Crashed(host));
         self.breaks(Broken::Forgotten(host), verb);
         self.returning.retain(|(end, ..)| *end != host);
         self.returning.push((host, Some(downtime), verb.clone()));
-        Ok(())
+        None
     }
 
-    fn is_back(&self, host: End, verb: &Range<usize>) -> Result<(), Diagnostic> {
+    fn still_down(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
         let down = |(end, left, _): &&(End, Option<Duration>, _)| {
             *end == host && left.is_some_and(|left| !left.is_zero())
         };
-        let Some((_, _, earlier)) = self.returning.iter().find(down) else {
-            return Ok(());
-        };
+        let (_, _, earlier) = self.returning.iter().find(down)?;
         let message = format!("the {host} is still down from its reboot at this step");
         let early = Diagnostic::new(verb.clone(), message)
             .related(earlier.clone(), format!("the {host} reboots here"));
-        Err(early.help("wait for the end of its `downtime` with `after`"))
+        Some(early.help("wait for the end of its `downtime` with `after`"))
     }
 
     fn route(
@@ -217,7 +217,7 @@ impl Network {
         to: End,
         change: RouteChange,
         verb: &Range<usize>,
-    ) -> Result<(), Diagnostic> {
+    ) -> Option<Diagnostic> {
         let now = self.find(|broken| broken.is_route(on, to));
         match now {
             None if change == RouteChange::Restore => {
@@ -227,13 +227,13 @@ impl Network {
                 let help = format!(
                     "change it in an earlier step: `on = \"{on}\"`, `to = \"{to}\"`, `action = \"delete\"`"
                 );
-                return Err(Diagnostic::new(verb.clone(), message).help(help));
+                return Some(Diagnostic::new(verb.clone(), message).help(help));
             }
             Some((same, earlier)) if *same == Broken::Route(on, to, change) => {
                 let message = format!("the route to the {to} on the {on} is like that already");
                 let twice =
                     Diagnostic::new(verb.clone(), message).related(earlier.clone(), same.label());
-                return Err(twice.help("remove one of the two, or restore the route in between"));
+                return Some(twice.help("remove one of the two, or restore the route in between"));
             }
             _ => {}
         }
@@ -241,7 +241,7 @@ impl Network {
         if change != RouteChange::Restore {
             self.breaks(Broken::Route(on, to, change), verb);
         }
-        Ok(())
+        None
     }
 
     /// Whether there was anything of the kind.
