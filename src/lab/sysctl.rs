@@ -1,7 +1,14 @@
 //! The sysctls that every node starts from, whatever the host's own are.
 //!
-//! A new namespace takes most of its settings from constants in the kernel, but some from the initial namespace (`devinet_init_net`,
-//! `tcp_sk_init`): those that would change an outcome are pinned here.
+//! A new namespace takes most of its settings from constants in the kernel, but some from the initial namespace. Those that could change
+//! an outcome are pinned here:
+//!
+//! * `net.ipv4.conf.all` and `default` (`devinet_init_net`), unless `net.core.devconf_inherit_init_net` is 2; the IPv6 ones where it is 1
+//!   or 3 (`addrconf_init_net`), and `disable_ipv6` from the boot's command line in any case
+//! * of the `tcp_*`, only the congestion control and the buffers (`tcp_sk_init`)
+//!
+//! Not pinned are the neighbour timers: an interface copies the initial namespace's `net.ipv4.neigh.default` when it is made
+//! (`neigh_parms_alloc`), so they could only be set for each interface later. The oracle takes them for the kernel's defaults.
 
 use std::io::Write;
 
@@ -11,57 +18,95 @@ use crate::scenario::model::{Family, Keepalive, Node};
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
 
+/// Of every interface, now (`all`) and later (`default`); the kernel takes one, both, or the larger of the two.
+const EACH_INTERFACE_IPV4: [(&str, &str); 10] = [
+    // Reverse-path filtering would drop what a removed return route is about to answer.
+    ("rp_filter", "0"),
+    // Who answers a request for an address, and under which of its own a node asks.
+    ("arp_ignore", "0"),
+    ("arp_announce", "0"),
+    ("arp_filter", "0"),
+    // What a node makes of an address that nobody asked about, and whether it tells its own.
+    ("arp_accept", "0"),
+    ("arp_notify", "0"),
+    ("drop_gratuitous_arp", "0"),
+    // What a carrier's loss does to neighbours and routes.
+    ("arp_evict_nocarrier", "1"),
+    ("ignore_routes_with_linkdown", "0"),
+    // The routes are the scenario's alone.
+    ("accept_redirects", "0"),
+];
+
+/// The same for IPv6.
+const EACH_INTERFACE_IPV6: [(&str, &str); 8] = [
+    ("disable_ipv6", "0"),
+    // Duplicate address detection holds an address back for a second; nobody else is here.
+    ("accept_dad", "0"),
+    // There is no router that advertises itself.
+    ("accept_ra", "0"),
+    ("router_solicitations", "0"),
+    // An interface that goes down and up again is a cable, not a reconfiguration.
+    ("keep_addr_on_down", "1"),
+    ("ndisc_evict_nocarrier", "1"),
+    ("ignore_routes_with_linkdown", "0"),
+    ("accept_redirects", "0"),
+];
+
 /// What a node of this kind needs.
 #[must_use]
 pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
-    let mut settings: Vec<(&str, &str)> = Vec::new();
-    if node != Node::Switch {
-        settings.extend([
-            // Congestion control follows the host's default; reno is in every kernel.
-            ("ipv4/tcp_congestion_control", "reno"),
-            // Reverse-path filtering would drop what a removed return route is about to answer.
-            ("ipv4/conf/all/rp_filter", "0"),
-            ("ipv4/conf/default/rp_filter", "0"),
-            // The ICMP errors of a dying path are evidence. This lifts the limit of icmp_send; the router's own bucket for
-            // destinations without a route (ip_error, one a second after a burst) has no switch in a namespace.
-            ("ipv4/icmp_ratelimit", "0"),
-        ]);
+    let mut settings = match (node, family) {
+        (Node::Switch, _) | (_, Family::Ipv4) => {
+            vec![("ipv6/conf/default/disable_ipv6".to_owned(), "1".to_owned())]
+        }
+        (_, Family::Ipv6) => each_interface("ipv6", &EACH_INTERFACE_IPV6),
+    };
+    if node == Node::Switch {
+        return settings;
     }
-    match (node, family) {
-        (Node::Switch, _) => settings.push(("ipv6/conf/default/disable_ipv6", "1")),
-        (Node::Router, Family::Ipv4) => {
-            settings.extend([
-                ("ipv6/conf/default/disable_ipv6", "1"),
-                ("ipv4/ip_forward", "1"),
-            ]);
+    let forwards = if node == Node::Router { "1" } else { "0" };
+    // Of the two families' switches the one for all interfaces does nothing where it has the value already.
+    let of_family: &[(&str, &str)] = match family {
+        Family::Ipv4 => {
+            settings.extend(each_interface("ipv4", &EACH_INTERFACE_IPV4));
+            &[
+                ("ipv4/conf/default/forwarding", forwards),
+                ("ipv4/conf/all/forwarding", forwards),
+                // The ICMP errors of a dying path are evidence. No type of them is limited by icmp_send then. The router's own bucket
+                // for destinations without a route (ip_error, one a second after a burst) is another one, without a switch in a
+                // namespace.
+                ("ipv4/icmp_ratemask", "0"),
+            ]
         }
-        (_, Family::Ipv4) => {
-            settings.extend([
-                ("ipv6/conf/default/disable_ipv6", "1"),
-                ("ipv4/ip_forward", "0"),
-            ]);
-        }
-        (_, Family::Ipv6) => {
-            settings.extend([
-                // Duplicate address detection holds an address back for a second; nobody else is here.
-                ("ipv6/conf/default/accept_dad", "0"),
-                ("ipv6/conf/default/accept_ra", "0"),
-                ("ipv6/conf/default/router_solicitations", "0"),
-                // An interface that goes down and up again is a cable, not a reconfiguration.
-                ("ipv6/conf/all/keep_addr_on_down", "1"),
-                ("ipv6/conf/default/keep_addr_on_down", "1"),
-                ("ipv6/icmp/ratelimit", "0"),
-                (
-                    "ipv6/conf/all/forwarding",
-                    if node == Node::Router { "1" } else { "0" },
-                ),
-            ]);
-        }
-    }
+        Family::Ipv6 => &[
+            ("ipv6/conf/all/forwarding", forwards),
+            // Type 0 is no message's (RFC 4443): as above.
+            ("ipv6/icmp/ratemask", "0"),
+        ],
+    };
+    let of_tcp = [
+        // Reno is in every kernel.
+        ("ipv4/tcp_congestion_control", "reno"),
+        // What the kernel chooses on a machine with a gigabyte or more (tcp_init).
+        ("ipv4/tcp_rmem", "4096 131072 6291456"),
+        ("ipv4/tcp_wmem", "4096 16384 4194304"),
+    ];
+    settings.extend(of_family.iter().chain(&of_tcp).map(owned));
     settings
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+}
+
+fn each_interface(protocol: &str, settings: &[(&str, &str)]) -> Vec<Setting> {
+    let of = |(name, value): &(&str, &str)| {
+        ["all", "default"].map(|which| {
+            let path = format!("{protocol}/conf/{which}/{name}");
+            (path, (*value).to_owned())
+        })
+    };
+    settings.iter().flat_map(of).collect()
+}
+
+fn owned((name, value): &(&str, &str)) -> Setting {
+    ((*name).to_owned(), (*value).to_owned())
 }
 
 /// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).
