@@ -166,58 +166,8 @@ impl NetworkPlan {
     #[must_use]
     pub fn new(topology: Topology, family: Family) -> Self {
         let nodes = match topology {
-            Topology::Direct => vec![
-                node(
-                    Node::Client,
-                    vec![interface(
-                        "eth0",
-                        index::CLIENT,
-                        0x01,
-                        Some(subnet(family, 1, 1)),
-                    )],
-                    vec![],
-                ),
-                node(
-                    Node::Server,
-                    vec![interface(
-                        "eth0",
-                        index::SERVER,
-                        0x02,
-                        Some(subnet(family, 1, 2)),
-                    )],
-                    vec![],
-                ),
-            ],
-            Topology::Switched => vec![
-                node(
-                    Node::Client,
-                    vec![interface(
-                        "eth0",
-                        index::CLIENT,
-                        0x01,
-                        Some(subnet(family, 1, 1)),
-                    )],
-                    vec![],
-                ),
-                node(
-                    Node::Switch,
-                    vec![
-                        interface("port1", index::NEAR, 0x11, None),
-                        interface("port2", index::FAR, 0x12, None),
-                    ],
-                    vec![],
-                ),
-                node(
-                    Node::Server,
-                    vec![interface(
-                        "eth0",
-                        index::SERVER,
-                        0x02,
-                        Some(subnet(family, 1, 2)),
-                    )],
-                    vec![],
-                ),
-            ],
+            Topology::Direct => attached(family, None),
+            Topology::Switched => attached(family, Some(switch())),
             Topology::Routed => routed(family),
         };
         let links = (1..nodes.len())
@@ -284,33 +234,51 @@ impl NetworkPlan {
     }
 }
 
+fn client(address: Subnet, routes: Vec<RoutePlan>) -> NodePlan {
+    let uplink = interface("eth0", index::CLIENT, 0x01, Some(address));
+    node(Node::Client, vec![uplink], routes)
+}
+
+fn server(address: Subnet, routes: Vec<RoutePlan>) -> NodePlan {
+    let uplink = interface("eth0", index::SERVER, 0x02, Some(address));
+    node(Node::Server, vec![uplink], routes)
+}
+
+fn switch() -> NodePlan {
+    let ports = vec![
+        interface("port1", index::NEAR, 0x11, None),
+        interface("port2", index::FAR, 0x12, None),
+    ];
+    node(Node::Switch, ports, vec![])
+}
+
+/// Both hosts on one network.
+fn attached(family: Family, between: Option<NodePlan>) -> Vec<NodePlan> {
+    let near = client(subnet(family, 1, 1), vec![]);
+    let far = server(subnet(family, 1, 2), vec![]);
+    [Some(near), between, Some(far)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Each host on a network of its own.
 fn routed(family: Family) -> Vec<NodePlan> {
-    let (client, server) = (subnet(family, 1, 1), subnet(family, 2, 1));
+    let (here, there) = (subnet(family, 1, 1), subnet(family, 2, 1));
     let (near, far) = (subnet(family, 1, 254), subnet(family, 2, 254));
     let towards = |network: Subnet, router: Subnet, interface: u32| RoutePlan {
         to: network.network(),
         via: Some(router.address),
         interface,
     };
+    let ports = vec![
+        interface("eth0", index::NEAR, 0x21, Some(near)),
+        interface("eth1", index::FAR, 0x22, Some(far)),
+    ];
     vec![
-        node(
-            Node::Client,
-            vec![interface("eth0", index::CLIENT, 0x01, Some(client))],
-            vec![towards(server, near, index::CLIENT)],
-        ),
-        node(
-            Node::Router,
-            vec![
-                interface("eth0", index::NEAR, 0x21, Some(near)),
-                interface("eth1", index::FAR, 0x22, Some(far)),
-            ],
-            vec![],
-        ),
-        node(
-            Node::Server,
-            vec![interface("eth0", index::SERVER, 0x02, Some(server))],
-            vec![towards(client, far, index::SERVER)],
-        ),
+        client(here, vec![towards(there, near, index::CLIENT)]),
+        node(Node::Router, ports, vec![]),
+        server(there, vec![towards(here, far, index::SERVER)]),
     ]
 }
 

@@ -21,30 +21,18 @@ pub struct Refused {
     advice: String,
 }
 
-/// How the process came to its privileges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Privilege {
-    /// It had them.
-    Held,
-    /// It has them in a user namespace of its own.
-    UserNamespace,
-}
-
 /// Leaves the host's network namespace. Must be called while the process has one thread.
 ///
 /// # Errors
 /// [`Refused`], with what to do about it, where the system allows neither way.
-pub fn isolate() -> Result<Privilege, Refused> {
-    let privilege = match unshare(CloneFlags::CLONE_NEWNET) {
-        Ok(()) => Privilege::Held,
-        Err(Errno::EPERM) => {
-            enter_user_namespace()?;
-            Privilege::UserNamespace
-        }
+pub fn isolate() -> Result<(), Refused> {
+    match unshare(CloneFlags::CLONE_NEWNET) {
+        Ok(()) => {}
+        Err(Errno::EPERM) => enter_user_namespace()?,
         Err(errno) => return Err(refused("unshare(CLONE_NEWNET)", errno.into())),
-    };
+    }
     raise_descriptor_limit();
-    Ok(privilege)
+    Ok(())
 }
 
 /// The caller becomes root of a new user namespace, and of nothing else: files that it writes still belong to the caller.

@@ -178,12 +178,7 @@ impl LabNode {
                 format!("take link {link} out of its bridge"),
             ),
         };
-        self.handle
-            .link()
-            .set(message.build())
-            .execute()
-            .await
-            .map_err(self.failed(doing))
+        self.change_link(message, doing).await
     }
 
     /// Sets a link up or down.
@@ -194,12 +189,16 @@ impl LabNode {
         let message = LinkUnspec::new_with_index(link);
         let message = if up { message.up() } else { message.down() };
         let doing = format!("set link {link} {}", if up { "up" } else { "down" });
-        self.handle
-            .link()
-            .set(message.build())
-            .execute()
-            .await
-            .map_err(self.failed(doing))
+        self.change_link(message, doing).await
+    }
+
+    async fn change_link(
+        &self,
+        message: LinkMessageBuilder<LinkUnspec>,
+        doing: String,
+    ) -> Result<(), LabError> {
+        let change = self.handle.link().set(message.build());
+        change.execute().await.map_err(self.failed(doing))
     }
 
     /// Waits until the kernel announces that the link has its carrier and that its address, if it has one, can be used.

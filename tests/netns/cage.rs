@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use libtest_mimic::Trial;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -35,8 +36,22 @@ const LIMIT: &str = "/proc/sys/user/max_net_namespaces";
 /// The limit while nothing is counted.
 const PLENTY: usize = 10_000;
 
+/// A check, to be run in a cage.
+pub(crate) type Caged = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
+
+/// A trial of each check.
+pub(crate) fn trials(
+    checks: &[(&'static str, Check)],
+    trial: impl Fn(&'static str, Caged) -> Trial,
+) -> Vec<Trial> {
+    let names = checks.iter().map(|(name, _)| *name);
+    names
+        .map(|name| trial(name, Box::new(move || run(name))))
+        .collect()
+}
+
 /// Starts this binary in a cage, to run the check of this name.
-pub(crate) fn run(name: &str) -> anyhow::Result<()> {
+fn run(name: &str) -> anyhow::Result<()> {
     let output = Command::new(std::env::current_exe()?)
         .args([MODE, name])
         .output()?;

@@ -38,11 +38,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |(name, _): &(&'static str, Check)| {
-        let name = *name;
-        pace::alone(name, move || cage::run(name))
-    };
-    CHECKS.iter().map(trial).collect()
+    cage::trials(CHECKS, pace::alone)
 }
 
 fn after_success() -> anyhow::Result<()> {

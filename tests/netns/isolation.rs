@@ -25,11 +25,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |(name, _): &(&'static str, Check)| {
-        let name = *name;
-        pace::alone(name, move || cage::run(name))
-    };
-    CHECKS.iter().map(trial).collect()
+    cage::trials(CHECKS, pace::alone)
 }
 
 /// Looks all the time while a run is under way. In a cage the "host's" namespace is nobody else's, so it must stay exactly as it is.

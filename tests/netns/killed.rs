@@ -30,11 +30,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |(name, _): &(&'static str, Check)| {
-        let name = *name;
-        pace::alone(name, move || cage::run(name))
-    };
-    CHECKS.iter().map(trial).collect()
+    cage::trials(CHECKS, pace::alone)
 }
 
 /// Thirty moments from the start of the process until long after the last connection is established.

@@ -24,11 +24,7 @@ pub(crate) const CHECKS: &[(&str, Check)] =
     &[("panicked::nothing_is_left_of_a_lab", nothing_is_left)];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trial = |(name, _): &(&'static str, Check)| {
-        let name = *name;
-        pace::alone(name, move || cage::run(name))
-    };
-    CHECKS.iter().map(trial).collect()
+    cage::trials(CHECKS, pace::alone)
 }
 
 fn nothing_is_left() -> anyhow::Result<()> {

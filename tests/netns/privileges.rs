@@ -23,10 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         "privileges::a_user_without_root_runs_scenarios_or_learns_what_forbids_it",
         a_user_without_root_runs_scenarios,
     )];
-    trials.extend(CHECKS.iter().map(|(name, _)| {
-        let name = *name;
-        pace::waiting(name, move || cage::run(name))
-    }));
+    trials.extend(cage::trials(CHECKS, pace::waiting));
     trials
 }
 
