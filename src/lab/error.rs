@@ -7,7 +7,10 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// A namespace could not be made or entered.
-    #[error("cannot {doing} the network namespace of {node}: {source}")]
+    #[error(
+        "cannot {doing} the network namespace of {node}: {source}{}",
+        advice(source)
+    )]
     Namespace {
         /// "create", "enter", ...
         doing: &'static str,
@@ -17,7 +20,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// A netlink request was refused.
-    #[error("cannot {doing} in {node}: {source}")]
+    #[error("cannot {doing} in {node}: {source}{}", advice(source))]
     Netlink {
         /// "add address 192.0.2.1/24 to eth0", ...
         doing: String,
@@ -27,7 +30,10 @@ pub enum LabError {
         source: io::Error,
     },
     /// A sysctl could not be read or written.
-    #[error("cannot set sysctl {name} = {value} in {node}: {source}")]
+    #[error(
+        "cannot set sysctl {name} = {value} in {node}: {source}{}",
+        advice(source)
+    )]
     Sysctl {
         /// As `sysctl` spells it.
         name: String,
@@ -39,7 +45,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// A socket could not be made or set.
-    #[error("cannot {doing} in {node}: {source}")]
+    #[error("cannot {doing} in {node}: {source}{}", advice(source))]
     Socket {
         /// "open a packet socket", "set TCP_KEEPIDLE", ...
         doing: String,
@@ -50,8 +56,9 @@ pub enum LabError {
     },
     /// The client could not connect across a lab that was up.
     #[error(
-        "cannot connect to {address} in {node}: {source}{}",
-        neighbour_hint(source)
+        "cannot connect to {address} in {node}: {source}{}{}",
+        neighbour_hint(source),
+        advice(source)
     )]
     Connect {
         /// The server's address and port.
@@ -94,6 +101,28 @@ fn neighbour_hint(source: &io::Error) -> &'static str {
     }
 }
 
+/// What to do where a limit of the machine is reached, which many cases at once do.
+fn advice(source: &io::Error) -> String {
+    let raise = match source.raw_os_error() {
+        Some(nix::libc::EMFILE) => {
+            "raise the number of open files that a process may have (ulimit -Hn)"
+        }
+        Some(nix::libc::ENFILE) => {
+            "raise the number of open files of the machine (sysctl fs.file-max)"
+        }
+        // create_user_ns and copy_net_ns, where inc_ucount refuses.
+        Some(nix::libc::ENOSPC | nix::libc::EUSERS) => {
+            "raise the number of namespaces that a user may have (sysctl user.max_net_namespaces)"
+        }
+        Some(nix::libc::EAGAIN) => {
+            "raise the number of threads (ulimit -u, sysctl kernel.threads-max, a container's pids limit)"
+        }
+        Some(nix::libc::ENOMEM | nix::libc::ENOBUFS) => "give the machine more memory",
+        _ => return String::new(),
+    };
+    format!("\n  help: run fewer cases at once (-j), or {raise}")
+}
+
 impl LabError {
     /// The errno of a refused netlink request.
     #[must_use]
@@ -108,5 +137,41 @@ impl LabError {
     #[must_use]
     pub fn skip_reason(&self) -> Option<String> {
         matches!(self, Self::MissingFeature { .. }).then(|| self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn creating(errno: i32) -> String {
+        let error = LabError::Namespace {
+            doing: "create",
+            node: "router".to_owned(),
+            source: io::Error::from_raw_os_error(errno),
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_named_with_its_switch() {
+        for (errno, switch) in [
+            (nix::libc::EMFILE, "ulimit -Hn"),
+            (nix::libc::ENFILE, "fs.file-max"),
+            (nix::libc::ENOSPC, "user.max_net_namespaces"),
+            (nix::libc::EAGAIN, "kernel.threads-max"),
+        ] {
+            let text = creating(errno);
+            assert!(
+                text.contains("of router: ") && text.contains("(-j)"),
+                "{text}"
+            );
+            assert!(text.contains(switch), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_errors_have_no_advice() {
+        assert_eq!(creating(nix::libc::EPERM).lines().count(), 1);
     }
 }

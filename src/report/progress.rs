@@ -1,8 +1,9 @@
 //! What is shown while cases run: bars on a terminal, a line for each verdict elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -30,10 +31,20 @@ pub struct Progress {
     total: ProgressBar,
     /// By their place in the run's list.
     running: HashMap<usize, ProgressBar>,
+    /// Running cases without a bar, in the order in which they began.
+    waiting: VecDeque<Waiting>,
     /// More bars than this do not fit on the terminal.
     room: usize,
     /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so that each has a bar.
     warp: Option<Duration>,
+}
+
+/// A running case that has no bar yet.
+#[derive(Debug)]
+struct Waiting {
+    position: usize,
+    prepared: Arc<Prepared>,
+    begun: Instant,
 }
 
 impl Progress {
@@ -55,6 +66,7 @@ impl Progress {
             bars,
             total,
             running: HashMap::new(),
+            waiting: VecDeque::new(),
             room: rows.saturating_sub(2).max(1),
             warp: warp.then_some(Duration::ZERO),
         }
@@ -66,7 +78,16 @@ impl Progress {
     /// What writing a line returns.
     pub fn show(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
         match (self.form, event) {
-            (Form::Bars, Event::Started(position, prepared)) => self.start(*position, prepared),
+            // A guest's time does not pass as the clock on the wall's does.
+            (Form::Bars, Event::Started(..)) if self.warp.is_some() => {}
+            (Form::Bars, Event::Started(position, prepared)) => {
+                self.waiting.push_back(Waiting {
+                    position: *position,
+                    prepared: Arc::clone(prepared),
+                    begun: Instant::now(),
+                });
+                self.fill();
+            }
             (Form::Bars, Event::Finished(position, result)) => self.finish(*position, result),
             (Form::Lines, Event::Finished(_, result)) => write_line(out, result)?,
             (Form::Lines, Event::Started(..)) | (Form::Silent, _) => {}
@@ -74,27 +95,37 @@ impl Progress {
         Ok(())
     }
 
-    fn start(&mut self, position: usize, prepared: &Prepared) {
-        if self.warp.is_some() || self.running.len() >= self.room {
-            return;
+    /// Gives bars to those that wait for one, as long as there is room.
+    fn fill(&mut self) {
+        while self.running.len() < self.room {
+            let Some(waiting) = self.waiting.pop_front() else {
+                return;
+            };
+            self.start(&waiting);
         }
-        let expected = prepared.duration();
+    }
+
+    fn start(&mut self, case: &Waiting) {
+        let expected = case.prepared.duration();
         let tenths = u64::try_from(expected.as_millis() / 100)
             .unwrap_or(u64::MAX)
             .max(1);
         let bar = ProgressBar::new(tenths)
             .with_style(style("{spinner} {prefix:40!} {bar:30} {msg}"))
-            .with_prefix(prepared.case.id.to_string())
+            .with_prefix(case.prepared.case.id.to_string())
+            .with_elapsed(case.begun.elapsed())
             .with_message(against(0, tenths));
         let bar = self.bars.add(bar);
-        self.running.insert(position, bar);
+        self.running.insert(case.position, bar);
     }
 
     fn finish(&mut self, position: usize, result: &CaseResult) {
+        self.waiting.retain(|waiting| waiting.position != position);
         if let Some(bar) = self.running.remove(&position) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+        self.fill();
         if let Some(warp) = &mut self.warp {
             *warp += result.guest_time.unwrap_or_default();
             self.total
@@ -161,4 +192,42 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Verdict;
+    use crate::testing::crashed;
+
+    #[test]
+    fn a_case_that_found_no_room_gets_a_bar_when_another_ends() {
+        let prepared = Arc::new(crashed(r#"error = "ETIMEDOUT""#));
+        let mut progress = Progress::new(Form::Bars, 4, false);
+        progress.room = 2;
+        let mut show = |event| {
+            progress.show(&mut io::sink(), &event).unwrap();
+            let mut shown: Vec<usize> = progress.running.keys().copied().collect();
+            shown.sort_unstable();
+            shown
+        };
+        let finished = |position| {
+            let result = CaseResult {
+                prepared: Arc::clone(&prepared),
+                verdict: Verdict::Passed,
+                observation: None,
+                elapsed: Duration::ZERO,
+                guest_time: None,
+                phase: Duration::ZERO,
+            };
+            Event::Finished(position, Box::new(result))
+        };
+        for position in 0..4 {
+            show(Event::Started(position, Arc::clone(&prepared)));
+        }
+        // This one ends before it ever had a bar.
+        assert_eq!(show(finished(2)), [0, 1]);
+        assert_eq!(show(finished(0)), [1, 3]);
+        assert_eq!(show(finished(1)), [3]);
+    }
 }
