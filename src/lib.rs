@@ -6,7 +6,7 @@
 //! scenario (file to checked types) -> prepare (plan, oracle) -> runner (lab, endpoint, fault) -> judge -> report
 //! ```
 //!
-//! * [`scenario`]: the file format, with every error of a file at once
+//! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that come with the program
 //! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
 //! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
@@ -35,6 +35,7 @@ pub mod privilege;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod shipped;
 pub mod stall;
 pub mod sys;
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! From checked scenarios to cases that are ready to run: each with its network and with what the oracle says of it. Pure.
 
+mod doubts;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use doubts::warnings;
 
 use crate::clock::Moment;
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
+use crate::scenario::FileDiagnostics;
 use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
 use crate::wire::{Track, Write};
 
@@ -29,20 +34,6 @@ pub struct Prepared {
     pub client: Option<Prediction>,
     /// What it says of the server.
     pub server: Option<Prediction>,
-}
-
-/// An expectation that cannot be judged.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{}:{line}: in {case}, the time of the {end}'s error follows from no rule that the oracle has\n  \
-     help: state the window in the file: within = \"4s..4.5s\"",
-    path.display()
-)]
-pub struct NoWindow {
-    path: PathBuf,
-    line: usize,
-    case: String,
-    end: End,
 }
 
 /// The window that an error is judged by.
@@ -111,19 +102,14 @@ impl std::fmt::Display for WindowOrigin {
 pub fn prepare(
     scenarios: Vec<Scenario>,
     ticks: impl Into<Ticks>,
-) -> Result<Vec<Prepared>, Vec<NoWindow>> {
+) -> Result<Vec<Prepared>, Vec<FileDiagnostics>> {
     let ticks = ticks.into();
-    let prepared: Vec<Prepared> = scenarios
-        .into_iter()
-        .flat_map(|scenario| {
-            let path = scenario.path;
-            scenario
-                .cases
-                .into_iter()
-                .map(move |case| Prepared::new(path.clone(), case, ticks))
-        })
-        .collect();
-    let unjudgeable: Vec<NoWindow> = prepared.iter().flat_map(Prepared::unjudgeable).collect();
+    let cases = scenarios.iter().flat_map(|scenario| {
+        let of = |case: &Case| Prepared::new(scenario.path.clone(), case.clone(), ticks);
+        scenario.cases.iter().map(of)
+    });
+    let prepared: Vec<Prepared> = cases.collect();
+    let unjudgeable = doubts::unjudgeable(&prepared, &scenarios);
     if unjudgeable.is_empty() {
         Ok(prepared)
     } else {
@@ -244,21 +230,6 @@ impl Prepared {
                         * count
                 }),
         }
-    }
-
-    fn unjudgeable(&self) -> Vec<NoWindow> {
-        self.observed()
-            .filter(|(end, expectation)| {
-                matches!(expectation.outcome, ExpectedOutcome::Error(_))
-                    && self.window(*end).is_none()
-            })
-            .map(|(end, expectation)| NoWindow {
-                path: self.path.clone(),
-                line: expectation.line,
-                case: self.case.id.to_string(),
-                end,
-            })
-            .collect()
     }
 }
 

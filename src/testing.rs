@@ -43,7 +43,12 @@ pub(crate) fn case(text: &str) -> Prepared {
 /// The peer crashes while the connection is idle. Last activity, then 1 s, then three probes 1 s apart: the oracle says
 /// 4 s to 4.128 s (four timers, each late by 32 ms at most). The expectation stands in line 3.
 pub(crate) fn crashed(expect: &str) -> Prepared {
-    case(&format!(
+    case(&crash(expect))
+}
+
+/// The file of [`crashed`].
+pub(crate) fn crash(expect: &str) -> String {
+    format!(
         r#"
 summary = "The peer crashes"
 expect.client = {{ {expect} }}
@@ -58,7 +63,7 @@ do = "exchange"
 do = "crash"
 host = "server"
 "#
-    ))
+    )
 }
 
 pub(crate) fn errno(name: &str) -> ErrnoName {

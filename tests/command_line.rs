@@ -6,17 +6,21 @@
 )]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs the harness in the source tree, where `scenarios/` is.
 fn harness(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_harness"))
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_remove("CLICOLOR_FORCE")
-        .output()
-        .unwrap()
+        .env_remove("CLICOLOR_FORCE");
+    command
 }
 
 /// What a command that must succeed prints.
@@ -40,17 +44,25 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn files_in(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.is_file()).collect()
+/// Every file in a folder and below it.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// The shipped files with their summaries.
 fn shipped() -> Vec<(String, String)> {
-    let mut paths = files_in("scenarios");
-    paths.extend(files_in("scenarios/real-time"));
-    let mut files: Vec<(String, String)> = paths
+    let mut files: Vec<(String, String)> = below(Path::new("scenarios"))
         .into_iter()
         .map(|path| {
             let file = fs::read_to_string(&path).unwrap();
@@ -117,9 +129,72 @@ fn check_names_a_path_that_does_not_exist() {
 fn check_asks_for_a_window_that_follows_from_no_rule() {
     let said = refused(&["check", "tests/netns/negative/no-window.toml"]);
     insta::assert_snapshot!(said, @r#"
-    error: tests/netns/negative/no-window.toml:17: in no-window/ipv4, the time of the client's error follows from no rule that the oracle has
-      help: state the window in the file: within = "4s..4.5s"
+    error: the time of this error follows from no rule that the oracle has
+      --> tests/netns/negative/no-window.toml:18:9
+       |
+    18 | error = "ECONNRESET"
+       |         ^^^^^^^^^^^^ in no-window/ipv4
+       |
+       = help: state the window: `within = "4s..4.5s"`
     "#);
+}
+
+/// What is said of a file that is valid all the same.
+fn warned(arguments: &[&str]) -> String {
+    let output = harness(arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_ne!(text(&output.stdout), "");
+    text(&output.stderr)
+}
+
+#[test]
+fn check_warns_where_the_oracle_contradicts_the_file() {
+    let said = warned(&["check", "tests/netns/negative/window-too-short.toml"]);
+    // The predicted window depends on this kernel's tick.
+    let place = "tests/netns/negative/window-too-short.toml:19:10";
+    for words in [
+        "warning: the oracle predicts the error ",
+        "outside of this window",
+        place,
+    ] {
+        assert!(said.contains(words), "{words:?} is missing in {said}");
+    }
+}
+
+#[test]
+fn run_refuses_a_limit_of_no_time() {
+    let said = refused(&["run", "--timeout", "0s", "scenarios"]);
+    assert!(said.contains("no case is over in no time"), "{said}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_of_the_machine() {
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    for arguments in [&["list"][..], &["check", "scenarios"]] {
+        let output = command(arguments).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert_eq!(
+            text(&output.stderr),
+            "error: cannot write to standard output: No space left on device (os error 28)\n"
+        );
+    }
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command(&["check", "scenarios"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(&output.stderr), "");
 }
 
 #[test]
@@ -134,16 +209,48 @@ fn run_without_a_path_is_a_usage_error() {
     assert!(said.contains("<PATH>"), "{said}");
 }
 
+/// Paths and summaries, without the space between.
+fn columns(listed: &str) -> Vec<(String, String)> {
+    let split = |line: &str| {
+        let (path, summary) = line.split_once("  ")?;
+        Some((path.to_owned(), summary.trim_start().to_owned()))
+    };
+    listed.lines().map(|line| split(line).unwrap()).collect()
+}
+
 #[test]
 fn list_shows_each_shipped_scenario_with_its_summary() {
-    let listed = printed(&["list"]);
-    let expected = shipped();
-    assert_eq!(listed.lines().count(), expected.len());
-    for (line, (path, summary)) in listed.lines().zip(&expected) {
-        let columns = line
-            .split_once("  ")
-            .map(|(path, rest)| (path, rest.trim_start()));
-        assert_eq!(columns, Some((path.as_str(), summary.as_str())));
+    assert_eq!(columns(&printed(&["list"])), shipped());
+    assert_eq!(columns(&printed(&["list", "scenarios"])), shipped());
+}
+
+#[test]
+fn list_needs_no_source_tree() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output = command(&["list"]).current_dir(&elsewhere).output().unwrap();
+    assert_eq!(columns(&text(&output.stdout)), shipped());
+}
+
+#[test]
+fn list_goes_on_past_a_file_that_is_wrong() {
+    let output = harness(&[
+        "list",
+        "scenarios/alive.toml",
+        "tests/bad_input/errno.toml",
+        "no-such-folder",
+        "scenarios/crashed.toml",
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let listed = columns(&text(&output.stdout));
+    let paths: Vec<&str> = listed.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["scenarios/alive.toml", "scenarios/crashed.toml"]);
+    let said = text(&output.stderr);
+    for place in [
+        "no-such-folder does not exist",
+        "errno.toml:15:9",
+        "errno.toml:16:12",
+    ] {
+        assert!(said.contains(place), "{said}");
     }
 }
 
@@ -168,7 +275,7 @@ fn help_has_examples_and_the_exit_statuses() {
       0    every case passed (or was skipped, without --deny-skips)
       1    an expectation failed
       2    usage, or an invalid scenario
-      3    a lab could not be built: privileges, kernel
+      3    a lab could not be built (privileges, kernel), or output could not be written
       130  interrupted
     Where several apply, the highest.
     ");

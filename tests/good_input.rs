@@ -81,9 +81,21 @@ fn full_steps() -> Vec<Step> {
     steps.into_iter().map(step).collect()
 }
 
+const FULL: &str = include_str!("good/full.toml");
+
+/// Where the file has the value.
+fn place(value: &str) -> std::ops::Range<usize> {
+    let start = FULL.find(value).unwrap();
+    start..start + value.len()
+}
+
 fn full_expectations() -> Expectations {
     let client = Expectation {
         line: 68,
+        places: Places {
+            outcome: place("\"ETIMEDOUT\""),
+            within: Some(place("\"4s..4.5s\"")),
+        },
         outcome: ExpectedOutcome::Error(errno("ETIMEDOUT")),
         textbook: Some(errno("EHOSTUNREACH")),
         within: Some(StatedWindow {
@@ -107,6 +119,10 @@ fn full_expectations() -> Expectations {
     };
     let server = Expectation {
         line: 77,
+        places: Places {
+            outcome: place("\"6s\""),
+            within: None,
+        },
         outcome: ExpectedOutcome::Survives(millis(6000)),
         textbook: None,
         within: None,
@@ -154,11 +170,12 @@ fn every_key_arrives_in_the_checked_types() {
     };
     let expected = Scenario {
         path: path.to_owned(),
+        text: FULL.into(),
         summary: "Everything that a file can say".into(),
         source: Some("RFC 1122 4.2.3.6".into()),
         cases: vec![case],
     };
-    assert_eq!(parse(path, include_str!("good/full.toml")), Ok(expected));
+    assert_eq!(parse(path, FULL), Ok(expected));
 }
 
 #[test]
@@ -296,10 +313,25 @@ fn a_preset_may_come_from_every_case_alone() {
     assert_eq!(topologies, expected);
 }
 
+/// What the file means, without its text and the places in it.
+fn meaning(text: &str) -> Scenario {
+    let mut scenario = scenario(text);
+    scenario.text = "".into();
+    let expectations = scenario.cases.iter_mut().map(|case| &mut case.expect);
+    let ends = expectations.flat_map(|expect| [&mut expect.client, &mut expect.server]);
+    for expectation in ends.flatten() {
+        expectation.places = Places {
+            outcome: 0..0,
+            within: None,
+        };
+    }
+    scenario
+}
+
 #[test]
 fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
     let dos = format!("\u{feff}{}", BASE.replace('\n', "\r\n"));
-    assert_eq!(scenario(&dos), scenario(BASE));
+    assert_eq!(meaning(&dos), meaning(BASE));
 }
 
 #[test]
@@ -307,4 +339,10 @@ fn a_mistake_in_a_shared_part_is_reported_once_for_all_cases() {
     let text = BASE.replace("do = \"exchange\"", "do = \"resume\"\nhost = \"client\"");
     let errors = parse(Path::new("file.toml"), &text).unwrap_err();
     assert_eq!(errors.len(), 1, "{errors:?}");
+}
+
+#[test]
+fn no_probes_may_be_expected_of_an_end_without_keepalive() {
+    let text = "summary = 's'\ntopology.preset = 'direct'\nexpect.server = { survives = '1s', probes = { sent = 0 } }\n";
+    assert_eq!(scenario(text).cases.len(), 2);
 }

@@ -133,9 +133,9 @@ fn the_errors_of_all_files_come_together() {
             errors.0.as_slice(),
             [
                 LoadError::Missing { .. },
-                LoadError::Invalid { .. },
+                LoadError::Invalid(_),
                 LoadError::NotUtf8 { .. },
-                LoadError::Invalid { .. }
+                LoadError::Invalid(_)
             ]
         ),
         "{errors:?}"

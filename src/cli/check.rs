@@ -1,14 +1,16 @@
 //! `harness check`: is it valid, and what would it do?
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use deadpeer::kernel;
 use deadpeer::oracle::Ticks;
+use deadpeer::prepare::Prepared;
 use deadpeer::report::plan;
+use deadpeer::text::plural;
 
-use super::Exit;
-use super::load::{load, prepare};
+use super::load::{load, prepare, warn};
+use super::{Exit, unless_unread};
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
@@ -20,16 +22,24 @@ pub(super) struct CheckArguments {
 
 pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
     let ticks = kernel::hz().map_or(Ticks::Unknown, Ticks::from);
-    let Some(cases) = load(&arguments.paths).and_then(|scenarios| prepare(scenarios, ticks)) else {
+    let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
+    let Some(cases) = prepare(scenarios.clone(), ticks) else {
+        return Ok(Exit::Usage);
+    };
+    warn(&cases, &scenarios);
+    unless_unread(print(&cases))?;
+    Ok(Exit::Passed)
+}
+
+fn print(cases: &[Prepared]) -> io::Result<()> {
     let mut out = anstream::stdout();
-    for prepared in &cases {
+    for prepared in cases {
         for line in plan::lines(prepared) {
             writeln!(out, "{line}")?;
         }
         writeln!(out)?;
     }
-    writeln!(out, "{} valid", deadpeer::text::plural(cases.len(), "case"))?;
-    Ok(Exit::Passed)
+    writeln!(out, "{} valid", plural(cases.len(), "case"))
 }

@@ -9,7 +9,7 @@ use deadpeer::guest::kernel::{self, Cache, Kernel, Series, Stage, Wanted};
 use deadpeer::oracle::Hz;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::{Exit, complain};
+use super::{Exit, complain, unless_unread};
 
 /// What `kernel` takes.
 #[derive(Debug, clap::Args)]
@@ -78,12 +78,12 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
                 let took = humantime::format_duration(elapsed);
                 writeln!(anstream::stderr(), "built in {took}")?;
             }
-            writeln!(anstream::stdout(), "{}", kernel.path.display())?;
+            unless_unread(writeln!(anstream::stdout(), "{}", kernel.path.display()))?;
             Ok(Exit::Passed)
         }
         Err(error) => {
             complain(&error.to_string());
-            Ok(Exit::Lab)
+            Ok(Exit::Environment)
         }
     }
 }
@@ -158,16 +158,21 @@ fn list(cache: &Cache) -> anyhow::Result<Exit> {
         )?;
         return Ok(Exit::Passed);
     }
+    unless_unread(print(&kernels))?;
+    Ok(Exit::Passed)
+}
+
+fn print(kernels: &[Kernel]) -> io::Result<()> {
     let mut out = anstream::stdout();
     writeln!(
         out,
         "{:9} {:>5} {:>9} {:20} PATH",
         "VERSION", "HZ", "SIZE", "BUILT"
     )?;
-    for kernel in &kernels {
+    for kernel in kernels {
         writeln!(out, "{}", line(kernel))?;
     }
-    Ok(Exit::Passed)
+    Ok(())
 }
 
 fn line(kernel: &Kernel) -> String {

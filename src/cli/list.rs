@@ -1,40 +1,46 @@
 //! `harness list`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use deadpeer::scenario;
+use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::{self, LoadErrors};
+use deadpeer::shipped;
 
-use super::Exit;
+use super::{Exit, color_on_stderr, tell, unless_unread};
 
 /// What `list` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArguments {
-    /// Files and folders
-    #[arg(default_value = "scenarios")]
+    /// Files and folders; without any, the scenarios that ship
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
+/// Lists what can be read; what cannot is told, and makes the exit status.
 pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
-    let scenarios = match scenario::load(&arguments.paths) {
-        Ok(scenarios) => scenarios,
-        Err(wrong) => {
-            writeln!(
-                anstream::stderr(),
-                "{}",
-                wrong.render(super::color_on_stderr())
-            )?;
-            return Ok(Exit::Usage);
-        }
+    let (scenarios, wrong) = if arguments.paths.is_empty() {
+        shipped::scenarios()
+    } else {
+        scenario::load_each(&arguments.paths)
     };
+    unless_unread(print(&scenarios))?;
+    if wrong.is_empty() {
+        return Ok(Exit::Passed);
+    }
+    tell(&LoadErrors(wrong).render(color_on_stderr()));
+    Ok(Exit::Usage)
+}
+
+fn print(scenarios: &[Scenario]) -> io::Result<()> {
     let names: Vec<String> = scenarios
         .iter()
         .map(|scenario| scenario.path.display().to_string())
         .collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let mut out = anstream::stdout();
-    for (name, scenario) in names.iter().zip(&scenarios) {
+    for (name, scenario) in names.iter().zip(scenarios) {
         writeln!(out, "{name:width$}  {}", scenario.summary)?;
     }
-    Ok(Exit::Passed)
+    Ok(())
 }

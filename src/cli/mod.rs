@@ -9,6 +9,7 @@ mod run;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
@@ -33,7 +34,7 @@ Exit status:
   0    every case passed (or was skipped, without --deny-skips)
   1    an expectation failed
   2    usage, or an invalid scenario
-  3    a lab could not be built: privileges, kernel
+  3    a lab could not be built (privileges, kernel), or output could not be written
   130  interrupted
 Where several apply, the highest.";
 
@@ -63,7 +64,7 @@ pub(crate) enum Exit {
     Passed = 0,
     Failed = 1,
     Usage = 2,
-    Lab = 3,
+    Environment = 3,
     Interrupted = 130,
 }
 
@@ -82,33 +83,28 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Kernel(kernel) => kernel::kernel(&kernel),
     };
     let exit = result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) {
-            return Exit::Passed;
-        }
         complain(&format!("{error:#}"));
-        Exit::Usage
+        Exit::Environment
     });
     ExitCode::from(exit as u8)
 }
 
-/// Whoever read the output has had enough of it (`harness list | head -1`).
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+/// Output that nobody reads any more (`harness list | head -1`) is no reason to stop, nor to change the exit status.
+fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
-/// Output that nobody reads any more is no reason to stop a run, nor to change its exit status.
-fn unless_unread(written: io::Result<()>) -> io::Result<()> {
-    written.or_else(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
-    })
-}
-
-/// Writes an error message; where even that cannot be written, the exit status still tells.
+/// Writes an error message.
 fn complain(message: &str) {
-    writeln!(anstream::stderr(), "error: {message}").ok();
+    tell(&format!("error: {message}"));
+}
+
+/// Writes to standard error; where even that cannot be written, the exit status still tells.
+fn tell(text: &str) {
+    writeln!(anstream::stderr(), "{text}").ok();
 }
 
 /// Whether diagnostics on standard error should have colors.

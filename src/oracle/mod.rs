@@ -14,6 +14,8 @@ mod ticks;
 pub mod timeline;
 pub mod wheel;
 mod wording;
+mod zero;
 
 pub use ticks::{Ticks, predict};
 pub use wheel::Hz;
+pub use zero::from_zero;

@@ -20,7 +20,7 @@ pub enum Ticks {
 
 impl Ticks {
     /// Every tick that the kernel may have, the slowest first.
-    fn each(self) -> Vec<Hz> {
+    pub(super) fn each(self) -> Vec<Hz> {
         match self {
             Self::Known(hz) => vec![hz],
             Self::Unknown => [100, 250, 300, 1000]

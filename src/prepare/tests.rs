@@ -1,12 +1,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{NoWindow, Prepared, Window, WindowOrigin, prepare};
+use super::{Prepared, Window, WindowOrigin, prepare, warnings};
 use crate::oracle::Hz;
 use crate::oracle::prediction::PredictedOutcome;
-use crate::scenario;
 use crate::scenario::model::End;
-use crate::testing::{case, crashed};
+use crate::scenario::{self, FileDiagnostics};
+use crate::testing::{case, crash, crashed};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -86,7 +86,7 @@ mod unjudgeable {
     use super::*;
 
     /// A host that crashes itself: the oracle settles nothing about it.
-    fn own_crash(expect: &str) -> Result<Vec<Prepared>, Vec<NoWindow>> {
+    fn own_crash(expect: &str) -> Result<Vec<Prepared>, Vec<FileDiagnostics>> {
         let text = format!(
             r#"
 summary = "The client crashes"
@@ -103,14 +103,17 @@ step = [{{ do = "exchange" }}, {{ do = "crash", host = "client" }}]
     }
 
     #[test]
-    fn errors_are_all_refused_with_file_and_line() {
+    fn errors_are_refused_once_for_all_cases() {
         let refused = own_crash(r#"error = "ETIMEDOUT""#).unwrap_err();
-        let refused: Vec<String> = refused.iter().map(NoWindow::to_string).collect();
-        insta::assert_snapshot!(refused.join("\n"), @r#"
-        folder/own-crash.toml:7: in own-crash/ipv4, the time of the client's error follows from no rule that the oracle has
-          help: state the window in the file: within = "4s..4.5s"
-        folder/own-crash.toml:7: in own-crash/ipv6, the time of the client's error follows from no rule that the oracle has
-          help: state the window in the file: within = "4s..4.5s"
+        assert_eq!(refused.len(), 1);
+        insta::assert_snapshot!(refused[0].render(false), @r#"
+        error: the time of this error follows from no rule that the oracle has
+         --> folder/own-crash.toml:8:9
+          |
+        8 | error = "ETIMEDOUT"
+          |         ^^^^^^^^^^^ in own-crash/ipv4, own-crash/ipv6
+          |
+          = help: state the window: `within = "4s..4.5s"`
         "#);
     }
 
@@ -121,7 +124,7 @@ step = [{{ do = "exchange" }}, {{ do = "crash", host = "client" }}]
     }
 
     #[test]
-    fn errors_are_those_where_the_oracle_sees_a_survivor() {
+    fn errors_of_a_survivor_raise_the_question_whether_survival_is_meant() {
         let text = r#"
 summary = "Nothing happens"
 topology = { preset = "direct", family = "ipv4" }
@@ -129,17 +132,144 @@ step = [{ do = "exchange" }]
 expect.client.error = "ETIMEDOUT"
 "#;
         let scenario = scenario::parse(Path::new("calm.toml"), text).unwrap();
-        assert_eq!(
-            prepare(vec![scenario], Hz::new(250).unwrap())
-                .unwrap_err()
-                .len(),
-            1
-        );
+        let refused = prepare(vec![scenario], Hz::new(250).unwrap()).unwrap_err();
+        insta::assert_snapshot!(refused[0].render(false), @r#"
+        error: the oracle predicts that the client sees no error, so it has no time for ETIMEDOUT
+         --> calm.toml:5:23
+          |
+        5 | expect.client.error = "ETIMEDOUT"
+          |                       ^^^^^^^^^^^ in calm/ipv4
+          |
+          = help: did you mean `survives = "6s"`? if not, state the window of the error: `within = "4s..4.5s"`; the oracle's rule: nothing is lost: every probe and every segment is answered
+        "#);
     }
 
     #[test]
     fn survival_needs_no_window() {
         assert!(own_crash(r#"survives = "2s""#).is_ok());
+    }
+}
+
+mod warning {
+    use super::*;
+
+    /// The messages, each with the text that it underlines.
+    fn of(text: &str) -> Vec<String> {
+        let scenarios = [scenario::parse(Path::new("test.toml"), text).unwrap()];
+        let cases = prepare(scenarios.to_vec(), Hz::new(250).unwrap()).unwrap();
+        let files = warnings(&cases, &scenarios);
+        let diagnostics = files.iter().flat_map(|file| &file.diagnostics);
+        let shown = diagnostics.map(|diagnostic| {
+            let underlined = &text[diagnostic.span.clone().unwrap()];
+            format!("{underlined}: {}", diagnostic.message)
+        });
+        shown.collect()
+    }
+
+    fn of_crash(expect: &str) -> Vec<String> {
+        of(&crash(expect))
+    }
+
+    #[test]
+    fn is_none_where_file_and_oracle_agree() {
+        for expect in [
+            r#"error = "ETIMEDOUT""#,
+            r#"error = "ETIMEDOUT", within = "3s..4s""#,
+            r#"error = "ETIMEDOUT", within = "4.17s..5s""#,
+            r#"error = "ETIMEDOUT", within = "3s..4s", since = "activity""#,
+            r#"survives = "3.8s""#,
+        ] {
+            assert_eq!(of_crash(expect), [""; 0], "{expect}");
+        }
+    }
+
+    #[test]
+    fn names_the_other_error() {
+        assert_eq!(
+            of_crash(r#"error = "ECONNRESET""#),
+            [r#""ECONNRESET": the oracle predicts ETIMEDOUT"#]
+        );
+    }
+
+    #[test]
+    fn names_the_time_of_the_end_of_what_is_to_survive() {
+        assert_eq!(
+            of_crash(r#"survives = "4s""#),
+            [
+                r#""4s": the oracle predicts ETIMEDOUT 3.9s to 4.128s after zero time, before this time is over"#
+            ]
+        );
+    }
+
+    #[test]
+    fn names_the_window_that_the_stated_one_does_not_meet() {
+        let outside =
+            "the oracle predicts the error 3.9s to 4.128s after zero time, outside of this window";
+        for stated in ["1s..3.5s", "4.2s..9s"] {
+            let expect = format!(r#"error = "ETIMEDOUT", within = "{stated}""#);
+            assert_eq!(of_crash(&expect), [format!("\"{stated}\": {outside}")]);
+        }
+        assert_eq!(
+            of_crash(r#"error = "ETIMEDOUT", within = "1s..3.95s", since = "activity""#),
+            [
+                r#""1s..3.95s": the oracle predicts the error 4s to 4.128s after the last activity, outside of this window"#
+            ]
+        );
+    }
+
+    #[test]
+    fn says_that_a_survivor_has_no_error() {
+        let calm = r#"
+summary = "Nothing happens"
+topology = { preset = "direct", family = "ipv4" }
+step = [{ do = "exchange" }]
+expect.client = { error = "ETIMEDOUT", within = "1s..2s" }
+"#;
+        assert_eq!(
+            of(calm),
+            [r#""ETIMEDOUT": the oracle predicts that the client sees no error"#]
+        );
+    }
+
+    #[test]
+    fn is_silent_where_the_time_from_the_fault_on_is_not_known() {
+        // The server's probes arrive at the client, and each restarts what its window counts from.
+        let one_way = r#"
+summary = "Only the way to the server is broken"
+topology = { preset = "routed", family = "ipv4" }
+connection.client.keepalive = { idle = "1s", interval = "1s", probes = 3 }
+connection.server.keepalive = { sysctl = {} }
+step = [{ do = "exchange" }, { do = "route", on = "router", to = "server", action = "blackhole" }]
+expect.client = { error = "ETIMEDOUT", within = "8s..9s" }
+"#;
+        assert!(case(one_way).prediction(End::Client).is_some());
+        assert_eq!(of(one_way), [""; 0]);
+    }
+
+    #[test]
+    fn counts_from_the_fault_where_the_window_counts_from_data() {
+        let in_flight = |within: &str| {
+            format!(
+                r#"
+summary = "Data is written half a second after the crash"
+topology = {{ preset = "direct", family = "ipv4" }}
+connection.client.user_timeout = "3s"
+step = [{{ do = "exchange" }}, {{ do = "crash", host = "server" }}, {{ do = "send", after = "0.5s" }}]
+expect.client = {{ error = "ETIMEDOUT", within = "{within}" }}
+"#
+            )
+        };
+        assert_eq!(of(&in_flight("3.5s..4.3s")), [""; 0]);
+        assert_eq!(of(&in_flight("1s..3.2s")).len(), 1);
+    }
+
+    #[test]
+    fn is_none_for_what_ships() {
+        let (scenarios, _) = crate::shipped::scenarios();
+        for hz in [100, 250, 300, 1000] {
+            let cases = prepare(scenarios.clone(), Hz::new(hz).unwrap()).unwrap();
+            assert_eq!(warnings(&cases, &scenarios), []);
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a case would do, in words: topology with addresses, settings, steps, expected outcome and window.
 
-use crate::oracle::prediction::PredictedOutcome;
 use crate::plan::NodePlan;
 use crate::prepare::Prepared;
 use crate::scenario::model::{End, EndSettings, Expectation, ExpectedOutcome, Keepalive, Start};
@@ -150,29 +149,28 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
     }
     if let Some(prediction) = prepared.prediction(end) {
         lines.push(format!("  rule        {}", prediction.rule));
-        lines.extend(
-            contradiction(&prediction.outcome, expectation)
-                .map(|warning| format!("  warning     {warning}")),
-        );
     }
+    lines.extend(asked(expectation).map(|asked| format!("  also        {asked}")));
     lines
 }
 
-/// What the oracle says against the file, which is judged all the same.
-fn contradiction(predicted: &PredictedOutcome, expectation: &Expectation) -> Option<String> {
-    match (predicted, expectation.outcome) {
-        (PredictedOutcome::Error { errno, .. }, ExpectedOutcome::Error(expected)) => errno
-            .filter(|predicted| *predicted != expected)
-            .map(|predicted| format!("the oracle predicts {predicted}")),
-        (PredictedOutcome::Error { errno, window }, ExpectedOutcome::Survives(time)) => {
-            let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
-            let earliest = seconds(window.earliest);
-            (window.earliest <= time)
-                .then(|| format!("the oracle predicts {error} after {earliest} at the earliest"))
-        }
-        (PredictedOutcome::Survives, ExpectedOutcome::Error(_)) => {
-            Some("the oracle predicts that the connection survives".to_owned())
-        }
-        (PredictedOutcome::Survives, ExpectedOutcome::Survives(_)) => None,
-    }
+/// What is asked besides the outcome.
+fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
+    let probes = &expectation.probes;
+    let sent = probes.sent.map(|count| format!("{count} sent"));
+    let answered = probes.answered.map(|count| format!("{count} answered"));
+    let times: Vec<String> = probes.at.iter().copied().map(seconds).collect();
+    let at = (!times.is_empty()).then(|| format!("at {}", times.join(", ")));
+    let probes: Vec<String> = [sent, answered, at].into_iter().flatten().collect();
+    let probes = (!probes.is_empty()).then(|| format!("probes on the wire: {}", probes.join(", ")));
+    let counters: Vec<String> = expectation
+        .counters
+        .iter()
+        .map(|(name, count)| format!("{name} +{count}"))
+        .collect();
+    let counters = (!counters.is_empty()).then(|| format!("counters: {}", counters.join(", ")));
+    let descriptors = expectation
+        .descriptors_return
+        .then(|| "descriptors: all returned".to_owned());
+    [probes, counters, descriptors].into_iter().flatten()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{plan, summary, table};
+use super::{summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
@@ -212,38 +212,5 @@ fn the_closing_line_counts_each_verdict_that_there_is() {
     insta::assert_snapshot!(
         summary::closing(&[&warped], Duration::from_millis(130)),
         @"1 case in 0.13s: 1 passed; 2h 13m 15s of kernel time, 61500 times as fast"
-    );
-}
-
-#[test]
-fn the_plan_warns_where_the_oracle_contradicts_the_file() {
-    let warnings = |prepared: &Prepared| -> Vec<String> {
-        let lines = plan::lines(prepared).into_iter();
-        lines
-            .filter_map(|line| Some(line.strip_prefix("  warning     ")?.to_owned()))
-            .collect()
-    };
-    let of_crash = |expect| warnings(&crashed(expect));
-    assert_eq!(of_crash(r#"error = "ETIMEDOUT""#), [""; 0]);
-    assert_eq!(
-        of_crash(r#"error = "ECONNRESET""#),
-        ["the oracle predicts ETIMEDOUT"]
-    );
-    assert_eq!(of_crash(r#"survives = "3.9s""#), [""; 0]);
-    assert_eq!(
-        of_crash(r#"survives = "4s""#),
-        ["the oracle predicts ETIMEDOUT after 4s at the earliest"]
-    );
-    let calm = case(
-        r#"
-summary = "Nothing happens"
-topology = { preset = "direct", family = "ipv4" }
-step = [{ do = "exchange" }]
-expect.client = { error = "ETIMEDOUT", within = "1s..2s" }
-"#,
-    );
-    assert_eq!(
-        warnings(&calm),
-        ["the oracle predicts that the connection survives"]
     );
 }

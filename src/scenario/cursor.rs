@@ -59,9 +59,14 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
+    /// Makes a key one of those that the table may have, whatever its value.
+    pub(super) fn allow(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
     /// The value of a key, which thereby is one of those that the table may have.
     pub(super) fn ask(&mut self, key: &'static str) -> Option<Value<'t>> {
-        self.asked.push(key);
+        self.allow(key);
         let node = self.entries.get(key)?;
         let path = self.path_of(key);
         Some(Value { path, node })

@@ -1,7 +1,7 @@
 //! One error or warning about a scenario file, and how it looks to a person: place, source line, underline, what to do.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -79,6 +79,29 @@ impl Diagnostic {
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
+    }
+}
+
+/// Everything that is wrong with one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDiagnostics {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says, for rendering.
+    pub text: String,
+    /// At least one.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl FileDiagnostics {
+    /// Each over several lines, an empty line between each two, without a line break at the end.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let rendered = self
+            .diagnostics
+            .iter()
+            .map(|diagnostic| render(&self.path, &self.text, diagnostic, color));
+        rendered.collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -6,8 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{self, Diagnostic};
+use super::diagnostic::{self, FileDiagnostics};
 use super::model::Scenario;
+use crate::text::plural;
 
 /// Why a file or folder gave no scenario.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +47,8 @@ pub enum LoadError {
         byte: u8,
     },
     /// A file with mistakes.
-    #[error("{} has {}", path.display(), errors(diagnostics.len()))]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What it says, for rendering.
-        text: String,
-        /// At least one.
-        diagnostics: Vec<Diagnostic>,
-    },
+    #[error("{} has {}", .0.path.display(), plural(.0.diagnostics.len(), "error"))]
+    Invalid(FileDiagnostics),
     /// Two files whose cases would have the same names.
     #[error(
         "{} and {} both have a case {case}: a case is named after its file, so rename one of them",
@@ -76,16 +70,7 @@ impl LoadError {
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         match self {
-            Self::Invalid {
-                path,
-                text,
-                diagnostics,
-            } => {
-                let rendered = diagnostics
-                    .iter()
-                    .map(|diagnostic| diagnostic::render(path, text, diagnostic, color));
-                rendered.collect::<Vec<_>>().join("\n\n")
-            }
+            Self::Invalid(wrong) => wrong.render(color),
             other => diagnostic::render_message(&other.to_string(), color),
         }
     }
@@ -118,8 +103,20 @@ impl std::error::Error for LoadErrors {}
 ///
 /// # Errors
 ///
-/// Everything that is wrong with any of the files.
+/// Everything that is wrong with any of the files, or with all of them in one run.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
+    let (scenarios, mut errors) = load_each(paths);
+    errors.extend(same_cases(&scenarios));
+    if errors.is_empty() {
+        Ok(scenarios)
+    } else {
+        Err(LoadErrors(errors))
+    }
+}
+
+/// The same, each file for itself: what could be loaded, and what could not.
+#[must_use]
+pub fn load_each(paths: &[PathBuf]) -> (Vec<Scenario>, Vec<LoadError>) {
     let mut errors = Vec::new();
     let mut files = Vec::new();
     for path in paths {
@@ -135,17 +132,12 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
         if !seen.insert(identity) {
             continue;
         }
-        match read(&file) {
+        match open(&file).and_then(|text| read(&file, &text)) {
             Ok(scenario) => scenarios.push(scenario),
             Err(error) => errors.push(error),
         }
     }
-    errors.extend(same_cases(&scenarios));
-    if errors.is_empty() {
-        Ok(scenarios)
-    } else {
-        Err(LoadErrors(errors))
-    }
+    (scenarios, errors)
 }
 
 fn discover(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
@@ -188,13 +180,23 @@ fn failed(path: &Path, source: io::Error) -> LoadError {
     }
 }
 
-fn read(path: &Path) -> Result<Scenario, LoadError> {
+fn open(path: &Path) -> Result<String, LoadError> {
     let bytes = fs::read(path).map_err(|error| failed(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
-    super::parse(path, &text).map_err(|diagnostics| LoadError::Invalid {
-        path: path.to_owned(),
-        text,
-        diagnostics,
+    String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
+}
+
+/// [`parse`](super::parse), with its errors as those of a file.
+///
+/// # Errors
+///
+/// [`LoadError::Invalid`].
+pub fn read(path: &Path, text: &str) -> Result<Scenario, LoadError> {
+    super::parse(path, text).map_err(|diagnostics| {
+        LoadError::Invalid(FileDiagnostics {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            diagnostics,
+        })
     })
 }
 
@@ -230,11 +232,4 @@ fn same_cases(scenarios: &[Scenario]) -> Vec<LoadError> {
         }
     }
     errors
-}
-
-fn errors(count: usize) -> String {
-    match count {
-        1 => "1 error".to_owned(),
-        count => format!("{count} errors"),
-    }
 }

@@ -74,8 +74,8 @@ use toml::de::DeTable;
 
 use context::Context;
 use cursor::Table;
-pub use diagnostic::Diagnostic;
-pub use load::{LoadError, LoadErrors, load};
+pub use diagnostic::{Diagnostic, FileDiagnostics};
+pub use load::{LoadError, LoadErrors, load, load_each, read};
 use model::Scenario;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.
@@ -99,7 +99,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         return Err(cx.into_errors());
     }
     let document = decode::document(Table::root(root.get_ref()), &mut cx);
-    let scenario = resolve::scenario(path, &document, &mut cx);
+    let scenario = resolve::scenario(path, text, &document, &mut cx);
     cx.finish(scenario)
 }
 

@@ -3,6 +3,7 @@
 //! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is a whole number of seconds that
 //! the kernel takes), so nothing behind this module validates again.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::errno::ErrnoName;
 pub struct Scenario {
     /// The file, as the user named it.
     pub path: PathBuf,
+    /// What it says, for messages that point into it.
+    pub text: String,
     /// One line: what a person learns from it.
     pub summary: String,
     /// Where the claim comes from (a book's chapter, an RFC, an issue).
@@ -275,6 +278,8 @@ pub struct Expectations {
 pub struct Expectation {
     /// Line (from 1) in the file, for messages.
     pub line: usize,
+    /// Where the file says it, for messages.
+    pub places: Places,
     /// The outcome itself.
     pub outcome: ExpectedOutcome,
     /// What TCP/IP Illustrated has the application see, where Linux differs. Shown, never judged.
@@ -287,6 +292,15 @@ pub struct Expectation {
     pub counters: Vec<(CounterName, CountRange)>,
     /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
     pub descriptors_return: bool,
+}
+
+/// Byte ranges in the file's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// The value of `error` or `survives`.
+    pub outcome: Range<usize>,
+    /// The value of `within`.
+    pub within: Option<Range<usize>>,
 }
 
 /// The kinds of outcome.

@@ -2,7 +2,7 @@
 
 use super::model::{
     Action, CableChange, Connection, End, EndSettings, Expectation, Expectations, Node,
-    RouteChange, Topology,
+    ProbeExpectation, RouteChange, Topology,
 };
 
 impl End {
@@ -64,6 +64,15 @@ impl Expectations {
             End::Client => self.client.as_ref(),
             End::Server => self.server.as_ref(),
         }
+    }
+}
+
+impl ProbeExpectation {
+    /// Whether it comes true where no probe goes out.
+    #[must_use]
+    pub fn is_met_by_none(&self) -> bool {
+        let counts = [self.sent, self.answered].into_iter().flatten();
+        self.at.is_empty() && counts.into_iter().all(|count| count.contains(0))
     }
 }
 

@@ -12,6 +12,7 @@ use super::overlay::{Overlaid, View};
 
 pub(super) fn scenario(
     path: &Path,
+    text: &str,
     document: &Document,
     cx: &mut Context,
 ) -> Result<Scenario, Reported> {
@@ -19,6 +20,7 @@ pub(super) fn scenario(
     let cases = cases(&stem, document, cx);
     Ok(Scenario {
         path: path.to_owned(),
+        text: text.to_owned(),
         summary: document
             .summary
             .as_ref()

@@ -14,7 +14,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "exchange-over-dead-connection",
         &[
             "expected step exchange 11 bytes from client to succeed",
-            "Connection timed out",
+            "observed Broken pipe",
         ],
     ),
     (

@@ -1,6 +1,5 @@
 //! Runs the cases and shows what happens, until all are done or a signal comes.
 
-use std::io;
 use std::time::Duration;
 
 use deadpeer::outcome::{CaseResult, Event};
@@ -23,7 +22,7 @@ pub(super) async fn drive(
     arguments: &RunArguments,
     kernel: &Kernel,
     entries: &[Entry],
-) -> io::Result<Finished> {
+) -> anyhow::Result<Finished> {
     let options = Options {
         jobs: arguments.jobs,
         timeout: arguments.timeout,

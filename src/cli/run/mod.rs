@@ -17,7 +17,7 @@ use deadpeer::report::progress::Form;
 use deadpeer::report::{matrix, phases, summary, table};
 use tokio::runtime::Runtime;
 
-use super::load::{load, prepare};
+use super::load::{load, prepare, warn};
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
 
@@ -39,7 +39,7 @@ pub(super) struct RunArguments {
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// A case that takes longer fails, by the clock on the wall: 90s, 5m
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = time_limit)]
     timeout: Option<Duration>,
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
     #[arg(long)]
@@ -85,6 +85,16 @@ Examples:
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";
 
+fn time_limit(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => {
+            Err("no case is over in no time; leave --timeout out for no limit".to_owned())
+        }
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// What became of all cases on one kernel.
 struct OnKernel {
     kernel: String,
@@ -100,7 +110,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         && let Err(refused) = privilege::isolate()
     {
         complain(&refused.to_string());
-        return Ok(Exit::Lab);
+        return Ok(Exit::Environment);
     }
     let begun = Instant::now();
     let runtime = Runtime::new()?;
@@ -117,7 +127,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             Ok(ticks) => ticks,
             Err(error) => {
                 complain(&error.to_string());
-                return Ok(Exit::Lab);
+                return Ok(Exit::Environment);
             }
         };
         let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
@@ -128,6 +138,10 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             let wanted = arguments.filter.join(" or ");
             complain(&format!("no case has a name that contains {wanted}"));
             return Ok(Exit::Usage);
+        }
+        // Kernels differ in their tick only: what one contradicts, the others do.
+        if runs.is_empty() {
+            warn(&cases, &scenarios);
         }
         let entries = variations::entries(cases, arguments.phases, arguments.repeat);
         let mut finished = runtime.block_on(drive::drive(arguments, &kernel, &entries))?;
@@ -235,7 +249,7 @@ fn exit(arguments: &RunArguments, runs: &[OnKernel]) -> Exit {
         Verdict::Skipped(_) if arguments.deny_skips => Exit::Failed,
         Verdict::Skipped(_) => Exit::Passed,
         Verdict::Failed(_) => Exit::Failed,
-        Verdict::Error(_) => Exit::Lab,
+        Verdict::Error(_) => Exit::Environment,
     };
     if runs.iter().any(|run| run.finished.interrupted) {
         return Exit::Interrupted;

@@ -5,7 +5,7 @@ use crate::oracle::prediction::{Origin, PredictedOutcome};
 use crate::oracle::wheel::Hz;
 use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
 use crate::scenario::model::{
-    Action, CableChange, Case, CaseId, Connection, End, EndSettings, Expectations, Family,
+    Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
     Keepalive, Node, ProbeEvent, RouteChange, Start, Step, Topology,
 };
 
@@ -49,7 +49,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         id: CaseId("test".to_owned()),
         line: 1,
         note: None,
-        clock: crate::scenario::model::Clock::Any,
+        clock: Clock::Any,
         family,
         topology: Topology::Routed,
         connection: Connection {

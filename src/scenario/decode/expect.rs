@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::counter;
 use crate::errno::ErrnoName;
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
@@ -10,7 +11,7 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ExpectPart, ExpectationPart};
 use crate::scenario::limits::CountRange;
 use crate::scenario::model::{
-    CounterName, Expectation, ExpectedOutcome, ProbeExpectation, Since, StatedWindow,
+    Expectation, ExpectedOutcome, Places, ProbeExpectation, Since, StatedWindow,
 };
 use crate::scenario::quantity::{self, Problem};
 use crate::scenario::suggest::nearest;
@@ -38,19 +39,25 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     });
     let within = window(within, since, &outcome, cx);
     let probes = table.optional("probes", cx, probes);
-    let counters = table.optional("counters", cx, counters);
+    let counters = table.optional("counters", cx, counter::counters);
     let descriptors = table.optional("descriptors", cx, |value, cx| {
         value.word(&[("returned", ())], cx)
     });
     table.finish(cx)?;
+    let descriptors = descriptors_can_return(descriptors, &outcome, cx);
     let (span, probes) = probes?.map_or((None, ProbeExpectation::default()), |at| {
         (Some(at.span), at.value)
     });
+    let (outcome, within) = (outcome?, within?);
     let expectation = Expectation {
         line: cx.line(&value.span()),
-        outcome: outcome?,
+        places: Places {
+            outcome: outcome.span,
+            within: within.as_ref().map(|at| at.span.clone()),
+        },
+        outcome: outcome.value,
         textbook: textbook?.map(|at| at.value),
-        within: within?,
+        within: within.map(|at| at.value),
         probes,
         counters: counters?.map(|at| at.value).unwrap_or_default(),
         descriptors_return: descriptors?.is_some(),
@@ -65,12 +72,12 @@ fn outcome(
     table: &mut Table,
     value: &Value,
     cx: &mut Context,
-) -> Result<ExpectedOutcome, Reported> {
+) -> Result<At<ExpectedOutcome>, Reported> {
     let error = table.optional("error", cx, errno);
     let survives = table.optional("survives", cx, survives);
     match (error?, survives?) {
-        (Some(error), None) => Ok(ExpectedOutcome::Error(error.value)),
-        (None, Some(survives)) => Ok(ExpectedOutcome::Survives(survives.value)),
+        (Some(error), None) => Ok(error.map(ExpectedOutcome::Error)),
+        (None, Some(survives)) => Ok(survives.map(ExpectedOutcome::Survives)),
         (None, None) => {
             let message = format!("`{}` has neither `error` nor `survives`", value.path());
             let help = "add the error that the end must see, `error = \"ETIMEDOUT\"`, \
@@ -85,6 +92,25 @@ fn outcome(
             Err(cx.report(clash))
         }
     }
+}
+
+/// A connection that survives is open, and so is its descriptor.
+fn descriptors_can_return(
+    descriptors: Given<()>,
+    outcome: &Result<At<ExpectedOutcome>, Reported>,
+    cx: &mut Context,
+) -> Given<()> {
+    if let Ok(Some(At { span, .. })) = &descriptors
+        && let Ok(outcome) = outcome
+        && let ExpectedOutcome::Survives(_) = outcome.value
+    {
+        let message = "the descriptors of connections that survive do not return";
+        let clash = Diagnostic::new(span.clone(), message)
+            .related(outcome.span.clone(), "they are to survive")
+            .help("remove `descriptors`, or expect an `error`");
+        return Err(cx.report(clash));
+    }
+    descriptors
 }
 
 fn survives(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
@@ -117,9 +143,9 @@ fn errno(value: &Value, cx: &mut Context) -> Result<ErrnoName, Reported> {
 fn window(
     within: Given<(Duration, Duration)>,
     since: Given<Since>,
-    outcome: &Result<ExpectedOutcome, Reported>,
+    outcome: &Result<At<ExpectedOutcome>, Reported>,
     cx: &mut Context,
-) -> Result<Option<StatedWindow>, Reported> {
+) -> Given<StatedWindow> {
     if let (Ok(Some(since)), Ok(None)) = (&since, &within) {
         let alone = Diagnostic::new(since.span.clone(), "`since` is given without `within`");
         let help =
@@ -129,14 +155,19 @@ fn window(
     let Some(At { value, span }) = within? else {
         return Ok(None);
     };
-    if let Ok(ExpectedOutcome::Survives(_)) = outcome {
+    if let Ok(At {
+        value: ExpectedOutcome::Survives(_),
+        ..
+    }) = outcome
+    {
         let message = "`within` goes with `error`, not with `survives`";
         let help = "remove `within`: `survives` itself says how long";
         return Err(cx.report(Diagnostic::new(span, message).help(help)));
     }
     let (from, to) = value;
     let since = since?.map_or(Since::Fault, |at| at.value);
-    Ok(Some(StatedWindow { from, to, since }))
+    let value = StatedWindow { from, to, since };
+    Ok(Some(At { value, span }))
 }
 
 fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported> {
@@ -206,7 +237,7 @@ fn times(value: &Value, cx: &mut Context) -> Result<Vec<Duration>, Reported> {
 }
 
 /// An integer, or a range in quotes.
-fn count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
+pub(super) fn count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
     if value.is_integer() {
         let exactly = |n| CountRange {
             min: n,
@@ -216,35 +247,4 @@ fn count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
     }
     let what = "an integer or a range such as `\"2..4\"`";
     value.quantity(what, quantity::count_range, cx)
-}
-
-fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRange)>, Reported> {
-    let table = value.table(cx)?;
-    let mut counters = Vec::new();
-    let mut reported = None;
-    for (name, value) in table.entries() {
-        let counter = counter_name(&name, cx).and_then(|name| Ok((name, count(&value, cx)?)));
-        match counter {
-            Ok(counter) => counters.push(counter),
-            Err(error) => reported = Some(error),
-        }
-    }
-    reported.map_or(Ok(counters), Err)
-}
-
-/// The syntax only: which counters there are depends on the kernel that runs the case.
-fn counter_name(name: &At<&str>, cx: &mut Context) -> Result<CounterName, Reported> {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
-    let valid = match name.value.split_once(':') {
-        Some((group, counter)) => word(group) && word(counter),
-        // Every name in /proc/net/snmp6 begins with its protocol: Ip6, Icmp6, Udp6, UdpLite6.
-        None => word(name.value) && name.value.contains('6'),
-    };
-    if valid {
-        return Ok(CounterName(name.value.to_owned()));
-    }
-    let message = format!("`{}` is not the name of a counter", name.value);
-    let help = "write `Group:Name` as in /proc/net/netstat and /proc/net/snmp, \
-                such as `\"TcpExt:TCPKeepAlive\"`, or a name of /proc/net/snmp6, such as `Icmp6InDestUnreachs`";
-    Err(cx.report(Diagnostic::new(name.span.clone(), message).help(help)))
 }

@@ -1,6 +1,7 @@
 //! A TOML tree to a [`Document`]: types, spelling, limits, and whatever else a single table decides.
 
 mod connection;
+mod counter;
 mod expect;
 mod step;
 

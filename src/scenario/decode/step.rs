@@ -36,11 +36,23 @@ const KINDS: [(&str, Kind); 7] = [
     ("route", Kind::Route),
 ];
 
+/// The keys of all of them.
+const KEYS: [&str; 11] = [
+    "action", "after", "at", "bytes", "downtime", "from", "host", "on", "payload", "to", "when",
+];
+
 pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported> {
     let mut table = value.table(cx)?;
     let example = "what the step does, such as `do = \"exchange\"`";
-    // Without it nobody knows which keys belong here, so nothing more is said of this step.
-    let kind = table.required("do", example, cx, |value, cx| value.word(&KINDS, cx))?;
+    let kind = table.required("do", example, cx, |value, cx| value.word(&KINDS, cx));
+    let kind = match kind {
+        Ok(kind) => kind,
+        Err(reported) => {
+            // Nobody knows which keys belong here; but some belong nowhere.
+            KEYS.into_iter().for_each(|key| table.allow(key));
+            return Err(table.finish(cx).err().unwrap_or(reported));
+        }
+    };
     let mut verb = kind.span;
     let mut node = None;
     let action = match kind.value {

@@ -1,0 +1,43 @@
+//! A predicted window as a file counts it: from zero time, the beginning of the first fault.
+
+use super::Ticks;
+use super::prediction::{Origin, PredictedWindow};
+use super::span::Span;
+use super::timeline::outages;
+use super::wheel::Hz;
+use crate::scenario::model::{Case, End};
+
+/// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than the window itself, by as much as is
+/// not known of the time between its origin and the fault; `None` where nothing is known.
+#[must_use]
+pub fn from_zero(case: &Case, end: End, window: &PredictedWindow, ticks: Ticks) -> Option<Span> {
+    let mut spans = ticks
+        .each()
+        .into_iter()
+        .map(|hz| with_tick(case, end, window, hz));
+    let first = spans.next()??;
+    spans.try_fold(first, |known, other| {
+        let other = other?;
+        Some(Span::new(
+            known.min.min(other.min),
+            known.max.max(other.max),
+        ))
+    })
+}
+
+fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<Span> {
+    let outages = outages(case, end, hz)?;
+    // The first fault begins the first outage; how long after it a second one begins is not known.
+    let [outage] = outages.as_slice() else {
+        return None;
+    };
+    let predicted = Span::new(window.earliest, window.latest);
+    match window.since {
+        Origin::LastReceived => {
+            let peer = case.connection.end(end.peer());
+            let may_hear = !outage.blocks(end) && (outage.peer_wrote || peer.keepalive.is_some());
+            (!may_hear).then(|| predicted.after(outage.begins))
+        }
+        Origin::FirstUnacknowledged => Some(predicted + outage.written?.at.after(outage.begins)),
+    }
+}

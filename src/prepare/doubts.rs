@@ -1,0 +1,191 @@
+//! Where a file and the oracle do not agree.
+//!
+//! The kernel is the judge, not the oracle: what the file states is run and judged all the same, with a warning. Only an error
+//! without any window cannot be judged.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{ALLOWANCE, Prepared};
+use crate::errno::ErrnoName;
+use crate::oracle;
+use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
+use crate::oracle::span::Span;
+use crate::scenario::model::{End, Expectation, ExpectedOutcome, Scenario, Since, StatedWindow};
+use crate::scenario::{Diagnostic, FileDiagnostics};
+use crate::text::seconds;
+
+/// What cannot be judged: each expectation of an error for which neither the file nor the oracle has a window.
+pub(super) fn unjudgeable(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
+    let refused = cases.iter().map(|case| (case, each_end(case, no_window)));
+    by_file(refused, scenarios)
+}
+
+/// Where what the files of the cases state is not what the oracle predicts.
+#[must_use]
+pub fn warnings(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
+    let contradicted = cases
+        .iter()
+        .map(|case| (case, each_end(case, contradictions)));
+    by_file(contradicted, scenarios)
+}
+
+fn each_end<D: IntoIterator<Item = Diagnostic>>(
+    case: &Prepared,
+    find: fn(&Prepared, End, &Expectation) -> D,
+) -> Vec<Diagnostic> {
+    case.observed()
+        .flat_map(|(end, expectation)| find(case, end, expectation))
+        .collect()
+}
+
+/// Cases share parts of their file: the same thing is said once, with the names of all cases that it is true of.
+fn by_file<'c>(
+    found: impl Iterator<Item = (&'c Prepared, Vec<Diagnostic>)>,
+    scenarios: &[Scenario],
+) -> Vec<FileDiagnostics> {
+    let text = |path: &Path| {
+        let scenario = scenarios.iter().find(|scenario| scenario.path == path);
+        scenario
+            .map(|scenario| scenario.text.clone())
+            .unwrap_or_default()
+    };
+    let mut files: Vec<FileDiagnostics> = Vec::new();
+    for (case, diagnostics) in found {
+        for diagnostic in diagnostics {
+            let known = files.iter().position(|file| file.path == case.path);
+            let position = known.unwrap_or_else(|| {
+                files.push(FileDiagnostics {
+                    path: case.path.clone(),
+                    text: text(&case.path),
+                    diagnostics: Vec::new(),
+                });
+                files.len() - 1
+            });
+            add(
+                &mut files[position].diagnostics,
+                diagnostic,
+                &case.case.id.0,
+            );
+        }
+    }
+    files
+}
+
+fn add(known: &mut Vec<Diagnostic>, new: Diagnostic, case: &str) {
+    let same = |old: &&mut Diagnostic| {
+        (&old.span, &old.message, &old.help) == (&new.span, &new.message, &new.help)
+    };
+    match known.iter_mut().find(same).map(|old| &mut old.label) {
+        Some(Some(cases)) => *cases = format!("{cases}, {case}"),
+        _ => known.push(new.label(format!("in {case}"))),
+    }
+}
+
+fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
+    let ExpectedOutcome::Error(errno) = expectation.outcome else {
+        return None;
+    };
+    if case.window(end).is_some() {
+        return None;
+    }
+    let place = expectation.places.outcome.clone();
+    let window = "`within = \"4s..4.5s\"`";
+    Some(match case.prediction(end) {
+        Some(prediction) => {
+            let message = format!(
+                "the oracle predicts that the {end} sees no error, so it has no time for {errno}"
+            );
+            let help = format!(
+                "did you mean `survives = \"6s\"`? if not, state the window of the error: {window}; {}",
+                says(prediction)
+            );
+            Diagnostic::new(place, message).help(help)
+        }
+        None => {
+            let message = "the time of this error follows from no rule that the oracle has";
+            Diagnostic::new(place, message).help(format!("state the window: {window}"))
+        }
+    })
+}
+
+fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<Diagnostic> {
+    let Some(prediction) = case.prediction(end) else {
+        return Vec::new();
+    };
+    let place = &expectation.places.outcome;
+    let doubt = |message: String, place| {
+        let doubt = Diagnostic::new(Some(place), message).help(says(prediction));
+        doubt.warning()
+    };
+    match (&prediction.outcome, expectation.outcome) {
+        (PredictedOutcome::Survives, ExpectedOutcome::Survives(_)) => Vec::new(),
+        (PredictedOutcome::Survives, ExpectedOutcome::Error(_)) => {
+            let message = format!("the oracle predicts that the {end} sees no error");
+            vec![doubt(message, place.clone())]
+        }
+        (PredictedOutcome::Error { errno, window }, ExpectedOutcome::Survives(time)) => {
+            let message = too_long(case, end, window, *errno, time);
+            let doubt = message.map(|message| doubt(message, place.clone()));
+            doubt.into_iter().collect()
+        }
+        (PredictedOutcome::Error { errno, window }, ExpectedOutcome::Error(expected)) => {
+            let other = errno.filter(|errno| *errno != expected).map(|errno| {
+                let message = format!("the oracle predicts {errno}");
+                doubt(message, place.clone())
+            });
+            let stated = expectation.within.zip(expectation.places.within.clone());
+            let disjoint = stated.and_then(|(stated, place)| {
+                let message = disjoint(case, end, window, stated)?;
+                Some(doubt(message, place))
+            });
+            other.into_iter().chain(disjoint).collect()
+        }
+    }
+}
+
+fn says(prediction: &Prediction) -> String {
+    format!("the oracle's rule: {}", prediction.rule)
+}
+
+fn too_long(
+    case: &Prepared,
+    end: End,
+    window: &PredictedWindow,
+    errno: Option<ErrnoName>,
+    time: Duration,
+) -> Option<String> {
+    let predicted = oracle::from_zero(&case.case, end, window, case.ticks)?;
+    let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
+    (predicted.min <= time).then(|| {
+        let predicted = between(predicted);
+        format!("the oracle predicts {error} {predicted} after zero time, before this time is over")
+    })
+}
+
+fn disjoint(
+    case: &Prepared,
+    end: End,
+    window: &PredictedWindow,
+    stated: StatedWindow,
+) -> Option<String> {
+    let (predicted, origin) = match (stated.since, window.since) {
+        (Since::Fault, _) => {
+            let predicted = oracle::from_zero(&case.case, end, window, case.ticks)?;
+            (predicted, "zero time")
+        }
+        (Since::Activity, Origin::LastReceived | Origin::FirstUnacknowledged) => (
+            Span::new(window.earliest, window.latest),
+            "the last activity",
+        ),
+    };
+    let apart = stated.to < predicted.min || stated.from > predicted.max + ALLOWANCE;
+    apart.then(|| {
+        let predicted = between(predicted);
+        format!("the oracle predicts the error {predicted} after {origin}, outside of this window")
+    })
+}
+
+fn between(span: Span) -> String {
+    format!("{} to {}", seconds(span.min), seconds(span.max))
+}

@@ -1,0 +1,44 @@
+//! The scenarios that ship, as they were when the program was built: a copy without its source tree knows them too.
+
+use std::path::Path;
+
+use crate::scenario::model::Scenario;
+use crate::scenario::{self, LoadError};
+
+macro_rules! files {
+    ($($stem:literal),+ $(,)?) => {
+        [$((
+            concat!("scenarios/", $stem, ".toml"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/", $stem, ".toml")),
+        )),+]
+    };
+}
+
+/// All of them, and what is wrong with any.
+#[must_use]
+pub fn scenarios() -> (Vec<Scenario>, Vec<LoadError>) {
+    let mut scenarios = Vec::new();
+    let mut errors = Vec::new();
+    for (path, text) in SCENARIOS {
+        match scenario::read(Path::new(path), text) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(error) => errors.push(error),
+        }
+    }
+    (scenarios, errors)
+}
+
+/// Path in the source tree and text of each, in the order of their paths.
+pub const SCENARIOS: &[(&str, &str)] = &files![
+    "alive",
+    "cable-pulled",
+    "crashed",
+    "half-open",
+    "real-time/defaults",
+    "real-time/night",
+    "real-time/programs",
+    "real-time/retransmission",
+    "rebooted",
+    "route-removed",
+    "unreachable",
+];
