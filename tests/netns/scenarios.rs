@@ -55,16 +55,20 @@ fn trial(kind: &str, file: PathBuf) -> Trial {
 fn all_at_once_take_no_longer_than_the_longest_case() -> anyhow::Result<()> {
     /// For building some two hundred namespaces, and for a busy machine.
     const OVERHEAD: Duration = Duration::from_secs(2);
-    let folder = source("scenarios");
-    let scenarios = scenario::load(std::slice::from_ref(&folder))
-        .map_err(|wrong| anyhow::anyhow!("{}", wrong.render(false)))?;
+    // Those below it are for virtual time.
+    let files = files("scenarios")?;
+    let scenarios =
+        scenario::load(&files).map_err(|wrong| anyhow::anyhow!("{}", wrong.render(false)))?;
     let cases = prepare(scenarios, kernel::hz().unwrap_or(Hz::COARSEST))
         .ok()
         .context("a scenario without a window")?;
     let longest = cases.iter().map(|case| case.duration()).max();
     let longest = longest.context("no case")?;
-    let path = folder.to_str().context("a path that is not UTF-8")?;
-    let finished = run(&["--deny-skips", path])?;
+    let paths = files.iter().map(|file| file.to_string_lossy());
+    let arguments: Vec<_> = std::iter::once("--deny-skips".into())
+        .chain(paths)
+        .collect();
+    let finished = run(&arguments)?;
     finished.exits(0)?;
     let (elapsed, limit) = (finished.elapsed, longest + OVERHEAD);
     ensure!(
