@@ -9,8 +9,8 @@ use super::summary::{self, Row};
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 
-/// Writes a line for each end of each case, with a column for each kernel: what came, and when. What differs from the first kernel
-/// is marked `<>`, and what did not pass with its verdict.
+/// Writes a line for each end of each case, with a column for each kernel: what came, and when. What differs from the first kernel on
+/// which anything came is marked `<>`, and what did not pass with its verdict.
 ///
 /// # Errors
 /// What writing returns.
@@ -36,8 +36,11 @@ fn rows(results: &[&CaseResult]) -> Vec<columns::Row> {
     let ends = of_kernels.first().map_or(0, Vec::len);
     (0..ends)
         .map(|end| {
-            let first = &of_kernels[0][end];
-            let mut cells = vec![first.case.clone()];
+            let mut observed = of_kernels.iter().map(|rows| rows[end].observed.as_str());
+            let first = observed
+                .find(|observed| !observed.is_empty())
+                .unwrap_or_default();
+            let mut cells = vec![of_kernels[0][end].case.clone()];
             let mut marked = Vec::new();
             for (rows, result) in of_kernels.iter().zip(results) {
                 let row = &rows[end];
@@ -50,10 +53,10 @@ fn rows(results: &[&CaseResult]) -> Vec<columns::Row> {
         .collect()
 }
 
-fn cell(row: &Row, first: &Row, verdict: &Verdict) -> (String, Option<Style>) {
+fn cell(row: &Row, first: &str, verdict: &Verdict) -> (String, Option<Style>) {
     let (word, style) = table::verdict(verdict);
     let mut words = vec![row.observed.as_str(), row.since_activity.as_str()];
-    let differs = row.observed != first.observed;
+    let differs = !row.observed.is_empty() && row.observed != first;
     if differs {
         words.push("<>");
     }

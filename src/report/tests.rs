@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{summary, table};
+use super::{matrix, phases, summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
@@ -213,4 +213,42 @@ fn the_closing_line_counts_each_verdict_that_there_is() {
         summary::closing(&[&warped], Duration::from_millis(130)),
         @"1 case in 0.13s: 1 passed; 2h 13m 15s of kernel time, 61500 times as fast"
     );
+}
+
+fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+    let mut out = anstream::StripStream::new(Vec::new());
+    write(&mut out).unwrap();
+    String::from_utf8(out.into_inner()).unwrap()
+}
+
+#[test]
+fn the_matrix_marks_what_differs_from_the_first_that_came() {
+    let skipped = || without_observation(Verdict::Skipped("too slow".to_owned()));
+    let kernels = [
+        ("native", vec![skipped(), passed()]),
+        ("6.12", vec![passed(), passed()]),
+        ("6.1", vec![passed(), broken()]),
+    ];
+    let columns: Vec<(&str, &[CaseResult])> = kernels
+        .iter()
+        .map(|(name, results)| (*name, results.as_slice()))
+        .collect();
+    snapshot("matrix", &written(|out| matrix::write(out, &columns)));
+}
+
+#[test]
+fn phases_are_told_by_their_extremes_and_their_worst_verdict() {
+    let at = |nanos| {
+        judged(
+            crashed(r#"error = "ETIMEDOUT""#),
+            observed(vec![client(vec![unanswered(nanos)])]),
+        )
+    };
+    let good = [4_050 * MS, 4_010 * MS, 4_090 * MS].map(at);
+    let bad = [4_050 * MS, 4_500 * MS].map(at);
+    let text = [
+        written(|out| phases::write(out, &good)),
+        written(|out| phases::write(out, &bad)),
+    ];
+    snapshot("phases", &text.concat());
 }

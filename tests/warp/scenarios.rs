@@ -12,6 +12,8 @@ use crate::guest::kernel;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("scenarios::all_pass", all_pass),
+        Trial::test("scenarios::all_pass_on_6.1", all_pass_on_6_1),
+        Trial::test("scenarios::kernels_side_by_side", side_by_side),
         Trial::test("scenarios::twice_is_the_same_to_the_nanosecond", twice),
         Trial::test("scenarios::a_difference_is_marked", a_difference),
         Trial::test("scenarios::a_wrong_expectation_fails", a_wrong_expectation),
@@ -62,6 +64,39 @@ fn says(said: &str, expected: &str) -> Result<(), Failed> {
 
 fn all_pass() -> Result<(), Failed> {
     run(&["--warp", "--deny-skips", "-q", "scenarios/"], 0).map(drop)
+}
+
+/// The series that Debian's stable release of 2023 has.
+fn all_pass_on_6_1() -> Result<(), Failed> {
+    let arguments = [
+        "--warp",
+        "--kernel",
+        "6.1",
+        "--deny-skips",
+        "-q",
+        "scenarios/",
+    ];
+    run(&arguments, 0).map(drop)
+}
+
+/// Two kernels agree; a case that cannot run on one is no difference.
+fn side_by_side() -> Result<(), Failed> {
+    let arguments = [
+        "--kernels",
+        "native,6.12,6.1",
+        "--filter",
+        "socket-options/ipv4",
+    ];
+    let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;
+    let row = said.lines().find(|line| line.starts_with("crashed/"));
+    let row = row.ok_or("no row")?;
+    assert_eq!(row.matches("ETIMEDOUT 4.0").count(), 3, "{row}");
+    let arguments = ["--kernels", "native,6.12", "--filter", "rebooted/ipv4"];
+    let said = run(&[&arguments[..], &["scenarios/real-time"]].concat(), 0)?;
+    says(&said, "skip  ")?;
+    says(&said, "ECONNRESET 72")?;
+    assert!(!said.contains("<>"), "{said}");
+    Ok(())
 }
 
 /// Whatever differs between two boots would: the descriptors that are open, the load of the machine, the addresses of the host.
