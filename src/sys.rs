@@ -58,6 +58,22 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     }
 }
 
+/// How many bytes a pipe holds (`FIONREAD`, pipe(7)).
+///
+/// # Errors
+/// What `ioctl` returns.
+#[expect(unsafe_code, reason = "no safe crate has this request")]
+pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
+    let mut bytes = 0;
+    // SAFETY: with this request the kernel writes one int, which `bytes` is.
+    let result = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if result == 0 {
+        Ok(bytes)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// The number of the inherited end of a leash: higher than any that is open between fork and exec, so that nothing is replaced.
 const LEASH: RawFd = 1000;
 
