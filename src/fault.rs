@@ -71,18 +71,23 @@ pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mute(link, true).await?;
     let (name, index) = SILENCE;
-    node.add_bridge(name, index).await?;
+    match node.add_bridge(name, index).await {
+        // From an earlier silence.
+        Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
+        added => added?,
+    }
     node.set_bridge(link, Some(index)).await
 }
 
-/// Undoes [`silence`].
+/// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which
+/// the host would go on to be silent.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
 pub async fn unsilence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.delete_link(SILENCE.1).await?;
-    node.set_mute(link, false).await
+    node.set_mute(link, false).await?;
+    node.set_bridge(link, None).await
 }
 
 /// Changes the route by which a node reaches one end's network. While the node's link is down there is no route to delete or to

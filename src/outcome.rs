@@ -84,6 +84,8 @@ pub struct Observation {
     /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
     /// ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
+    /// The steps that took longer than what is expected allows for (`oracle::timeline::STEP_TIME`).
+    pub late_steps: Vec<LateStep>,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
     pub cut_short: Option<Cut>,
 }
@@ -96,6 +98,17 @@ pub enum Cut {
     Step(BrokenStep),
     /// It took longer than this limit.
     Timeout(Duration),
+}
+
+/// A step that the machine was slow to take: what follows from its time does not follow any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateStep {
+    /// Its line in the file.
+    pub line: usize,
+    /// What it was: "crash server", "return of server".
+    pub what: String,
+    /// From when it was due to when it was done.
+    pub late: Duration,
 }
 
 /// A step of traffic that did not succeed.

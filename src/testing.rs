@@ -204,6 +204,7 @@ pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
         ends,
         stalls: Vec::new(),
         backlog_drops: 0,
+        late_steps: Vec::new(),
         cut_short: None,
     }
 }

@@ -9,7 +9,10 @@ use std::time::Duration;
 pub use repetition::difference;
 
 use crate::clock::Moment;
-use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
+use crate::oracle::timeline::STEP_TIME;
+use crate::outcome::{
+    ConnectionObservation, Cut, EndObservation, LateStep, Mismatch, Observation, Verdict,
+};
 use crate::prepare::{Prepared, WindowOrigin};
 use crate::scenario::model::{End, Expectation};
 use crate::stall::stalled;
@@ -36,11 +39,27 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    if mismatches.is_empty() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed(mismatches)
+    match (mismatches.is_empty(), observation.late_steps.first()) {
+        (true, _) => Verdict::Passed,
+        // A broken step has its own reason.
+        (false, Some(late)) if observation.cut_short.is_none() => {
+            Verdict::Error(too_busy(late, &mismatches))
+        }
+        (false, _) => Verdict::Failed(mismatches),
     }
+}
+
+/// What did not come as expected followed from a step's time, and the step came later.
+fn too_busy(late: &LateStep, mismatches: &[Mismatch]) -> String {
+    let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
+    format!(
+        "no verdict: {} (line {}) was done {} late, and what is expected allows for {}; observed {observed}\n  \
+         help: the machine is too busy: run fewer cases at once (-j)",
+        late.what,
+        late.line,
+        seconds(late.late),
+        seconds(STEP_TIME)
+    )
 }
 
 /// The verdict on a case that took too long to build its lab.

@@ -149,19 +149,6 @@ impl LabNode {
             })
     }
 
-    /// Deletes a link.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn delete_link(&self, link: u32) -> Result<(), LabError> {
-        self.handle
-            .link()
-            .del(link)
-            .execute()
-            .await
-            .map_err(self.failed(format!("delete link {link}")))
-    }
-
     /// Makes a link a port of the bridge (or of none).
     ///
     /// # Errors

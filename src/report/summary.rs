@@ -351,6 +351,33 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
     lines
 }
 
+/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a, b, c)`.
+#[must_use]
+pub fn skips(results: &[CaseResult]) -> Vec<String> {
+    /// More names than this are only counted.
+    const NAMES: usize = 4;
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for result in results {
+        let Verdict::Skipped(reason) = &result.verdict else {
+            continue;
+        };
+        let name = result.prepared.case.id.to_string();
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((reason, vec![name])),
+        }
+    }
+    let line = |(reason, names): (&str, Vec<String>)| {
+        let more = names.len().saturating_sub(NAMES);
+        let mut named = names[..names.len() - more].join(", ");
+        if more > 0 {
+            named = format!("{named}, and {more} more");
+        }
+        format!("skip {}: {reason} ({named})", plural(names.len(), "case"))
+    };
+    reasons.into_iter().map(line).collect()
+}
+
 /// The closing line: how many cases, how long, and how many of each verdict.
 #[must_use]
 pub fn closing(results: &[&CaseResult], elapsed: Duration) -> String {

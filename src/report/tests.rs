@@ -252,3 +252,18 @@ fn phases_are_told_by_their_extremes_and_their_worst_verdict() {
     ];
     snapshot("phases", &text.concat());
 }
+
+#[test]
+fn skips_are_told_once_for_each_reason() {
+    let skipped = |reason: &str| without_observation(Verdict::Skipped(reason.to_owned()));
+    let mut results = vec![passed(), skipped("no bridge")];
+    assert_eq!(
+        summary::skips(&results),
+        ["skip 1 case: no bridge (test/ipv4)"]
+    );
+    results.extend((0..5).map(|_| skipped("too slow")));
+    assert_eq!(
+        summary::skips(&results)[1],
+        "skip 5 cases: too slow (test/ipv4, test/ipv4, test/ipv4, test/ipv4, and 1 more)"
+    );
+}

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::late::LateSteps;
 use super::side::Side;
 use crate::clock::Moment;
 use crate::lab::Lab;
@@ -42,6 +43,7 @@ pub(super) struct Running {
     /// The exchanges that prove survivors alive, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
     pub(super) stalls: StallWatch,
+    pub(super) late_steps: LateSteps,
     /// Kept open, as a server does.
     pub(super) _listener: TcpListener,
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::case::{Running, io_at};
+use super::late::LateSteps;
 use super::side::Side;
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, socket};
@@ -64,6 +65,7 @@ impl Running {
             ports,
             proofs: BTreeMap::new(),
             stalls,
+            late_steps: LateSteps::default(),
             _listener: listener,
         })
     }

@@ -6,6 +6,7 @@
 mod case;
 mod descriptors;
 mod establish;
+mod late;
 mod observe;
 mod one;
 mod side;

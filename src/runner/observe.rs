@@ -70,6 +70,7 @@ impl Running {
         }
         let stalls = self.stalls.between(self.established, Moment::now());
         let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
+        let late_steps = self.late_steps.take();
         self.attach_tracks(&mut ends).await?;
         Ok(Observation {
             setup,
@@ -77,6 +78,7 @@ impl Running {
             ends,
             stalls,
             backlog_drops,
+            late_steps,
             cut_short,
         })
     }

@@ -26,8 +26,17 @@ impl Running {
             if let Err(error) = self.wait(step, done).await {
                 return Ok(Some(broken(step, error)));
             }
-            if let Err(error) = self.take(&step.action).await? {
+            let due = match step.start {
+                Start::After(time) => done + time,
+                Start::AtOnce | Start::When { .. } => Moment::now(),
+            };
+            if let Err(error) = self.take(step).await? {
                 return Ok(Some(broken(step, error)));
+            }
+            // Traffic takes the time that it takes, which is measured where it matters.
+            if !step.action.is_traffic() {
+                let what = step.action.to_string();
+                self.late_steps.done(step.line, what, due);
             }
             done = Moment::now();
         }
@@ -80,7 +89,8 @@ impl Running {
     }
 
     /// Takes one step. The outer error is the lab's, the inner one the connection's.
-    async fn take(&mut self, action: &Action) -> Result<Result<(), String>, LabError> {
+    async fn take(&mut self, step: &Step) -> Result<Result<(), String>, LabError> {
+        let action = &step.action;
         if action.is_fault() && self.zero.is_none() {
             self.mark_counters().await?;
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
@@ -96,7 +106,7 @@ impl Running {
                 fault::unsilence(&self.lab, *host).await?;
                 self.side(*host).deaf.end(back);
             }
-            Action::Reboot { host, downtime } => self.reboot(*host, *downtime).await?,
+            Action::Reboot { host, downtime } => self.reboot(step.line, *host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
         }
         Ok(Ok(()))
@@ -152,7 +162,7 @@ impl Running {
     }
 
     /// The path goes first, so that nothing can escape; then the state; then, in its own time, the path comes back.
-    async fn reboot(&mut self, host: End, downtime: Duration) -> Result<(), LabError> {
+    async fn reboot(&mut self, line: usize, host: End, downtime: Duration) -> Result<(), LabError> {
         let begun = Moment::now();
         let down = self.silence(host).await?;
         let (side, _) = self.pair(host);
@@ -164,12 +174,16 @@ impl Running {
         }
         let lab = Arc::clone(&self.lab);
         let deaf = self.side(host).deaf.clone();
-        let lost = self.lost.clone();
+        let (lost, late_steps) = (self.lost.clone(), self.late_steps.clone());
         self.returns.spawn(async move {
-            sleep_until(begun + downtime).await;
+            let due = begun + downtime;
+            sleep_until(due).await;
             let back = Moment::now();
             match fault::unsilence(&lab, host).await {
-                Ok(()) => deaf.end(back),
+                Ok(()) => {
+                    deaf.end(back);
+                    late_steps.done(line, format!("return of {host}"), due);
+                }
                 // Nobody listens any more only when the case is over.
                 Err(error) => drop(lost.send(error)),
             }

@@ -77,6 +77,12 @@ impl ProbeExpectation {
 }
 
 impl Action {
+    /// Whether it is the ends that do something, and not the network or a host.
+    #[must_use]
+    pub fn is_traffic(&self) -> bool {
+        matches!(self, Self::Exchange { .. } | Self::Send { .. })
+    }
+
     /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
     #[must_use]
     pub fn is_fault(&self) -> bool {

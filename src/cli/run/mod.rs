@@ -199,6 +199,9 @@ fn report(arguments: &RunArguments, runs: &[OnKernel], elapsed: Duration) -> io:
             let kernel = several.then_some(run.kernel.as_str());
             detail(arguments, &mut out, kernel, result)?;
         }
+        for line in summary::skips(results) {
+            writeln!(out, "\n{line}")?;
+        }
     }
     if several {
         let columns: Vec<(&str, &[CaseResult])> = runs
@@ -230,7 +233,8 @@ fn detail(
                 writeln!(out, "  {line}")?;
             }
         }
-        Verdict::Passed | Verdict::Stopped(_) => {}
+        // Those that were skipped are told together.
+        Verdict::Passed | Verdict::Stopped(_) | Verdict::Skipped(_) => {}
         other => {
             let (word, style) = table::verdict(other);
             write!(out, "\n{style}{word}{style:#} {on}")?;

@@ -3,7 +3,7 @@ mod probes;
 
 use super::judge;
 use crate::outcome::{
-    BrokenStep, Cut, Descriptors, EndObservation, Mismatch, Observation, Verdict,
+    BrokenStep, Cut, Descriptors, EndObservation, LateStep, Mismatch, Observation, Verdict,
 };
 use crate::prepare::Prepared;
 use crate::stall::Stall;
@@ -240,6 +240,30 @@ mod descriptors {
 
 mod steps {
     use super::*;
+
+    #[test]
+    fn that_were_late_leave_no_verdict_but_a_pass() {
+        let prepared = crashed(r#"error = "ETIMEDOUT""#);
+        let judged = |end| {
+            let late = LateStep {
+                line: 12,
+                what: "return of server".to_owned(),
+                late: std::time::Duration::from_millis(600),
+            };
+            let observation = Observation {
+                late_steps: vec![late],
+                ..observed(vec![client(vec![timed_out(end)])])
+            };
+            judge(&prepared, &observation)
+        };
+        assert_eq!(judged(4_060 * MS), Verdict::Passed);
+        let Verdict::Error(reason) = judged(5_060 * MS) else {
+            panic!("a verdict was given");
+        };
+        let expected = "no verdict: return of server (line 12) was done 0.6s late, and what is expected allows for 0.05s; \
+                        observed ETIMEDOUT after 5.06s";
+        assert!(reason.starts_with(expected), "{reason}");
+    }
 
     #[test]
     fn that_break_fail_the_case_whatever_the_ends_saw() {
