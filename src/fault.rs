@@ -1,5 +1,7 @@
 //! A step's change to the network: which kernel operations it is.
 
+use std::time::Duration;
+
 use netlink_packet_route::route::RouteType;
 
 use crate::lab::Lab;
@@ -77,6 +79,15 @@ pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
         added => added?,
     }
     node.set_bridge(link, Some(index)).await
+}
+
+/// Delays all that a host sends.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or has no netem.
+pub async fn delay(lab: &Lab, host: End, by: Duration) -> Result<(), LabError> {
+    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
+    node.set_delay(link, by).await
 }
 
 /// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which

@@ -34,6 +34,7 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "cable-pulled",
     "crashed",
     "half-open",
+    "impaired/slow-path",
     "real-time/defaults",
     "real-time/night",
     "real-time/programs",

@@ -47,6 +47,7 @@ fixtures! {
     count,
     counter,
     counter_of_message_type,
+    delay,
     done_twice,
     duration,
     empty,

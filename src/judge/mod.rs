@@ -41,12 +41,17 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
     };
     match (mismatches.is_empty(), observation.late_steps.first()) {
         (true, _) => Verdict::Passed,
-        // A broken step has its own reason.
-        (false, Some(late)) if observation.cut_short.is_none() => {
+        (false, Some(late)) if follows_from_time(observation) => {
             Verdict::Error(too_busy(late, &mismatches))
         }
         (false, _) => Verdict::Failed(mismatches),
     }
+}
+
+/// Whether what was observed may have come of a step's time: not that a step was broken off, nor that a host lost its connections.
+fn follows_from_time(observation: &Observation) -> bool {
+    let lost = |end: &EndObservation| end.connections.is_empty();
+    observation.cut_short.is_none() && !observation.ends.iter().any(lost)
 }
 
 /// What did not come as expected followed from a step's time, and the step came later.

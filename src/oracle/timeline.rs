@@ -214,6 +214,8 @@ impl Walk {
                 CableChange::Pull => self.fail(Fault::Cable(*at))?,
                 CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
             },
+            // When an answer comes, and the retransmission timeout with it, is another matter then.
+            Action::Delay { .. } => return None,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
             Action::Reboot { host, downtime } => {

@@ -106,6 +106,7 @@ impl Running {
                 fault::unsilence(&self.lab, *host).await?;
                 self.side(*host).deaf.end(back);
             }
+            Action::Delay { at, by } => fault::delay(&self.lab, *at, *by).await?,
             Action::Reboot { host, downtime } => self.reboot(step.line, *host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
         }

@@ -47,6 +47,9 @@ impl fmt::Display for Action {
             Self::Reboot { host, downtime } => {
                 write!(f, "reboot the {host}, {} down", seconds(*downtime))
             }
+            Self::Delay { at, by } => {
+                write!(f, "delay what the {at} sends by {}", seconds(*by))
+            }
             Self::Route { on, to, change } => {
                 write!(f, "{change} the route to the {to} on the {on}")
             }

@@ -229,6 +229,13 @@ pub enum Action {
         /// How long it is gone; may be zero.
         downtime: Duration,
     },
+    /// All that a host sends arrives later from now on.
+    Delay {
+        /// Which host.
+        at: End,
+        /// By how much; whole milliseconds, up to a minute.
+        by: Duration,
+    },
     /// A route to one end's network changes.
     Route {
         /// On which node; never the switch.

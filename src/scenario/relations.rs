@@ -90,7 +90,7 @@ impl Action {
             Self::Exchange { .. } | Self::Send { .. } | Self::Resume { .. } => false,
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
-            Self::Crash { .. } | Self::Reboot { .. } => true,
+            Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
         }
     }
 }

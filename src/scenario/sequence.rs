@@ -14,6 +14,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let mut network = Network {
         one_cable: matches!(case.preset, Ok(Some(preset)) if preset.value == Topology::Direct),
         broken: Vec::new(),
+        delayed: Vec::new(),
         returning: Vec::new(),
     };
     for part in &case.steps {
@@ -34,6 +35,8 @@ struct Network {
     one_cable: bool,
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
+    /// Hosts that send late.
+    delayed: Vec<(End, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
 }
@@ -85,6 +88,7 @@ impl Network {
                 CableChange::Pull => self.pull(at, verb),
                 CableChange::Plug => self.plug(at, verb),
             },
+            Action::Delay { at, .. } => self.delay(at, verb),
             Action::Crash { host } => self.crash(host, verb),
             Action::Resume { host } => self.resume(host, verb),
             Action::Reboot { host, downtime } => self.reboot(host, downtime, verb),
@@ -156,9 +160,39 @@ impl Network {
         })
     }
 
+    /// What delays a host's packets and what silences it take the same place, the queue of its interface.
+    fn delay(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        let silent = [Broken::Crashed(host), Broken::Forgotten(host)];
+        if let Some((broken, earlier)) = self.find(|broken| silent.contains(&broken)) {
+            let message = format!("the {host} cannot be delayed where it also falls silent");
+            let silent = Diagnostic::new(verb.clone(), message);
+            let silent = silent.related(earlier.clone(), broken.label());
+            return Some(silent.help(format!(
+                "delay the {}, or remove one of the two",
+                host.peer()
+            )));
+        }
+        self.delayed.push((host, verb.clone()));
+        None
+    }
+
+    fn is_delayed(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        let (_, earlier) = self.delayed.iter().find(|(delayed, _)| *delayed == host)?;
+        let message = format!("the {host} cannot fall silent where it is also delayed");
+        let delayed = Diagnostic::new(verb.clone(), message);
+        let delayed = delayed.related(earlier.clone(), "it is delayed here");
+        Some(delayed.help(format!(
+            "delay the {}, or remove one of the two",
+            host.peer()
+        )))
+    }
+
     fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(down) = self.still_down(host, verb) {
-            return Some(down);
+        if let Some(wrong) = self
+            .still_down(host, verb)
+            .or_else(|| self.is_delayed(host, verb))
+        {
+            return Some(wrong);
         }
         if let Some((crashed, earlier)) = self.find(|broken| broken == Broken::Crashed(host)) {
             let message = format!("the {host} has crashed already");
@@ -190,8 +224,11 @@ impl Network {
 
     /// Also out of a crash: a machine that hangs is switched off and on.
     fn reboot(&mut self, host: End, downtime: Duration, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(down) = self.still_down(host, verb) {
-            return Some(down);
+        if let Some(wrong) = self
+            .still_down(host, verb)
+            .or_else(|| self.is_delayed(host, verb))
+        {
+            return Some(wrong);
         }
         self.heal(|broken| broken == Broken::Crashed(host));
         self.breaks(Broken::Forgotten(host), verb);

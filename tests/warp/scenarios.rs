@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::the_four_states_take_two_seconds", four_states),
         Trial::test("scenarios::virtual_time_needs_no_privilege", no_privilege),
         Trial::test("scenarios::real_time_is_too_slow_for_some", real_time),
+        Trial::test("scenarios::what_this_kernel_may_lack_a_guest_has", netem),
     ]
 }
 
@@ -187,4 +188,21 @@ fn real_time() -> Result<(), Failed> {
     says(&said, "skip")?;
     says(&said, "run it with --warp")?;
     run(&["--deny-skips", "-q", night], 1).map(drop)
+}
+
+/// Many kernels come without netem. There the case is skipped, which says what is missing; elsewhere it passes.
+fn netem() -> Result<(), Failed> {
+    let slow = "scenarios/impaired/slow-path.toml";
+    run(&["--warp", "--deny-skips", slow], 0)?;
+    let said = run(&[slow], 0)?;
+    if said.contains("skip") {
+        says(
+            &said,
+            "this kernel has no network emulation (CONFIG_NET_SCH_NETEM)",
+        )?;
+        run(&["--deny-skips", slow], 1)?;
+    } else {
+        run(&["--deny-skips", slow], 0)?;
+    }
+    Ok(())
 }

@@ -9,9 +9,13 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::StepPart;
 use crate::scenario::model::{Action, CableChange, End, Node, RouteChange, Start, Step};
 use crate::scenario::quantity;
+use crate::text::seconds;
 
 /// The most that one step writes: more would make "the payload was sent" a matter of buffers.
 const MOST_BYTES: u64 = 65536;
+
+/// Beyond any path on Earth, and to Mars it is no TCP.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 const ENDS: [End; 2] = [End::Client, End::Server];
 
@@ -23,22 +27,25 @@ enum Kind {
     Crash,
     Resume,
     Reboot,
+    Delay,
     Route,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 8] = [
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
     ("cable", Kind::Cable),
     ("crash", Kind::Crash),
     ("resume", Kind::Resume),
     ("reboot", Kind::Reboot),
+    ("delay", Kind::Delay),
     ("route", Kind::Route),
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 11] = [
-    "action", "after", "at", "bytes", "downtime", "from", "host", "on", "payload", "to", "when",
+const KEYS: [&str; 12] = [
+    "action", "after", "at", "by", "bytes", "downtime", "from", "host", "on", "payload", "to",
+    "when",
 ];
 
 pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported> {
@@ -65,6 +72,7 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
         Kind::Crash => host(&mut table, cx).map(|host| Action::Crash { host }),
         Kind::Resume => host(&mut table, cx).map(|host| Action::Resume { host }),
         Kind::Reboot => reboot(&mut table, cx),
+        Kind::Delay => delay(&mut table, cx),
         Kind::Route => route(&mut table, cx).map(|route| {
             verb = route.change.span;
             node = Some(route.on.span);
@@ -169,6 +177,24 @@ fn reboot(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
     Ok(Action::Reboot {
         host: host?,
         downtime: downtime?.map_or(Duration::ZERO, |at| at.value),
+    })
+}
+
+fn delay(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
+    let at = end(table, "at", cx);
+    let example = "by how much: `by = \"200ms\"`";
+    let by = table.required("by", example, cx, |value, cx| {
+        let by = value.duration(cx)?;
+        if by.is_zero() || by > LONGEST_DELAY {
+            let message = format!("`{}` cannot be {}", value.path(), seconds(by));
+            let wrong = Diagnostic::new(value.span(), message);
+            return Err(cx.report(wrong.help("a delay is more than 0 s and at most 60 s")));
+        }
+        Ok(by)
+    });
+    Ok(Action::Delay {
+        at: at?,
+        by: by?.value,
     })
 }
 
