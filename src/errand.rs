@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
-use crate::guest::{self, GuestError, Machine};
+use crate::guest::{self, Failure, GuestError, Machine};
 use crate::kernel;
 use crate::oracle::{Hz, Ticks};
 use crate::outcome::Attempt;
@@ -58,6 +58,14 @@ pub enum ErrandError {
     /// It gave one that is none.
     #[error("the guest's answer cannot be understood: {0}")]
     Answer(#[from] serde_json::Error),
+}
+
+impl ErrandError {
+    /// Whether the guest was stopped at its limit.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Guest(error) if matches!(error.failure, Failure::Limit(_)))
+    }
 }
 
 /// Asks a machine's kernel what it is, which also proves that it boots.

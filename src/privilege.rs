@@ -27,12 +27,10 @@ pub struct Refused {
 /// [`Refused`], with what to do about it, where the system allows neither way.
 pub fn isolate() -> Result<(), Refused> {
     match unshare(CloneFlags::CLONE_NEWNET) {
-        Ok(()) => {}
-        Err(Errno::EPERM) => enter_user_namespace()?,
-        Err(errno) => return Err(refused("unshare(CLONE_NEWNET)", errno.into())),
+        Ok(()) => Ok(()),
+        Err(Errno::EPERM) => enter_user_namespace(),
+        Err(errno) => Err(refused("unshare(CLONE_NEWNET)", errno.into())),
     }
-    raise_descriptor_limit();
-    Ok(())
 }
 
 /// The caller becomes root of a new user namespace, and of nothing else: files that it writes still belong to the caller.
@@ -109,7 +107,7 @@ fn advice(sysctls: &Path) -> String {
 }
 
 /// A lab takes about a dozen descriptors; the soft limit of 1024 is for programs that use select(2).
-fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Where it cannot be raised, the first open that goes beyond says so.
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();

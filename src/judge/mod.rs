@@ -67,10 +67,10 @@ fn too_busy(late: &LateStep, mismatches: &[Mismatch]) -> String {
     )
 }
 
-/// The verdict on a case that took too long to build its lab.
+/// The verdict on a case that took too long, and cannot say what it saw.
 #[must_use]
 pub fn timed_out(limit: Duration) -> Verdict {
-    Verdict::Failed(vec![overdue(limit, "the lab was still being built")])
+    Verdict::Failed(vec![overdue(limit, "the case was still running")])
 }
 
 fn cut_short(cut: &Cut) -> Mismatch {

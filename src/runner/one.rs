@@ -62,6 +62,9 @@ impl One {
                         attempt,
                         guest_time: Some(took),
                     }),
+                    Err(error) if error.is_limit() && self.options.timeout.is_some() => {
+                        Err(judge::timed_out(limit))
+                    }
                     Err(error) => Err(Verdict::Error(error.to_string())),
                 }
             }

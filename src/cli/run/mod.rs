@@ -112,6 +112,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         complain(&refused.to_string());
         return Ok(Exit::Environment);
     }
+    privilege::raise_descriptor_limit();
     let begun = Instant::now();
     let runtime = Runtime::new()?;
     let kernels = match runtime.block_on(kernels::choose(arguments)) {
