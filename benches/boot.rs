@@ -1,4 +1,4 @@
-//! What a guest costs: from the call to the answer, one after the other and side by side.
+//! What a case costs in a guest of its own, by the clock on the wall: from the boot to what was observed. Fails beyond the bound.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,47 +7,63 @@
 )]
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::{Machine, enter_if_guest, run};
-use futures::stream::{self, StreamExt};
+use deadpeer::errand;
+use deadpeer::guest::kernel::{Wanted, find};
+use deadpeer::guest::{Machine, enter_if_guest};
+use deadpeer::oracle::Hz;
+use deadpeer::outcome::Attempt;
+use deadpeer::prepare::prepare;
+use deadpeer::scenario;
 use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// How often each is measured.
+const ROUNDS: usize = 25;
+
+/// The median of a case may not take longer.
+const BOUND: Duration = Duration::from_millis(150);
+
 fn main() {
-    enter_if_guest(|job| job);
-    let kernel = env::var_os("HARNESS_KERNEL").expect("HARNESS_KERNEL names the kernel");
-    let machine = Machine::Uml {
-        kernel: PathBuf::from(kernel),
+    enter_if_guest(errand::handle);
+    let kernel = match env::var_os("HARNESS_KERNEL") {
+        Some(kernel) => PathBuf::from(kernel),
+        None => find(Wanted::default()).expect("a kernel: `harness kernel build`"),
     };
+    let machine = Machine::Uml { kernel };
     let runtime = Runtime::new().unwrap();
-    let once = || async {
-        let start = Instant::now();
-        run(&machine, b"job", LIMIT).await.unwrap();
-        start.elapsed()
+    let median = |once: &dyn Fn()| {
+        let mut times: Vec<Duration> = (0..ROUNDS)
+            .map(|_| {
+                let begun = Instant::now();
+                once();
+                begun.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[ROUNDS / 2]
     };
-    println!("first         {:?}", runtime.block_on(once()));
-    let mut times: Vec<Duration> = (0..50).map(|_| runtime.block_on(once())).collect();
-    times.sort();
-    println!(
-        "one by one    median {:?}, {:?} to {:?}",
-        times[25], times[0], times[49]
-    );
-    for at_once in [2, 4] {
-        let start = Instant::now();
-        let all = runtime.block_on(
-            stream::iter(0..84)
-                .map(|_| once())
-                .buffer_unordered(at_once)
-                .collect::<Vec<_>>(),
-        );
-        println!("84, {at_once} at once {:?}", start.elapsed());
-        drop(all);
+    let boot = median(&|| drop(runtime.block_on(errand::describe(&machine, LIMIT)).unwrap()));
+    println!("boot and answer                         {boot:?}");
+    let mut beyond = Vec::new();
+    for file in ["crashed.toml", "half-open.toml", "real-time/defaults.toml"] {
+        let path = Path::new("scenarios").join(file);
+        let scenarios = scenario::load(&[path]).unwrap();
+        let cases = prepare(scenarios, Hz::new(250).unwrap()).unwrap();
+        let case = &cases[0];
+        let time = median(&|| {
+            let ran = errand::run(&machine, case, Duration::ZERO, LIMIT);
+            let ran = runtime.block_on(ran).unwrap();
+            assert!(matches!(ran.attempt, Attempt::Observed(_)), "{ran:?}");
+        });
+        println!("{:39} {time:?}", case.case.id.to_string());
+        // Fifty connections are not what the bound is about.
+        if time > BOUND && case.case.connection.count == 1 {
+            beyond.push(case.case.id.to_string());
+        }
     }
-    let job = vec![1; 500_000];
-    let start = Instant::now();
-    runtime.block_on(run(&machine, &job, LIMIT)).unwrap();
-    println!("500 kB        {:?}", start.elapsed());
+    assert!(beyond.is_empty(), "beyond {BOUND:?}: {beyond:?}");
 }
