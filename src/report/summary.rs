@@ -7,7 +7,7 @@ use crate::judge;
 use crate::outcome::{
     CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
 };
-use crate::prepare::{Prepared, WindowOrigin};
+use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::stall::stalled;
 use crate::text::{self, plural, seconds};
@@ -49,7 +49,7 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
                 expected: expected(expectation),
                 window: prepared
                     .window(end)
-                    .map(|window| span(window.earliest, window.latest))
+                    .map(|window| window_cell(&window))
                     .unwrap_or_default(),
                 ..Row::default()
             };
@@ -59,6 +59,15 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
             row
         })
         .collect()
+}
+
+/// A window counts from the activity, in the column beside it, unless the file says otherwise.
+fn window_cell(window: &Window) -> String {
+    let span = span(window.earliest, window.latest);
+    match window.from {
+        WindowOrigin::Fault => format!("{span} from fault"),
+        _ => span,
+    }
 }
 
 fn expected(expectation: &Expectation) -> String {
