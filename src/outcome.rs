@@ -84,7 +84,7 @@ pub struct Observation {
     /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
     /// ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
-    /// The steps that took longer than what is expected allows for (`oracle::timeline::STEP_TIME`).
+    /// The repairs that came later than what is expected allows for (`oracle::timeline::STEP_TIME`).
     pub late_steps: Vec<LateStep>,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
     pub cut_short: Option<Cut>,

@@ -1,4 +1,4 @@
-//! Steps that took longer than what is expected of a case allows for.
+//! Repairs that came later than what is expected of a case allows for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -33,8 +33,9 @@ impl Running {
             if let Err(error) = self.take(step).await? {
                 return Ok(Some(broken(step, error)));
             }
-            // Traffic takes the time that it takes, which is measured where it matters.
-            if !step.action.is_traffic() {
+            // What comes of a fault counts from what the end received before it. What comes of a repair depends on when it is done: a
+            // probe that was to meet a whole path may meet a broken one.
+            if step.action.is_repair() {
                 let what = step.action.to_string();
                 self.late_steps.done(step.line, what, due);
             }

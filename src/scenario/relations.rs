@@ -77,10 +77,15 @@ impl ProbeExpectation {
 }
 
 impl Action {
-    /// Whether it is the ends that do something, and not the network or a host.
+    /// Whether the step makes something whole again. (A host that reboots returns in its own time.)
     #[must_use]
-    pub fn is_traffic(&self) -> bool {
-        matches!(self, Self::Exchange { .. } | Self::Send { .. })
+    pub fn is_repair(&self) -> bool {
+        match self {
+            Self::Resume { .. } => true,
+            Self::Cable { change, .. } => *change == CableChange::Plug,
+            Self::Route { change, .. } => *change == RouteChange::Restore,
+            _ => false,
+        }
     }
 
     /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
