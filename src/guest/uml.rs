@@ -43,14 +43,17 @@ pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
 
 /// A folder for the file that is the guest's memory. The file is executed from, and has no name from the start.
 fn memory_folder() -> Result<PathBuf, Failure> {
-    let variables = ["TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"];
-    let named = variables.into_iter().filter_map(env::var_os);
-    let candidates: Vec<PathBuf> = ["/dev/shm".into()]
-        .into_iter()
-        .chain(named)
-        .chain(["/tmp".into(), "/var/tmp".into()])
-        .map(PathBuf::from)
-        .collect();
+    // What a person names comes first: /dev/shm may be too small, as in many containers.
+    let named = |variable| env::var_os(variable).map(PathBuf::from);
+    let usual = |folder: &str| Some(PathBuf::from(folder));
+    let candidates = [
+        named("TMPDIR"),
+        usual("/dev/shm"),
+        named("XDG_RUNTIME_DIR"),
+        usual("/tmp"),
+        usual("/var/tmp"),
+    ];
+    let candidates: Vec<PathBuf> = candidates.into_iter().flatten().collect();
     let suitable = candidates.iter().find(|folder| is_suitable(folder));
     suitable.cloned().ok_or_else(|| Failure::Memory {
         tried: candidates
