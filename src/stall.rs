@@ -20,7 +20,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// What the scheduler of a busy machine may take to wake a thread is no stall.
 const LATE: Duration = Duration::from_millis(10);
 
-/// A time at which the machine stood still, at least in part.
+/// A time at which the machine stood still, at least in part: a timer that was due within it may have been late by all that was left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stall {
     /// The last beat that came in time.
@@ -49,7 +49,7 @@ pub fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration {
 pub struct StallWatch {
     seen: Arc<Mutex<Vec<Stall>>>,
     /// None where nothing beats: in virtual time there is no machine to wait for.
-    _beating: Option<Arc<Beating>>,
+    beating: Option<Arc<Beating>>,
 }
 
 #[derive(Debug)]
@@ -79,7 +79,14 @@ impl StallWatch {
         }
         Self {
             seen,
-            _beating: Some(Arc::new(Beating(stop))),
+            beating: Some(Arc::new(Beating(stop))),
+        }
+    }
+
+    /// Waits until a stall that is ending now has been noted.
+    pub async fn settle(&self) {
+        if self.beating.is_some() {
+            tokio::time::sleep(PERIOD + LATE).await;
         }
     }
 

@@ -40,6 +40,7 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             .collect(),
     };
     match (mismatches.is_empty(), observation.late_steps.first()) {
+        // What came as expected although a repair was late came as expected.
         (true, _) => Verdict::Passed,
         (false, Some(late)) if follows_from_time(observation) => {
             Verdict::Error(too_busy(late, &mismatches))

@@ -252,6 +252,14 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         let stood = seconds(stood);
         lines.push(format!("the machine itself stood still for {stood} in all"));
     }
+    for late in &observation.late_steps {
+        lines.push(format!(
+            "{} (line {}) was done {} late",
+            late.what,
+            late.line,
+            seconds(late.late)
+        ));
+    }
     if observation.backlog_drops > 0 {
         lines.push(format!(
             "the machine dropped {} at its own input queue, which TCP takes for local congestion: run fewer connections at once, \

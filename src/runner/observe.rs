@@ -68,6 +68,7 @@ impl Running {
         for (end, expectation) in prepared.observed() {
             ends.push(self.look_at(end, expectation).await?);
         }
+        self.stalls.settle().await;
         let stalls = self.stalls.between(self.established, Moment::now());
         let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
         let late_steps = self.late_steps.take();

@@ -23,12 +23,9 @@ impl Running {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
         for step in &prepared.case.steps {
-            if let Err(error) = self.wait(step, done).await {
-                return Ok(Some(broken(step, error)));
-            }
-            let due = match step.start {
-                Start::After(time) => done + time,
-                Start::AtOnce | Start::When { .. } => Moment::now(),
+            let due = match self.wait(step, done).await {
+                Ok(due) => due,
+                Err(error) => return Ok(Some(broken(step, error))),
             };
             if let Err(error) = self.take(step).await? {
                 return Ok(Some(broken(step, error)));
@@ -44,24 +41,25 @@ impl Running {
         Ok(None)
     }
 
-    /// Waits until the step is due.
-    async fn wait(&self, step: &Step, done: Moment) -> Result<(), String> {
+    /// Waits until the step is due; when it was.
+    async fn wait(&self, step: &Step, done: Moment) -> Result<Moment, String> {
         match step.start {
-            Start::AtOnce => Ok(()),
+            Start::AtOnce => Ok(done),
             Start::After(time) => {
                 sleep_until(done + time).await;
-                Ok(())
+                Ok(done + time)
             }
             Start::When { count, what } => self.wait_for_probes(count, what, done).await,
         }
     }
 
+    /// Waits for so many probes since that moment; when the last of them was sent, or answered.
     async fn wait_for_probes(
         &self,
         count: u32,
         what: ProbeEvent,
         since: Moment,
-    ) -> Result<(), String> {
+    ) -> Result<Moment, String> {
         let Some(end) = self.prepared.case.connection.observed_end() else {
             return Err("no end has keepalive".to_owned());
         };
@@ -69,23 +67,29 @@ impl Running {
         let Some(endpoint) = side.endpoints.first() else {
             return Err(format!("the {end} has no connection any more"));
         };
-        let seen = |tracks: &Tracks| {
-            let probes = tracks
-                .get(&endpoint.connection)
-                .map(|track| track.probes_since(since))
-                .unwrap_or_default();
-            let counts = |probe: &&Probe| what == ProbeEvent::Sent || probe.answered.is_some();
-            u32::try_from(probes.iter().filter(counts).count()).unwrap_or(u32::MAX)
+        let moment = |probe: &Probe| match what {
+            ProbeEvent::Sent => Some(probe.sent),
+            ProbeEvent::Answered => probe.answered,
         };
+        let seen = |tracks: &Tracks| -> Vec<Moment> {
+            let track = tracks.get(&endpoint.connection);
+            let probes = track.map(|track| track.probes_since(since));
+            let probes = probes.unwrap_or_default().iter();
+            probes.filter_map(moment).take(count as usize).collect()
+        };
+        let all = |tracks: &Tracks| seen(tracks).len() == count as usize;
         let mut tracks = side.tracks();
         let limit = self.prepared.start_time(Start::When { count, what }) + PATIENCE;
         let why = tokio::select! {
             biased;
-            Ok(_) = tracks.wait_for(|tracks| seen(tracks) >= count) => return Ok(()),
+            Ok(tracks) = tracks.wait_for(all) => {
+                // A step waits for one probe at least.
+                return Ok(seen(&tracks).last().copied().unwrap_or(since));
+            }
             Some((ended, _)) = endpoint.end() => format!("before the connection ended with {ended}"),
             () = tokio::time::sleep(limit) => format!("in {}", whole(limit)),
         };
-        let seen = seen(&side.tracks().borrow());
+        let seen = seen(&side.tracks().borrow()).len();
         Err(format!("only {seen} of {count} probes were {what} {why}"))
     }
 
