@@ -103,6 +103,12 @@ impl Translation {
         }
     }
 
+    /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn epoch(self) -> Duration {
+        Duration::from_nanos(u64::try_from(-self.offset).unwrap_or_default())
+    }
+
     /// A `CLOCK_REALTIME` stamp as a moment.
     #[must_use]
     pub fn monotonic(self, realtime: Duration) -> Moment {

@@ -11,6 +11,7 @@
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
 //! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
 //! * [`runner`]: many cases at once
+//! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
 //! * [`stall`]: when the machine itself stood still
 //! * [`report`]: functions of events and results
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod endpoint;
 pub mod errand;
 pub mod errno;
+pub mod evidence;
 pub mod fault;
 pub mod guest;
 pub mod judge;

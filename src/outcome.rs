@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::endpoint::Ended;
+use crate::evidence::Evidence;
 use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
 use crate::scenario::model::{CounterName, End};
@@ -84,8 +85,8 @@ pub struct Observation {
     /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
     /// ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
-    /// The repairs that came later than what is expected allows for (`oracle::timeline::STEP_TIME`).
-    pub late_steps: Vec<LateStep>,
+    /// Everything that was recorded.
+    pub evidence: Evidence,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
     pub cut_short: Option<Cut>,
 }
@@ -98,17 +99,6 @@ pub enum Cut {
     Step(BrokenStep),
     /// It took longer than this limit.
     Timeout(Duration),
-}
-
-/// A step that the machine was slow to take: what follows from its time does not follow any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LateStep {
-    /// Its line in the file.
-    pub line: usize,
-    /// What it was: "crash server", "return of server".
-    pub what: String,
-    /// From when it was due to when it was done.
-    pub late: Duration,
 }
 
 /// A step of traffic that did not succeed.

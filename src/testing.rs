@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::errno::ErrnoName;
+use crate::evidence::Evidence;
 use crate::lab::counters::Counters;
 use crate::oracle::Hz;
 use crate::outcome::{ConnectionObservation, EndObservation, Observation};
@@ -96,6 +97,7 @@ impl Line {
             seq,
             ack,
             len,
+            window: 500,
             flags: Flags {
                 ack: true,
                 ..Flags::default()
@@ -143,6 +145,7 @@ impl Line {
             seq: self.next.1,
             ack: 0,
             len: 0,
+            window: 500,
             flags: Flags {
                 rst: true,
                 ..Flags::default()
@@ -204,7 +207,7 @@ pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
         ends,
         stalls: Vec::new(),
         backlog_drops: 0,
-        late_steps: Vec::new(),
+        evidence: Evidence::default(),
         cut_short: None,
     }
 }

@@ -9,10 +9,9 @@ use std::time::Duration;
 pub use repetition::difference;
 
 use crate::clock::Moment;
+use crate::evidence::StepTaken;
 use crate::oracle::timeline::STEP_TIME;
-use crate::outcome::{
-    ConnectionObservation, Cut, EndObservation, LateStep, Mismatch, Observation, Verdict,
-};
+use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
 use crate::scenario::model::{End, Expectation};
 use crate::stall::stalled;
@@ -39,7 +38,10 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    match (mismatches.is_empty(), observation.late_steps.first()) {
+    match (
+        mismatches.is_empty(),
+        observation.evidence.late_repairs().next(),
+    ) {
         // What came as expected although a repair was late came as expected.
         (true, _) => Verdict::Passed,
         (false, Some(late)) if follows_from_time(observation) => {
@@ -56,14 +58,14 @@ fn follows_from_time(observation: &Observation) -> bool {
 }
 
 /// What did not come as expected followed from a step's time, and the step came later.
-fn too_busy(late: &LateStep, mismatches: &[Mismatch]) -> String {
+fn too_busy(late: &StepTaken, mismatches: &[Mismatch]) -> String {
     let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
     format!(
         "no verdict: {} (line {}) was done {} late, and what is expected allows for {}; observed {observed}\n  \
          help: the machine is too busy: run fewer cases at once (-j)",
         late.what,
         late.line,
-        seconds(late.late),
+        seconds(late.late()),
         seconds(STEP_TIME)
     )
 }

@@ -18,6 +18,9 @@ use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::sys::SocketAddr;
 use tokio::sync::watch;
 
+use super::announcement::Links;
+use super::history::History;
+
 /// The latest word on each link and address.
 #[derive(Debug, Default)]
 pub(super) struct Announced {
@@ -45,15 +48,24 @@ impl Announced {
 }
 
 /// Follows the announcements until the socket is closed.
-pub(super) async fn follow(mut messages: Messages, announced: watch::Sender<Announced>) {
+pub(super) async fn follow(
+    mut messages: Messages,
+    announced: watch::Sender<Announced>,
+    history: History,
+) {
+    let mut links = Links::default();
     while let Some((message, _)) = messages.next().await {
-        match message.payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                announced.send_modify(|known| {
-                    known.links.insert(link.header.index, is_usable(&link));
-                });
-            }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
+        let NetlinkPayload::InnerMessage(message) = message.payload else {
+            continue;
+        };
+        if let Some(change) = links.change(&message) {
+            history.note(change);
+        }
+        match message {
+            RouteNetlinkMessage::NewLink(link) => announced.send_modify(|known| {
+                known.links.insert(link.header.index, is_usable(&link));
+            }),
+            RouteNetlinkMessage::NewAddress(address) => {
                 announced.send_modify(|known| known.take_address(&address));
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! The frames of the connection at one host's interface, with the kernel's own timestamps.
+//! The frames at one host's interface, with the kernel's own timestamps.
 //!
 //! A packet socket that was opened inside the namespace sees what the host sends once it has left the queue, and what it receives
 //! before the stack does. What a queue drops (no carrier, a muted link) was never on the wire and is not seen.
@@ -7,7 +7,6 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use etherparse::TransportSlice;
 use nix::cmsg_space;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
@@ -19,10 +18,10 @@ use tokio::runtime::Handle;
 
 use super::error::LabError;
 use super::node::LabNode;
-use crate::clock::{Moment, Translation};
-use crate::plan::SERVER_PORT;
+use crate::clock::Translation;
+use crate::evidence::Frame;
 use crate::sys;
-use crate::wire::{Direction, Flags, Segment};
+use crate::wire::Direction;
 
 /// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
 const PACKET_OUTGOING: u8 = 4;
@@ -30,8 +29,8 @@ const PACKET_OUTGOING: u8 = 4;
 /// Bytes that may wait to be read.
 const RECEIVE_BUFFER: usize = 32 << 20;
 
-/// Room for the headers; payload beyond is not needed.
-const SNAP_LENGTH: usize = 256;
+/// Room for the headers; payload beyond is not kept.
+pub const SNAP_LENGTH: usize = 256;
 
 /// A packet socket on one interface.
 #[derive(Debug)]
@@ -64,39 +63,39 @@ impl Capture {
             .await
     }
 
-    /// The segments that have come since the last call; waits for at least one frame.
+    /// The frames that have come since the last call; waits for at least one.
     ///
     /// # Errors
     /// What the socket reports.
-    pub async fn next(&self) -> io::Result<Vec<Segment>> {
+    pub async fn next(&self) -> io::Result<Vec<Frame>> {
         loop {
             let Some(socket) = &self.socket else {
                 return Ok(Vec::new());
             };
             let mut ready = socket.readable().await?;
-            let segments = self.drain()?;
+            let frames = self.drain()?;
             // Clears only the readiness that this guard saw: a frame that has come since is announced again.
             ready.clear_ready();
-            if !segments.is_empty() {
-                return Ok(segments);
+            if !frames.is_empty() {
+                return Ok(frames);
             }
         }
     }
 
-    /// The segments that the kernel has ready now.
+    /// The frames that the kernel has ready now.
     ///
     /// # Errors
     /// What the socket reports.
-    pub fn drain(&self) -> io::Result<Vec<Segment>> {
+    pub fn drain(&self) -> io::Result<Vec<Frame>> {
         let clocks = Translation::sample();
-        let mut segments = Vec::new();
+        let mut frames = Vec::new();
         let Some(socket) = &self.socket else {
-            return Ok(segments);
+            return Ok(frames);
         };
         loop {
             match receive(socket.get_ref(), self.interface, clocks) {
-                Ok(frame) => segments.extend(frame),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(segments),
+                Ok(frame) => frames.extend(frame),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(frames),
                 // The interface went down: the socket says so once and goes on.
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENETDOWN) => {}
                 Err(error) => return Err(error),
@@ -150,8 +149,8 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
     sys::watch(socket)
 }
 
-/// One frame; `None` if it is no segment of the connection.
-fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<Option<Segment>> {
+/// One frame; `None` if it is another interface's.
+fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<Option<Frame>> {
     let mut buffer = [0_u8; SNAP_LENGTH];
     let mut parts = [IoSliceMut::new(&mut buffer)];
     let mut control = cmsg_space!(TimeSpec);
@@ -159,7 +158,8 @@ fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<
         socket.as_raw_fd(),
         &mut parts,
         Some(&mut control),
-        MsgFlags::empty(),
+        // The whole length of what is cut short.
+        MsgFlags::MSG_TRUNC,
     )?;
     let stamp = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
@@ -177,45 +177,11 @@ fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<
         Direction::In
     };
     let length = message.bytes;
-    Ok(dissect(
-        &buffer[..length.min(SNAP_LENGTH)],
+    Ok(Some(Frame {
+        at: clocks.monotonic(stamp),
         direction,
-        clocks.monotonic(stamp),
-    ))
-}
-
-/// Payload lengths come from the IP header, so a frame that was cut short is measured all the same.
-fn dissect(frame: &[u8], direction: Direction, at: Moment) -> Option<Segment> {
-    let packet = etherparse::LaxSlicedPacket::from_ethernet(frame).ok()?;
-    let total = match packet.net.as_ref()? {
-        etherparse::LaxNetSlice::Ipv4(ip) => {
-            u32::from(ip.header().total_len()) - u32::from(ip.header().ihl()) * 4
-        }
-        etherparse::LaxNetSlice::Ipv6(ip) => u32::from(ip.header().payload_length()),
-        etherparse::LaxNetSlice::Arp(_) => return None,
-    };
-    let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
-        return None;
-    };
-    let connection = match (tcp.source_port(), tcp.destination_port()) {
-        (SERVER_PORT, client) => client,
-        (client, SERVER_PORT) => client,
-        _ => return None,
-    };
-    let flags = Flags {
-        syn: tcp.syn(),
-        fin: tcp.fin(),
-        rst: tcp.rst(),
-        ack: tcp.ack(),
-    };
-    let len = total.saturating_sub(u32::from(tcp.data_offset()) * 4);
-    Some(Segment {
-        at,
-        direction,
-        connection,
-        seq: tcp.sequence_number(),
-        ack: tcp.acknowledgment_number(),
-        len,
-        flags,
-    })
+        unheard: false,
+        length: u32::try_from(length).unwrap_or(u32::MAX),
+        bytes: buffer[..length.min(SNAP_LENGTH)].to_vec(),
+    }))
 }

@@ -4,10 +4,13 @@
 //! it closes its descriptors, and the kernel takes everything back in its own time, off the critical path.
 
 mod announced;
+mod announcement;
 pub mod capture;
 pub mod changes;
 pub mod counters;
+pub mod diag;
 pub mod error;
+mod history;
 pub mod namespace;
 pub mod node;
 mod queue;
@@ -98,6 +101,12 @@ impl Lab {
         )
         .await?;
         Ok(())
+    }
+
+    /// All machines, from the client to the server.
+    #[must_use]
+    pub fn nodes(&self) -> &[LabNode] {
+        &self.nodes
     }
 
     /// What steps have made of it since.

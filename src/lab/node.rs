@@ -12,13 +12,21 @@ use tokio::task::AbortHandle;
 
 use super::announced::{self, Announced};
 use super::error::LabError;
+use super::history::History;
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
+use crate::evidence::{Kept, NetworkChange};
 use crate::plan::InterfacePlan;
 use crate::scenario::model::{Family, Node};
 
 /// The announcements that a node follows.
-const GROUPS: [MulticastGroup; 2] = [MulticastGroup::Link, MulticastGroup::Ipv6Ifaddr];
+const GROUPS: [MulticastGroup; 5] = [
+    MulticastGroup::Link,
+    MulticastGroup::Ipv6Ifaddr,
+    MulticastGroup::Neigh,
+    MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv6Route,
+];
 
 /// How long a link that was set up may take to be usable before the lab is given up: far beyond a busy machine's worst.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +40,7 @@ pub struct LabNode {
     pub namespace: Namespace,
     pub(super) handle: Handle,
     announced: watch::Receiver<Announced>,
+    history: History,
     /// The netlink connection and the one who listens to it: each would wait for the other to end.
     tasks: [AbortHandle; 2],
 }
@@ -57,17 +66,26 @@ impl LabNode {
             })
             .await?;
         let (sender, announced) = watch::channel(Announced::default());
+        let history = History::of(node);
+        let following = announced::follow(messages, sender, history.clone());
         let tasks = [
             tokio::spawn(connection).abort_handle(),
-            tokio::spawn(announced::follow(messages, sender)).abort_handle(),
+            tokio::spawn(following).abort_handle(),
         ];
         Ok(Self {
             node,
             namespace,
             handle,
             announced,
+            history,
             tasks,
         })
+    }
+
+    /// What the kernel has announced of its network since it was made.
+    #[must_use]
+    pub fn changes(&self) -> Kept<NetworkChange> {
+        self.history.so_far()
     }
 
     pub(super) fn failed(&self, doing: String) -> impl FnOnce(rtnetlink::Error) -> LabError {

@@ -252,12 +252,12 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         let stood = seconds(stood);
         lines.push(format!("the machine itself stood still for {stood} in all"));
     }
-    for late in &observation.late_steps {
+    for late in observation.evidence.late_repairs() {
         lines.push(format!(
             "{} (line {}) was done {} late",
             late.what,
             late.line,
-            seconds(late.late)
+            seconds(late.late())
         ));
     }
     if observation.backlog_drops > 0 {

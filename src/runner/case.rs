@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::late::LateSteps;
+use super::marks::Marks;
 use super::side::Side;
+use super::taken::StepsTaken;
 use crate::clock::Moment;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
@@ -43,7 +43,9 @@ pub(super) struct Running {
     /// The exchanges that prove survivors alive, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
     pub(super) stalls: StallWatch,
-    pub(super) late_steps: LateSteps,
+    pub(super) steps_taken: StepsTaken,
+    /// The counters before the first fault.
+    pub(super) marks: Marks,
     /// Kept open, as a server does.
     pub(super) _listener: TcpListener,
 }
@@ -93,6 +95,12 @@ impl Running {
         }
     }
 
+    /// Tells whoever records that something was done.
+    pub(super) fn nudge(&self) {
+        self.client.nudge();
+        self.server.nudge();
+    }
+
     pub(super) fn side(&self, end: End) -> &Side {
         match end {
             End::Client => &self.client,
@@ -100,22 +108,12 @@ impl Running {
         }
     }
 
-    /// Marks the counters at both ends, before the first fault.
-    pub(super) async fn mark_counters(&mut self) -> Result<(), LabError> {
-        try_join(
-            self.client.mark_counters(&self.lab),
-            self.server.mark_counters(&self.lab),
-        )
-        .await?;
-        Ok(())
-    }
-
     /// The zero of the case's times: the first fault, or the end of the last step where there was none.
     async fn settle_zero(&mut self) -> Result<Moment, LabError> {
         if let Some(zero) = self.zero {
             return Ok(zero);
         }
-        self.mark_counters().await?;
+        self.marks = Marks::read(&self.lab).await?;
         let zero = Moment::now();
         self.zero = Some(zero);
         Ok(zero)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
@@ -9,8 +10,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::case::{Running, io_at};
-use super::late::LateSteps;
+use super::marks::Marks;
 use super::side::Side;
+use super::taken::StepsTaken;
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, socket};
 use crate::kernel;
@@ -20,6 +22,11 @@ use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::Prepared;
 use crate::scenario::model::{Connection, End};
 use crate::stall::StallWatch;
+
+/// How often a connection to which nothing happens is looked at in the course of a case.
+const LOOKS: u32 = 64;
+/// From one of those looks to the next, at least.
+const FASTEST: Duration = Duration::from_secs(1);
 
 impl Running {
     /// Builds the lab and opens the connections.
@@ -31,9 +38,10 @@ impl Running {
         let backlog_drops = kernel::backlog_drops();
         let connection = &prepared.case.connection;
         let lab = Arc::new(Lab::build(prepared.network.clone(), connection).await?);
+        let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
-            Side::new(&lab, End::Client),
-            Side::new(&lab, End::Server),
+            Side::new(&lab, End::Client, rate),
+            Side::new(&lab, End::Server, rate),
             listen(&lab, connection),
         )
         .await?;
@@ -65,7 +73,8 @@ impl Running {
             ports,
             proofs: BTreeMap::new(),
             stalls,
-            late_steps: LateSteps::default(),
+            steps_taken: StepsTaken::default(),
+            marks: Marks::default(),
             _listener: listener,
         })
     }

@@ -6,11 +6,13 @@
 mod case;
 mod descriptors;
 mod establish;
-mod late;
+mod marks;
 mod observe;
 mod one;
+mod record;
 mod side;
 mod steps;
+mod taken;
 mod traffic;
 mod watch;
 

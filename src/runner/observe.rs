@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures::future::{join_all, try_join_all};
 
 use super::case::{Running, io_at};
-use super::side::Tracks;
+use super::side::{Tracks, Watched};
 use super::traffic;
 use super::watch;
-use crate::clock::Moment;
+use crate::clock::{Moment, Translation};
+use crate::evidence::{Captured, Evidence};
 use crate::kernel;
 use crate::lab::error::LabError;
 use crate::outcome::{ConnectionObservation, Cut, Descriptors, EndObservation, Observation};
@@ -23,11 +24,11 @@ impl Running {
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
             let window = prepared.window(end);
             let side = self.side(end);
-            let (lab, stalls) = (&self.lab, &self.stalls);
+            let (running, stalls) = (&*self, &self.stalls);
             async move {
                 watch::end(side, expectation, window, zero, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
-                Ok((end, side.look(lab).await?))
+                Ok((end, running.look_now(end).await?))
             }
         }))
         .await?;
@@ -71,17 +72,23 @@ impl Running {
         self.stalls.settle().await;
         let stalls = self.stalls.between(self.established, Moment::now());
         let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
-        let late_steps = self.late_steps.take();
-        self.attach_tracks(&mut ends).await?;
+        let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
             setup,
             zero,
             ends,
             stalls,
             backlog_drops,
-            late_steps,
+            evidence,
             cut_short,
         })
+    }
+
+    /// How an end stands now.
+    async fn look_now(&self, end: End) -> Result<Watched, LabError> {
+        let until = Moment::now();
+        let counters = self.marks.rises_at(&self.lab, end.node()).await?;
+        Ok(Watched { counters, until })
     }
 
     async fn look_at(
@@ -93,7 +100,7 @@ impl Running {
         let watched = match self.pair(end).0.watched.take() {
             Some(watched) => watched,
             // The case was cut short.
-            None => self.side(end).look(&self.lab).await?,
+            None => self.look_now(end).await?,
         };
         Ok(EndObservation {
             end,
@@ -145,15 +152,36 @@ impl Running {
         }))
     }
 
-    async fn attach_tracks(self, ends: &mut [EndObservation]) -> Result<(), LabError> {
+    /// Stops to record, gives each observed end what was on its wire, and returns everything else that was recorded.
+    async fn finish(self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
+        let mut evidence = Evidence {
+            epoch: Translation::sample().epoch(),
+            steps: self.steps_taken.take(),
+            counters: self.marks.rises(&self.lab).await?,
+            ..Evidence::default()
+        };
+        for node in self.lab.nodes() {
+            let changes = node.changes();
+            evidence.changes.extend(changes.items);
+            evidence.changes_cut += changes.cut;
+        }
+        evidence.changes.sort_by_key(|change| change.at);
         for side in [self.client, self.server] {
             let end = side.end;
-            let tracks = side.finish_capture().await?;
+            let (tracks, recorded) = side.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
                 attach(observation, tracks, &self.ports)?;
             }
+            evidence.sockets.extend(recorded.samples.items);
+            evidence.sockets_cut += recorded.samples.cut;
+            evidence.captures.push(Captured {
+                node: end.node(),
+                interface: self.lab.uplink(end).name.to_owned(),
+                frames: recorded.frames,
+            });
         }
-        Ok(())
+        evidence.sockets.sort_by_key(|sample| sample.at);
+        Ok(evidence)
     }
 }
 

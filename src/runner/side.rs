@@ -1,24 +1,29 @@
-//! One host's part in a case: its sockets, its capture, its counters before the fault.
+//! One host's part in a case: its sockets, and what is recorded at it.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use futures::future::try_join;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::case::io_at;
 use super::descriptors::Sockets;
+use super::record::{Recorded, Recorder};
 use crate::clock::Moment;
 use crate::endpoint::Endpoint;
 use crate::lab::Lab;
 use crate::lab::capture::Capture;
-use crate::lab::counters::{self, Counters};
+use crate::lab::counters::Counters;
+use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
+use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::WindowOrigin;
 use crate::scenario::model::End;
-use crate::wire::{Direction, Segment, Track};
+use crate::wire::Track;
 
 /// What was captured, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
@@ -37,9 +42,9 @@ pub(super) struct Side {
     pub(super) deaf: Deaf,
     /// Held while it is down from a reboot.
     pub(super) down: Arc<tokio::sync::Mutex<()>>,
-    capture: JoinHandle<io::Result<()>>,
+    recording: JoinHandle<io::Result<Recorded>>,
+    nudge: Arc<Notify>,
     stop: oneshot::Sender<()>,
-    counters_before: Counters,
     /// How it stood at the end of its watch.
     pub(super) watched: Option<Watched>,
 }
@@ -78,7 +83,7 @@ impl Deaf {
         matches!(self.times().last(), Some((_, None)))
     }
 
-    fn at(&self, moment: Moment) -> bool {
+    pub(super) fn at(&self, moment: Moment) -> bool {
         let within = |(from, until): &(Moment, Option<Moment>)| {
             *from <= moment && until.is_none_or(|until| moment < until)
         };
@@ -91,13 +96,36 @@ impl Deaf {
 }
 
 impl Side {
-    /// Starts to capture at the host's interface.
-    pub(super) async fn new(lab: &Lab, end: End) -> Result<Self, LabError> {
-        let capture = Capture::open(lab.node(end.node()), lab.uplink(end).index).await?;
+    /// Starts to record at the host, at this rate at least.
+    pub(super) async fn new(lab: &Lab, end: End, rate: Duration) -> Result<Self, LabError> {
+        let node = lab.node(end.node());
+        let address = |end| {
+            let port = match end {
+                End::Client => CLIENT_PORT,
+                End::Server => SERVER_PORT,
+            };
+            lab.plan.socket_address(end, port)
+        };
+        let (capture, diag) = try_join(
+            Capture::open(node, lab.uplink(end).index),
+            Diag::open(node, address(end), address(end.peer())),
+        )
+        .await?;
         let (sender, tracks) = watch::channel(Tracks::new());
         let (stop, stopped) = oneshot::channel();
-        let deaf = Deaf::default();
-        let capture = tokio::spawn(follow(capture, sender, deaf.clone(), stopped));
+        let (deaf, nudge) = (Deaf::default(), Arc::new(Notify::new()));
+        let recorder = Recorder {
+            end,
+            capture,
+            diag,
+            connection: CLIENT_PORT,
+            tracks: sender,
+            deaf: deaf.clone(),
+            nudge: Arc::clone(&nudge),
+            rate,
+            frames: Recorder::frames(),
+            samples: Recorder::samples(),
+        };
         Ok(Self {
             end,
             endpoints: Vec::new(),
@@ -106,11 +134,16 @@ impl Side {
             tracks,
             deaf,
             down: Arc::default(),
-            capture,
+            recording: tokio::spawn(recorder.record(stopped)),
+            nudge,
             stop,
-            counters_before: Counters::new(),
             watched: None,
         })
+    }
+
+    /// Tells whoever records that something was done.
+    pub(super) fn nudge(&self) {
+        self.nudge.notify_one();
     }
 
     /// Takes one more socket of this host into account.
@@ -155,63 +188,20 @@ impl Side {
         origins.max().unwrap_or(zero)
     }
 
-    /// Remembers the counters as they are now.
-    pub(super) async fn mark_counters(&mut self, lab: &Lab) -> Result<(), LabError> {
-        self.counters_before = counters::read(lab.node(self.end.node())).await?;
-        Ok(())
-    }
-
-    /// How it stands now: the moment, and by how much the counters rose since they were marked.
-    pub(super) async fn look(&self, lab: &Lab) -> Result<Watched, LabError> {
-        let until = Moment::now();
-        let now = counters::read(lab.node(self.end.node())).await?;
-        Ok(Watched {
-            counters: counters::rises(&self.counters_before, &now),
-            until,
-        })
-    }
-
-    /// Stops to capture, once everything that the kernel has is taken into account.
+    /// Stops to record, once everything that the kernel has is taken into account.
     ///
     /// # Errors
-    /// What ended the capture before: what it did not see would count as what was not on the wire.
-    pub(super) async fn finish_capture(self) -> Result<Tracks, LabError> {
-        // Fails where the capture has ended already, which says why.
+    /// What ended the recording before.
+    pub(super) async fn finish(self) -> Result<(Tracks, Recorded), LabError> {
+        // Fails where the recording has ended already, which says why.
         self.stop.send(()).ok();
-        let followed = self
-            .capture
+        let recorded = self
+            .recording
             .await
             .map_err(io::Error::other)
-            .and_then(|followed| followed);
-        followed.map_err(|source| io_at(self.end, "capture at the interface", source))?;
-        Ok(self.tracks.borrow().clone())
-    }
-}
-
-async fn follow(
-    capture: Capture,
-    tracks: watch::Sender<Tracks>,
-    deaf: Deaf,
-    mut stopped: oneshot::Receiver<()>,
-) -> io::Result<()> {
-    let take = |segments: Vec<Segment>| {
-        let heard =
-            |segment: &&Segment| segment.direction == Direction::Out || !deaf.at(segment.at);
-        tracks.send_modify(|tracks| {
-            for segment in segments.iter().filter(heard) {
-                let track = tracks.entry(segment.connection).or_default();
-                track.observe(segment);
-            }
-        });
-    };
-    loop {
-        tokio::select! {
-            segments = capture.next() => take(segments?),
-            _ = &mut stopped => {
-                take(capture.drain()?);
-                return capture.complete();
-            }
-        }
+            .and_then(|recorded| recorded);
+        let recorded = recorded.map_err(|source| io_at(self.end, "record at the host", source))?;
+        Ok((self.tracks.borrow().clone(), recorded))
     }
 }
 

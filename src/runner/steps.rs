@@ -8,9 +8,11 @@ use futures::future::{join, try_join_all};
 use tokio::sync::OwnedMutexGuard;
 
 use super::case::{PATIENCE, Running, io_at};
+use super::marks::Marks;
 use super::side::Tracks;
 use super::traffic;
 use crate::clock::{Moment, sleep_until};
+use crate::evidence::StepKind;
 use crate::fault;
 use crate::lab::error::LabError;
 use crate::outcome::BrokenStep;
@@ -27,14 +29,13 @@ impl Running {
                 Ok(due) => due,
                 Err(error) => return Ok(Some(broken(step, error))),
             };
-            if let Err(error) = self.take(step).await? {
+            let from = Moment::now();
+            let taken = self.take(step).await?;
+            let (what, kind) = (step.action.to_string(), step.action.kind());
+            self.steps_taken.done(step.line, what, kind, (due, from));
+            self.nudge();
+            if let Err(error) = taken {
                 return Ok(Some(broken(step, error)));
-            }
-            // What comes of a fault counts from what the end received before it. What comes of a repair depends on when it is done: a
-            // probe that was to meet a whole path may meet a broken one.
-            if step.action.is_repair() {
-                let what = step.action.to_string();
-                self.late_steps.done(step.line, what, due);
             }
             done = Moment::now();
         }
@@ -97,7 +98,7 @@ impl Running {
     async fn take(&mut self, step: &Step) -> Result<Result<(), String>, LabError> {
         let action = &step.action;
         if action.is_fault() && self.zero.is_none() {
-            self.mark_counters().await?;
+            self.marks = Marks::read(&self.lab).await?;
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
             self.zero = Some(Moment::now());
         }
@@ -180,7 +181,7 @@ impl Running {
         }
         let lab = Arc::clone(&self.lab);
         let deaf = self.side(host).deaf.clone();
-        let (lost, late_steps) = (self.lost.clone(), self.late_steps.clone());
+        let (lost, steps_taken) = (self.lost.clone(), self.steps_taken.clone());
         self.returns.spawn(async move {
             let due = begun + downtime;
             sleep_until(due).await;
@@ -188,7 +189,8 @@ impl Running {
             match fault::unsilence(&lab, host).await {
                 Ok(()) => {
                     deaf.end(back);
-                    late_steps.done(line, format!("return of {host}"), due);
+                    let what = format!("return of {host}");
+                    steps_taken.done(line, what, StepKind::Repair, (due, back));
                 }
                 // Nobody listens any more only when the case is over.
                 Err(error) => drop(lost.send(error)),

@@ -4,6 +4,7 @@ use super::model::{
     Action, CableChange, Connection, End, EndSettings, Expectation, Expectations, Node,
     ProbeExpectation, RouteChange, Topology,
 };
+use crate::evidence::StepKind;
 
 impl End {
     /// The end across.
@@ -96,6 +97,18 @@ impl Action {
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
+        }
+    }
+
+    /// What the step is for.
+    #[must_use]
+    pub fn kind(&self) -> StepKind {
+        if self.is_fault() {
+            StepKind::Fault
+        } else if self.is_repair() {
+            StepKind::Repair
+        } else {
+            StepKind::Traffic
         }
     }
 }

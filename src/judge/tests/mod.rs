@@ -2,8 +2,9 @@ mod outcome;
 mod probes;
 
 use super::judge;
+use crate::evidence::{Evidence, StepKind, StepTaken};
 use crate::outcome::{
-    BrokenStep, Cut, Descriptors, EndObservation, LateStep, Mismatch, Observation, Verdict,
+    BrokenStep, Cut, Descriptors, EndObservation, Mismatch, Observation, Verdict,
 };
 use crate::prepare::Prepared;
 use crate::stall::Stall;
@@ -241,17 +242,27 @@ mod descriptors {
 mod steps {
     use super::*;
 
+    fn late_by(late: i64, kind: StepKind) -> Evidence {
+        let step = StepTaken {
+            line: 12,
+            what: "return of server".to_owned(),
+            kind,
+            due: at(0),
+            from: at(late),
+            until: at(late),
+        };
+        Evidence {
+            steps: vec![step],
+            ..Evidence::default()
+        }
+    }
+
     #[test]
     fn that_were_late_leave_no_verdict_but_a_pass() {
         let prepared = crashed(r#"error = "ETIMEDOUT""#);
         let judged = |end| {
-            let late = LateStep {
-                line: 12,
-                what: "return of server".to_owned(),
-                late: std::time::Duration::from_millis(600),
-            };
             let observation = Observation {
-                late_steps: vec![late],
+                evidence: late_by(600 * MS, StepKind::Repair),
                 ..observed(vec![client(vec![timed_out(end)])])
             };
             judge(&prepared, &observation)
@@ -263,14 +274,15 @@ mod steps {
         let expected = "no verdict: return of server (line 12) was done 0.6s late, and what is expected allows for 0.05s; \
                         observed ETIMEDOUT after 5.06s";
         assert!(reason.starts_with(expected), "{reason}");
-        // That the connections are gone is no matter of time.
-        let late = vec![LateStep {
-            line: 12,
-            what: "reboot of client".to_owned(),
-            late: std::time::Duration::from_millis(600),
-        }];
+        // What a fault breaks, it breaks later.
         let observation = Observation {
-            late_steps: late,
+            evidence: late_by(600 * MS, StepKind::Fault),
+            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
+        };
+        only(mismatches(&prepared, &observation));
+        // That the connections are gone is no matter of time.
+        let observation = Observation {
+            evidence: late_by(600 * MS, StepKind::Repair),
             ..observed(vec![client(vec![])])
         };
         only(mismatches(&prepared, &observation));

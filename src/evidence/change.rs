@@ -1,0 +1,80 @@
+//! What the kernel announced of a namespace's network (rtnetlink(7) multicast).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::scenario::model::Node;
+
+/// One announcement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkChange {
+    /// When the harness read it.
+    pub at: Moment,
+    /// In whose namespace.
+    pub node: Node,
+    /// What has changed.
+    pub change: Change,
+}
+
+/// What has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A link's state.
+    Link {
+        /// Its name.
+        interface: String,
+        /// What it is now.
+        state: LinkState,
+    },
+    /// A neighbour entry (arp(7)) is new or has another state.
+    Neighbour {
+        /// The neighbour.
+        address: IpAddr,
+        /// `REACHABLE`, as `ip neighbour` spells it.
+        state: String,
+    },
+    /// A neighbour entry is gone.
+    NeighbourGone {
+        /// The neighbour.
+        address: IpAddr,
+    },
+    /// There is a route more.
+    RouteAdded(String),
+    /// There is a route less.
+    RouteDeleted(String),
+}
+
+/// The state of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Set down.
+    Down,
+    /// Set up, without a carrier.
+    NoCarrier,
+    /// Up, with a carrier.
+    Up,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link { interface, state } => {
+                let state = match state {
+                    LinkState::Down => "down",
+                    LinkState::NoCarrier => "up, no carrier",
+                    LinkState::Up => "up",
+                };
+                write!(f, "link {interface} {state}")
+            }
+            Self::Neighbour { address, state } => write!(f, "neighbour {address} {state}"),
+            Self::NeighbourGone { address } => write!(f, "neighbour {address} gone"),
+            Self::RouteAdded(route) => write!(f, "route added: {route}"),
+            Self::RouteDeleted(route) => write!(f, "route deleted: {route}"),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a case leaves behind: frames, counters, socket states, changes of the network. Data, and nothing but data.
+//!
+//! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded for each case; what was cut is counted.
+
+mod change;
+mod frame;
+mod kept;
+mod socket;
+mod step;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, LinkState, NetworkChange};
+pub use frame::{Captured, Frame};
+pub use kept::{Keeper, Kept};
+pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
+pub use step::{StepKind, StepTaken};
+
+use crate::lab::counters::Counters;
+use crate::scenario::model::{End, Node};
+
+/// Everything that was recorded of a case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`: what makes a moment a date.
+    pub epoch: Duration,
+    /// The steps that were taken, in order.
+    pub steps: Vec<StepTaken>,
+    /// The frames at each host's interface.
+    pub captures: Vec<Captured>,
+    /// The state of each end's first connection and its timer, whenever something had happened.
+    pub sockets: Vec<SocketSample>,
+    /// How many more looks there were that were not kept.
+    pub sockets_cut: u64,
+    /// What the kernel announced of links, addresses, neighbours and routes.
+    pub changes: Vec<NetworkChange>,
+    /// How many more there were that were not kept.
+    pub changes_cut: u64,
+    /// By how much each host's counters rose from zero time to the end of the case; those that did.
+    pub counters: Vec<NodeCounters>,
+}
+
+/// One namespace's counters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeCounters {
+    /// Whose.
+    pub node: Node,
+    /// By how much each rose.
+    pub rises: Counters,
+}
+
+impl Evidence {
+    /// The repairs that came later than what is expected of a case allows for.
+    pub fn late_repairs(&self) -> impl Iterator<Item = &StepTaken> {
+        self.steps.iter().filter(|step| step.is_late_repair())
+    }
+
+    /// What was captured of one host.
+    #[must_use]
+    pub fn capture(&self, node: Node) -> Option<&Captured> {
+        self.captures.iter().find(|capture| capture.node == node)
+    }
+
+    /// The looks at one end's socket, in order.
+    pub fn samples(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
+        self.sockets.iter().filter(move |sample| sample.end == end)
+    }
+}

@@ -1,0 +1,42 @@
+//! What has been announced of one node's network, as evidence.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::Moment;
+use crate::evidence::{Change, Keeper, Kept, NetworkChange};
+use crate::scenario::model::Node;
+
+/// So many are kept of one node at the beginning, and as many at the end: a case sees some tens.
+const KEPT: usize = 500;
+
+/// The changes of one node's network; clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct History {
+    node: Node,
+    changes: Arc<Mutex<Keeper<NetworkChange>>>,
+}
+
+impl History {
+    pub(super) fn of(node: Node) -> Self {
+        Self {
+            node,
+            changes: Arc::new(Mutex::new(Keeper::new(KEPT))),
+        }
+    }
+
+    pub(super) fn note(&self, change: Change) {
+        self.changes().push(NetworkChange {
+            at: Moment::now(),
+            node: self.node,
+            change,
+        });
+    }
+
+    pub(super) fn so_far(&self) -> Kept<NetworkChange> {
+        self.changes().clone().finish()
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, Keeper<NetworkChange>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,48 @@
+//! The counters of every host of a lab, before the fault and later.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+
+use crate::evidence::NodeCounters;
+use crate::lab::Lab;
+use crate::lab::counters::{self, Counters};
+use crate::lab::error::LabError;
+use crate::scenario::model::Node;
+
+/// How the counters stood at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Marks(BTreeMap<Node, Counters>);
+
+impl Marks {
+    /// Now, at every host; a switch is none.
+    pub(super) async fn read(lab: &Lab) -> Result<Self, LabError> {
+        let hosts = lab.nodes().iter().filter(|node| node.node != Node::Switch);
+        let read = try_join_all(hosts.map(async |node| {
+            let counters = counters::read(node).await?;
+            Ok::<_, LabError>((node.node, counters))
+        }));
+        Ok(Self(read.await?.into_iter().collect()))
+    }
+
+    /// By how much one host's counters have risen since; those that did not are there too.
+    pub(super) async fn rises_at(&self, lab: &Lab, node: Node) -> Result<Counters, LabError> {
+        let now = counters::read(lab.node(node)).await?;
+        Ok(counters::rises(&self.of(node), &now))
+    }
+
+    /// By how much the counters of all hosts have risen since; those that did.
+    pub(super) async fn rises(&self, lab: &Lab) -> Result<Vec<NodeCounters>, LabError> {
+        let now = Self::read(lab).await?;
+        let risen = |(node, now): (Node, Counters)| {
+            let mut rises = counters::rises(&self.of(node), &now);
+            rises.retain(|_, rise| *rise > 0);
+            NodeCounters { node, rises }
+        };
+        Ok(now.0.into_iter().map(risen).collect())
+    }
+
+    fn of(&self, node: Node) -> Counters {
+        self.0.get(&node).cloned().unwrap_or_default()
+    }
+}

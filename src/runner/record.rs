@@ -1,0 +1,116 @@
+//! Recording at one host: every frame at its interface, and its socket whenever something has happened.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::side::{Deaf, Tracks};
+use crate::clock::Moment;
+use crate::evidence::{Frame, Keeper, Kept, SocketSample};
+use crate::lab::capture::Capture;
+use crate::lab::diag::Diag;
+use crate::scenario::model::End;
+use crate::wire::{Direction, Packet};
+
+/// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of a case at the very most.
+const FRAMES: usize = 2000;
+/// So many looks at a socket are kept at the beginning, and as many at the end.
+const SAMPLES: usize = 500;
+
+/// What records at one host.
+pub(super) struct Recorder {
+    pub(super) end: End,
+    pub(super) capture: Capture,
+    pub(super) diag: Diag,
+    /// The connection that `diag` looks at.
+    pub(super) connection: u16,
+    /// What the frames say, for those who follow.
+    pub(super) tracks: watch::Sender<Tracks>,
+    pub(super) deaf: Deaf,
+    /// Tells that something was done to the connection or its network.
+    pub(super) nudge: Arc<Notify>,
+    /// After so long without anything the socket is looked at all the same.
+    pub(super) rate: Duration,
+    pub(super) frames: Keeper<Frame>,
+    pub(super) samples: Keeper<SocketSample>,
+}
+
+/// What was recorded at one host.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) frames: Kept<Frame>,
+    pub(super) samples: Kept<SocketSample>,
+}
+
+impl Recorder {
+    pub(super) fn frames() -> Keeper<Frame> {
+        Keeper::new(FRAMES)
+    }
+
+    pub(super) fn samples() -> Keeper<SocketSample> {
+        Keeper::new(SAMPLES)
+    }
+
+    /// Records until it is stopped, and then what the kernel still has.
+    ///
+    /// # Errors
+    /// What ended the recording before: what it did not see would count as what was not on the wire.
+    pub(super) async fn record(
+        mut self,
+        mut stopped: oneshot::Receiver<()>,
+    ) -> io::Result<Recorded> {
+        let nudge = Arc::clone(&self.nudge);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                frames = self.capture.next() => self.take(frames?),
+                () = nudge.notified() => {}
+                () = tokio::time::sleep(self.rate) => {}
+            }
+            self.look()?;
+        }
+        let rest = self.capture.drain()?;
+        self.take(rest);
+        self.look()?;
+        self.capture.complete()?;
+        Ok(Recorded {
+            frames: self.frames.finish(),
+            samples: self.samples.finish(),
+        })
+    }
+
+    fn take(&mut self, mut frames: Vec<Frame>) {
+        for frame in &mut frames {
+            frame.unheard = frame.direction == Direction::In && self.deaf.at(frame.at);
+        }
+        self.tracks.send_modify(|tracks| {
+            let heard = frames.iter().filter(|frame| !frame.unheard);
+            for segment in heard.filter_map(|frame| Packet::of(frame).segment()) {
+                let track = tracks.entry(segment.connection).or_default();
+                track.observe(&segment);
+            }
+        });
+        for frame in frames {
+            self.frames.push(frame);
+        }
+    }
+
+    /// What the kernel has said more than once, that there is no such connection, is kept once; and not at all before there is one.
+    fn look(&mut self) -> io::Result<()> {
+        let at = Moment::now();
+        let state = self.diag.look()?;
+        let known = self.samples.last().is_some_and(|last| last.state.is_some());
+        if state.is_some() || known {
+            self.samples.push(SocketSample {
+                at,
+                end: self.end,
+                connection: self.connection,
+                state,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! A frame's bytes to what they mean.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use etherparse::{
+    ArpOperation, ArpPacketSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice,
+};
+
+use super::icmp::{self, IcmpMessage};
+use super::segment::{Flags, Segment};
+use crate::evidence::Frame;
+use crate::plan::SERVER_PORT;
+
+/// What a frame carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packet {
+    /// A segment of one of the case's connections.
+    Tcp(Segment),
+    /// A question for a neighbour's hardware address, or the answer: ARP (RFC 826), NDP (RFC 4861).
+    Neighbour(Neighbouring),
+    /// An ICMP message other than those.
+    Icmp(IcmpMessage),
+    /// Something else.
+    Other,
+}
+
+/// One message of ARP or NDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Neighbouring {
+    /// ARP request or neighbour solicitation: who has the target?
+    Asks {
+        /// Who asks.
+        sender: IpAddr,
+        /// Who is asked for.
+        target: IpAddr,
+    },
+    /// ARP reply or neighbour advertisement: the target is here.
+    Answers {
+        /// Who is here.
+        target: IpAddr,
+    },
+}
+
+impl Packet {
+    /// What a frame carries. Lengths come from the IP header, so a frame that was cut short is measured all the same.
+    #[must_use]
+    pub fn of(frame: &Frame) -> Self {
+        let Ok(packet) = LaxSlicedPacket::from_ethernet(&frame.bytes) else {
+            return Self::Other;
+        };
+        let (from, length) = match &packet.net {
+            Some(LaxNetSlice::Arp(arp)) => return arp_message(arp),
+            Some(LaxNetSlice::Ipv4(ip)) => {
+                let header = u32::from(ip.header().ihl()) * 4;
+                let total = u32::from(ip.header().total_len());
+                (
+                    IpAddr::V4(ip.header().source_addr()),
+                    total.saturating_sub(header),
+                )
+            }
+            Some(LaxNetSlice::Ipv6(ip)) => (
+                IpAddr::V6(ip.header().source_addr()),
+                u32::from(ip.header().payload_length()),
+            ),
+            None => return Self::Other,
+        };
+        match &packet.transport {
+            Some(TransportSlice::Tcp(tcp)) => {
+                segment(frame, tcp, length).map_or(Self::Other, Self::Tcp)
+            }
+            Some(TransportSlice::Icmpv4(message)) => {
+                let quoted = icmp::quoted_v4(message.payload());
+                Self::Icmp(IcmpMessage {
+                    from,
+                    kind: (message.type_u8(), message.code_u8()),
+                    quoted,
+                })
+            }
+            Some(TransportSlice::Icmpv6(message)) => {
+                let kind = (message.type_u8(), message.code_u8());
+                ndp_message(from, kind.0, message.slice())
+                    .map_or_else(|| icmp_v6(from, kind, message.payload()), Self::Neighbour)
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// The segment, if it is one.
+    #[must_use]
+    pub fn segment(self) -> Option<Segment> {
+        match self {
+            Self::Tcp(segment) => Some(segment),
+            _ => None,
+        }
+    }
+}
+
+fn segment(frame: &Frame, tcp: &TcpSlice<'_>, length: u32) -> Option<Segment> {
+    let connection = match (tcp.source_port(), tcp.destination_port()) {
+        (SERVER_PORT, client) | (client, SERVER_PORT) => client,
+        _ => return None,
+    };
+    Some(Segment {
+        at: frame.at,
+        direction: frame.direction,
+        connection,
+        seq: tcp.sequence_number(),
+        ack: tcp.acknowledgment_number(),
+        len: length.saturating_sub(u32::from(tcp.data_offset()) * 4),
+        window: tcp.window_size(),
+        flags: Flags {
+            syn: tcp.syn(),
+            fin: tcp.fin(),
+            rst: tcp.rst(),
+            ack: tcp.ack(),
+        },
+    })
+}
+
+fn icmp_v6(from: IpAddr, kind: (u8, u8), payload: &[u8]) -> Packet {
+    Packet::Icmp(IcmpMessage {
+        from,
+        kind,
+        quoted: icmp::quoted_v6(payload),
+    })
+}
+
+fn arp_message(arp: &ArpPacketSlice<'_>) -> Packet {
+    let address = |bytes: &[u8]| {
+        let octets: Result<[u8; 4], _> = bytes.try_into();
+        octets.ok().map(|octets| IpAddr::V4(Ipv4Addr::from(octets)))
+    };
+    let (sender, target) = (
+        address(arp.sender_protocol_addr()),
+        address(arp.target_protocol_addr()),
+    );
+    match (arp.operation(), sender, target) {
+        (ArpOperation::REQUEST, Some(sender), Some(target)) => {
+            Packet::Neighbour(Neighbouring::Asks { sender, target })
+        }
+        (ArpOperation::REPLY, Some(target), _) => {
+            Packet::Neighbour(Neighbouring::Answers { target })
+        }
+        _ => Packet::Other,
+    }
+}
+
+/// The target stands behind type, code, checksum and four bytes more (RFC 4861 sections 4.3 and 4.4).
+fn ndp_message(sender: IpAddr, kind: u8, message: &[u8]) -> Option<Neighbouring> {
+    let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
+    let target = IpAddr::V6(Ipv6Addr::from(target));
+    match kind {
+        135 => Some(Neighbouring::Asks { sender, target }),
+        136 => Some(Neighbouring::Answers { target }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
