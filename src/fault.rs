@@ -9,8 +9,10 @@ use crate::lab::error::LabError;
 use crate::plan::RoutePlan;
 use crate::scenario::model::{CableChange, End, Node, RouteChange};
 
-/// The index and name of the bridge that silences a host; it is never up.
-const SILENCE: (&str, u32) = ("silence", 20);
+/// The name of the bridge that silences a host; it is never up.
+pub const SILENCE: &str = "silence";
+/// Its link index.
+const SILENCE_INDEX: u32 = 20;
 
 /// Pulls or plugs the cable of one host.
 ///
@@ -72,13 +74,12 @@ async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mute(link, true).await?;
-    let (name, index) = SILENCE;
-    match node.add_bridge(name, index).await {
+    match node.add_bridge(SILENCE, SILENCE_INDEX).await {
         // From an earlier silence.
         Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
         added => added?,
     }
-    node.set_bridge(link, Some(index)).await
+    node.set_bridge(link, Some(SILENCE_INDEX)).await
 }
 
 /// Delays all that a host sends.

@@ -12,7 +12,7 @@ use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
 use crate::scenario::model::{CounterName, End};
 use crate::stall::Stall;
-use crate::wire::{Track, Write};
+use crate::wire::{Neighbours, Track, Write};
 
 /// One case and what became of it.
 #[derive(Debug, Clone)]
@@ -119,6 +119,8 @@ pub struct EndObservation {
     pub end: End,
     /// One for each connection.
     pub connections: Vec<ConnectionObservation>,
+    /// What was on its wire of ARP or NDP.
+    pub neighbours: Neighbours,
     /// By how much each counter of its namespace rose from zero time to the end of the watch.
     pub counters: Counters,
     /// Its open socket descriptors, where the file asks about them.

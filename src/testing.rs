@@ -13,7 +13,7 @@ use crate::outcome::{ConnectionObservation, EndObservation, Observation};
 use crate::prepare::{Prepared, prepare};
 use crate::scenario;
 use crate::scenario::model::{CounterName, End};
-use crate::wire::{Direction, Flags, Segment};
+use crate::wire::{Direction, Flags, Neighbours, Segment};
 
 /// Nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;
@@ -178,6 +178,7 @@ pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
     EndObservation {
         end: End::Client,
         connections: lines.into_iter().map(|line| line.connection).collect(),
+        neighbours: Neighbours::default(),
         counters: Counters::new(),
         descriptors: None,
         watched_until: at(5_500 * MS),

@@ -113,9 +113,10 @@ fn request(local: Address, remote: Address) -> Vec<u8> {
     bytes
 }
 
-/// `None` for a state that the kernel does not have.
+/// Where the connection is gone, the lookup finds the socket that listens (`inet_diag_find_one_icsk`): that is none.
 fn state(response: &inet::InetResponse) -> Option<SocketState> {
     let header = &response.header;
+    let state = TcpState::from_kernel(header.state).filter(|state| *state != TcpState::Listen)?;
     let info = response.nlas.iter().find_map(|attribute| match attribute {
         Nla::TcpInfo(info) => Some(TcpInfo {
             retransmits: info.retransmits,
@@ -135,7 +136,7 @@ fn state(response: &inet::InetResponse) -> Option<SocketState> {
         _ => None,
     });
     Some(SocketState {
-        state: TcpState::from_kernel(header.state)?,
+        state,
         timer: header.timer.as_ref().map(timer),
         receive_queue: header.recv_queue,
         send_queue: header.send_queue,

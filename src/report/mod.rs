@@ -7,6 +7,7 @@ pub mod plan;
 pub mod progress;
 pub mod summary;
 pub mod table;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;

@@ -320,10 +320,14 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
         lines.push(format!("data of {} is unacknowledged", after(at)));
     }
     for (what, at) in [
-        ("RST sent", track.rst_sent),
-        ("RST received", track.rst_received),
+        ("RST sent", &track.rst_sent),
+        ("RST received", &track.rst_received),
     ] {
-        lines.extend(at.map(|at| format!("{what} at {}", after(at))));
+        lines.extend(
+            at.iter()
+                .take(1)
+                .map(|at| format!("{what} at {}", after(*at))),
+        );
     }
     if let (Some((ended, at)), Some(_)) = (connection.ended, &observation.cut_short) {
         lines.push(format!(

@@ -16,6 +16,7 @@ use crate::kernel;
 use crate::lab::error::LabError;
 use crate::outcome::{ConnectionObservation, Cut, Descriptors, EndObservation, Observation};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
+use crate::wire::Neighbours;
 
 impl Running {
     /// Watches until every end has its outcome, or its time is over.
@@ -91,6 +92,7 @@ impl Running {
         Ok(Watched { counters, until })
     }
 
+    /// How an end came out; what was on the wire is attached later.
     async fn look_at(
         &mut self,
         end: End,
@@ -105,13 +107,14 @@ impl Running {
         Ok(EndObservation {
             end,
             connections,
+            neighbours: Neighbours::default(),
             counters: watched.counters,
             descriptors: self.reclaim(end, expectation).await?,
             watched_until: watched.until,
         })
     }
 
-    /// How each connection of an end stands; what was on the wire is attached later.
+    /// How each connection of an end stands.
     fn connections(&self, end: End, expectation: &Expectation) -> Vec<ConnectionObservation> {
         let survives = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
         let endpoints = self.side(end).endpoints.iter();
@@ -153,7 +156,7 @@ impl Running {
     }
 
     /// Stops to record, gives each observed end what was on its wire, and returns everything else that was recorded.
-    async fn finish(self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
+    async fn finish(&mut self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
             steps: self.steps_taken.take(),
@@ -166,11 +169,12 @@ impl Running {
             evidence.changes_cut += changes.cut;
         }
         evidence.changes.sort_by_key(|change| change.at);
-        for side in [self.client, self.server] {
-            let end = side.end;
-            let (tracks, recorded) = side.finish().await?;
+        // Neither side's connections are closed before the other has stopped to record: what closing sends is no part of the case.
+        for end in [End::Client, End::Server] {
+            let (tracks, recorded) = self.pair(end).0.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
                 attach(observation, tracks, &self.ports)?;
+                observation.neighbours = recorded.neighbours;
             }
             evidence.sockets.extend(recorded.samples.items);
             evidence.sockets_cut += recorded.samples.cut;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 
 use super::side::{Deaf, Tracks};
 use crate::clock::Moment;
@@ -12,7 +12,7 @@ use crate::evidence::{Frame, Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
 use crate::scenario::model::End;
-use crate::wire::{Direction, Packet};
+use crate::wire::{Direction, IcmpMessage, Neighbours, Packet};
 
 /// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of a case at the very most.
 const FRAMES: usize = 2000;
@@ -31,10 +31,13 @@ pub(super) struct Recorder {
     pub(super) deaf: Deaf,
     /// Tells that something was done to the connection or its network.
     pub(super) nudge: Arc<Notify>,
+    /// Tells that the case is over.
+    pub(super) stop: Arc<Notify>,
     /// After so long without anything the socket is looked at all the same.
     pub(super) rate: Duration,
     pub(super) frames: Keeper<Frame>,
     pub(super) samples: Keeper<SocketSample>,
+    pub(super) neighbours: Neighbours,
 }
 
 /// What was recorded at one host.
@@ -42,6 +45,7 @@ pub(super) struct Recorder {
 pub(super) struct Recorded {
     pub(super) frames: Kept<Frame>,
     pub(super) samples: Kept<SocketSample>,
+    pub(super) neighbours: Neighbours,
 }
 
 impl Recorder {
@@ -57,15 +61,12 @@ impl Recorder {
     ///
     /// # Errors
     /// What ended the recording before: what it did not see would count as what was not on the wire.
-    pub(super) async fn record(
-        mut self,
-        mut stopped: oneshot::Receiver<()>,
-    ) -> io::Result<Recorded> {
-        let nudge = Arc::clone(&self.nudge);
+    pub(super) async fn record(mut self) -> io::Result<Recorded> {
+        let (nudge, stop) = (Arc::clone(&self.nudge), Arc::clone(&self.stop));
         loop {
             tokio::select! {
                 biased;
-                _ = &mut stopped => break,
+                () = stop.notified() => break,
                 frames = self.capture.next() => self.take(frames?),
                 () = nudge.notified() => {}
                 () = tokio::time::sleep(self.rate) => {}
@@ -79,6 +80,7 @@ impl Recorder {
         Ok(Recorded {
             frames: self.frames.finish(),
             samples: self.samples.finish(),
+            neighbours: self.neighbours,
         })
     }
 
@@ -87,10 +89,8 @@ impl Recorder {
             frame.unheard = frame.direction == Direction::In && self.deaf.at(frame.at);
         }
         self.tracks.send_modify(|tracks| {
-            let heard = frames.iter().filter(|frame| !frame.unheard);
-            for segment in heard.filter_map(|frame| Packet::of(frame).segment()) {
-                let track = tracks.entry(segment.connection).or_default();
-                track.observe(&segment);
+            for frame in frames.iter().filter(|frame| !frame.unheard) {
+                hear(tracks, &mut self.neighbours, frame);
             }
         });
         for frame in frames {
@@ -112,5 +112,27 @@ impl Recorder {
             });
         }
         Ok(())
+    }
+}
+
+/// Takes a frame into account that the host sent or heard.
+fn hear(tracks: &mut Tracks, neighbours: &mut Neighbours, frame: &Frame) {
+    match Packet::of(frame) {
+        Packet::Tcp(segment) => {
+            let track = tracks.entry(segment.connection).or_default();
+            track.observe(&segment);
+        }
+        Packet::Neighbour(message) => neighbours.observe(frame.at, frame.direction, message),
+        Packet::Icmp(
+            message @ IcmpMessage {
+                quoted: Some(quoted),
+                ..
+            },
+        ) if frame.direction == Direction::In => {
+            if let Some(track) = tracks.get_mut(&quoted.connection) {
+                track.observe_icmp(frame.at, message, quoted);
+            }
+        }
+        Packet::Icmp(_) | Packet::Other => {}
     }
 }

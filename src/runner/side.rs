@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::case::io_at;
@@ -23,7 +23,7 @@ use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::WindowOrigin;
 use crate::scenario::model::End;
-use crate::wire::Track;
+use crate::wire::{Neighbours, Track};
 
 /// What was captured, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
@@ -44,7 +44,7 @@ pub(super) struct Side {
     pub(super) down: Arc<tokio::sync::Mutex<()>>,
     recording: JoinHandle<io::Result<Recorded>>,
     nudge: Arc<Notify>,
-    stop: oneshot::Sender<()>,
+    stop: Arc<Notify>,
     /// How it stood at the end of its watch.
     pub(super) watched: Option<Watched>,
 }
@@ -112,8 +112,7 @@ impl Side {
         )
         .await?;
         let (sender, tracks) = watch::channel(Tracks::new());
-        let (stop, stopped) = oneshot::channel();
-        let (deaf, nudge) = (Deaf::default(), Arc::new(Notify::new()));
+        let (deaf, nudge, stop) = (Deaf::default(), Arc::default(), Arc::default());
         let recorder = Recorder {
             end,
             capture,
@@ -122,9 +121,11 @@ impl Side {
             tracks: sender,
             deaf: deaf.clone(),
             nudge: Arc::clone(&nudge),
+            stop: Arc::clone(&stop),
             rate,
             frames: Recorder::frames(),
             samples: Recorder::samples(),
+            neighbours: Neighbours::default(),
         };
         Ok(Self {
             end,
@@ -134,7 +135,7 @@ impl Side {
             tracks,
             deaf,
             down: Arc::default(),
-            recording: tokio::spawn(recorder.record(stopped)),
+            recording: tokio::spawn(recorder.record()),
             nudge,
             stop,
             watched: None,
@@ -188,15 +189,13 @@ impl Side {
         origins.max().unwrap_or(zero)
     }
 
-    /// Stops to record, once everything that the kernel has is taken into account.
+    /// Stops to record, once everything that the kernel has is taken into account. The connections stay open.
     ///
     /// # Errors
     /// What ended the recording before.
-    pub(super) async fn finish(self) -> Result<(Tracks, Recorded), LabError> {
-        // Fails where the recording has ended already, which says why.
-        self.stop.send(()).ok();
-        let recorded = self
-            .recording
+    pub(super) async fn finish(&mut self) -> Result<(Tracks, Recorded), LabError> {
+        self.stop.notify_one();
+        let recorded = (&mut self.recording)
             .await
             .map_err(io::Error::other)
             .and_then(|recorded| recorded);

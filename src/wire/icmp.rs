@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::SERVER_PORT;
 
 /// One ICMP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IcmpMessage {
     /// Who sent it.
     pub from: IpAddr,
@@ -18,7 +19,7 @@ pub struct IcmpMessage {
 }
 
 /// The beginning of the segment that an ICMP error quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
     /// The client's port.
     pub connection: u16,

@@ -1,11 +1,13 @@
 //! What was on the wire at one end: frames, and what they say about probes, answers and activity. Pure.
 
 mod icmp;
+mod neighbours;
 mod packet;
 mod segment;
 mod track;
 
 pub use icmp::{IcmpMessage, Quoted, all_names as icmp_names};
+pub use neighbours::Neighbours;
 pub use packet::{Neighbouring, Packet};
 pub use segment::{Direction, Flags, Segment};
-pub use track::{Probe, Track, Write};
+pub use track::{IcmpError, IcmpFate, Meaning, Probe, Track, Write};

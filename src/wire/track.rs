@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::clock::Moment;
 
@@ -12,6 +13,50 @@ pub struct Probe {
     pub sent: Moment,
     /// When the bare acknowledgement came in that answered it, before anything else was sent.
     pub answered: Option<Moment>,
+}
+
+/// What a segment is for, seen from the end that sends or receives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// It opens the connection: SYN or SYN-ACK.
+    Opens,
+    /// It closes one direction: FIN.
+    Closes,
+    /// RST.
+    Resets,
+    /// Payload for the first time.
+    Data,
+    /// What was sent before: payload, SYN or FIN.
+    Retransmission,
+    /// A keepalive probe; how many there have been since the last sign of life, this one included.
+    Probe(u32),
+    /// The bare acknowledgement that answers one.
+    Answer,
+    /// Any other bare acknowledgement.
+    Acknowledges,
+}
+
+/// An ICMP error about a segment of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcmpError {
+    /// When it came in.
+    pub at: Moment,
+    /// What it says, and who says so.
+    pub message: IcmpMessage,
+    /// What the kernel makes of it.
+    pub fate: IcmpFate,
+}
+
+/// What `tcp_v4_err` and `tcp_v6_err` make of an ICMP error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IcmpFate {
+    /// The segment lies between what was acknowledged and what was sent last, so the error counts.
+    InWindow,
+    /// It does not: the error is ignored, and counted in `TcpExt:OutOfWindowIcmps`.
+    OutOfWindow,
+    /// The connection had been given up: the error is about its RST.
+    NoConnection,
 }
 
 /// Bytes that the application wrote.
@@ -32,6 +77,10 @@ pub struct Track {
     first: (Option<u32>, Option<u32>),
     /// Whether the last segment sent was a probe, and nothing has answered it: a bare acknowledgement that comes now does.
     awaits_answer: bool,
+    /// Whether the last that came in was the peer's probe: a bare acknowledgement that goes out now answers it.
+    owes_answer: bool,
+    /// Probes sent since the last sign of life.
+    unanswered: u32,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
     /// The next that it expects (`rcv_nxt`).
@@ -44,10 +93,14 @@ pub struct Track {
     pub probes: Vec<Probe>,
     /// The segments that came in and that the kernel takes as a sign of life.
     received: Vec<Moment>,
+    /// When payload, SYN or FIN went out once more.
+    pub retransmissions: Vec<Moment>,
     /// When this end sent a RST.
-    pub rst_sent: Option<Moment>,
+    pub rst_sent: Vec<Moment>,
     /// When a RST came in.
-    pub rst_received: Option<Moment>,
+    pub rst_received: Vec<Moment>,
+    /// The ICMP errors that came in.
+    pub icmp: Vec<IcmpError>,
 }
 
 /// Serial-number comparison (RFC 1982): whether `a` is after `b`.
@@ -56,45 +109,60 @@ fn after(a: u32, b: u32) -> bool {
 }
 
 impl Track {
-    /// Takes one more segment into account.
-    pub fn observe(&mut self, segment: &Segment) {
+    /// Takes one more segment into account; what it is for.
+    pub fn observe(&mut self, segment: &Segment) -> Meaning {
         match segment.direction {
             Direction::Out => self.observe_out(segment),
             Direction::In => self.observe_in(segment),
         }
     }
 
-    fn observe_out(&mut self, segment: &Segment) {
+    fn observe_out(&mut self, segment: &Segment) -> Meaning {
         if segment.flags.rst {
-            self.rst_sent.get_or_insert(segment.at);
-            return;
+            self.rst_sent.push(segment.at);
+            return Meaning::Resets;
         }
         let seq = relative(&mut self.first.0, segment);
         // tcp_xmit_probe_skb: an empty segment one below the next sequence number, which the peer must acknowledge.
-        let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
-        if bare && self.next_out == Some(seq.wrapping_add(1)) {
+        if segment.is_bare() && self.next_out == Some(seq.wrapping_add(1)) {
             self.probes.push(Probe {
                 sent: segment.at,
                 answered: None,
             });
             self.awaits_answer = true;
-            return;
+            self.unanswered += 1;
+            return Meaning::Probe(self.unanswered);
         }
         // What acknowledges new data answers no probe any more.
         self.awaits_answer &= segment.len == 0;
-        let end = segment_end(seq, segment);
-        if self.next_out.is_none_or(|next| after(end, next)) {
-            if segment.len > 0 {
-                self.sent.push((segment.at, end));
+        let owes_answer = std::mem::take(&mut self.owes_answer);
+        if segment.is_bare() {
+            // Payload that its own host dropped was never seen.
+            if self.next_out.is_none_or(|next| after(seq, next)) {
+                self.next_out = Some(seq);
             }
-            self.next_out = Some(end);
+            return if owes_answer {
+                Meaning::Answer
+            } else {
+                Meaning::Acknowledges
+            };
         }
+        let end = segment_end(seq, segment);
+        if self.next_out.is_some_and(|next| !after(end, next)) {
+            self.retransmissions.push(segment.at);
+            return Meaning::Retransmission;
+        }
+        if segment.len > 0 {
+            self.sent.push((segment.at, end));
+        }
+        self.next_out = Some(end);
+        segment.purpose()
     }
 
-    fn observe_in(&mut self, segment: &Segment) {
+    fn observe_in(&mut self, segment: &Segment) -> Meaning {
         if segment.flags.rst {
-            self.rst_received.get_or_insert(segment.at);
-            return;
+            self.rst_received.push(segment.at);
+            return Meaning::Resets;
         }
         let ack = self.first.0.map(|first| segment.ack.wrapping_sub(first));
         if let Some(ack) = ack.filter(|_| segment.flags.ack)
@@ -104,22 +172,47 @@ impl Track {
         }
         let seq = relative(&mut self.first.1, segment);
         // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
-        let is_probe = segment.len == 0 && self.next_in == Some(seq.wrapping_add(1));
-        if is_probe {
-            return;
+        if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
+            self.owes_answer = true;
+            return Meaning::Probe(1);
         }
         self.received.push(segment.at);
+        self.unanswered = 0;
         let end = segment_end(seq, segment);
-        if self.next_in.is_none_or(|next| after(end, next)) {
+        let is_new = self.next_in.is_none_or(|next| after(end, next));
+        if is_new {
             self.next_in = Some(end);
         }
-        let bare = segment.len == 0 && !segment.flags.syn && !segment.flags.fin;
-        if bare
-            && std::mem::take(&mut self.awaits_answer)
-            && let Some(probe) = self.probes.last_mut()
-        {
-            probe.answered = Some(segment.at);
+        if !segment.is_bare() {
+            return if is_new {
+                segment.purpose()
+            } else {
+                Meaning::Retransmission
+            };
         }
+        match self.probes.last_mut() {
+            Some(probe) if std::mem::take(&mut self.awaits_answer) => {
+                probe.answered = Some(segment.at);
+                Meaning::Answer
+            }
+            _ => Meaning::Acknowledges,
+        }
+    }
+
+    /// Takes an ICMP error into account that quotes a segment of this connection.
+    pub fn observe_icmp(&mut self, at: Moment, message: IcmpMessage, quoted: Quoted) -> IcmpError {
+        let seq = self.first.0.map(|first| quoted.seq.wrapping_sub(first));
+        let fate = match (seq, self.acked, self.next_out) {
+            _ if !self.rst_sent.is_empty() => IcmpFate::NoConnection,
+            // between(seq, snd_una, snd_nxt)
+            (Some(seq), Some(una), Some(next)) if !after(una, seq) && !after(seq, next) => {
+                IcmpFate::InWindow
+            }
+            _ => IcmpFate::OutOfWindow,
+        };
+        let error = IcmpError { at, message, fate };
+        self.icmp.push(error);
+        error
     }
 
     /// The last sign of life that came in before that moment. Not at that moment: in virtual time a probe is answered in the very
@@ -154,6 +247,24 @@ impl Track {
     pub fn is_quiet(&self, written: usize) -> bool {
         let end = Some(sequence(written));
         self.next_out == end && self.acked == end
+    }
+}
+
+impl Segment {
+    /// Neither payload nor a control bit that takes a sequence number.
+    fn is_bare(&self) -> bool {
+        self.len == 0 && !self.flags.syn && !self.flags.fin
+    }
+
+    /// What a segment is for that is not bare.
+    fn purpose(&self) -> Meaning {
+        if self.flags.syn {
+            Meaning::Opens
+        } else if self.flags.fin {
+            Meaning::Closes
+        } else {
+            Meaning::Data
+        }
     }
 }
 

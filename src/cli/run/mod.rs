@@ -14,7 +14,7 @@ use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::prepare::Prepared;
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
-use deadpeer::report::{matrix, phases, summary, table};
+use deadpeer::report::{matrix, phases, summary, table, trace};
 use tokio::runtime::Runtime;
 
 use super::load::{load, prepare, warn};
@@ -68,7 +68,7 @@ pub(super) struct RunArguments {
     /// Only what did not pass, and the closing line
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// The evidence of every case
+    /// Every case as a timeline, with its evidence
     #[arg(short, long)]
     verbose: bool,
 }
@@ -230,6 +230,7 @@ fn detail(
     match &result.verdict {
         Verdict::Passed if arguments.verbose => {
             writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
+            trace::write(out, result)?;
             for line in summary::evidence(result) {
                 writeln!(out, "  {line}")?;
             }
@@ -241,6 +242,9 @@ fn detail(
             write!(out, "\n{style}{word}{style:#} {on}")?;
             for line in summary::failure(result) {
                 writeln!(out, "{line}")?;
+            }
+            if arguments.verbose {
+                trace::write(out, result)?;
             }
         }
     }

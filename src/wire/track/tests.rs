@@ -87,7 +87,7 @@ fn a_reset_is_neither_an_answer_nor_activity() {
         track.last_received_before(Moment::from_nanos(100)),
         Some(Moment::from_nanos(2))
     );
-    assert_eq!(track.rst_received, Some(Moment::from_nanos(4)));
+    assert_eq!(track.rst_received, [Moment::from_nanos(4)]);
 }
 
 #[test]

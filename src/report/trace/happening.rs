@@ -1,0 +1,141 @@
+//! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
+
+use super::{Lanes, Line, Mark, Source};
+use crate::evidence::{Change, SocketSample, StepKind, StepTaken, Timer, TimerKind};
+use crate::fault::SILENCE;
+use crate::outcome::Observation;
+use crate::scenario::model::{End, Node};
+use crate::text::{plural, seconds};
+
+pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
+    let evidence = &observation.evidence;
+    let mut lines: Vec<Line> = evidence.steps.iter().map(step).collect();
+    let begun = evidence
+        .captures
+        .iter()
+        .filter_map(|capture| capture.frames.items.first())
+        .map(|frame| frame.at)
+        .min();
+    // How the network was built is no part of the case.
+    let of_case = |at| begun.is_some_and(|begun| at >= begun);
+    lines.extend(
+        evidence
+            .changes
+            .iter()
+            .filter(|change| of_case(change.at) && !is_machinery(&change.change))
+            .map(|change| Line {
+                at: change.at,
+                source: Source::Kernel,
+                lanes: at_node(change.node),
+                text: format!("{}: {}", change.node, change.change),
+                mark: Mark::Faint,
+            }),
+    );
+    for end in [End::Client, End::Server] {
+        lines.extend(timers(evidence.samples(end)));
+    }
+    lines.extend(application(observation, connection));
+    lines
+}
+
+/// How a host is silenced is no part of the case.
+fn is_machinery(change: &Change) -> bool {
+    matches!(change, Change::Link { interface, .. } if interface == SILENCE)
+}
+
+fn at_node(node: Node) -> Lanes {
+    match node {
+        Node::Client => Lanes::AtClient,
+        Node::Server => Lanes::AtServer,
+        Node::Switch | Node::Router => Lanes::Still,
+    }
+}
+
+fn step(step: &StepTaken) -> Line {
+    let kind = match step.kind {
+        StepKind::Fault => "fault: ",
+        StepKind::Repair => "repair: ",
+        StepKind::Traffic => "",
+    };
+    Line {
+        at: step.from,
+        source: Source::Done,
+        lanes: Lanes::Still,
+        text: format!("{kind}{} (line {})", step.what, step.line),
+        mark: Mark::Bold,
+    }
+}
+
+/// A line whenever another timer is armed, or it has fired once more.
+fn timers<'a>(samples: impl Iterator<Item = &'a SocketSample>) -> Vec<Line> {
+    let mut shown = None;
+    let mut lines = Vec::new();
+    for sample in samples {
+        let state = sample.state.as_ref();
+        let count = |timer: &Timer| match (timer.kind, state.and_then(|state| state.info)) {
+            (TimerKind::Keepalive | TimerKind::Persist, Some(info)) => info.probes,
+            (TimerKind::On, Some(info)) => info.retransmits,
+            _ => 0,
+        };
+        let timer = state.and_then(|state| state.timer);
+        let now = (
+            state.map(|state| state.state),
+            timer.map(|timer| (timer.kind, count(&timer))),
+        );
+        if shown == Some(now) {
+            continue;
+        }
+        shown = Some(now);
+        let text = match (state, timer) {
+            (None, _) => "no such connection any more".to_owned(),
+            (Some(state), None) => format!("{}, no timer", state.state),
+            (Some(state), Some(timer)) => format!(
+                "{} timer:({},{},{})",
+                state.state,
+                timer.kind,
+                seconds(timer.expires),
+                count(&timer)
+            ),
+        };
+        lines.push(Line {
+            at: sample.at,
+            source: Source::Kernel,
+            lanes: at_node(sample.end.node()),
+            text: format!("{}: {text}", sample.end),
+            mark: Mark::Faint,
+        });
+    }
+    lines
+}
+
+fn application(observation: &Observation, connection: u16) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for end in &observation.ends {
+        let line = |at, source, text, mark| Line {
+            at,
+            source,
+            lanes: at_node(end.end.node()),
+            text: format!("{}: {text}", end.end),
+            mark,
+        };
+        let place = usize::from(connection - crate::plan::CLIENT_PORT);
+        let Some(seen) = end.connections.get(place) else {
+            continue;
+        };
+        let mut written = 0;
+        for write in &seen.writes {
+            let bytes = plural(write.end - written, "byte");
+            written = write.end;
+            lines.push(line(
+                write.at,
+                Source::Done,
+                format!("write {bytes}"),
+                Mark::Bold,
+            ));
+        }
+        if let Some((ended, at)) = seen.ended {
+            lines.push(line(at, Source::Told, format!("read: {ended}"), Mark::Bold));
+        }
+    }
+    lines
+}

@@ -1,0 +1,29 @@
+//! What one host asked and heard of its neighbours' hardware addresses.
+
+use serde::{Deserialize, Serialize};
+
+use super::packet::Neighbouring;
+use super::segment::Direction;
+use crate::clock::Moment;
+
+/// ARP or NDP at one host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// When it asked: ARP requests or neighbour solicitations that it sent.
+    pub solicited: Vec<Moment>,
+    /// When it was answered: ARP replies or neighbour advertisements that it received.
+    pub answered: Vec<Moment>,
+}
+
+impl Neighbours {
+    /// Takes one more message into account.
+    pub fn observe(&mut self, at: Moment, direction: Direction, message: Neighbouring) {
+        match (direction, message) {
+            (Direction::Out, Neighbouring::Asks { .. }) => self.solicited.push(at),
+            (Direction::In, Neighbouring::Answers { .. }) => self.answered.push(at),
+            // What others ask and are told.
+            (Direction::In, Neighbouring::Asks { .. })
+            | (Direction::Out, Neighbouring::Answers { .. }) => {}
+        }
+    }
+}
