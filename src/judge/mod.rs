@@ -1,5 +1,6 @@
 //! Expectation and observation to a verdict. Pure.
 
+mod evidence;
 mod outcome;
 mod probes;
 mod repetition;
@@ -129,6 +130,7 @@ impl Judging<'_> {
     fn mismatches(&self) -> Vec<Mismatch> {
         let mut found: Vec<Mismatch> = self.outcomes().into_iter().collect();
         found.extend(self.probes());
+        found.extend(self.evidence());
         found.extend(self.counters());
         found.extend(self.descriptors());
         found

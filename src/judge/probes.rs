@@ -21,7 +21,13 @@ impl Judging<'_> {
             self.probe_count("answered", asked.answered, answered),
         ];
         let times = self.of_connections(|connection| self.probe_times(connection));
-        counts.into_iter().flatten().chain(times).collect()
+        let spacing = self.of_connections(|connection| self.spacing(connection));
+        counts
+            .into_iter()
+            .flatten()
+            .chain(times)
+            .chain(spacing)
+            .collect()
     }
 
     /// The probes between zero time and the end of the watch.
@@ -97,5 +103,33 @@ impl Judging<'_> {
                 let observed = format!("sent after {}", seconds(time));
                 Some(self.mismatch(expected, self.line(), observed))
             })
+    }
+
+    /// From each probe to the next. The kernel counts whole jiffies, so it may be one short; each restart of the timer may be late by
+    /// what the wheel allows.
+    fn spacing(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
+        let due = self.expectation.probes.spacing?;
+        let ticks = self.prepared.ticks;
+        let (jiffy, lateness) = (ticks.slowest().jiffy(), ticks.lateness(due));
+        self.watched_probes(connection).windows(2).find_map(|pair| {
+            let [earlier, later] = pair else { return None };
+            let time = later.sent.since(earlier.sent);
+            let late = lateness + ALLOWANCE + self.stalled(earlier.sent, later.sent);
+            if time + jiffy >= due && time <= due + late {
+                return None;
+            }
+            let expected = format!(
+                "{} from each probe to the next, at most {} late",
+                seconds(due),
+                seconds(late)
+            );
+            let zero = self.observation.zero;
+            let observed = format!(
+                "{} from the one at {}",
+                seconds(time),
+                seconds(earlier.sent.since(zero))
+            );
+            Some(self.mismatch(expected, self.line(), observed))
+        })
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::plan::NodePlan;
 use crate::prepare::Prepared;
-use crate::scenario::model::{End, EndSettings, Expectation, ExpectedOutcome, Keepalive, Start};
+use crate::scenario::model::{
+    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, Start,
+};
 use crate::text::seconds;
 
 /// The plan of one case, line by line.
@@ -161,8 +163,15 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let answered = probes.answered.map(|count| format!("{count} answered"));
     let times: Vec<String> = probes.at.iter().copied().map(seconds).collect();
     let at = (!times.is_empty()).then(|| format!("at {}", times.join(", ")));
-    let probes: Vec<String> = [sent, answered, at].into_iter().flatten().collect();
+    let spacing = probes
+        .spacing
+        .map(|time| format!("{} apart", seconds(time)));
+    let probes: Vec<String> = [sent, answered, spacing, at]
+        .into_iter()
+        .flatten()
+        .collect();
     let probes = (!probes.is_empty()).then(|| format!("probes on the wire: {}", probes.join(", ")));
+    let evidence = asked_of_evidence(&expectation.evidence);
     let counters: Vec<String> = expectation
         .counters
         .iter()
@@ -172,5 +181,28 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let descriptors = expectation
         .descriptors_return
         .then(|| "descriptors: all returned".to_owned());
-    [probes, counters, descriptors].into_iter().flatten()
+    [probes, evidence, counters, descriptors]
+        .into_iter()
+        .flatten()
+}
+
+fn asked_of_evidence(asked: &EvidenceExpectation) -> Option<String> {
+    let counts = [
+        ("retransmissions", asked.retransmissions),
+        ("RST sent", asked.rst_sent),
+        ("RST received", asked.rst_received),
+        ("ARP or NDP questions", asked.solicited),
+        ("ARP or NDP answers", asked.advertised),
+    ];
+    let counts = counts
+        .into_iter()
+        .filter_map(|(what, range)| Some(format!("{} {what}", range?)));
+    let icmp = asked
+        .icmp
+        .iter()
+        .map(|(kind, range)| format!("{range} {} ICMP {kind}", kind.family));
+    let timer = asked.timer.map(|timer| format!("timer {timer}"));
+    let state = asked.state.map(|state| format!("state {state}"));
+    let all: Vec<String> = counts.chain(icmp).chain(timer).chain(state).collect();
+    (!all.is_empty()).then(|| format!("evidence: {}", all.join(", ")))
 }

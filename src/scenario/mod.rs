@@ -59,6 +59,7 @@ mod context;
 mod cursor;
 mod decode;
 mod document;
+mod evidence;
 mod load;
 mod overlay;
 mod quantity;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
 use super::limits::{CountRange, KeepaliveSeconds, ProbeCount};
 use crate::errno::ErrnoName;
 
@@ -295,6 +296,8 @@ pub struct Expectation {
     pub within: Option<StatedWindow>,
     /// Keepalive probes that this end sent, counted from zero time.
     pub probes: ProbeExpectation,
+    /// What else is to be on the wire, and in the kernel.
+    pub evidence: EvidenceExpectation,
     /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since zero time.
     pub counters: Vec<(CounterName, CountRange)>,
     /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
@@ -346,6 +349,8 @@ pub struct ProbeExpectation {
     pub sent: Option<CountRange>,
     /// How many of them were answered by a segment from the peer that is not a RST.
     pub answered: Option<CountRange>,
+    /// From each probe to the next; a probe may be late by what the timer wheel allows, never early.
+    pub spacing: Option<Duration>,
     /// When each of the first probes after zero time went out, from the last segment received before the first of them; each may be
     /// late by what the timer wheel allows, never early.
     pub at: Vec<Duration>,

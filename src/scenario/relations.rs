@@ -73,7 +73,9 @@ impl ProbeExpectation {
     #[must_use]
     pub fn is_met_by_none(&self) -> bool {
         let counts = [self.sent, self.answered].into_iter().flatten();
-        self.at.is_empty() && counts.into_iter().all(|count| count.contains(0))
+        self.at.is_empty()
+            && self.spacing.is_none()
+            && counts.into_iter().all(|count| count.contains(0))
     }
 }
 

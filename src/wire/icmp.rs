@@ -72,22 +72,13 @@ const V6: [(&str, u8, u8); 17] = [
     ("multicast-listener-query", 130, 0),
 ];
 
-fn names(is_ipv6: bool) -> &'static [(&'static str, u8, u8)] {
-    if is_ipv6 { &V6 } else { &V4 }
-}
-
 impl IcmpMessage {
     /// The name of its type and code, `host-unreachable`; `type 3 code 99` where it has none.
     #[must_use]
     pub fn name(&self) -> String {
         let (kind, code) = self.kind;
-        names(self.from.is_ipv6())
-            .iter()
-            .find(|(_, known, of)| (*known, *of) == self.kind)
-            .map_or_else(
-                || format!("type {kind} code {code}"),
-                |(name, ..)| (*name).to_owned(),
-            )
+        name(self.from.is_ipv6(), self.kind)
+            .map_or_else(|| format!("type {kind} code {code}"), str::to_owned)
     }
 
     /// Whether it is what every IPv6 host says when it joins a network, which has nothing to do with a connection.
@@ -97,9 +88,18 @@ impl IcmpMessage {
     }
 }
 
-/// Every name that either family knows.
-pub fn all_names() -> impl Iterator<Item = &'static str> {
-    V4.iter().chain(&V6).map(|(name, ..)| *name)
+/// The name of a type and code.
+#[must_use]
+pub fn name(is_ipv6: bool, (kind, code): (u8, u8)) -> Option<&'static str> {
+    let mut known = names(is_ipv6).iter();
+    let found = known.find(|(_, a, b)| (*a, *b) == (kind, code));
+    found.map(|(name, ..)| *name)
+}
+
+/// The names of ICMP or ICMPv6 with their types and codes.
+#[must_use]
+pub fn names(is_ipv6: bool) -> &'static [(&'static str, u8, u8)] {
+    if is_ipv6 { &V6 } else { &V4 }
 }
 
 /// An ICMPv4 error quotes the IP header and at least eight bytes behind it (RFC 792): ports and sequence number.

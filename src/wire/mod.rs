@@ -6,7 +6,7 @@ mod packet;
 mod segment;
 mod track;
 
-pub use icmp::{IcmpMessage, Quoted, all_names as icmp_names};
+pub use icmp::{IcmpMessage, Quoted, name as icmp_name, names as icmp_names};
 pub use neighbours::Neighbours;
 pub use packet::{Neighbouring, Packet};
 pub use segment::{Direction, Flags, Segment};

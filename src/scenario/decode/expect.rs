@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::counter;
+use super::{counter, evidence};
 use crate::errno::ErrnoName;
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
@@ -39,6 +39,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     });
     let within = window(within, since, &outcome, cx);
     let probes = table.optional("probes", cx, probes);
+    let evidence = evidence::Parts::of(&mut table, cx);
     let counters = table.optional("counters", cx, counter::counters);
     let descriptors = table.optional("descriptors", cx, |value, cx| {
         value.word(&[("returned", ())], cx)
@@ -59,6 +60,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         textbook: textbook?.map(|at| at.value),
         within: within.map(|at| at.value),
         probes,
+        evidence: evidence.checked()?,
         counters: counters?.map(|at| at.value).unwrap_or_default(),
         descriptors_return: descriptors?.is_some(),
     };
@@ -174,13 +176,16 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
     let mut table = value.table(cx)?;
     if table.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
-        return Err(cx.report(empty.help("give `sent`, `answered` or `at`, or remove it")));
+        return Err(
+            cx.report(empty.help("give `sent`, `answered`, `spacing` or `at`, or remove it"))
+        );
     }
     let sent = table.optional("sent", cx, count);
     let answered = table.optional("answered", cx, count);
+    let spacing = table.optional("spacing", cx, |value, cx| value.duration(cx));
     let at = table.optional("at", cx, times);
     table.finish(cx)?;
-    let (sent, answered, at) = (sent?, answered?, at?);
+    let (sent, answered, spacing, at) = (sent?, answered?, spacing?, at?);
     let most = sent.as_ref().and_then(|sent| sent.value.max);
     if let (Some(most), Some(answered)) = (most, &answered)
         && answered.value.min > most
@@ -197,6 +202,7 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
     Ok(ProbeExpectation {
         sent: sent.map(|at| at.value),
         answered: answered.map(|at| at.value),
+        spacing: spacing.map(|at| at.value),
         at: at.map(|at| at.value).unwrap_or_default(),
     })
 }

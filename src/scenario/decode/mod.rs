@@ -2,6 +2,7 @@
 
 mod connection;
 mod counter;
+mod evidence;
 mod expect;
 mod step;
 

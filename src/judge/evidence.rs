@@ -1,0 +1,165 @@
+//! What else was on the wire and in the kernel, against what the file asks for.
+
+use super::Judging;
+use crate::clock::Moment;
+use crate::evidence::{SocketSample, SocketState, TcpState};
+use crate::outcome::{ConnectionObservation, EndObservation, Mismatch};
+use crate::plan::CLIENT_PORT;
+use crate::scenario::limits::CountRange;
+use crate::scenario::model::{ExpectedTimer, Family, IcmpKind};
+use crate::text::seconds;
+use crate::wire::{IcmpError, IcmpFate};
+
+impl Judging<'_> {
+    /// The first mismatch of each kind, if there is one.
+    pub(super) fn evidence(&self) -> Vec<Mismatch> {
+        let asked = &self.expectation.evidence;
+        let mut found = vec![
+            self.moments("retransmissions", asked.retransmissions, |connection| {
+                &connection.track.retransmissions
+            }),
+            self.moments("RST sent", asked.rst_sent, |connection| {
+                &connection.track.rst_sent
+            }),
+            self.moments("RST received", asked.rst_received, |connection| {
+                &connection.track.rst_received
+            }),
+            self.of_host("ARP or NDP questions", asked.solicited, |end| {
+                &end.neighbours.solicited
+            }),
+            self.of_host("ARP or NDP answers", asked.advertised, |end| {
+                &end.neighbours.answered
+            }),
+            self.timer(),
+            self.state(),
+        ];
+        let family = self.prepared.case.family;
+        let of_family = asked.icmp.iter().filter(|(kind, _)| kind.family == family);
+        found.extend(of_family.map(|(kind, range)| self.icmp(*kind, *range)));
+        found.into_iter().flatten().collect()
+    }
+
+    /// Between zero time and the end of the watch.
+    fn is_watched(&self, at: Moment) -> bool {
+        at >= self.observation.zero && at <= self.end.watched_until
+    }
+
+    /// A count of moments against the range, with the moments.
+    fn count(&self, what: &str, range: CountRange, moments: &[Moment]) -> Option<Mismatch> {
+        let watched: Vec<Moment> = moments
+            .iter()
+            .copied()
+            .filter(|at| self.is_watched(*at))
+            .collect();
+        if range.contains(watched.len() as u64) {
+            return None;
+        }
+        let times: Vec<String> = watched
+            .iter()
+            .map(|at| seconds(at.since(self.observation.zero)))
+            .collect();
+        let at = if times.is_empty() {
+            String::new()
+        } else {
+            format!(", at {}", times.join(", "))
+        };
+        let expected = format!("{range} {what} on the wire");
+        Some(self.mismatch(expected, self.line(), format!("{}{at}", watched.len())))
+    }
+
+    fn moments(
+        &self,
+        what: &str,
+        asked: Option<CountRange>,
+        moments: impl Fn(&ConnectionObservation) -> &Vec<Moment>,
+    ) -> Option<Mismatch> {
+        let range = asked?;
+        self.of_connections(|connection| self.count(what, range, moments(connection)))
+    }
+
+    fn of_host(
+        &self,
+        what: &str,
+        asked: Option<CountRange>,
+        moments: impl Fn(&EndObservation) -> &Vec<Moment>,
+    ) -> Option<Mismatch> {
+        self.count(what, asked?, moments(self.end))
+    }
+
+    /// What comes in about the RST of a connection that was given up depends on how fast the machine is.
+    fn icmp(&self, kind: IcmpKind, range: CountRange) -> Option<Mismatch> {
+        let is_this = |error: &&IcmpError| {
+            let message = error.message;
+            message.kind == (kind.kind, kind.code)
+                && message.from.is_ipv6() == (kind.family == Family::Ipv6)
+                && error.fate != IcmpFate::NoConnection
+        };
+        let what = format!("ICMP {kind}");
+        self.of_connections(|connection| {
+            let errors = connection.track.icmp.iter().filter(is_this);
+            let moments: Vec<Moment> = errors.map(|error| error.at).collect();
+            self.count(&what, range, &moments)
+        })
+    }
+
+    /// The looks at the first connection of this end.
+    fn samples(&self) -> impl DoubleEndedIterator<Item = &SocketSample> {
+        let samples = self.observation.evidence.samples(self.end.end);
+        samples.filter(|sample| sample.connection == CLIENT_PORT)
+    }
+
+    /// When the first connection ended, or the watch did.
+    fn over(&self) -> Moment {
+        let ended = self.end.connections.first().and_then(|first| first.ended);
+        ended.map_or(self.end.watched_until, |(_, at)| at)
+    }
+
+    /// The last look at the socket before the connection, or the watch, was over.
+    fn last_state(&self) -> Option<&SocketState> {
+        let over = self.over();
+        let mut samples = self.samples();
+        samples
+            .rfind(|sample| sample.at <= over && sample.state.is_some())
+            .and_then(|sample| sample.state.as_ref())
+    }
+
+    fn timer(&self) -> Option<Mismatch> {
+        let expected = self.expectation.evidence.timer?;
+        let seen = self.last_state().map(|state| match state.timer {
+            Some(timer) => ExpectedTimer::Armed(timer.kind),
+            None => ExpectedTimer::None,
+        });
+        if seen == Some(expected) {
+            return None;
+        }
+        let observed = seen.map_or_else(
+            || "the socket was never looked at".to_owned(),
+            |seen| seen.to_string(),
+        );
+        let expected = format!("timer {expected} at the end");
+        Some(self.mismatch(expected, self.line(), observed))
+    }
+
+    /// A connection that the kernel does not list any more is closed.
+    fn state(&self) -> Option<Mismatch> {
+        let expected = self.expectation.evidence.state?;
+        let ended = self.end.connections.first().and_then(|first| first.ended);
+        let seen = match ended {
+            // It stays as it is: the last look tells.
+            Some(_) => self.samples().next_back().map(|sample| {
+                let state = sample.state.as_ref();
+                state.map_or(TcpState::Close, |state| state.state)
+            }),
+            None => self.last_state().map(|state| state.state),
+        };
+        if seen == Some(expected) {
+            return None;
+        }
+        let observed = seen.map_or_else(
+            || "the socket was never looked at".to_owned(),
+            |seen| seen.to_string(),
+        );
+        let expected = format!("state {expected} at the end");
+        Some(self.mismatch(expected, self.line(), observed))
+    }
+}
