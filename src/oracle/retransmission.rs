@@ -89,7 +89,7 @@ impl InFlight {
     /// When the tail loss probe goes out, from the first transmission; `None` for data that never left.
     #[must_use]
     pub fn loss_probe(&self, hz: Hz) -> Option<Span> {
-        let timeout = armed(first_timeout(hz), hz);
+        let timeout = armed_at_any_time(first_timeout(hz), hz);
         let several = Span::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
         match (self.stuck, self.bytes) {
             (Stuck::Unsent, _) => None,
@@ -103,7 +103,10 @@ impl InFlight {
 
     /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
     fn start(&self, hz: Hz) -> Span {
-        let start = self.loss_probe(hz).unwrap_or_default() + armed(first_timeout(hz), hz);
+        let start = match self.loss_probe(hz) {
+            Some(probe) => probe + armed(first_timeout(hz), hz),
+            None => armed_at_any_time(first_timeout(hz), hz),
+        };
         if self.held {
             Span::up_to(start.max)
         } else {
@@ -148,6 +151,13 @@ fn backed_off(timeout: Span, doublings: u32) -> Span {
 /// A timer of that length, with its lateness.
 fn armed(timeout: Span, hz: Hz) -> Span {
     timeout.late_by(lateness(timeout.max, hz))
+}
+
+/// One that is armed when the application writes: its jiffies count from the last tick, so the first of them is shorter by what has
+/// passed of it. A timer that is armed when another fires is armed at a tick.
+fn armed_at_any_time(timeout: Span, hz: Hz) -> Span {
+    let Span { min, max } = armed(timeout, hz);
+    Span::new(min.saturating_sub(hz.jiffy()), max)
 }
 
 /// How much later than the user timeout, if every timer is clamped to what is left of it: the lateness of the last.
@@ -233,6 +243,8 @@ mod tests {
         );
         assert_covers(death(Some(4.0), 10, Stuck::Silent), &[4.424, 4.446], 0.5);
         assert!(death(Some(3.0), 10, Stuck::Silent).0 > 3.4);
+        // Written 3.91 ms after a tick: 204 ms for the loss probe count from that tick.
+        assert_covers(death(Some(3.0), 10, Stuck::Silent), &[3.407_903], 0.25);
     }
 
     #[test]
