@@ -167,3 +167,73 @@ fn bracket() -> Nfgenmsg {
     header.set_res_id(NFNL_SUBSYS_NFTABLES as u16);
     header
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
+    use rtnetlink::packet_core::NetlinkBuffer;
+
+    use super::*;
+
+    fn table() -> Table {
+        let rule = |states: &[State], verdict| Rule {
+            matches: vec![Match::Tracked(states.to_vec())],
+            verdict,
+        };
+        let known = [State::Established, State::Related];
+        let chain = Chain {
+            name: "forward",
+            hook: Hook::Forward,
+            policy: Verdict::Drop,
+            rules: vec![
+                rule(&known, Verdict::Accept),
+                rule(&[State::New], Verdict::Drop),
+            ],
+        };
+        Table {
+            name: "filter",
+            chains: vec![chain],
+        }
+    }
+
+    /// Each message as the bindings read it: flags 1 is a request, 4 asks for an answer, 0x400 creates, 0x800 appends.
+    fn described(batch: &Batch) -> String {
+        let mut text = String::new();
+        let mut rest = batch.bytes();
+        while !rest.is_empty() {
+            let message = NetlinkBuffer::new_checked(&rest).unwrap();
+            let payload = message.payload();
+            let read = match message.message_type() & 0xff {
+                0 => format!("{:#?}", OpNewtableDo::decode_request(payload)),
+                3 => format!("{:#?}", OpNewchainDo::decode_request(payload)),
+                6 => format!("{:#?}", OpNewruleDo::decode_request(payload)),
+                _ => format!("{:#?}", OpBatchBeginDo::decode_request(payload)),
+            };
+            let what = batch.request(message.sequence_number()).unwrap();
+            let (kind, flags) = (message.message_type(), message.flags());
+            writeln!(text, "{what}: type {kind:#x}, flags {flags:#x}\n{read}").unwrap();
+            rest = &rest[message.length() as usize..];
+        }
+        text
+    }
+
+    #[test]
+    fn a_table_is_one_transaction() {
+        let batch = Batch::adding(&table());
+        assert_eq!(batch.to_acknowledge(), 4);
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!("table", described(&batch));
+        });
+    }
+
+    #[test]
+    fn an_answer_to_nothing_has_no_request() {
+        let batch = Batch::adding(&table());
+        assert_eq!(batch.request(0), None);
+        assert_eq!(batch.request(7), None);
+        let rule = "add rule `ct state new drop` to chain forward of table filter";
+        assert_eq!(batch.request(5), Some(rule));
+    }
+}

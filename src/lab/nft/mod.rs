@@ -17,12 +17,6 @@ use self::batch::Batch;
 use self::rules::Table;
 use super::error::LabError;
 
-/// What a kernel lacks that refuses a request because it does not know what it is about.
-const LACKING: LabError = LabError::MissingFeature {
-    feature: "packet filter with connection tracking",
-    option: "CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
-};
-
 /// Adds a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
 ///
 /// # Errors
@@ -30,45 +24,45 @@ const LACKING: LabError = LabError::MissingFeature {
 /// that it refuses for another reason.
 pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
     let batch = Batch::adding(table);
-    let socket = open().map_err(|source| match source.raw_os_error() {
-        Some(EPROTONOSUPPORT) => LACKING,
-        _ => LabError::Socket {
-            doing: "open a netfilter socket".to_owned(),
-            node: node.to_owned(),
-            source,
-        },
-    })?;
-    let failed = |request: &str, source| LabError::Netlink {
-        doing: request.to_owned(),
-        node: node.to_owned(),
-        source,
-    };
-    let kernel = SocketAddr::new(0, 0);
-    socket
-        .send_to(batch.bytes(), &kernel, 0)
-        .map_err(|source| failed(&format!("send rules to table {}", table.name), source))?;
+    let failed = |doing: String| move |source| refused(node, doing, source);
+    let socket = open().map_err(failed("open a netfilter socket".to_owned()))?;
+    let whole = format!("add table {}", table.name);
+    let answers = socket
+        .send_to(batch.bytes(), &SocketAddr::new(0, 0), 0)
+        .and_then(|_| answers(&socket))
+        .map_err(failed(whole.clone()))?;
     let mut acknowledged = 0;
-    for answer in answers(&socket).map_err(|source| failed("read the kernel's answers", source))? {
-        let request = batch.request(answer.request).unwrap_or("add rules");
+    for answer in answers {
         match answer.refused {
             None => acknowledged += 1,
             Some(source) => {
-                return Err(match source.raw_os_error() {
-                    Some(ENOENT | EOPNOTSUPP | EAFNOSUPPORT) => LACKING,
-                    _ => failed(request, source),
-                });
+                let request = batch.request(answer.request).unwrap_or(&whole);
+                return Err(refused(node, request.to_owned(), source));
             }
         }
     }
-    if acknowledged < batch.to_acknowledge() {
-        let silent = format!(
-            "the kernel acknowledged {acknowledged} of {} requests",
-            batch.to_acknowledge()
-        );
-        let doing = format!("add table {}", table.name);
-        return Err(failed(&doing, io::Error::other(silent)));
+    let asked = batch.to_acknowledge();
+    if acknowledged < asked {
+        let silent = format!("the kernel acknowledged {acknowledged} of {asked} requests");
+        return Err(refused(node, whole, io::Error::other(silent)));
     }
     Ok(())
+}
+
+fn refused(node: &str, doing: String, source: io::Error) -> LabError {
+    match source.raw_os_error() {
+        // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both families, no filter chain, no such
+        // expression (nf_tables_newtable, nft_chain_parse_hook, nft_expr_type_get).
+        Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT) => LabError::MissingFeature {
+            feature: "packet filter with connection tracking",
+            option: "CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
+        },
+        _ => LabError::Netlink {
+            doing,
+            node: node.to_owned(),
+            source,
+        },
+    }
 }
 
 fn open() -> io::Result<Socket> {
@@ -107,5 +101,36 @@ fn answers(socket: &Socket) -> io::Result<Vec<Answer>> {
             request: message.sequence_number(),
             refused: error.code.map(|_| error.to_io()),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc::EPERM;
+
+    use super::*;
+
+    fn told(errno: i32) -> LabError {
+        let rule = "add rule `ct state new accept` to chain forward of table firewall";
+        let source = io::Error::from_raw_os_error(errno);
+        refused("router", rule.to_owned(), source)
+    }
+
+    #[test]
+    fn a_kernel_without_the_feature_is_a_reason_to_skip() {
+        for errno in [EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT, ENOENT] {
+            let reason = told(errno).skip_reason().unwrap();
+            let expected =
+                "this kernel has no packet filter with connection tracking (CONFIG_NF_TABLES, ";
+            assert!(reason.starts_with(expected), "{errno}: {reason}");
+        }
+    }
+
+    #[test]
+    fn another_refusal_names_rule_chain_table_and_node() {
+        let error = told(EPERM);
+        assert_eq!(error.skip_reason(), None);
+        let expected = "cannot add rule `ct state new accept` to chain forward of table firewall in router: Operation not permitted (os error 1)";
+        assert_eq!(error.to_string(), expected);
     }
 }
