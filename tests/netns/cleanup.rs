@@ -11,6 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::cage::{self, Before, Check};
+use crate::firewall;
 use crate::harness::{run, source};
 use crate::negative::file;
 use crate::pace;
@@ -73,8 +74,8 @@ fn after_a_timeout() -> anyhow::Result<()> {
 /// The rules and the flows that the router knows, one of them with data that nobody acknowledges.
 fn after_a_firewall() -> anyhow::Result<()> {
     let before = Before::count()?;
-    let firewall = source("tests/netns/steps/firewall.toml");
-    run(&["--filter", "written", &firewall.to_string_lossy()])?.exits(0)?;
+    let known_or_not = firewall::file("known-or-not")?;
+    run(&["--filter", "written", &known_or_not])?.exits(0)?;
     before.is_restored()
 }
 
