@@ -46,13 +46,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &["expected to survive for 6s", "observed ETIMEDOUT 4."],
     ),
     (
-        "survives-though-forgotten",
-        &[
-            "expected to survive for 2s and then to exchange data",
-            "the exchange at the end failed: no answer within 15 s",
-        ],
-    ),
-    (
         "error-though-alive",
         &["expected ETIMEDOUT", "no error: still open 3."],
     ),
