@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::scenario::model::{End, Family, Node, Topology};
+use crate::scenario::model::{End, Family, Firewall, Node, Topology};
 
 /// The port that the server listens on.
 pub const SERVER_PORT: u16 = 7777;
@@ -32,6 +32,8 @@ pub struct NodePlan {
     pub interfaces: Vec<InterfacePlan>,
     /// Routes besides the connected ones.
     pub routes: Vec<RoutePlan>,
+    /// What it forwards; `None`: everything.
+    pub firewall: Option<Firewall>,
 }
 
 /// One interface.
@@ -149,6 +151,7 @@ fn node(node: Node, interfaces: Vec<InterfacePlan>, routes: Vec<RoutePlan>) -> N
         node,
         interfaces,
         routes,
+        firewall: None,
     }
 }
 
@@ -181,6 +184,16 @@ impl NetworkPlan {
             nodes,
             links,
         }
+    }
+
+    /// The same network with this firewall on its router.
+    #[must_use]
+    pub fn with_firewall(mut self, firewall: Option<Firewall>) -> Self {
+        let routers = self.nodes.iter_mut();
+        for router in routers.filter(|plan| plan.node == Node::Router) {
+            router.firewall = firewall;
+        }
+        self
     }
 
     /// The plan of one node, if the topology has it.

@@ -35,6 +35,7 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "crashed",
     "half-open",
     "impaired/slow-path",
+    "real-time/conntrack",
     "real-time/defaults",
     "real-time/night",
     "real-time/programs",

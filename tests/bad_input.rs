@@ -57,6 +57,8 @@ fixtures! {
     exchange_over_fault,
     exchange_over_fault_in_case,
     family,
+    firewall,
+    firewall_without_router,
     keepalive_empty,
     keepalive_fraction,
     keepalive_limits,

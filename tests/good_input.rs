@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadpeer::errno::ErrnoName;
-use deadpeer::scenario::limits::{CountRange, KeepaliveSeconds, ProbeCount};
+use deadpeer::scenario::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
 use deadpeer::scenario::model::*;
 use deadpeer::scenario::parse;
 
@@ -146,6 +146,10 @@ fn every_key_arrives_in_the_checked_types() {
         clock: Clock::Virtual,
         family: Family::Ipv6,
         topology: Topology::Routed,
+        firewall: Some(Firewall {
+            established: TrackingSeconds::new(350).unwrap(),
+            loose: false,
+        }),
         connection: Connection {
             count: 50,
             client: EndSettings {
@@ -283,6 +287,31 @@ fn a_case_overlays_the_file_key_by_key() {
     assert_eq!(other.connection.client.user_timeout, Some(millis(3000)));
     assert_eq!(other.connection.server.user_timeout, Some(millis(4000)));
     assert_eq!(same.connection.server.user_timeout, None);
+}
+
+#[test]
+fn what_is_left_out_of_a_firewall_is_the_kernels() {
+    let firewall = |firewall: &str| {
+        let text = BASE.replace(
+            "preset = \"routed\"",
+            &format!("preset = \"routed\"\nfirewall = {firewall}"),
+        );
+        scenario(&text).cases[0].firewall
+    };
+    let five_days = TrackingSeconds::new(432_000).unwrap();
+    let kernels = Firewall {
+        established: five_days,
+        loose: true,
+    };
+    assert_eq!(scenario(BASE).cases[0].firewall, None);
+    assert_eq!(firewall("{}"), Some(kernels));
+    assert_eq!(firewall("{ loose = true }"), Some(kernels));
+    assert_eq!(firewall("{ established = \"5d\" }"), Some(kernels));
+    let strict = Firewall {
+        loose: false,
+        ..kernels
+    };
+    assert_eq!(firewall("{ loose = false }"), Some(strict));
 }
 
 #[test]

@@ -10,8 +10,10 @@ pub mod changes;
 pub mod counters;
 pub mod diag;
 pub mod error;
+mod firewall;
 mod history;
 pub mod namespace;
+mod nft;
 pub mod node;
 mod queue;
 mod routes;
@@ -56,6 +58,12 @@ impl Lab {
             LabNode::create(node.node, plan.family, settings)
         }))
         .await?;
+        // Before any link, so that no packet passes it unseen.
+        for (node, plan) in nodes.iter().zip(&plan.nodes) {
+            if let Some(firewall) = plan.firewall {
+                node.set_firewall(firewall).await?;
+            }
+        }
         let changes = Mutex::default();
         let lab = Self {
             plan,

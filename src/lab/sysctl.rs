@@ -143,21 +143,28 @@ pub fn apply(node: &str, settings: &[Setting], family: Family) -> Result<(), Lab
             option: "CONFIG_IPV6, or ipv6.disable=1 at boot",
         });
     }
-    for (name, value) in settings
+    for setting in settings
         .iter()
         .filter(|(name, _)| has_ipv6 || !name.starts_with("ipv6/"))
     {
-        let path = format!("/proc/sys/net/{name}");
-        std::fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(value.as_bytes()))
-            .map_err(|source| LabError::Sysctl {
-                name: format!("net.{}", name.replace('/', ".")),
-                value: value.clone(),
-                node: node.to_owned(),
-                source,
-            })?;
+        write(node, setting)?;
     }
     Ok(())
+}
+
+/// Writes one setting. Must run on a thread that is inside the namespace.
+///
+/// # Errors
+/// [`LabError::Sysctl`].
+pub(super) fn write(node: &str, (name, value): &Setting) -> Result<(), LabError> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/sys/net/{name}"))
+        .and_then(|mut file| file.write_all(value.as_bytes()))
+        .map_err(|source| LabError::Sysctl {
+            name: format!("net.{}", name.replace('/', ".")),
+            value: value.clone(),
+            node: node.to_owned(),
+            source,
+        })
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::outage::Fault;
 use super::retransmission::Stuck;
 use super::span::Span;
-use super::timeline::Fault;
 use super::wheel::{Hz, lateness};
 use crate::errno::ErrnoName;
 use crate::scenario::model::{End, Family, Node, RouteChange, Topology};
@@ -57,6 +57,7 @@ pub(super) fn in_flight(
         Fault::Cable(_) | Fault::Crash(_) | Fault::Reboot(_) => {
             Some((Stuck::Silent, Answer::Neighbour))
         }
+        Fault::Forgotten => Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT))),
         // The data arrives; its acknowledgement does not.
         Fault::Route(_, to, _) if to == end => {
             Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))

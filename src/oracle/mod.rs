@@ -5,6 +5,7 @@
 
 mod errors;
 pub mod keepalive;
+pub mod outage;
 mod predict;
 pub mod prediction;
 mod reach;
@@ -12,6 +13,7 @@ pub mod retransmission;
 pub mod span;
 mod ticks;
 pub mod timeline;
+mod tracking;
 pub mod wheel;
 mod wording;
 mod zero;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::errors::{self, NEIGHBOUR_KEPT};
 use super::keepalive::{Death, EffectiveKeepalive};
+use super::outage::{Fault, Outage, Written};
 use super::prediction::{Origin, PredictedOutcome, Prediction};
 use super::reach::{Reach, Sendings, reach};
 use super::retransmission::{InFlight, Stuck};
 use super::span::Span;
-use super::timeline::{Fault, Outage, STEP_TIME, Written, outages};
+use super::timeline::{STEP_TIME, timeline};
 use super::wheel::Hz;
 use super::wording;
 use crate::scenario::model::{Case, End};
@@ -20,12 +21,12 @@ const HELD: Duration = Duration::from_secs(5);
 ///
 /// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with data in flight; data
 /// written less than 100 ms before a fault; several writes into one outage; several faults with data in flight; a return that falls
-/// together with the last probe; and an end that may first get the RST of the other end's keepalive.
+/// together with the last probe; any fault behind a firewall, but that it forgets; and an end that may first get the RST of the other end's keepalive.
 #[must_use]
 pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     let settings = case.connection.end(end);
     let keepalive = settings.keepalive.map(EffectiveKeepalive::new);
-    let outages = outages(case, end, hz)?;
+    let outages = timeline(case, end, hz)?.outages;
     let view = View {
         case,
         end,
@@ -34,12 +35,12 @@ pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     };
     for outage in &outages {
         match view.outcome(outage)? {
-            Some(prediction) => return Some(prediction),
+            Some(prediction) => return Some(wording::told_by(outage, case.firewall, prediction)),
             None => continue,
         }
     }
     let rule = match (outages.is_empty(), keepalive) {
-        (true, _) => "nothing is lost: every probe and every segment is answered",
+        (true, _) => wording::nothing_lost(case.firewall),
         (false, None) => {
             "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)"
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::outage::Moment;
 use super::span::Span;
-use super::timeline::Moment;
 
 /// The sendings of a timer that nothing answers, and when it gives up.
 #[derive(Debug, Clone)]
@@ -55,8 +55,8 @@ pub(super) fn reach(sendings: &Sendings, back: Moment, held: Duration) -> Reach 
 #[cfg(test)]
 mod tests {
     use super::{Reach, Sendings, reach};
+    use crate::oracle::outage::Moment;
     use crate::oracle::span::Span;
-    use crate::oracle::timeline::Moment;
     use std::time::Duration;
 
     fn span(min: u64, max: u64) -> Span {

@@ -1,15 +1,14 @@
 //! A case's steps as outages: when the path is broken, from when to when, and what is unacknowledged meanwhile.
-//!
-//! All times count from the last segment that the observed end received before the outage, because that is what the kernel counts
-//! from; each is a span, because steps take time and timers are late.
 
 use std::time::Duration;
 
 use super::keepalive::EffectiveKeepalive;
+use super::outage::{Fault, Moment, Outage, Written};
 use super::span::Span;
+use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, Node, ProbeEvent, RouteChange, Start, Step,
+    Action, CableChange, Case, End, ProbeEvent, RouteChange, Start, Step,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -17,92 +16,18 @@ pub const STEP_TIME: Duration = Duration::from_millis(50);
 /// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged while the path is whole.
 const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 
-/// Something that is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The cable of this end's host is out.
-    Cable(End),
-    /// This end's host is silent, with its carrier up.
-    Crash(End),
-    /// This end's host has lost its sockets and is silent until it is back.
-    Reboot(End),
-    /// A node's route towards an end is not what it was.
-    Route(Node, End, RouteChange),
-}
-
-impl Fault {
-    /// Whether segments to this end are lost.
-    #[must_use]
-    pub fn blocks(self, to: End) -> bool {
-        match self {
-            Self::Route(_, end, _) => end == to,
-            Self::Cable(_) | Self::Crash(_) | Self::Reboot(_) => true,
-        }
-    }
-}
-
-/// A time within an outage at which something happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// From the last received segment.
-    pub at: Span,
-    /// Right after this many probes of the observed end, where the step waited for them.
-    pub after_probes: Option<u32>,
-}
-
-/// Data that the observed end wrote into an outage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
-    /// When, from the last received segment.
-    pub at: Span,
-    /// How much.
-    pub bytes: u32,
-}
-
-/// One time during which segments are lost.
+/// A case as one end sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
-    /// What was broken, in order; nothing is taken out.
-    pub faults: Vec<Fault>,
-    /// When it began, from the last received segment.
-    pub begins: Span,
-    /// How long the connection had been established when it began.
-    pub age: Span,
-    /// When the path was whole again; `None`: never.
-    pub back: Option<Moment>,
-    /// What the observed end wrote meanwhile.
-    pub written: Option<Written>,
-    /// Whether the other end wrote meanwhile.
-    pub peer_wrote: bool,
-    /// Whether probes may have been answered before, so that the timer may be waiting for the interval instead of the idle time.
-    pub probed: bool,
+pub struct Timeline {
+    /// In order.
+    pub outages: Vec<Outage>,
+    /// Since the last segment that the end received, when the last step is over.
+    pub silence: Span,
 }
 
-impl Outage {
-    /// Whether segments to this end are lost.
-    #[must_use]
-    pub fn blocks(&self, to: End) -> bool {
-        self.faults.iter().any(|fault| fault.blocks(to))
-    }
-
-    /// The fault, if there is just one.
-    #[must_use]
-    pub fn only_fault(&self) -> Option<Fault> {
-        match self.faults[..] {
-            [fault] => Some(fault),
-            _ => None,
-        }
-    }
-
-    /// Whether the host across has lost its sockets.
-    #[must_use]
-    pub fn forgets(&self, host: End) -> bool {
-        self.faults.contains(&Fault::Reboot(host))
-    }
-}
-
-/// The outages of a case as one end sees them; `None` where they cannot be told: its own host crashes or reboots, data is written so
-/// shortly before a fault that its acknowledgement may be lost, or more than one write is lost.
+/// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots, data is written so shortly before a fault
+/// that its acknowledgement may be lost, more than one write is lost, something breaks besides a firewall's memory, or a keepalive probe
+/// may come before a firewall forgets the flow or after.
 ///
 /// An exchange counts as over when everything is acknowledged on both ends. (Linux delays the last acknowledgement by up to 40 ms: a fault
 /// before it leaves the answering end with data in flight, and its retransmissions restart the asking end's keepalive timer.)
@@ -111,7 +36,7 @@ impl Outage {
 /// *Why not its own crash?* How a host is silenced decides what its own sends return: a queue that drops counts as local
 /// congestion, which `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
 #[must_use]
-pub fn outages(case: &Case, end: End, hz: Hz) -> Option<Vec<Outage>> {
+pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     let keepalive = case.connection.end(end).keepalive;
     let mut walk = Walk {
         end,
@@ -119,6 +44,8 @@ pub fn outages(case: &Case, end: End, hz: Hz) -> Option<Vec<Outage>> {
         hz,
         silence: Span::up_to(STEP_TIME),
         age: Span::up_to(STEP_TIME),
+        tracking: Tracking::new(case, hz),
+        filtered: case.firewall.is_some(),
         active: Vec::new(),
         probes: Some(0),
         unacknowledged: false,
@@ -128,7 +55,10 @@ pub fn outages(case: &Case, end: End, hz: Hz) -> Option<Vec<Outage>> {
         walk.wait(step)?;
         walk.act(&step.action)?;
     }
-    Some(walk.outages)
+    let silence = walk.silence;
+    walk.forget_for_lack_of_probes()?;
+    let outages = walk.outages;
+    Some(Timeline { outages, silence })
 }
 
 struct Walk {
@@ -139,6 +69,10 @@ struct Walk {
     silence: Span,
     /// Since the connection was established.
     age: Span,
+    /// What a firewall on the way knows of the flow.
+    tracking: Option<Tracking>,
+    /// Whether there is a firewall on the way, whatever it knows.
+    filtered: bool,
     active: Vec<Fault>,
     /// Unanswered so far; `None` where not known.
     probes: Option<u32>,
@@ -150,14 +84,43 @@ struct Walk {
 impl Walk {
     fn wait(&mut self, step: &Step) -> Option<()> {
         match step.start {
-            Start::AtOnce => self.pass(Span::up_to(STEP_TIME), false),
-            Start::After(time) => self.pass(Span::exactly(time).late_by(STEP_TIME), true),
+            Start::AtOnce => self.pass(Span::up_to(STEP_TIME), false)?,
+            Start::After(time) => self.pass(Span::exactly(time).late_by(STEP_TIME), true)?,
             Start::When { count, what } => self.count_probes(count, what)?,
         }
         Some(())
     }
 
-    fn pass(&mut self, time: Span, long: bool) {
+    fn pass(&mut self, time: Span, long: bool) -> Option<()> {
+        let entry = match &mut self.tracking {
+            Some(tracking) if self.active.is_empty() => tracking.pass(time)?,
+            _ => Entry::Known,
+        };
+        match entry {
+            Entry::Known => self.go_by(time, long),
+            Entry::ForgottenAfter(before) => {
+                self.go_by(before, long);
+                self.lose(Fault::Forgotten)?;
+                self.go_by(time.after(before), long);
+            }
+        }
+        Some(())
+    }
+
+    /// Nobody has a step to take any more, or one that waits for probes: if a firewall forgets the flow before the first of them, it does.
+    fn forget_for_lack_of_probes(&mut self) -> Option<()> {
+        let entry = match &mut self.tracking {
+            Some(tracking) if self.active.is_empty() => tracking.await_probe()?,
+            _ => Entry::Known,
+        };
+        if let Entry::ForgottenAfter(before) = entry {
+            self.go_by(before, true);
+            self.lose(Fault::Forgotten)?;
+        }
+        Some(())
+    }
+
+    fn go_by(&mut self, time: Span, long: bool) {
         self.age = self.age + time;
         self.silence = self.silence + time;
         self.unacknowledged &= time.min < ACKNOWLEDGED;
@@ -176,6 +139,7 @@ impl Walk {
 
     fn count_probes(&mut self, count: u32, what: ProbeEvent) -> Option<()> {
         let keepalive = self.keepalive?;
+        self.forget_for_lack_of_probes()?;
         let answered = self.active.is_empty();
         let due = if answered {
             keepalive.tick(0, self.hz).max + keepalive.answered_period(self.hz) * (count - 1)
@@ -191,7 +155,7 @@ impl Walk {
             return (what == ProbeEvent::Sent).then_some(());
         };
         self.age = self.age + Span::up_to(due + STEP_TIME);
-        self.silence = Span::up_to(STEP_TIME);
+        self.heard();
         self.unacknowledged = false;
         Some(())
     }
@@ -245,7 +209,14 @@ impl Walk {
 
     fn received(&mut self) {
         self.age = self.age.late_by(STEP_TIME);
+        self.heard();
+    }
+
+    fn heard(&mut self) {
         self.silence = Span::up_to(STEP_TIME);
+        if let Some(tracking) = &mut self.tracking {
+            tracking.unseen = Span::up_to(STEP_TIME);
+        }
     }
 
     fn write(&mut self, from: End, bytes: u32) -> Option<()> {
@@ -266,7 +237,15 @@ impl Walk {
 
     fn fail(&mut self, fault: Fault) -> Option<()> {
         let own = matches!(fault, Fault::Crash(host) | Fault::Reboot(host) if host == self.end);
-        if own || self.unacknowledged {
+        // What a firewall makes of the segments that come after another fault is another matter.
+        if own || self.filtered {
+            return None;
+        }
+        self.lose(fault)
+    }
+
+    fn lose(&mut self, fault: Fault) -> Option<()> {
+        if self.unacknowledged {
             return None;
         }
         if self.active.is_empty() {

@@ -6,10 +6,12 @@ use nix::errno::Errno;
 
 use super::errors;
 use super::keepalive::EffectiveKeepalive;
+use super::outage::{Fault, Outage};
 use super::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use super::retransmission::{InFlight, Stuck};
 use super::span::Span;
 use crate::errno::ErrnoName;
+use crate::scenario::model::Firewall;
 
 /// Keepalive gives up.
 pub(super) fn unanswered(
@@ -44,6 +46,35 @@ pub(super) fn unanswered(
         formula,
         rule + idle_reason(errno),
     )
+}
+
+/// With the reason why nothing comes through, where that is no step of the case.
+pub(super) fn told_by(
+    outage: &Outage,
+    firewall: Option<Firewall>,
+    mut prediction: Prediction,
+) -> Prediction {
+    if let (Some(Fault::Forgotten), Some(firewall)) = (outage.only_fault(), firewall) {
+        prediction.rule = format!(
+            "the firewall forgets the flow {} after its last segment (nf_ct_is_expired) and drops what comes later, which begins no flow \
+             (tcp_new); {}",
+            firewall.established, prediction.rule
+        );
+    }
+    prediction
+}
+
+/// Nothing is lost.
+pub(super) fn nothing_lost(firewall: Option<Firewall>) -> &'static str {
+    match firewall {
+        None => "nothing is lost: every probe and every segment is answered",
+        Some(Firewall { loose: true, .. }) => {
+            "nothing is lost: what the firewall has forgotten, any segment of the flow makes known again (tcp_new with nf_conntrack_tcp_loose)"
+        }
+        Some(Firewall { loose: false, .. }) => {
+            "nothing is lost: each segment starts the firewall's timeout again, a probe and its answer too (nf_conntrack_tcp_packet)"
+        }
+    }
 }
 
 /// An error as a prediction.

@@ -1,9 +1,9 @@
-//! A predicted window as a file counts it: from zero time, the beginning of the first fault.
+//! A predicted window as a file counts it: from zero time, the beginning of the first fault, or the end of the last step.
 
 use super::Ticks;
 use super::prediction::{Origin, PredictedWindow};
 use super::span::Span;
-use super::timeline::outages;
+use super::timeline::timeline;
 use super::wheel::Hz;
 use crate::scenario::model::{Case, End};
 
@@ -26,17 +26,27 @@ pub fn from_zero(case: &Case, end: End, window: &PredictedWindow, ticks: Ticks) 
 }
 
 fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<Span> {
-    let outages = outages(case, end, hz)?;
+    let timeline = timeline(case, end, hz)?;
     // The first fault begins the first outage; how long after it a second one begins is not known.
-    let [outage] = outages.as_slice() else {
+    let [outage] = timeline.outages.as_slice() else {
         return None;
     };
     let predicted = Span::new(window.earliest, window.latest);
+    // No step takes the path away where a firewall forgets the flow: zero time is the end of the last one.
+    let without_fault = !case.steps.iter().any(|step| step.action.is_fault());
+    let zero = if without_fault {
+        timeline.silence
+    } else {
+        outage.begins
+    };
     match window.since {
         Origin::LastReceived => {
             let peer = case.connection.end(end.peer());
             let may_hear = !outage.blocks(end) && (outage.peer_wrote || peer.keepalive.is_some());
-            (!may_hear).then(|| predicted.after(outage.begins))
+            (!may_hear).then(|| predicted.after(zero))
+        }
+        Origin::FirstUnacknowledged if without_fault => {
+            Some((predicted + outage.written?.at).after(zero))
         }
         Origin::FirstUnacknowledged => Some(predicted + outage.written?.at.after(outage.begins)),
     }

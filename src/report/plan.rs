@@ -3,7 +3,7 @@
 use crate::plan::NodePlan;
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, Start,
+    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Firewall, Keepalive, Start,
 };
 use crate::text::seconds;
 
@@ -26,6 +26,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
         case.topology,
         nodes.join(" - ")
     ));
+    lines.extend(case.firewall.map(firewall));
     let count = if case.connection.count == 1 {
         String::new()
     } else {
@@ -64,6 +65,18 @@ fn node(plan: &NodePlan) -> String {
     } else {
         format!("{} {}", plan.node, addresses.join(" "))
     }
+}
+
+fn firewall(firewall: Firewall) -> String {
+    let begins = if firewall.loose {
+        "any segment (nf_conntrack_tcp_loose)"
+    } else {
+        "a SYN only"
+    };
+    format!(
+        "  firewall    on the router: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}",
+        firewall.established
+    )
 }
 
 fn settings(settings: &EndSettings) -> String {

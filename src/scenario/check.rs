@@ -13,6 +13,7 @@ use super::suggest::alternatives;
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     nodes_exist(case, cx);
+    firewall_has_a_router(case, cx);
     sequence::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
@@ -47,6 +48,24 @@ fn nodes_exist(case: &Overlaid, cx: &mut Context) {
         let missing = Diagnostic::new(span.clone(), message).help(help);
         cx.report(in_case(case, span, missing));
     }
+}
+
+fn firewall_has_a_router(case: &Overlaid, cx: &mut Context) {
+    let (Ok(Some(preset)), Ok(Some(firewall))) = (case.preset, case.firewall) else {
+        return;
+    };
+    if preset.value.nodes().contains(&Node::Router) {
+        return;
+    }
+    let span = firewall.span.clone();
+    let message = format!(
+        "the `{}` topology has no router to put a firewall on",
+        preset.value
+    );
+    let nowhere = Diagnostic::new(span.clone(), message)
+        .related(preset.span.clone(), "the topology")
+        .help("write `preset = \"routed\"`, or remove `firewall`");
+    cx.report(in_case(case, &span, nowhere));
 }
 
 /// Probes are waited for at the observed end: the client if it has keepalive, else the server.

@@ -275,6 +275,13 @@ impl<'t> Value<'t> {
         })
     }
 
+    pub(super) fn boolean(&self, cx: &mut Context) -> Result<bool, Reported> {
+        match self.node.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.expected("`true` or `false`", None, cx)),
+        }
+    }
+
     /// A string that is read by one of the functions in [`quantity`].
     pub(super) fn quantity<T>(
         &self,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::model::{Clock, Expectation, Family, Keepalive, Step, Topology};
+use super::model::{Clock, Expectation, Family, Firewall, Keepalive, Step, Topology};
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -42,6 +42,7 @@ pub(super) static EMPTY: Body = Body {
 pub(super) struct TopologyPart {
     pub(super) preset: Given<Topology>,
     pub(super) families: Given<Vec<Family>>,
+    pub(super) firewall: Given<Firewall>,
 }
 
 pub(super) struct ConnectionPart {

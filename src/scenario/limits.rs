@@ -42,6 +42,41 @@ impl fmt::Display for KeepaliveSeconds {
     }
 }
 
+/// A timeout of connection tracking in whole seconds, 1..=2147483: more jiffies than an int holds are refused
+/// (`proc_dointvec_jiffies`), and that many are few enough at every tick up to 1000 Hz.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TrackingSeconds(u32);
+
+impl TrackingSeconds {
+    /// The largest, in seconds: 24.8 days.
+    pub const MAX: u32 = 2_147_483;
+
+    /// The kernel's own for an established flow: five days.
+    pub const DEFAULT: Self = Self(432_000);
+
+    /// `None` outside 1..=2147483.
+    #[must_use]
+    pub const fn new(seconds: u64) -> Option<Self> {
+        if seconds >= 1 && seconds <= Self::MAX as u64 {
+            Some(Self(seconds as u32))
+        } else {
+            None
+        }
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl fmt::Display for TrackingSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
 /// How many unanswered probes end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in `include/net/tcp.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProbeCount(u8);

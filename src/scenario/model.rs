@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
-use super::limits::{CountRange, KeepaliveSeconds, ProbeCount};
+use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
 use crate::errno::ErrnoName;
 
 /// One scenario file: its cases, expanded by address family.
@@ -43,6 +43,8 @@ pub struct Case {
     pub family: Family,
     /// The network that is built.
     pub topology: Topology,
+    /// What the router lets through; only where the topology has one.
+    pub firewall: Option<Firewall>,
     /// The connection that is opened across it.
     pub connection: Connection,
     /// What happens to it, in order.
@@ -82,6 +84,27 @@ pub enum Topology {
     Switched,
     /// client – router – server, two subnets.
     Routed,
+}
+
+/// A stateful filter on the router: it forwards what belongs to a flow that its connection tracking knows and what begins one, and drops
+/// all else in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Firewall {
+    /// `net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is known.
+    pub established: TrackingSeconds,
+    /// `net.netfilter.nf_conntrack_tcp_loose`: whether a segment from the middle of a flow that it does not know begins one.
+    pub loose: bool,
+}
+
+/// The kernel's own settings: five days (`tcp_timeouts` in `net/netfilter/nf_conntrack_proto_tcp.c`), and loose
+/// (`nf_conntrack_tcp_init_net`).
+impl Default for Firewall {
+    fn default() -> Self {
+        Self {
+            established: TrackingSeconds::DEFAULT,
+            loose: true,
+        }
+    }
 }
 
 /// A machine in the topology; each is a network namespace of its own.

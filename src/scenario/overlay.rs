@@ -7,7 +7,7 @@ use super::context::{At, Given, Reported};
 use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, StepPart,
 };
-use super::model::{Connection, End, EndSettings, Family, Keepalive, Topology};
+use super::model::{Connection, End, EndSettings, Family, Firewall, Keepalive, Topology};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -18,6 +18,7 @@ pub(super) struct Overlaid<'d> {
     pub(super) block: Option<&'d CaseBlock>,
     pub(super) preset: View<'d, Topology>,
     pub(super) families: View<'d, Vec<Family>>,
+    pub(super) firewall: View<'d, Firewall>,
     count: View<'d, u16>,
     client: EndView<'d>,
     server: EndView<'d>,
@@ -42,6 +43,7 @@ impl<'d> Overlaid<'d> {
             block,
             preset: layers.top(|body| inside(view(&body.topology), |part| &part.preset)),
             families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
+            firewall: layers.top(|body| inside(view(&body.topology), |part| &part.firewall)),
             count: layers.top(|body| inside(view(&body.connection), |part| &part.count)),
             client: layers.end(|connection| &connection.client),
             server: layers.end(|connection| &connection.server),

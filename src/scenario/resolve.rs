@@ -93,6 +93,7 @@ fn expand(
         clock: document.clock.clone()?.map_or(Clock::Any, |at| at.value),
         family: Family::Ipv4,
         topology: topology?,
+        firewall: case.firewall?.map(|at| at.value),
         connection: case.connection()?,
         steps: case
             .steps

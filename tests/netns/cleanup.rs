@@ -11,6 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::cage::{self, Before, Check};
+use crate::firewall;
 use crate::harness::{run, source};
 use crate::negative::file;
 use crate::pace;
@@ -19,6 +20,7 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     ("cleanup::nothing_is_left_after_success", after_success),
     ("cleanup::nothing_is_left_after_failure", after_failure),
     ("cleanup::nothing_is_left_after_a_timeout", after_a_timeout),
+    ("cleanup::nothing_is_left_of_a_firewall", after_a_firewall),
     (
         "cleanup::nothing_is_left_after_a_lab_that_could_not_be_built",
         after_a_lab_error,
@@ -66,6 +68,14 @@ fn after_a_timeout() -> anyhow::Result<()> {
         &scenarios,
     ])?
     .exits(1)?;
+    before.is_restored()
+}
+
+/// The rules and the flows that the router knows, one of them with data that nobody acknowledges.
+fn after_a_firewall() -> anyhow::Result<()> {
+    let before = Before::count()?;
+    let known_or_not = firewall::file("known-or-not")?;
+    run(&["--filter", "written", &known_or_not])?.exits(0)?;
     before.is_restored()
 }
 

@@ -3,6 +3,7 @@
 //! They need root, or unprivileged user namespaces. Where there is neither, they fail with what the harness says; none is skipped.
 //!
 //! * [`scenarios`], [`negative`]: what ships passes, and what is wrong is found
+//! * [`firewall`]: where the kernel has one
 //! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a [`cage`]
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`flags`]: the command line of `harness run`
@@ -17,6 +18,7 @@
 
 mod cage;
 mod cleanup;
+mod firewall;
 mod flags;
 mod harness;
 mod isolation;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let trials = [
         negative::trials(),
         scenarios::trials(),
+        firewall::trials(),
         flags::trials(),
         privileges::trials(),
         isolation::trials(),

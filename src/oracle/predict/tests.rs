@@ -52,6 +52,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         clock: Clock::Any,
         family,
         topology: Topology::Routed,
+        firewall: None,
         connection: Connection {
             count: 1,
             client,

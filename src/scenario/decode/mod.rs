@@ -4,6 +4,7 @@ mod connection;
 mod counter;
 mod evidence;
 mod expect;
+mod firewall;
 mod step;
 
 use crate::scenario::context::{Context, Given, Reported};
@@ -103,6 +104,7 @@ fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
     let part = TopologyPart {
         preset: table.optional("preset", cx, |value, cx| value.one_of(&presets, cx)),
         families: table.optional("family", cx, families),
+        firewall: table.optional("firewall", cx, firewall::firewall),
     };
     table.finish(cx)?;
     Ok(part)

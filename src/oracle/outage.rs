@@ -1,0 +1,93 @@
+//! What can be broken, and for how long: data.
+//!
+//! All times count from the last segment that the observed end received before the outage, because that is what the kernel counts
+//! from; each is a span, because steps take time and timers are late.
+
+use super::span::Span;
+use crate::scenario::model::{End, Node, RouteChange};
+
+/// Something that is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The cable of this end's host is out.
+    Cable(End),
+    /// This end's host is silent, with its carrier up.
+    Crash(End),
+    /// This end's host has lost its sockets and is silent until it is back.
+    Reboot(End),
+    /// A node's route towards an end is not what it was.
+    Route(Node, End, RouteChange),
+    /// The router's firewall has forgotten the flow.
+    Forgotten,
+}
+
+impl Fault {
+    /// Whether segments to this end are lost.
+    #[must_use]
+    pub fn blocks(self, to: End) -> bool {
+        match self {
+            Self::Route(_, end, _) => end == to,
+            Self::Cable(_) | Self::Crash(_) | Self::Reboot(_) | Self::Forgotten => true,
+        }
+    }
+}
+
+/// A time within an outage at which something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// From the last received segment.
+    pub at: Span,
+    /// Right after this many probes of the observed end, where the step waited for them.
+    pub after_probes: Option<u32>,
+}
+
+/// Data that the observed end wrote into an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// When, from the last received segment.
+    pub at: Span,
+    /// How much.
+    pub bytes: u32,
+}
+
+/// One time during which segments are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// What was broken, in order; nothing is taken out.
+    pub faults: Vec<Fault>,
+    /// When it began, from the last received segment.
+    pub begins: Span,
+    /// How long the connection had been established when it began.
+    pub age: Span,
+    /// When the path was whole again; `None`: never.
+    pub back: Option<Moment>,
+    /// What the observed end wrote meanwhile.
+    pub written: Option<Written>,
+    /// Whether the other end wrote meanwhile.
+    pub peer_wrote: bool,
+    /// Whether probes may have been answered before, so that the timer may be waiting for the interval instead of the idle time.
+    pub probed: bool,
+}
+
+impl Outage {
+    /// Whether segments to this end are lost.
+    #[must_use]
+    pub fn blocks(&self, to: End) -> bool {
+        self.faults.iter().any(|fault| fault.blocks(to))
+    }
+
+    /// The fault, if there is just one.
+    #[must_use]
+    pub fn only_fault(&self) -> Option<Fault> {
+        match self.faults[..] {
+            [fault] => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Whether the host across has lost its sockets.
+    #[must_use]
+    pub fn forgets(&self, host: End) -> bool {
+        self.faults.contains(&Fault::Reboot(host))
+    }
+}

@@ -1,0 +1,35 @@
+//! `topology.firewall`: what the router lets through.
+
+use crate::scenario::context::{Context, Reported};
+use crate::scenario::cursor::Value;
+use crate::scenario::limits::TrackingSeconds;
+use crate::scenario::model::Firewall;
+use crate::scenario::quantity::Problem;
+
+pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<Firewall, Reported> {
+    let how = "`{}` is one with the kernel's own settings";
+    let mut table = value.table_or(Some(how), cx)?;
+    let established = table.optional("established", cx, established);
+    let loose = table.optional("loose", cx, Value::boolean);
+    table.finish(cx)?;
+    let default = Firewall::default();
+    Ok(Firewall {
+        established: established?.map_or(default.established, |at| at.value),
+        loose: loose?.map_or(default.loose, |at| at.value),
+    })
+}
+
+fn established(value: &Value, cx: &mut Context) -> Result<TrackingSeconds, Reported> {
+    let timeout = value.duration(cx)?;
+    let seconds = (timeout.subsec_nanos() == 0)
+        .then(|| TrackingSeconds::new(timeout.as_secs()))
+        .flatten();
+    seconds.ok_or_else(|| {
+        let message = format!("`{}` is no timeout that the kernel takes", value.path());
+        let help = format!(
+            "it takes whole seconds, 1s to {}s (24.8 days)",
+            TrackingSeconds::MAX
+        );
+        value.wrong(Problem::new(message, help), cx)
+    })
+}
