@@ -5,9 +5,12 @@
     reason = "a test that panics has failed"
 )]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
+use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 /// Runs the harness with a cache that is empty, and returns that too.
@@ -84,4 +87,35 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+}
+
+/// In a user namespace of its own, which a lab on this kernel needs where there is no root, the harness looks like root that sudo has lent.
+#[test]
+fn the_cache_is_the_users_own_also_where_labs_need_a_user_namespace() {
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    open(folder.path());
+    let binary = folder.path().join("harness");
+    fs::copy(env!("CARGO_BIN_EXE_harness"), &binary).unwrap();
+    open(&binary);
+    let scenario = folder.path().join("alive.toml");
+    fs::copy("scenarios/alive.toml", &scenario).unwrap();
+    let mut command = Command::new(&binary);
+    command
+        .args(["run", "--kernels", "native,6.12"])
+        .arg(&scenario)
+        .env("HOME", folder.path())
+        .env("SUDO_UID", "1")
+        .env_remove("XDG_CACHE_HOME");
+    if geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let said = said(&command.output().unwrap());
+    let cache = folder.path().join(".cache/deadpeer/kernels");
+    let expected = format!(
+        "no kernel for Linux 6.12 with HZ=250 in {}",
+        cache.display()
+    );
+    assert!(said.contains(&expected), "{said}");
 }

@@ -21,10 +21,26 @@ use super::RunArguments;
 const VARIABLE: &str = "HARNESS_KERNEL";
 
 /// The name of the kernel that the harness runs on.
-pub(super) const NATIVE: &str = "native";
+const NATIVE: &str = "native";
 
 /// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
+
+/// A kernel as the arguments name it. Its file has been found and looked at, and nothing has been started yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The one that the harness runs on.
+    Native,
+    /// One for user mode.
+    UserMode(PathBuf),
+    /// A distribution's.
+    Stock {
+        kernel: PathBuf,
+        modules: Option<PathBuf>,
+        /// In virtual time.
+        warp: bool,
+    },
+}
 
 /// A kernel that cases run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,29 +51,27 @@ pub(super) enum Kernel {
     Guest(Arc<Machine>),
 }
 
-/// The kernels that the arguments ask for, or what is wrong with them. Boots a distribution's kernel to see whether KVM works.
-pub(super) async fn choose(arguments: &RunArguments) -> Result<Vec<Kernel>, String> {
+/// The kernels that the arguments ask for, or what is wrong with them. To be asked before the process enters a user namespace of its own,
+/// where nothing tells any more whose kernels are meant.
+pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, String> {
     let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
-    let mut kernels = Vec::new();
-    for name in &names {
-        kernels.push(named(arguments, name).await?);
-    }
-    if names.is_empty() {
-        kernels.push(if arguments.warp {
-            default_guest(arguments).await?
-        } else {
-            Kernel::Native
-        });
-    }
-    if arguments.phases.get() > 1 && !kernels.iter().all(Kernel::is_virtual) {
+    let named = match (names.as_slice(), arguments.warp) {
+        ([], true) => vec![default_guest(arguments)?],
+        ([], false) => vec![Named::Native],
+        (names, _) => names
+            .iter()
+            .map(|name| of_name(arguments, name))
+            .collect::<Result<_, _>>()?,
+    };
+    if arguments.phases.get() > 1 && !named.iter().all(Named::is_virtual) {
         return Err("--phases needs virtual time: add --warp".to_owned());
     }
-    Ok(kernels)
+    Ok(named)
 }
 
-async fn named(arguments: &RunArguments, name: &str) -> Result<Kernel, String> {
+fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, String> {
     if name == NATIVE {
-        return Ok(Kernel::Native);
+        return Ok(Named::Native);
     }
     match name.parse::<Series>() {
         Ok(series) => {
@@ -65,18 +79,18 @@ async fn named(arguments: &RunArguments, name: &str) -> Result<Kernel, String> {
                 series,
                 ..Wanted::default()
             };
-            guest(arguments, cached(wanted)?).await
+            guest(arguments, cached(wanted)?)
         }
-        Err(_) => guest(arguments, PathBuf::from(name)).await,
+        Err(_) => guest(arguments, PathBuf::from(name)),
     }
 }
 
-async fn default_guest(arguments: &RunArguments) -> Result<Kernel, String> {
+fn default_guest(arguments: &RunArguments) -> Result<Named, String> {
     let path = match env::var_os(VARIABLE) {
         Some(path) => PathBuf::from(path),
         None => cached(Wanted::default())?,
     };
-    guest(arguments, path).await
+    guest(arguments, path)
 }
 
 fn cached(wanted: Wanted) -> Result<PathBuf, String> {
@@ -84,25 +98,52 @@ fn cached(wanted: Wanted) -> Result<PathBuf, String> {
         .map_err(|missing| format!("{missing}\n  or name another with --kernel or in {VARIABLE}"))
 }
 
-async fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Kernel, String> {
-    let machine = match Image::of(&kernel) {
-        Ok(Image::UserMode) => Machine::Uml { kernel },
-        Ok(Image::BootLoaders) => {
-            let modules = arguments.modules.clone().or_else(|| modules_of(&kernel));
-            let accel = if arguments.warp {
-                Accel::Icount
-            } else {
-                guest::real_time(&kernel, modules.as_deref()).await
-            };
-            Machine::Qemu {
+fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, String> {
+    match Image::of(&kernel) {
+        Ok(Image::UserMode) => Ok(Named::UserMode(kernel)),
+        Ok(Image::BootLoaders) => Ok(Named::Stock {
+            modules: arguments.modules.clone().or_else(|| modules_of(&kernel)),
+            warp: arguments.warp,
+            kernel,
+        }),
+        Err(reason) => Err(format!("{}: {reason}", kernel.display())),
+    }
+}
+
+impl Named {
+    /// Whether it will be in virtual time.
+    fn is_virtual(&self) -> bool {
+        match self {
+            Self::Native => false,
+            Self::UserMode(_) => true,
+            Self::Stock { warp, .. } => *warp,
+        }
+    }
+
+    /// The kernel itself. A distribution's is booted to see whether KVM works.
+    pub(super) async fn ready(self) -> Kernel {
+        let machine = match self {
+            Self::Native => return Kernel::Native,
+            Self::UserMode(kernel) => Machine::Uml { kernel },
+            Self::Stock {
                 kernel,
                 modules,
-                accel,
+                warp,
+            } => {
+                let accel = if warp {
+                    Accel::Icount
+                } else {
+                    guest::real_time(&kernel, modules.as_deref()).await
+                };
+                Machine::Qemu {
+                    kernel,
+                    modules,
+                    accel,
+                }
             }
-        }
-        Err(reason) => return Err(format!("{}: {reason}", kernel.display())),
-    };
-    Ok(Kernel::Guest(Arc::new(machine)))
+        };
+        Kernel::Guest(Arc::new(machine))
+    }
 }
 
 /// What kind of kernel a file is.

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use super::load::{load, prepare, warn};
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
+use kernels::Named;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -105,8 +106,15 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
+    let named = match kernels::named(arguments) {
+        Ok(named) => named,
+        Err(message) => {
+            complain(&message);
+            return Ok(Exit::Usage);
+        }
+    };
     // Before there is a second thread.
-    if arguments.needs_labs_here()
+    if named.contains(&Named::Native)
         && let Err(refused) = privilege::isolate()
     {
         complain(&refused.to_string());
@@ -115,15 +123,9 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     privilege::raise_descriptor_limit();
     let begun = Instant::now();
     let runtime = Runtime::new()?;
-    let kernels = match runtime.block_on(kernels::choose(arguments)) {
-        Ok(kernels) => kernels,
-        Err(message) => {
-            complain(&message);
-            return Ok(Exit::Usage);
-        }
-    };
     let mut runs = Vec::new();
-    for kernel in kernels {
+    for named in named {
+        let kernel = runtime.block_on(named.ready());
         let ticks = match runtime.block_on(kernel.ticks()) {
             Ok(ticks) => ticks,
             Err(error) => {
@@ -166,12 +168,6 @@ impl RunArguments {
     fn selects(&self, prepared: &Prepared) -> bool {
         let name = &prepared.case.id.0;
         self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
-    }
-
-    fn needs_labs_here(&self) -> bool {
-        let named = self.kernels.iter().chain(&self.kernel);
-        let guests = named.clone().all(|name| name != kernels::NATIVE);
-        !guests || (named.count() == 0 && !self.warp)
     }
 
     fn form(&self) -> Form {
