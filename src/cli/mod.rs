@@ -5,6 +5,7 @@ mod kernel;
 mod list;
 mod load;
 mod run;
+mod signals;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

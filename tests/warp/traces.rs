@@ -109,17 +109,22 @@ fn no_privilege() -> Result<(), Failed> {
 const SOON: Duration = Duration::from_secs(2);
 
 /// A kernel of its own, by which its processes are known, and a home where nothing must be left.
-struct Den {
+pub(crate) struct Den {
     folder: TempDir,
-    kernel: PathBuf,
+    pub(crate) kernel: PathBuf,
 }
 
 impl Den {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::with(&kernel())
+    }
+
+    /// Where this is the kernel.
+    pub(crate) fn with(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         open_to_all(folder.path());
         let kernel_copy = folder.path().join("linux");
-        fs::copy(kernel(), &kernel_copy).unwrap();
+        fs::copy(program, &kernel_copy).unwrap();
         open_to_all(&kernel_copy);
         let den = Self {
             folder,
@@ -131,7 +136,12 @@ impl Den {
     }
 
     fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.beside("home")
+    }
+
+    /// A place that is not looked at for what is left.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     fn machine(&self) -> Machine {
@@ -147,7 +157,7 @@ impl Den {
         self.equip(command)
     }
 
-    fn equip(&self, mut command: Command) -> Command {
+    pub(crate) fn equip(&self, mut command: Command) -> Command {
         command
             .current_dir(self.home())
             .env("HARNESS_KERNEL", &self.kernel)
@@ -174,14 +184,18 @@ impl Den {
 
     /// Until its init runs.
     fn wait_for_a_guest(&self) {
+        self.wait_for_processes(2);
+    }
+
+    pub(crate) fn wait_for_processes(&self, count: usize) {
         let start = Instant::now();
-        while self.processes().len() < 2 {
+        while self.processes().len() < count {
             assert!(start.elapsed() < LIMIT, "no guest starts");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn is_empty(&self) -> Result<(), Failed> {
+    pub(crate) fn is_empty(&self) -> Result<(), Failed> {
         let start = Instant::now();
         while !self.processes().is_empty() {
             if start.elapsed() > SOON {
@@ -200,7 +214,7 @@ impl Den {
     }
 }
 
-fn process_id(child: &Child) -> Pid {
+pub(crate) fn process_id(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap())
 }
 

@@ -2,6 +2,7 @@
 
 mod drive;
 mod kernels;
+mod session;
 mod variations;
 
 use std::io::{self, IsTerminal, Write};
@@ -11,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use deadpeer::outcome::{CaseResult, Verdict};
-use deadpeer::prepare::Prepared;
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
 use deadpeer::report::{matrix, phases, summary, table, trace};
+use deadpeer::scenario::model::Case;
 use tokio::runtime::Runtime;
 
-use super::load::{load, prepare, warn};
+use super::load::load;
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
 use kernels::Named;
+use session::session;
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -106,6 +108,13 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
+    let mut cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
+    if !cases.any(|case| arguments.selects(case)) {
+        let wanted = arguments.filter.join(" or ");
+        complain(&format!("no case has a name that contains {wanted}"));
+        return Ok(Exit::Usage);
+    }
+    // Before there is a user namespace, where nothing tells whose cache it is.
     let named = match kernels::named(arguments) {
         Ok(named) => named,
         Err(message) => {
@@ -123,50 +132,20 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     privilege::raise_descriptor_limit();
     let begun = Instant::now();
     let runtime = Runtime::new()?;
-    let mut runs = Vec::new();
-    for named in named {
-        let kernel = runtime.block_on(named.ready());
-        let ticks = match runtime.block_on(kernel.ticks()) {
-            Ok(ticks) => ticks,
-            Err(error) => {
-                complain(&error.to_string());
-                return Ok(Exit::Environment);
-            }
-        };
-        let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
-            return Ok(Exit::Usage);
-        };
-        cases.retain(|case| arguments.selects(case));
-        if cases.is_empty() {
-            let wanted = arguments.filter.join(" or ");
-            complain(&format!("no case has a name that contains {wanted}"));
-            return Ok(Exit::Usage);
-        }
-        // Kernels differ in their tick only: what one contradicts, the others do.
-        if runs.is_empty() {
-            warn(&cases, &scenarios);
-        }
-        let entries = variations::entries(cases, arguments.phases, arguments.repeat);
-        let mut finished = runtime.block_on(drive::drive(arguments, &kernel, &entries))?;
-        variations::compare(&mut finished.results, arguments.repeat);
-        let interrupted = finished.interrupted;
-        runs.push(OnKernel {
-            kernel: kernel.to_string(),
-            finished,
-        });
-        if interrupted {
-            break;
-        }
-    }
+    let runs = runtime.block_on(session(arguments, named, &scenarios));
     // Labs that were dropped are the kernel's to take back; nothing waits for that.
     runtime.shutdown_background();
+    let runs = match runs? {
+        Ok(runs) => runs,
+        Err(exit) => return Ok(exit),
+    };
     unless_unread(report(arguments, &runs, begun.elapsed()))?;
     Ok(exit(arguments, &runs))
 }
 
 impl RunArguments {
-    fn selects(&self, prepared: &Prepared) -> bool {
-        let name = &prepared.case.id.0;
+    fn selects(&self, case: &Case) -> bool {
+        let name = &case.id.0;
         self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
     }
 

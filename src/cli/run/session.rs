@@ -1,0 +1,92 @@
+//! A run from the kernels that were named to what became of all cases on each.
+
+use deadpeer::oracle::Ticks;
+use deadpeer::runner::{self, Entry};
+use deadpeer::scenario::model::Scenario;
+
+use super::drive::{Finished, drive};
+use super::kernels::{Kernel, Named};
+use super::{OnKernel, RunArguments, variations};
+use crate::cli::load::{prepare, warn};
+use crate::cli::signals::Signals;
+use crate::cli::{Exit, complain};
+
+/// All that is to be run on one kernel.
+struct Plan {
+    kernel: Kernel,
+    entries: Vec<Entry>,
+}
+
+/// Boots each kernel once to learn what it is, and then runs the cases on one after the other. The error is the exit status of a run that
+/// did not begin; why has been told.
+pub(super) async fn session(
+    arguments: &RunArguments,
+    named: Vec<Named>,
+    scenarios: &[Scenario],
+) -> anyhow::Result<Result<Vec<OnKernel>, Exit>> {
+    let mut signals = Signals::listen()?;
+    let plans = tokio::select! {
+        biased;
+        () = signals.next() => {
+            complain("interrupted before the first case");
+            Err(Exit::Interrupted)
+        }
+        plans = plans(arguments, named, scenarios) => plans,
+    };
+    let plans = match plans {
+        Ok(plans) => plans,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let mut runs: Vec<OnKernel> = Vec::new();
+    for plan in plans {
+        let interrupted = runs.iter().any(|run| run.finished.interrupted);
+        let mut finished = if interrupted {
+            not_begun(&plan)
+        } else {
+            drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?
+        };
+        variations::compare(&mut finished.results, arguments.repeat);
+        runs.push(OnKernel {
+            kernel: plan.kernel.to_string(),
+            finished,
+        });
+    }
+    Ok(Ok(runs))
+}
+
+/// All kernels are known before the first case runs, so that none is refused when others have been at work for minutes.
+async fn plans(
+    arguments: &RunArguments,
+    named: Vec<Named>,
+    scenarios: &[Scenario],
+) -> Result<Vec<Plan>, Exit> {
+    let mut kernels: Vec<(Kernel, Ticks)> = Vec::new();
+    for named in named {
+        let kernel = named.ready().await;
+        let ticks = kernel.ticks().await.map_err(|error| {
+            complain(&error.to_string());
+            Exit::Environment
+        })?;
+        kernels.push((kernel, ticks));
+    }
+    let mut plans = Vec::new();
+    for (kernel, ticks) in kernels {
+        let mut cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
+        cases.retain(|case| arguments.selects(&case.case));
+        // Kernels differ in their tick only: what one contradicts, the others do.
+        if plans.is_empty() {
+            warn(&cases, scenarios);
+        }
+        let entries = variations::entries(cases, arguments.phases, arguments.repeat);
+        plans.push(Plan { kernel, entries });
+    }
+    Ok(plans)
+}
+
+fn not_begun(plan: &Plan) -> Finished {
+    let stopped = |entry: &Entry| runner::stopped(entry, "interrupted");
+    Finished {
+        results: plan.entries.iter().map(stopped).collect(),
+        interrupted: true,
+    }
+}
