@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use deadpeer::errand::{self, ErrandError};
 use deadpeer::guest::kernel::{Series, Wanted, find};
-use deadpeer::guest::{self, Accel, Machine};
+use deadpeer::guest::{self, Accel, Failure, Machine};
 use deadpeer::kernel;
 use deadpeer::oracle::Ticks;
 use deadpeer::runner::Place;
@@ -195,6 +195,14 @@ impl Kernel {
         match self {
             Self::Native => false,
             Self::Guest(machine) => machine.is_virtual(),
+        }
+    }
+
+    /// Whether the machine can hold so many at once.
+    pub(super) fn room_for(&self, guests: usize) -> Result<(), Failure> {
+        match self {
+            Self::Native => Ok(()),
+            Self::Guest(machine) => guest::room_for(machine, guests),
         }
     }
 

@@ -15,7 +15,7 @@ use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
 use deadpeer::report::{matrix, phases, summary, table, trace};
-use deadpeer::scenario::model::Case;
+use deadpeer::scenario::model::{Case, Scenario};
 use tokio::runtime::Runtime;
 
 use super::load::load;
@@ -108,8 +108,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
-    let mut cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
-    if !cases.any(|case| arguments.selects(case)) {
+    if arguments.count(&scenarios) == 0 {
         let wanted = arguments.filter.join(" or ");
         complain(&format!("no case has a name that contains {wanted}"));
         return Ok(Exit::Usage);
@@ -147,6 +146,14 @@ impl RunArguments {
     fn selects(&self, case: &Case) -> bool {
         let name = &case.id.0;
         self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
+    }
+
+    /// How many runs of cases there will be on each kernel.
+    fn count(&self, scenarios: &[Scenario]) -> usize {
+        let cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
+        let selected = cases.filter(|case| self.selects(case)).count();
+        let of_each = self.phases.saturating_mul(self.repeat);
+        selected.saturating_mul(of_each.get() as usize)
     }
 
     fn form(&self) -> Form {

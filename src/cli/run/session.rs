@@ -60,9 +60,15 @@ async fn plans(
     named: Vec<Named>,
     scenarios: &[Scenario],
 ) -> Result<Vec<Plan>, Exit> {
+    let count = arguments.count(scenarios);
     let mut kernels: Vec<(Kernel, Ticks)> = Vec::new();
     for named in named {
         let kernel = named.ready().await;
+        let at_once = kernel.place().at_once(arguments.jobs).min(count);
+        kernel.room_for(at_once).map_err(|error| {
+            complain(&error.to_string());
+            Exit::Environment
+        })?;
         let ticks = kernel.ticks().await.map_err(|error| {
             complain(&error.to_string());
             Exit::Environment
