@@ -1,4 +1,5 @@
-//! Every way in which `harness run` may end while guests run or boot: it is heard at once, it is told, and nothing is left.
+//! Every way in which `harness run` may end while guests run or boot: it is heard at once, it is told, and nothing is left; and as whom it
+//! runs meanwhile.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Uid, geteuid};
 
 use crate::guest::{LIMIT, kernel};
 use crate::traces::{Den, process_id};
@@ -17,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("ends::a_signal_while_cases_run", while_cases_run),
         Trial::test("ends::a_signal_while_a_later_kernel_boots", while_booting),
         Trial::test("ends::a_killed_run_leaves_nothing", killed),
+        Trial::test("ends::what_sudo_lends_is_given_back", by_sudo),
         Trial::test("ends::a_kernel_that_cannot_boot", cannot_boot),
     ]
 }
@@ -31,6 +34,10 @@ struct Running {
 
 impl Running {
     fn start(den: Den, arguments: &[&str]) -> Result<Self, Failed> {
+        Self::start_by_sudo_of(None, den, arguments)
+    }
+
+    fn start_by_sudo_of(caller: Option<Uid>, den: Den, arguments: &[&str]) -> Result<Self, Failed> {
         let [out, err] = ["out", "err"].map(|name| den.beside(name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command.arg("run").args(arguments);
@@ -40,6 +47,9 @@ impl Running {
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?)
             .stdin(Stdio::null());
+        if let Some(caller) = caller {
+            command.env("SUDO_UID", caller.to_string());
+        }
         let harness = command.spawn()?;
         Ok(Self {
             den,
@@ -98,11 +108,16 @@ expect.client.survives = "240h"
 "#;
 
 fn start_endless() -> Result<Running, Failed> {
+    start_endless_by_sudo_of(None)
+}
+
+fn start_endless_by_sudo_of(caller: Option<Uid>) -> Result<Running, Failed> {
     let den = Den::new();
     let file = den.beside("endless.toml");
     fs::write(&file, ENDLESS)?;
     let file = file.to_string_lossy();
-    Running::start(den, &["--warp", "-j", "3", &file, "scenarios/crashed.toml"])
+    let arguments = ["--warp", "-j", "3", &file, "scenarios/crashed.toml"];
+    Running::start_by_sudo_of(caller, den, &arguments)
 }
 
 fn while_cases_run() -> Result<(), Failed> {
@@ -155,4 +170,30 @@ fn cannot_boot() -> Result<(), Failed> {
     assert!(said.contains("it ended before it was done"), "{said}");
     assert!(!said.contains("pass"), "{said}");
     running.den.is_empty()
+}
+
+/// Where this is root, it is so as if by sudo of a user that owns nothing; elsewhere there is nothing to give back.
+fn by_sudo() -> Result<(), Failed> {
+    const NOBODY: Uid = Uid::from_raw(65534);
+    let running = start_endless_by_sudo_of(Some(NOBODY))?;
+    running.wait_for("   pass ")?;
+    let expected = if geteuid().is_root() {
+        NOBODY
+    } else {
+        geteuid()
+    };
+    let mut processes = running.den.processes();
+    assert!(!processes.is_empty(), "{}", running.said());
+    processes.push(process_id(&running.harness));
+    for process in processes {
+        // One that has ended since tells nothing.
+        let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else {
+            continue;
+        };
+        let users = status.lines().find(|line| line.starts_with("Uid:"));
+        let users: Vec<&str> = users.unwrap_or_default().split_whitespace().collect();
+        let same = users[1..].iter().all(|user| *user == expected.to_string());
+        assert!(same, "{status}");
+    }
+    running.stopped(Signal::SIGINT).map(drop)
 }

@@ -172,7 +172,7 @@ impl Den {
     }
 
     /// The processes that run this kernel: the guest's own, and those that are the guest's programs.
-    fn processes(&self) -> Vec<Pid> {
+    pub(crate) fn processes(&self) -> Vec<Pid> {
         let all = fs::read_dir("/proc").unwrap();
         all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|process: &i32| {

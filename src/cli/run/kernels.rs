@@ -120,6 +120,10 @@ impl Named {
         }
     }
 
+    pub(super) fn is_user_mode(&self) -> bool {
+        matches!(self, Self::UserMode(_))
+    }
+
     /// The kernel itself. A distribution's is booted to see whether KVM works.
     pub(super) async fn ready(self) -> Kernel {
         let machine = match self {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anstyle::Style;
+use deadpeer::guest::kernel::return_to_caller;
 use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
@@ -121,11 +122,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    // Before there is a second thread.
-    if named.contains(&Named::Native)
-        && let Err(refused) = privilege::isolate()
-    {
-        complain(&refused.to_string());
+    if let Err(refused) = take_or_return_privileges(&named) {
+        complain(&refused);
         return Ok(Exit::Environment);
     }
     privilege::raise_descriptor_limit();
@@ -140,6 +138,20 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     };
     unless_unread(report(arguments, &runs, begun.elapsed()))?;
     Ok(exit(arguments, &runs))
+}
+
+/// A lab on this kernel needs network namespaces, and a kernel for user mode needs nothing of what sudo lends. (QEMU may: a distribution's
+/// kernel or `/dev/kvm` may be for root alone.) Must be called while there is one thread.
+fn take_or_return_privileges(named: &[Named]) -> Result<(), String> {
+    if named.contains(&Named::Native) {
+        privilege::isolate().map_err(|refused| refused.to_string())
+    } else if named.iter().all(Named::is_user_mode) {
+        return_to_caller().map_err(|error| {
+            format!("cannot give root's rights back to the user who called sudo: {error}")
+        })
+    } else {
+        Ok(())
+    }
 }
 
 impl RunArguments {
