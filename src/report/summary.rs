@@ -104,10 +104,11 @@ fn fill(
     row.note = note(seen, expectation).join("; ");
 }
 
-/// How long each connection of an end took to be reported dead, from its last activity.
+/// How long each connection of an end took to be reported dead, from where its window counts.
 #[must_use]
 pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
-    let origin = activity(&result.prepared, end);
+    let window = result.prepared.window(end);
+    let origin = window.map_or(WindowOrigin::Activity, |window| window.from);
     let Some(observation) = &result.observation else {
         return Vec::new();
     };

@@ -254,6 +254,25 @@ fn phases_are_told_by_their_extremes_and_their_worst_verdict() {
 }
 
 #[test]
+fn phases_are_told_from_where_the_window_counts() {
+    let since = |origin: &str| {
+        let expect = format!(r#"error = "ETIMEDOUT", within = "4s..5s", since = "{origin}""#);
+        let end = client(vec![unanswered(4_050 * MS)]);
+        let result = judged(crashed(&expect), observed(vec![end]));
+        written(|out| phases::write(out, &[result]))
+    };
+    let (fault, activity) = (since("fault"), since("activity"));
+    assert!(
+        fault.contains("4.05s  4.05s   4.05s  4s..5s from fault"),
+        "{fault}"
+    );
+    assert!(
+        activity.contains("4.09s  4.09s   4.09s  4s..5s "),
+        "{activity}"
+    );
+}
+
+#[test]
 fn skips_are_told_once_for_each_reason() {
     let skipped = |reason: &str| without_observation(Verdict::Skipped(reason.to_owned()));
     let mut results = vec![passed(), skipped("no bridge")];
