@@ -130,13 +130,16 @@ pub async fn run(
             tasks.abort_all();
         }
     }
-    let stopped = |entry: &Entry| stopped(entry, "stopped after another case failed");
+    let stopped = |entry: &Entry| stopped(entry, AFTER_FAILURE);
     entries
         .iter()
         .zip(results)
         .map(|(entry, result)| result.unwrap_or_else(|| stopped(entry)))
         .collect()
 }
+
+/// Why a case was not brought to its end where the run was to stop at the first that does not pass.
+pub const AFTER_FAILURE: &str = "stopped after another case failed";
 
 /// A case that was not brought to its end.
 #[must_use]

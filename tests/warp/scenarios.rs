@@ -18,6 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::a_difference_is_marked", a_difference),
         Trial::test("scenarios::a_wrong_expectation_fails", a_wrong_expectation),
         Trial::test("scenarios::phases_show_the_window", phases),
+        Trial::test("scenarios::a_failure_names_its_run", a_run_is_named),
+        Trial::test("scenarios::fail_fast_stops_other_kernels", fail_fast),
         Trial::test("scenarios::the_four_states_take_two_seconds", four_states),
         Trial::test("scenarios::virtual_time_needs_no_privilege", no_privilege),
         Trial::test("scenarios::real_time_is_too_slow_for_some", real_time),
@@ -144,6 +146,25 @@ fn phases() -> Result<(), Failed> {
     assert!((7920.0..7975.0).contains(&median), "{row}");
     assert!((7998.0..8024.5).contains(&max), "{row}");
     Ok(())
+}
+
+/// Kernels side by side have one line for all phases of a case, and a failure says of which run it is.
+fn a_run_is_named() -> Result<(), Failed> {
+    let scenario = "tests/netns/negative/wrong-errno.toml";
+    let variations = ["--kernels", "6.12,6.1", "--phases", "3", "--repeat", "2"];
+    let said = run(&[&variations[..], &[scenario]].concat(), 1)?;
+    let rows = said.lines().filter(|line| line.starts_with("wrong-errno/"));
+    assert_eq!(rows.count(), 1, "{said}");
+    says(&said, "phase 3 of 3, run 2 of 2: wrong-errno/")?;
+    assert_eq!(said.matches("FAIL on linux-6.1.").count(), 6, "{said}");
+    says(&said, "12 runs of 1 case in ")
+}
+
+fn fail_fast() -> Result<(), Failed> {
+    let scenario = "tests/netns/negative/wrong-errno.toml";
+    let arguments = ["--fail-fast", "--kernels", "6.12,6.1", scenario];
+    let said = run(&arguments, 1)?;
+    says(&said, "0 passed, 1 failed, 1 stopped")
 }
 
 /// Wall-clock time, so on a busy machine a few times as much.

@@ -12,6 +12,9 @@ use super::kernels::Kernel;
 use crate::cli::signals::Signals;
 use crate::cli::unless_unread;
 
+/// Why a case was not brought to its end where a signal came.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// What is known at the end, in the order of the cases.
 pub(super) struct Finished {
     pub(super) results: Vec<CaseResult>,
@@ -75,7 +78,7 @@ fn note(known: &mut [Option<CaseResult>], event: Event) {
 /// What is known so far, with the rest marked.
 fn with_stopped(entries: &[Entry], known: Vec<Option<CaseResult>>) -> Vec<CaseResult> {
     let of = |(entry, known): (&Entry, Option<CaseResult>)| {
-        known.unwrap_or_else(|| runner::stopped(entry, "interrupted"))
+        known.unwrap_or_else(|| runner::stopped(entry, INTERRUPTED))
     };
     entries.iter().zip(known).map(of).collect()
 }

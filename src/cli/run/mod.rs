@@ -15,7 +15,7 @@ use deadpeer::guest::kernel::return_to_caller;
 use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
-use deadpeer::report::{matrix, phases, summary, table, trace};
+use deadpeer::report::{matrix, runs, summary, table, trace};
 use deadpeer::scenario::model::{Case, Scenario};
 use tokio::runtime::Runtime;
 
@@ -103,6 +103,7 @@ fn time_limit(text: &str) -> Result<Duration, String> {
 struct OnKernel {
     kernel: String,
     finished: Finished,
+    elapsed: Duration,
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
@@ -168,6 +169,10 @@ impl RunArguments {
         selected.saturating_mul(of_each.get() as usize)
     }
 
+    fn several_runs(&self) -> bool {
+        self.phases.get() > 1 || self.repeat.get() > 1
+    }
+
     fn form(&self) -> Form {
         match (self.quiet, io::stderr().is_terminal()) {
             (true, _) => Form::Silent,
@@ -184,15 +189,17 @@ fn report(arguments: &RunArguments, runs: &[OnKernel], elapsed: Duration) -> io:
         let results = &run.finished.results;
         if !arguments.quiet && !several {
             writeln!(out)?;
-            if arguments.phases.get() > 1 {
-                phases::write(&mut out, results)?;
+            if arguments.several_runs() {
+                runs::write(&mut out, results)?;
             } else {
                 table::write(&mut out, results)?;
             }
         }
-        for result in results {
-            let kernel = several.then_some(run.kernel.as_str());
-            detail(arguments, &mut out, kernel, result)?;
+        for (position, result) in results.iter().enumerate() {
+            let kernel = several.then(|| format!("on {}", run.kernel));
+            let label = variations::label(arguments, position);
+            let which: Vec<String> = kernel.into_iter().chain(label).collect();
+            detail(arguments, &mut out, &which.join(", "), result)?;
         }
         for line in summary::skips(results) {
             writeln!(out, "\n{line}")?;
@@ -207,20 +214,28 @@ fn report(arguments: &RunArguments, runs: &[OnKernel], elapsed: Duration) -> io:
         matrix::write(&mut out, &columns)?;
     }
     let results: Vec<&CaseResult> = runs.iter().flat_map(|run| &run.finished.results).collect();
-    writeln!(out, "\n{}", summary::closing(&results, elapsed))
+    let in_guests = |run: &&OnKernel| {
+        let results = &run.finished.results;
+        results.iter().any(|result| result.guest_time.is_some())
+    };
+    let in_guests = runs.iter().filter(in_guests).map(|run| run.elapsed).sum();
+    let closing = summary::closing(&results, elapsed, in_guests);
+    writeln!(out, "\n{closing}")
 }
 
 /// The evidence where it is asked for, and all that there is to say of a case that did not pass.
 fn detail(
     arguments: &RunArguments,
     out: &mut dyn Write,
-    kernel: Option<&str>,
+    which: &str,
     result: &CaseResult,
 ) -> io::Result<()> {
     let bold = Style::new().bold();
-    let on = kernel
-        .map(|kernel| format!("on {kernel}: "))
-        .unwrap_or_default();
+    let on = if which.is_empty() {
+        String::new()
+    } else {
+        format!("{which}: ")
+    };
     match &result.verdict {
         Verdict::Passed if arguments.verbose => {
             writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;

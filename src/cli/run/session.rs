@@ -1,10 +1,13 @@
 //! A run from the kernels that were named to what became of all cases on each.
 
+use std::time::Instant;
+
 use deadpeer::oracle::Ticks;
+use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::runner::{self, Entry};
 use deadpeer::scenario::model::Scenario;
 
-use super::drive::{Finished, drive};
+use super::drive::{Finished, INTERRUPTED, drive};
 use super::kernels::{Kernel, Named};
 use super::{OnKernel, RunArguments, variations};
 use crate::cli::load::{prepare, warn};
@@ -39,19 +42,33 @@ pub(super) async fn session(
     };
     let mut runs: Vec<OnKernel> = Vec::new();
     for plan in plans {
-        let interrupted = runs.iter().any(|run| run.finished.interrupted);
-        let mut finished = if interrupted {
-            not_begun(&plan)
-        } else {
-            drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?
+        let begun = Instant::now();
+        let mut finished = match why_not(arguments, &runs) {
+            Some(why) => not_begun(&plan, why),
+            None => drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?,
         };
         variations::compare(&mut finished.results, arguments.repeat);
         runs.push(OnKernel {
             kernel: plan.kernel.to_string(),
             finished,
+            elapsed: begun.elapsed(),
         });
     }
     Ok(Ok(runs))
+}
+
+/// Why the cases do not run on one more kernel, if they do not.
+fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
+    let mut results = runs.iter().flat_map(|run| &run.finished.results);
+    let failed =
+        |result: &CaseResult| matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
+    if runs.iter().any(|run| run.finished.interrupted) {
+        Some(INTERRUPTED)
+    } else if arguments.fail_fast && results.any(failed) {
+        Some(runner::AFTER_FAILURE)
+    } else {
+        None
+    }
 }
 
 /// All kernels are known before the first case runs, so that none is refused when others have been at work for minutes.
@@ -89,10 +106,10 @@ async fn plans(
     Ok(plans)
 }
 
-fn not_begun(plan: &Plan) -> Finished {
-    let stopped = |entry: &Entry| runner::stopped(entry, "interrupted");
+fn not_begun(plan: &Plan, why: &'static str) -> Finished {
+    let stopped = |entry: &Entry| runner::stopped(entry, why);
     Finished {
         results: plan.entries.iter().map(stopped).collect(),
-        interrupted: true,
+        interrupted: false,
     }
 }
