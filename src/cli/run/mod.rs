@@ -60,7 +60,7 @@ pub(super) struct RunArguments {
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1")]
     phases: NonZeroU32,
-    /// Run each case N times, and fail where the runs differ by a nanosecond
+    /// Run each case N times; a run that differs from the first fails: in virtual time by a nanosecond, else by its verdict
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
     /// Stop at the first case that does not pass
@@ -85,6 +85,7 @@ Examples:
   harness run --warp scenarios/real-time/
   harness run --warp --phases 43 scenarios/real-time/defaults.toml
   harness run --kernels native,6.12,6.1 scenarios/
+  harness run --repeat 100 scenarios/cable-pulled.toml
 
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";

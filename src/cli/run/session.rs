@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use deadpeer::judge::Alike;
 use deadpeer::oracle::Ticks;
 use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::runner::{self, Entry};
@@ -47,7 +48,12 @@ pub(super) async fn session(
             Some(why) => not_begun(&plan, why),
             None => drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?,
         };
-        variations::compare(&mut finished.results, arguments.repeat);
+        let alike = if plan.kernel.is_virtual() {
+            Alike::ToTheNanosecond
+        } else {
+            Alike::InVerdict
+        };
+        variations::compare(&mut finished.results, arguments.repeat, alike);
         runs.push(OnKernel {
             kernel: plan.kernel.to_string(),
             finished,

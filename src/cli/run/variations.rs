@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::judge;
-use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::judge::{self, Alike};
+use deadpeer::outcome::CaseResult;
 use deadpeer::prepare::Prepared;
 use deadpeer::runner::Entry;
 
@@ -48,23 +48,14 @@ pub(super) fn label(arguments: &RunArguments, position: usize) -> Option<String>
     }
 }
 
-/// Fails every repetition that differs from the first.
-pub(super) fn compare(results: &mut [CaseResult], repeat: NonZeroU32) {
+/// Compares every repetition with the first run.
+pub(super) fn compare(results: &mut [CaseResult], repeat: NonZeroU32, alike: Alike) {
     for same in results.chunks_mut(repeat.get() as usize) {
         let Some((first, others)) = same.split_first_mut() else {
             continue;
         };
         for other in others {
-            let difference = match (&first.observation, &other.observation) {
-                (Some(first), Some(other)) => judge::difference(first, other),
-                _ => None,
-            };
-            if let Some(mismatch) = difference {
-                match &mut other.verdict {
-                    Verdict::Failed(mismatches) => mismatches.push(mismatch),
-                    verdict => *verdict = Verdict::Failed(vec![mismatch]),
-                }
-            }
+            other.verdict = judge::repeated(first, other, alike);
         }
     }
 }
