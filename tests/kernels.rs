@@ -78,7 +78,7 @@ fn kernels_that_cannot_be_built_are_refused_with_those_that_can() {
 #[test]
 fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
     let (output, _cache) = harness(&["run", "--warp", "scenarios/alive.toml"], None);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     let said = said(&output);
     for part in [
         "there is no kernel for Linux 6.12 with HZ=250",
@@ -86,6 +86,18 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
         "--kernel or in HARNESS_KERNEL",
     ] {
         assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn what_is_no_kernel_is_missing_as_one() {
+    for (file, expected) in [
+        ("Cargo.toml", "Cargo.toml: this is no kernel"),
+        ("6.13", "6.13: cannot read a kernel: No such file"),
+    ] {
+        let (output, _cache) = harness(&["run", "--kernel", file, "scenarios/alive.toml"], None);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(said(&output).contains(expected), "{output:?}");
     }
 }
 

@@ -16,6 +16,7 @@ use deadpeer::oracle::Ticks;
 use deadpeer::runner::Place;
 
 use super::RunArguments;
+use crate::cli::Exit;
 
 /// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is one from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
@@ -51,9 +52,34 @@ pub(super) enum Kernel {
     Guest(Arc<Machine>),
 }
 
+/// Why there is nothing to run cases on, and the exit status that says so.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) exit: Exit,
+    pub(super) message: String,
+}
+
+impl Refused {
+    /// What is asked for contradicts itself.
+    fn usage(message: &str) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.to_owned(),
+        }
+    }
+
+    /// There is no such kernel here.
+    fn missing(message: String) -> Self {
+        Self {
+            exit: Exit::Environment,
+            message,
+        }
+    }
+}
+
 /// The kernels that the arguments ask for, or what is wrong with them. To be asked before the process enters a user namespace of its own,
 /// where nothing tells any more whose kernels are meant.
-pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, String> {
+pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
     let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
     let named = match (names.as_slice(), arguments.warp) {
         ([], true) => vec![default_guest(arguments)?],
@@ -63,13 +89,29 @@ pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, String> {
             .map(|name| of_name(arguments, name))
             .collect::<Result<_, _>>()?,
     };
-    if arguments.phases.get() > 1 && !named.iter().all(Named::is_virtual) {
-        return Err("--phases needs virtual time: add --warp".to_owned());
+    match contradiction(arguments, &named) {
+        Some(message) => Err(Refused::usage(message)),
+        None => Ok(named),
     }
-    Ok(named)
 }
 
-fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, String> {
+/// What would have no effect if it were not refused.
+fn contradiction(arguments: &RunArguments, named: &[Named]) -> Option<&'static str> {
+    let is_stock = |named: &Named| matches!(named, Named::Stock { .. });
+    if arguments.warp && named.iter().all(|named| *named == Named::Native) {
+        Some(
+            "--warp cannot make this machine's own kernel virtual: leave it out, or name another kernel",
+        )
+    } else if arguments.modules.is_some() && !named.iter().any(is_stock) {
+        Some("--modules is for a distribution's kernel (vmlinuz), and none is named: add --kernel")
+    } else if arguments.phases.get() > 1 && !named.iter().all(Named::is_virtual) {
+        Some("--phases needs virtual time: add --warp, and leave out `native`")
+    } else {
+        None
+    }
+}
+
+fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, Refused> {
     if name == NATIVE {
         return Ok(Named::Native);
     }
@@ -85,7 +127,7 @@ fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, String> {
     }
 }
 
-fn default_guest(arguments: &RunArguments) -> Result<Named, String> {
+fn default_guest(arguments: &RunArguments) -> Result<Named, Refused> {
     let path = match env::var_os(VARIABLE) {
         Some(path) => PathBuf::from(path),
         None => cached(Wanted::default())?,
@@ -93,12 +135,15 @@ fn default_guest(arguments: &RunArguments) -> Result<Named, String> {
     guest(arguments, path)
 }
 
-fn cached(wanted: Wanted) -> Result<PathBuf, String> {
-    find(wanted)
-        .map_err(|missing| format!("{missing}\n  or name another with --kernel or in {VARIABLE}"))
+fn cached(wanted: Wanted) -> Result<PathBuf, Refused> {
+    find(wanted).map_err(|missing| {
+        Refused::missing(format!(
+            "{missing}\n  or name another with --kernel or in {VARIABLE}"
+        ))
+    })
 }
 
-fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, String> {
+fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, Refused> {
     match Image::of(&kernel) {
         Ok(Image::UserMode) => Ok(Named::UserMode(kernel)),
         Ok(Image::BootLoaders) => Ok(Named::Stock {
@@ -106,7 +151,7 @@ fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, String> {
             warp: arguments.warp,
             kernel,
         }),
-        Err(reason) => Err(format!("{}: {reason}", kernel.display())),
+        Err(reason) => Err(Refused::missing(format!("{}: {reason}", kernel.display()))),
     }
 }
 

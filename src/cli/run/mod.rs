@@ -48,7 +48,8 @@ pub(super) struct RunArguments {
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
     #[arg(long)]
     warp: bool,
-    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build`, or a file; a distribution's runs in QEMU
+    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build` with HZ=250, or a file; a distribution's runs in
+    /// QEMU. With --warp, 6.12 or the file that HARNESS_KERNEL names
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
     /// Several kernels, side by side; `native` is this machine's own
@@ -60,7 +61,8 @@ pub(super) struct RunArguments {
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1")]
     phases: NonZeroU32,
-    /// Run each case N times; a run that differs from the first fails: in virtual time by a nanosecond, else by its verdict
+    /// Run each case N times. In virtual time a run that differs from the first by a nanosecond fails; in real time each has its
+    /// own verdict
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
     /// Stop at the first case that does not pass
@@ -119,9 +121,9 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     // Before there is a user namespace, where nothing tells whose cache it is.
     let named = match kernels::named(arguments) {
         Ok(named) => named,
-        Err(message) => {
-            complain(&message);
-            return Ok(Exit::Usage);
+        Err(refused) => {
+            complain(&refused.message);
+            return Ok(refused.exit);
         }
     };
     if let Err(refused) = take_or_return_privileges(&named) {
