@@ -42,7 +42,8 @@ pub(super) struct RunArguments {
     /// At most N cases at once; by default all, or in guests as many as there are processors
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// A case that takes longer fails, by the clock on the wall: 90s, 5m
+    /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a guest is given up after 300s, which
+    /// is an error and no verdict
     #[arg(long, value_name = "DURATION", value_parser = time_limit)]
     timeout: Option<Duration>,
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
