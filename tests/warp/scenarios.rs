@@ -1,6 +1,9 @@
 //! Scenarios in virtual time, by the harness as a person runs it.
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -21,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         Trial::test("scenarios::a_wrong_expectation_fails", a_wrong_expectation),
         Trial::test("scenarios::phases_show_the_window", phases),
+        Trial::test("scenarios::a_file_may_have_any_name", any_name),
         Trial::test("scenarios::a_failure_names_its_run", a_run_is_named),
         Trial::test("scenarios::fail_fast_stops_other_kernels", fail_fast),
         Trial::test("scenarios::the_four_states_take_two_seconds", four_states),
@@ -149,6 +153,19 @@ fn phases() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A folder's name need not be text.
+fn any_name() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let strange = folder.path().join(OsStr::from_bytes(b"\xff"));
+    fs::create_dir(&strange)?;
+    let scenario = strange.join("wrong-errno.toml");
+    fs::copy(source("tests/netns/negative/wrong-errno.toml"), &scenario)?;
+    let output = harness(&["--warp"]).arg(&scenario).output()?;
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    says(&said, "observed ETIMEDOUT")
+}
+
 /// Kernels side by side have one line for all phases of a case, and a failure says of which run it is.
 fn a_run_is_named() -> Result<(), Failed> {
     let scenario = "tests/netns/negative/wrong-errno.toml";
@@ -181,11 +198,11 @@ fn four_states() -> Result<(), Failed> {
 fn no_privilege() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("harness");
-    std::fs::copy(env!("CARGO_BIN_EXE_harness"), &copy)?;
+    fs::copy(env!("CARGO_BIN_EXE_harness"), &copy)?;
     let kernel_copy = folder.path().join("linux");
-    std::fs::copy(kernel(), &kernel_copy)?;
+    fs::copy(kernel(), &kernel_copy)?;
     let scenario = folder.path().join("night.toml");
-    std::fs::copy(source("scenarios/real-time/night.toml"), &scenario)?;
+    fs::copy(source("scenarios/real-time/night.toml"), &scenario)?;
     for path in [folder.path(), &copy, &kernel_copy] {
         crate::traces::open_to_all(path);
     }
