@@ -33,8 +33,8 @@ const PROBE: &[u8] = &[];
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The descriptors that a guest's process inherits: its image, and where its answer goes.
-pub(super) const IMAGE: RawFd = sys::FIRST_INHERITED;
-pub(super) const CHANNEL: RawFd = sys::FIRST_INHERITED + 1;
+pub(super) const IMAGE: RawFd = sys::INHERITED[0];
+pub(super) const CHANNEL: RawFd = sys::INHERITED[1];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
