@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 
 use crate::guest::kernel;
+use crate::traces::{open_to_all, without_privileges};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::fail_fast_stops_other_kernels", fail_fast),
         Trial::test("scenarios::the_four_states_take_two_seconds", four_states),
         Trial::test("scenarios::virtual_time_needs_no_privilege", no_privilege),
+        Trial::test("scenarios::virtual_time_needs_no_namespace", no_namespace),
         Trial::test("scenarios::real_time_is_too_slow_for_some", real_time),
         Trial::test("scenarios::what_this_kernel_may_lack_a_guest_has", netem),
     ]
@@ -194,29 +196,45 @@ fn four_states() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A user that owns nothing, in a user namespace that allows no other: what a lab on this kernel would need is refused.
+/// By a user that owns nothing.
 fn no_privilege() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let copy = folder.path().join("harness");
-    fs::copy(env!("CARGO_BIN_EXE_harness"), &copy)?;
-    let kernel_copy = folder.path().join("linux");
-    fs::copy(kernel(), &kernel_copy)?;
-    let scenario = folder.path().join("night.toml");
+    let [harness, linux, scenario] =
+        ["harness", "linux", "night.toml"].map(|name| folder.path().join(name));
+    fs::copy(env!("CARGO_BIN_EXE_harness"), &harness)?;
+    fs::copy(kernel(), &linux)?;
     fs::copy(source("scenarios/real-time/night.toml"), &scenario)?;
-    for path in [folder.path(), &copy, &kernel_copy] {
-        crate::traces::open_to_all(path);
+    for path in [folder.path(), &harness, &linux] {
+        open_to_all(path);
     }
-    let mut command = Command::new("setpriv");
-    command.args(["--no-new-privs", "--inh-caps=-all"]);
-    if nix::unistd::geteuid().is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    command
-        .arg(&copy)
-        .args(["run", "--warp", "-q", "--kernel"])
-        .args([&kernel_copy, &scenario]);
-    let output = command.output()?;
+    let mut command = without_privileges(&harness);
+    command.args(["run", "--warp", "-q", "--kernel"]);
+    let output = command.args([&linux, &scenario]).output()?;
     assert!(output.status.success(), "{}", text(&output));
+    Ok(())
+}
+
+/// In a user namespace that allows no other, and no network namespace: what a lab on this kernel needs is refused.
+fn no_namespace() -> Result<(), Failed> {
+    let run_there = |arguments: &[&str]| {
+        let forbid =
+            "cd /proc/sys/user && echo 0 > max_user_namespaces && echo 0 > max_net_namespaces";
+        let script = format!("({forbid}) && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "sh", "-c", &script, "sh"])
+            .arg(env!("CARGO_BIN_EXE_harness"))
+            .args([&["run", "-q"], arguments, &["scenarios/crashed.toml"]].concat())
+            .env("HARNESS_KERNEL", kernel())
+            .env_remove("SUDO_UID")
+            .current_dir(source(""));
+        command.output()
+    };
+    let refused = run_there(&[])?;
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    says(&text(&refused), "user.max_net_namespaces = 0")?;
+    let passed = run_there(&["--warp"])?;
+    assert!(passed.status.success(), "{}", text(&passed));
     Ok(())
 }
 

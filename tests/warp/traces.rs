@@ -85,18 +85,13 @@ fn a_terminal() -> Result<(), Failed> {
     den.is_empty()
 }
 
-/// As root this is `nobody`, without even the means to become somebody else; without root it is the ordinary case.
 fn no_privilege() -> Result<(), Failed> {
     let den = Den::new();
     let program = den.folder.path().join("program");
     fs::copy("/proc/self/exe", &program)?;
     open_to_all(&program);
-    let mut command = Command::new("setpriv");
-    command.args(["--no-new-privs", "--inh-caps=-all"]);
-    if geteuid().is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    command.arg(&program).args([MODE, "read /proc/self/status"]);
+    let mut command = without_privileges(&program);
+    command.args([MODE, "read /proc/self/status"]);
     let output = den.equip(command).output()?;
     let status = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -216,6 +211,17 @@ impl Den {
 
 pub(crate) fn process_id(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap())
+}
+
+/// As root this is `nobody`, without even the means to become somebody else; without root it is the ordinary case.
+pub(crate) fn without_privileges(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--no-new-privs", "--inh-caps=-all"]);
+    if geteuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command.arg(program);
+    command
 }
 
 pub(crate) fn open_to_all(path: &Path) {
