@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -56,13 +57,13 @@ pub enum Machine {
 }
 
 impl Machine {
-    fn modules(&self) -> Result<Vec<Module>, Failure> {
+    fn modules(&self) -> Result<Arc<[Module]>, Failure> {
         match self {
             Machine::Qemu {
                 modules: Some(folder),
                 ..
-            } => Ok(modules::read(folder)?),
-            _ => Ok(Vec::new()),
+            } => Ok(modules::of(folder)?),
+            _ => Ok(Arc::new([])),
         }
     }
 
