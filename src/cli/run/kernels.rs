@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use deadpeer::errand::{self, ErrandError};
 use deadpeer::guest::kernel::{Series, Wanted, find};
 use deadpeer::guest::{self, Accel, Failure, Machine};
 use deadpeer::kernel;
-use deadpeer::oracle::Ticks;
+use deadpeer::oracle::{Hz, Ticks};
 use deadpeer::runner::Place;
 
 use super::RunArguments;
@@ -155,6 +155,13 @@ fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, Refused> {
     }
 }
 
+/// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of their kernels tell it themselves.
+fn hz_beside(kernel: &Path) -> Option<Hz> {
+    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
+    let config = kernel.with_file_name(format!("config-{version}"));
+    Hz::from_config(&fs::read_to_string(config).ok()?)
+}
+
 impl Named {
     /// Whether it will be in virtual time.
     fn is_virtual(&self) -> bool {
@@ -234,7 +241,10 @@ impl Kernel {
     pub(super) async fn ticks(&self) -> Result<Ticks, ErrandError> {
         let hz = match self {
             Self::Native => kernel::hz(),
-            Self::Guest(machine) => errand::describe(machine, BOOT_LIMIT).await?.hz,
+            Self::Guest(machine) => errand::describe(machine, BOOT_LIMIT)
+                .await?
+                .hz
+                .or_else(|| hz_beside(machine.kernel())),
         };
         Ok(hz.map_or(Ticks::Unknown, Ticks::from))
     }
@@ -274,5 +284,24 @@ impl fmt::Display for Kernel {
                 f.pad(&name.to_string_lossy())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tick_of_a_distributions_kernel_stands_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = folder.path().join("vmlinuz-6.1.0-amd64");
+        assert_eq!(hz_beside(&kernel), None);
+        fs::write(
+            folder.path().join("config-6.1.0-amd64"),
+            "CONFIG_HZ_300=y\nCONFIG_HZ=300\n",
+        )
+        .unwrap();
+        assert_eq!(hz_beside(&kernel), Hz::new(300));
+        assert_eq!(hz_beside(&folder.path().join("linux")), None);
     }
 }
