@@ -5,11 +5,13 @@ use std::time::Instant;
 use deadpeer::judge::Alike;
 use deadpeer::oracle::Ticks;
 use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::report::progress::Waiting;
 use deadpeer::runner::{self, Entry};
 use deadpeer::scenario::model::Scenario;
 
 use super::drive::{Finished, INTERRUPTED, drive};
-use super::kernels::{Kernel, Named};
+use super::kernels::Kernel;
+use super::named::Named;
 use super::{OnKernel, RunArguments, variations};
 use crate::cli::load::{prepare, warn};
 use crate::cli::signals::Signals;
@@ -86,6 +88,8 @@ async fn plans(
     let count = arguments.count(scenarios);
     let mut kernels: Vec<(Kernel, Ticks)> = Vec::new();
     for named in named {
+        let boots = named != Named::Native;
+        let _waiting = boots.then(|| Waiting::new(arguments.form(), format!("booting {named}")));
         let kernel = named.ready().await;
         let at_once = kernel.place().at_once(arguments.jobs).min(count);
         kernel.room_for(at_once).map_err(|error| {
