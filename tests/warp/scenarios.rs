@@ -102,7 +102,7 @@ fn side_by_side() -> Result<(), Failed> {
     let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;
     let row = said.lines().find(|line| line.starts_with("crashed/"));
     let row = row.ok_or("no row")?;
-    assert_eq!(row.matches("ETIMEDOUT 4.0").count(), 3, "{row}");
+    assert_eq!(row.matches("ETIMEDOUT 4.").count(), 3, "{row}");
     let arguments = ["--kernels", "native,6.12", "--filter", "rebooted/ipv4"];
     let said = run(&[&arguments[..], &["scenarios/real-time"]].concat(), 0)?;
     says(&said, "skip  ")?;
@@ -120,7 +120,7 @@ fn twice() -> Result<(), Failed> {
 fn twice_here() -> Result<(), Failed> {
     let arguments = ["--repeat", "3", "--filter", "socket-options/ipv4"];
     let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;
-    says(&said, "crashed/socket-options/ipv4  3     ETIMEDOUT  4.0")?;
+    says(&said, "crashed/socket-options/ipv4  3     ETIMEDOUT  4.")?;
     says(&said, "3 runs of 1 case in ")
 }
 
