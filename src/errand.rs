@@ -23,7 +23,6 @@ enum Errand {
     Describe,
     /// What becomes of a case.
     Run {
-        path: PathBuf,
         case: Box<Case>,
         ticks: Ticks,
         /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
@@ -55,9 +54,12 @@ pub enum ErrandError {
     /// It gave none.
     #[error(transparent)]
     Guest(#[from] GuestError),
+    /// It could not be told what to do.
+    #[error("the case cannot be written down for the guest: {0}")]
+    Errand(serde_json::Error),
     /// It gave one that is none.
     #[error("the guest's answer cannot be understood: {0}")]
-    Answer(#[from] serde_json::Error),
+    Answer(serde_json::Error),
 }
 
 impl ErrandError {
@@ -87,7 +89,6 @@ pub async fn run(
     limit: Duration,
 ) -> Result<Ran, ErrandError> {
     let errand = Errand::Run {
-        path: prepared.path.clone(),
         case: Box::new(prepared.case.clone()),
         ticks: prepared.ticks,
         phase,
@@ -100,8 +101,9 @@ async fn send<A: for<'a> Deserialize<'a>>(
     errand: &Errand,
     limit: Duration,
 ) -> Result<A, ErrandError> {
-    let answer = guest::run(machine, &serde_json::to_vec(errand)?, limit).await?;
-    Ok(serde_json::from_slice(&answer)?)
+    let errand = serde_json::to_vec(errand).map_err(ErrandError::Errand)?;
+    let answer = guest::run(machine, &errand, limit).await?;
+    serde_json::from_slice(&answer).map_err(ErrandError::Answer)
 }
 
 /// The guest's side: does what is asked. A panic is reported to the host by the guest's init.
@@ -112,12 +114,11 @@ pub fn handle(errand: Vec<u8>) -> Vec<u8> {
             release: kernel::release().unwrap_or_default(),
             hz: kernel::hz(),
         }),
-        Ok(Errand::Run {
-            path,
-            case,
-            ticks,
-            phase,
-        }) => serde_json::to_vec(&run_here(Prepared::new(path, *case, ticks), phase)),
+        Ok(Errand::Run { case, ticks, phase }) => {
+            // Which file it comes from is nothing to the guest.
+            let prepared = Prepared::new(PathBuf::new(), *case, ticks);
+            serde_json::to_vec(&run_here(prepared, phase))
+        }
         Err(error) => Err(error),
     };
     match answer {

@@ -13,7 +13,7 @@
 //! * [`runner`]: many cases at once
 //! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
-//! * [`stall`]: when the machine itself stood still
+//! * [`stall`]: when the machine itself stood still; [`processors`]: what it runs on
 //! * [`report`]: functions of events and results
 //! * [`errand`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init
@@ -34,6 +34,7 @@ pub mod outcome;
 pub mod plan;
 pub mod prepare;
 pub mod privilege;
+pub mod processors;
 pub mod report;
 pub mod runner;
 pub mod scenario;

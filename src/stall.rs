@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
+use crate::processors::{processors, restrict};
 
 /// From beat to beat.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -67,14 +67,12 @@ impl StallWatch {
     pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
-        let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
-        for cpu in cpus {
+        for processor in processors() {
             let (stop, seen) = (Arc::clone(&stop), Arc::clone(&seen));
             // A machine without room for one more thread is watched by the others.
             thread::Builder::new()
                 .name("stall-watch".to_owned())
-                .spawn(move || beat(cpu, &stop, &seen))
+                .spawn(move || beat(processor, &stop, &seen))
                 .ok();
         }
         Self {
@@ -99,12 +97,9 @@ impl StallWatch {
     }
 }
 
-fn beat(cpu: usize, stop: &AtomicBool, seen: &Mutex<Vec<Stall>>) {
-    let mut only = CpuSet::new();
+fn beat(processor: usize, stop: &AtomicBool, seen: &Mutex<Vec<Stall>>) {
     // A thread that may not be pinned beats wherever it is.
-    if only.set(cpu).is_ok() {
-        sched_setaffinity(Pid::from_raw(0), &only).ok();
-    }
+    restrict(Pid::from_raw(0), processor).ok();
     let mut last = Moment::now();
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(PERIOD);

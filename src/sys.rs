@@ -4,12 +4,14 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
 use nix::sys::personality::{self, Persona};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::Mode;
 use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -74,11 +76,25 @@ pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
     }
 }
 
-/// The number of the inherited end of a leash: higher than any that is open between fork and exec, so that nothing is replaced.
+/// The number of the inherited end of a leash.
 const LEASH: RawFd = 1000;
 
-/// The first number under which a descriptor can be inherited.
-pub const FIRST_INHERITED: RawFd = LEASH + 1;
+/// The numbers under which descriptors can be inherited.
+pub const INHERITED: [RawFd; 2] = [LEASH + 1, LEASH + 2];
+
+/// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands there between fork and exec is replaced,
+/// and must be nothing that the child still needs, however many descriptors are open.
+fn reserve() -> nix::Result<()> {
+    static RESERVED: OnceLock<nix::Result<()>> = OnceLock::new();
+    *RESERVED.get_or_init(|| {
+        let nothing = open("/dev/null", OFlag::O_CLOEXEC, Mode::empty())?;
+        let reserve = |number| match fcntl(&nothing, FcntlArg::F_DUPFD_CLOEXEC(number))? {
+            reserved if reserved == number => Ok(()),
+            _ => Err(Errno::EBUSY),
+        };
+        [LEASH].into_iter().chain(INHERITED).try_for_each(reserve)
+    })
+}
 
 /// Prepares a command whose process, with all that it starts, is killed when the returned descriptor is closed: by whoever holds it,
 /// or by the kernel when the holder ends, in whatever way.
@@ -89,16 +105,17 @@ pub const FIRST_INHERITED: RawFd = LEASH + 1;
 ///
 /// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. Its addresses are not
 /// randomized: a user-mode kernel manages the gap before its heap as memory, so that each boot would be another, and slower. It
-/// inherits the given descriptors under the given numbers, which must be at least [`FIRST_INHERITED`]; here they are closed when the
-/// command is dropped. (The numbers are on a guest's command line, and a kernel seeds its random numbers with that.)
+/// inherits the given descriptors under the given numbers, which must be of [`INHERITED`]; here they are closed when the command is
+/// dropped. (The numbers are on a guest's command line, and a kernel seeds its random numbers with that.)
 ///
 /// # Errors
-/// What `pipe2` returns.
+/// What `pipe2` returns, and `EBUSY` where the numbers were taken by others before this was first called.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
 )]
 pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io::Result<OwnedFd> {
+    reserve()?;
     let (far, near) = pipe2(OFlag::O_CLOEXEC)?;
     let far_number = far.as_raw_fd();
     inherited.push((far, LEASH));
@@ -134,11 +151,53 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::fs::File;
+    use std::io::{BufRead, BufReader, Seek, Write};
     use std::os::unix::process::ExitStatusExt;
     use std::process::Stdio;
 
+    use nix::sys::resource::getrlimit;
+
     use super::*;
+
+    /// The descriptors that are handed over, and what the standard library tells a failed start by, have numbers like any other.
+    #[test]
+    fn what_is_inherited_arrives_however_many_descriptors_are_open() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+        // The numbers are reserved by the first leash of a process.
+        let first = leash(&mut Command::new("true"), Vec::new()).unwrap();
+        let mut open = vec![File::open("/dev/null").unwrap()];
+        for _ in 0..20 {
+            // What is handed over crosses the reserved numbers.
+            while open.last().unwrap().as_raw_fd() < LEASH - 20 {
+                open.push(File::open("/dev/null").unwrap());
+            }
+            let mut files = INHERITED.map(|number| (tempfile::tempfile().unwrap(), number));
+            for (file, number) in &mut files {
+                write!(file, "{number} ").unwrap();
+                file.rewind().unwrap();
+            }
+            let mut command = Command::new("sh");
+            let [one, two] = INHERITED;
+            command.args([
+                "-c",
+                &format!("cat /proc/self/fd/{one} /proc/self/fd/{two}"),
+            ]);
+            let files = files.map(|(file, number)| (OwnedFd::from(file), number));
+            let _leash = leash(&mut command, files.into()).unwrap();
+            let output = command.output().unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                format!("{one} {two} ")
+            );
+            let mut missing = Command::new("/nonexistent");
+            let _leash = leash(&mut missing, Vec::new()).unwrap();
+            assert!(missing.output().is_err(), "there is no such program");
+            open.push(File::open("/dev/null").unwrap());
+        }
+        drop(first);
+    }
 
     /// The shell is killed, and so is what it has started: its output would stay open otherwise.
     #[test]

@@ -167,6 +167,33 @@ fn run_refuses_a_limit_of_no_time() {
     assert!(said.contains("no case is over in no time"), "{said}");
 }
 
+/// Whatever would be ignored is refused.
+#[test]
+fn run_refuses_what_does_not_fit_the_kernel() {
+    // Any program counts as a kernel for user mode until it is started.
+    let program = env!("CARGO_BIN_EXE_harness");
+    for (arguments, expected) in [
+        (&["--warp", "--kernel", "native"][..], "--warp cannot make"),
+        (
+            &["--warp", "--kernels", "native,native"],
+            "--warp cannot make",
+        ),
+        (
+            &["--modules", "/lib/modules"],
+            "--modules is for a distribution's kernel",
+        ),
+        (&["--modules", "/", "--kernel", program], "--modules is for"),
+        (
+            &["--modules", "/", "--kernels", program],
+            "--modules is for",
+        ),
+        (&["--phases", "2"], "--phases needs virtual time"),
+    ] {
+        let said = refused(&[&["run", "scenarios"], arguments].concat());
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 #[test]
 fn output_that_cannot_be_written_is_an_error_of_the_machine() {
     let full = || {
@@ -275,7 +302,8 @@ fn help_has_examples_and_the_exit_statuses() {
       0    every case passed (or was skipped, without --deny-skips)
       1    an expectation failed
       2    usage, or an invalid scenario
-      3    a lab could not be built (privileges, kernel), or output could not be written
+      3    a lab could not be built (privileges), a kernel is missing or does not boot,
+           or output could not be written
       130  interrupted
     Where several apply, the highest.
     ");

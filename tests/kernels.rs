@@ -5,9 +5,15 @@
     reason = "a test that panics has failed"
 )]
 
-use std::fs;
-use std::process::{Command, Output};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 /// Runs the harness with a cache that is empty, and returns that too.
@@ -75,7 +81,7 @@ fn kernels_that_cannot_be_built_are_refused_with_those_that_can() {
 #[test]
 fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
     let (output, _cache) = harness(&["run", "--warp", "scenarios/alive.toml"], None);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     let said = said(&output);
     for part in [
         "there is no kernel for Linux 6.12 with HZ=250",
@@ -84,4 +90,109 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+}
+
+#[test]
+fn what_is_no_kernel_is_missing_as_one() {
+    for (file, expected) in [
+        ("Cargo.toml", "Cargo.toml: this is no kernel"),
+        ("6.13", "6.13: cannot read a kernel: No such file"),
+    ] {
+        let (output, _cache) = harness(&["run", "--kernel", file, "scenarios/alive.toml"], None);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(said(&output).contains(expected), "{output:?}");
+    }
+}
+
+/// A build whose source takes for ever to copy: none of the programs is what it seems.
+#[test]
+fn a_build_that_is_told_to_stop_removes_what_it_has_made() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, script: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        };
+        for name in [
+            "ld", "strip", "make", "flex", "bison", "bc", "m4", "tar", "xz",
+        ] {
+            program(name, "exit 1");
+        }
+        program("gcc", "echo /libc.a");
+        program("cp", "exec /bin/sleep 1000");
+        let kernels = folder.path().join("deadpeer/kernels");
+        let workshop = kernels.join("building-6.12-hz250");
+        let mut build = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["kernel", "build", "--source"])
+            .arg(folder.path())
+            .env("XDG_CACHE_HOME", folder.path())
+            .env("PATH", folder.path())
+            .env_remove("SUDO_UID")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_until(|| workshop.join("source").exists());
+        kill(Pid::from_raw(build.id().cast_signed()), signal).unwrap();
+        wait_until(|| build.try_wait().unwrap().is_some());
+        assert_eq!(build.wait().unwrap().code(), Some(130));
+        assert!(!workshop.exists(), "{signal} leaves {}", workshop.display());
+    }
+}
+
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "it takes too long"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_a_killed_build_has_left_is_gone_when_kernels_are_listed() {
+    let cache = tempfile::tempdir().unwrap();
+    let left = cache.path().join("deadpeer/kernels/building-6.1-hz250");
+    fs::create_dir_all(left.join("source")).unwrap();
+    let list = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(["kernel", "list"])
+        .env("XDG_CACHE_HOME", cache.path())
+        .env_remove("SUDO_UID")
+        .output()
+        .unwrap();
+    assert!(list.status.success(), "{list:?}");
+    assert!(!left.exists());
+}
+
+/// In a user namespace of its own, which a lab on this kernel needs where there is no root, the harness looks like root that sudo has lent.
+#[test]
+fn the_cache_is_the_users_own_also_where_labs_need_a_user_namespace() {
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    open(folder.path());
+    let binary = folder.path().join("harness");
+    fs::copy(env!("CARGO_BIN_EXE_harness"), &binary).unwrap();
+    open(&binary);
+    let scenario = folder.path().join("alive.toml");
+    fs::copy("scenarios/alive.toml", &scenario).unwrap();
+    let mut command = Command::new(&binary);
+    command
+        .args(["run", "--kernels", "native,6.12"])
+        .arg(&scenario)
+        .env("HOME", folder.path())
+        .env("SUDO_UID", "1")
+        .env_remove("XDG_CACHE_HOME");
+    if geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let said = said(&command.output().unwrap());
+    let cache = folder.path().join(".cache/deadpeer/kernels");
+    let expected = format!(
+        "no kernel for Linux 6.12 with HZ=250 in {}",
+        cache.display()
+    );
+    assert!(said.contains(&expected), "{said}");
 }

@@ -2,13 +2,16 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use deadpeer::guest::kernel::{self, Cache, Kernel, Series, Stage, Wanted};
+use deadpeer::guest::kernel::{self, BuildError, Cache, Kernel, Series, Stage, Stop, Wanted};
 use deadpeer::oracle::Hz;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use tokio::runtime::Builder;
 
+use super::signals::Signals;
 use super::{Exit, complain, unless_unread};
 
 /// What `kernel` takes.
@@ -67,7 +70,10 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
     };
     let begun = Instant::now();
     let mut progress = Progress::new(wanted);
-    let built = kernel::build(cache, wanted, arguments.source.as_deref(), &mut |stage| {
+    let stop = Stop::default();
+    stop_on_signal(stop.clone()).context("cannot listen to signals")?;
+    let source = arguments.source.as_deref();
+    let built = kernel::build(cache, wanted, source, &stop, &mut |stage| {
         progress.show(stage);
     });
     progress.finish();
@@ -83,9 +89,26 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
         }
         Err(error) => {
             complain(&error.to_string());
-            Ok(Exit::Environment)
+            Ok(match error {
+                BuildError::Stopped => Exit::Interrupted,
+                _ => Exit::Environment,
+            })
         }
     }
+}
+
+/// From here on a signal ends the build, which removes what it has made, instead of the process.
+fn stop_on_signal(stop: Stop) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _in_runtime = runtime.enter();
+        Signals::listen()?
+    };
+    thread::spawn(move || {
+        runtime.block_on(signals.next());
+        stop.stop();
+    });
+    Ok(())
 }
 
 /// A moving line on a terminal, a line for each stage elsewhere.
@@ -148,6 +171,10 @@ fn wording(stage: Stage<'_>) -> (String, String) {
 }
 
 fn list(cache: &Cache) -> anyhow::Result<Exit> {
+    // What cannot be removed is no reason not to list the rest.
+    if let Err(error) = cache.clean() {
+        complain(&error.to_string());
+    }
     let kernels = cache.kernels()?;
     if kernels.is_empty() {
         writeln!(

@@ -5,6 +5,7 @@ mod kernel;
 mod list;
 mod load;
 mod run;
+mod signals;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,13 +35,14 @@ Exit status:
   0    every case passed (or was skipped, without --deny-skips)
   1    an expectation failed
   2    usage, or an invalid scenario
-  3    a lab could not be built (privileges, kernel), or output could not be written
+  3    a lab could not be built (privileges), a kernel is missing or does not boot,
+       or output could not be written
   130  interrupted
 Where several apply, the highest.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run scenarios on this machine's kernel
+    /// Run scenarios, on this machine's kernel or in guest kernels
     Run(run::RunArguments),
     /// Validate scenarios and print the plan, without privileges
     Check(check::CheckArguments),

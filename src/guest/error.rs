@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::modules::ModuleError;
 use super::qemu::PROGRAM;
+use crate::text::plural;
 
 /// A guest that gave no result, with the last of its console.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,23 @@ pub enum Failure {
         /// The folders that will not do.
         tried: String,
     },
+    /// The folder that would hold the memory of all guests at once is too small.
+    #[error(
+        "there is no room for the memory of {}: {} has {free} MB free of the {needed} MB that it takes\n  help: {}name a larger folder in TMPDIR",
+        plural(*guests, "guest"), folder.display(), fewer(*.possible)
+    )]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// How many guests there are to be.
+        guests: usize,
+        /// What they need, in MB.
+        needed: u64,
+        /// What there is, in MB.
+        free: u64,
+        /// How many guests that is enough for.
+        possible: u64,
+    },
     /// The modules that the kernel needs cannot be had.
     #[error(transparent)]
     Modules(#[from] ModuleError),
@@ -60,6 +78,13 @@ pub enum Failure {
     /// The handler panicked in the guest.
     #[error("the program panicked in it: {0}")]
     Panicked(String),
+}
+
+fn fewer(possible: u64) -> String {
+    match possible {
+        0 => String::new(),
+        possible => format!("run no more than {possible} at once (-j {possible}), or "),
+    }
 }
 
 fn quoted(console: &str) -> String {

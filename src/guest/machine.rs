@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -33,8 +34,8 @@ const PROBE: &[u8] = &[];
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The descriptors that a guest's process inherits: its image, and where its answer goes.
-pub(super) const IMAGE: RawFd = sys::FIRST_INHERITED;
-pub(super) const CHANNEL: RawFd = sys::FIRST_INHERITED + 1;
+pub(super) const IMAGE: RawFd = sys::INHERITED[0];
+pub(super) const CHANNEL: RawFd = sys::INHERITED[1];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +57,13 @@ pub enum Machine {
 }
 
 impl Machine {
-    fn modules(&self) -> Result<Vec<Module>, Failure> {
+    fn modules(&self) -> Result<Arc<[Module]>, Failure> {
         match self {
             Machine::Qemu {
                 modules: Some(folder),
                 ..
-            } => Ok(modules::read(folder)?),
-            _ => Ok(Vec::new()),
+            } => Ok(modules::of(folder)?),
+            _ => Ok(Arc::new([])),
         }
     }
 

@@ -9,7 +9,7 @@
 //! * [`uml`]: the command line of a kernel built for user mode
 //! * [`qemu`], [`modules`]: that of a distribution's kernel, and the modules that it needs
 //! * [`machine`]: a guest's process, which dies with the harness, however the harness dies
-//! * [`processor`]: where it runs
+//! * [`processor`], [`memory`]: where it runs, and where its memory lies
 //! * [`frame`], [`console`]: what comes back
 //! * [`init`]: the guest's side
 //! * [`kernel`]: building kernels, and finding those that are built
@@ -24,6 +24,7 @@ mod image;
 mod init;
 pub mod kernel;
 mod machine;
+mod memory;
 mod modules;
 mod processor;
 mod program;
@@ -33,5 +34,6 @@ mod uml;
 pub use error::{Failure, GuestError};
 pub use init::enter_if_guest;
 pub use machine::{Machine, real_time, run};
+pub use memory::room_for;
 pub use modules::ModuleError;
 pub use qemu::Accel;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
+
+use crate::processors::{processors, restrict};
 
 /// How many guests of this process run on which processor.
 static GUESTS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
@@ -22,10 +23,9 @@ pub(super) struct Place {
 impl Place {
     /// On the processor, of those that this process may use, that has the fewest guests.
     pub(super) fn take() -> nix::Result<Self> {
-        let allowed = sched_getaffinity(Pid::from_raw(0))?;
         let mut guests = GUESTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let processor = (0..CpuSet::count())
-            .filter(|processor| allowed.is_set(*processor).unwrap_or(false))
+        let processor = processors()
+            .into_iter()
             .min_by_key(|processor| guests.get(processor).copied().unwrap_or(0))
             .ok_or(Errno::EINVAL)?;
         *guests.entry(processor).or_default() += 1;
@@ -34,9 +34,7 @@ impl Place {
 
     /// Restricts a process, and what it will start, to this place's processor.
     pub(super) fn assign(&self, process: Pid) -> nix::Result<()> {
-        let mut one = CpuSet::new();
-        one.set(self.processor)?;
-        sched_setaffinity(process, &one)
+        restrict(process, self.processor)
     }
 }
 
@@ -55,18 +53,12 @@ mod tests {
 
     #[test]
     fn guests_are_spread_evenly() {
-        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
-        let is_allowed = |number: &usize| allowed.is_set(*number).unwrap();
-        let processors = (0..CpuSet::count()).filter(is_allowed).count();
-        let places: Vec<Place> = (0..2 * processors)
+        let places: Vec<Place> = (0..2 * processors().len())
             .map(|_| Place::take().unwrap())
             .collect();
         let mut taken: Vec<usize> = places.iter().map(|place| place.processor).collect();
         taken.sort_unstable();
-        let twice: Vec<usize> = (0..CpuSet::count())
-            .filter(is_allowed)
-            .flat_map(|n| [n, n])
-            .collect();
+        let twice: Vec<usize> = processors().into_iter().flat_map(|n| [n, n]).collect();
         assert_eq!(taken, twice);
         drop(places);
         assert!(GUESTS.lock().unwrap().values().all(|count| *count == 0));

@@ -7,7 +7,7 @@ mod repetition;
 
 use std::time::Duration;
 
-pub use repetition::difference;
+pub use repetition::{Alike, repeated};
 
 use crate::clock::Moment;
 use crate::evidence::StepTaken;

@@ -2,9 +2,9 @@
 
 mod columns;
 pub mod matrix;
-pub mod phases;
 pub mod plan;
 pub mod progress;
+pub mod runs;
 pub mod summary;
 pub mod table;
 pub mod trace;

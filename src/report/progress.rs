@@ -23,6 +23,28 @@ pub enum Form {
     Silent,
 }
 
+/// Shows what is waited for before any case runs, as long as it lives.
+#[derive(Debug)]
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// For this.
+    #[must_use]
+    pub fn new(form: Form, what: String) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target(form))
+            .with_style(style("{spinner} {msg}  {elapsed}"))
+            .with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// Shows events as they come.
 #[derive(Debug)]
 pub struct Progress {
@@ -32,7 +54,7 @@ pub struct Progress {
     /// By their place in the run's list.
     running: HashMap<usize, ProgressBar>,
     /// Running cases without a bar, in the order in which they began.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Barless>,
     /// More bars than this do not fit on the terminal.
     room: usize,
     /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so that each has a bar.
@@ -41,7 +63,7 @@ pub struct Progress {
 
 /// A running case that has no bar yet.
 #[derive(Debug)]
-struct Waiting {
+struct Barless {
     position: usize,
     prepared: Arc<Prepared>,
     begun: Instant,
@@ -51,11 +73,7 @@ impl Progress {
     /// For a run of `count` cases, in virtual time or not.
     #[must_use]
     pub fn new(form: Form, count: usize, warp: bool) -> Self {
-        let target = match form {
-            Form::Bars => ProgressDrawTarget::stderr(),
-            Form::Lines | Form::Silent => ProgressDrawTarget::hidden(),
-        };
-        let bars = MultiProgress::with_draw_target(target);
+        let bars = MultiProgress::with_draw_target(target(form));
         let total = bars.add(
             ProgressBar::new(count as u64)
                 .with_style(style("{bar:30} {pos}/{len} cases  {elapsed}  {msg}")),
@@ -81,7 +99,7 @@ impl Progress {
             // A guest's time does not pass as the clock on the wall's does.
             (Form::Bars, Event::Started(..)) if self.warp.is_some() => {}
             (Form::Bars, Event::Started(position, prepared)) => {
-                self.waiting.push_back(Waiting {
+                self.waiting.push_back(Barless {
                     position: *position,
                     prepared: Arc::clone(prepared),
                     begun: Instant::now(),
@@ -105,7 +123,7 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, case: &Waiting) {
+    fn start(&mut self, case: &Barless) {
         let expected = case.prepared.duration();
         let tenths = u64::try_from(expected.as_millis() / 100)
             .unwrap_or(u64::MAX)
@@ -142,6 +160,7 @@ impl Progress {
 
     /// Moves every bar to the time that has passed.
     pub fn tick(&self) {
+        self.total.tick();
         for bar in self.running.values() {
             let tenths = u64::try_from(bar.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
             let expected = bar.length().unwrap_or(0);
@@ -156,6 +175,13 @@ impl Progress {
             bar.finish_and_clear();
         }
         self.total.finish_and_clear();
+    }
+}
+
+fn target(form: Form) -> ProgressDrawTarget {
+    match form {
+        Form::Bars => ProgressDrawTarget::stderr(),
+        Form::Lines | Form::Silent => ProgressDrawTarget::hidden(),
     }
 }
 

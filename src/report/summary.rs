@@ -1,5 +1,6 @@
 //! One case in words: what came, when, what explains it, and what went wrong.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -104,10 +105,11 @@ fn fill(
     row.note = note(seen, expectation).join("; ");
 }
 
-/// How long each connection of an end took to be reported dead, from its last activity.
+/// How long each connection of an end took to be reported dead, from where its window counts.
 #[must_use]
 pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
-    let origin = activity(&result.prepared, end);
+    let window = result.prepared.window(end);
+    let origin = window.map_or(WindowOrigin::Activity, |window| window.from);
     let Some(observation) = &result.observation else {
         return Vec::new();
     };
@@ -186,7 +188,7 @@ fn note(seen: &EndObservation, expectation: &Expectation) -> Vec<String> {
     notes
 }
 
-fn span(first: Duration, last: Duration) -> String {
+pub(super) fn span(first: Duration, last: Duration) -> String {
     if first == last {
         seconds(first)
     } else {
@@ -377,31 +379,52 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
 pub fn skips(results: &[CaseResult]) -> Vec<String> {
     /// More names than this are only counted.
     const NAMES: usize = 4;
-    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut reasons: Vec<(&str, Vec<&CaseResult>)> = Vec::new();
     for result in results {
         let Verdict::Skipped(reason) = &result.verdict else {
             continue;
         };
-        let name = result.prepared.case.id.to_string();
         match reasons.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, names)) => names.push(name),
-            None => reasons.push((reason, vec![name])),
+            Some((_, skipped)) => skipped.push(result),
+            None => reasons.push((reason, vec![result])),
         }
     }
-    let line = |(reason, names): (&str, Vec<String>)| {
+    let line = |(reason, skipped): (&str, Vec<&CaseResult>)| {
+        let names = names(&skipped);
         let more = names.len().saturating_sub(NAMES);
         let mut named = names[..names.len() - more].join(", ");
         if more > 0 {
             named = format!("{named}, and {more} more");
         }
-        format!("skip {}: {reason} ({named})", plural(names.len(), "case"))
+        format!("skip {}: {reason} ({named})", runs(&skipped))
     };
     reasons.into_iter().map(line).collect()
 }
 
-/// The closing line: how many cases, how long, and how many of each verdict.
+/// The cases, each once, in the order in which they first come.
+fn names<'r>(results: &[&'r CaseResult]) -> Vec<&'r str> {
+    let mut seen = BTreeSet::new();
+    results
+        .iter()
+        .map(|result| result.prepared.case.id.0.as_str())
+        .filter(|name| seen.insert(*name))
+        .collect()
+}
+
+/// `4 cases`, or `8 runs of 4 cases` where they ran more than once, or on more than one kernel.
+fn runs(results: &[&CaseResult]) -> String {
+    let cases = plural(names(results).len(), "case");
+    if names(results).len() == results.len() {
+        cases
+    } else {
+        format!("{} of {cases}", plural(results.len(), "run"))
+    }
+}
+
+/// The closing line: how many cases, how long, and how many of each verdict; and of the time those took that ran in guests, how much faster
+/// it went there.
 #[must_use]
-pub fn closing(results: &[&CaseResult], elapsed: Duration) -> String {
+pub fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) -> String {
     let count = |matches: fn(&Verdict) -> bool| {
         results
             .iter()
@@ -440,11 +463,11 @@ pub fn closing(results: &[&CaseResult], elapsed: Duration) -> String {
     let warp = if guests.is_zero() {
         String::new()
     } else {
-        format!("; {}", text::warp(guests, elapsed))
+        format!("; {}", text::warp(guests, in_guests))
     };
     format!(
         "{} in {}: {}{warp}",
-        plural(results.len(), "case"),
+        runs(results),
         seconds(elapsed),
         parts.join(", ")
     )

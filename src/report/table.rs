@@ -19,16 +19,24 @@ const HEADINGS: [&str; 8] = [
     "NOTE",
 ];
 
+/// How something is shown that is neither right nor wrong, but should be seen.
+pub(super) const NOTABLE: Style = color(AnsiColor::Yellow);
+
+const fn color(color: AnsiColor) -> Style {
+    Style::new()
+        .fg_color(Some(anstyle::Color::Ansi(color)))
+        .bold()
+}
+
 /// The word for a verdict, and how it is shown.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
-    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into())).bold();
     match verdict {
         Verdict::Passed => ("pass", color(AnsiColor::Green)),
         Verdict::Failed(_) => ("FAIL", color(AnsiColor::Red)),
-        Verdict::Skipped(_) => ("skip", color(AnsiColor::Yellow)),
+        Verdict::Skipped(_) => ("skip", NOTABLE),
         Verdict::Error(_) => ("ERROR", color(AnsiColor::Magenta)),
-        Verdict::Stopped(_) => ("stopped", color(AnsiColor::Yellow)),
+        Verdict::Stopped(_) => ("stopped", NOTABLE),
     }
 }
 

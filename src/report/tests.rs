@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{matrix, phases, summary, table};
+use super::{matrix, runs, summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
 };
 use crate::prepare::Prepared;
+use crate::scenario::model::CaseId;
 use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 
@@ -194,24 +195,51 @@ fn the_evidence_is_what_was_on_the_wire_and_what_was_counted() {
     );
 }
 
+/// Another case with the same result.
+fn renamed(result: CaseResult, name: &str) -> CaseResult {
+    let mut prepared = (*result.prepared).clone();
+    prepared.case.id = CaseId(name.to_owned());
+    CaseResult {
+        prepared: Arc::new(prepared),
+        ..result
+    }
+}
+
+fn closing(results: &[CaseResult], elapsed: Duration) -> String {
+    summary::closing(&results.iter().collect::<Vec<_>>(), elapsed, elapsed / 2)
+}
+
 #[test]
 fn the_closing_line_counts_each_verdict_that_there_is() {
     let elapsed = Duration::from_millis(5_100);
+    let each = results().into_iter().enumerate();
+    let each: Vec<CaseResult> = each
+        .map(|(number, result)| renamed(result, &number.to_string()))
+        .collect();
     insta::assert_snapshot!(
-        summary::closing(&results().iter().collect::<Vec<_>>(), elapsed),
+        closing(&each, elapsed),
         @"11 cases in 5.1s: 2 passed, 6 failed, 1 skipped, 1 could not be run, 1 stopped"
     );
-    insta::assert_snapshot!(
-        summary::closing(&[&passed()], elapsed),
-        @"1 case in 5.1s: 1 passed"
-    );
+    insta::assert_snapshot!(closing(&[passed()], elapsed), @"1 case in 5.1s: 1 passed");
+}
+
+#[test]
+fn the_closing_line_tells_runs_from_cases() {
+    let elapsed = Duration::from_millis(5_100);
+    let results = [passed(), passed(), renamed(passed(), "other"), passed()];
+    insta::assert_snapshot!(closing(&results, elapsed), @"4 runs of 2 cases in 5.1s: 4 passed");
+}
+
+/// What ran on this kernel meanwhile is no part of it.
+#[test]
+fn the_closing_line_tells_how_fast_time_went_in_guests() {
     let warped = CaseResult {
         guest_time: Some(Duration::from_secs(7_995)),
         ..passed()
     };
     insta::assert_snapshot!(
-        summary::closing(&[&warped], Duration::from_millis(130)),
-        @"1 case in 0.13s: 1 passed; 2h 13m 15s of kernel time, 61500 times as fast"
+        closing(&[warped], Duration::from_millis(260)),
+        @"1 case in 0.26s: 1 passed; 2h 13m 15s of kernel time, 61500 times as fast"
     );
 }
 
@@ -224,10 +252,11 @@ fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -
 #[test]
 fn the_matrix_marks_what_differs_from_the_first_that_came() {
     let skipped = || without_observation(Verdict::Skipped("too slow".to_owned()));
+    let other = |result| renamed(result, "other/ipv4");
     let kernels = [
-        ("native", vec![skipped(), passed()]),
-        ("6.12", vec![passed(), passed()]),
-        ("6.1", vec![passed(), broken()]),
+        ("native", vec![skipped(), other(passed())]),
+        ("6.12", vec![passed(), other(passed())]),
+        ("6.1", vec![passed(), other(broken())]),
     ];
     let columns: Vec<(&str, &[CaseResult])> = kernels
         .iter()
@@ -237,33 +266,108 @@ fn the_matrix_marks_what_differs_from_the_first_that_came() {
 }
 
 #[test]
-fn phases_are_told_by_their_extremes_and_their_worst_verdict() {
-    let at = |nanos| {
-        judged(
-            crashed(r#"error = "ETIMEDOUT""#),
-            observed(vec![client(vec![unanswered(nanos)])]),
-        )
-    };
-    let good = [4_050 * MS, 4_010 * MS, 4_090 * MS].map(at);
-    let bad = [4_050 * MS, 4_500 * MS].map(at);
-    let text = [
-        written(|out| phases::write(out, &good)),
-        written(|out| phases::write(out, &bad)),
+fn what_differs_on_a_kernel_is_seen_also_where_it_passes() {
+    let (one, other) = ([passed()], [survived()]);
+    let columns = [("6.12", &one[..]), ("6.1", &other[..])];
+    let mut out = Vec::new();
+    matrix::write(&mut out, &columns).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let (_, pass) = table::verdict(&Verdict::Passed);
+    let marked = format!("{}survives <>", table::NOTABLE);
+    assert!(text.contains(&marked), "{text:?}");
+    assert!(!text.contains(&pass.to_string()), "{text:?}");
+}
+
+fn unanswered_at(nanos: i64) -> CaseResult {
+    judged(
+        crashed(r#"error = "ETIMEDOUT""#),
+        observed(vec![client(vec![unanswered(nanos)])]),
+    )
+}
+
+#[test]
+fn several_runs_are_told_by_their_extremes_and_their_worst_verdict() {
+    let error = || without_observation(Verdict::Error("no memory".to_owned()));
+    let stopped = || without_observation(Verdict::Stopped("interrupted"));
+    let tables = [vec![4_050, 4_010, 4_090], vec![4_050, 4_500]];
+    let mut tables = tables
+        .map(|times| times.into_iter().map(|ms| unanswered_at(ms * MS)).collect())
+        .to_vec();
+    tables.extend([
+        // What was never observed is no time, and hides nothing.
+        vec![
+            stopped(),
+            unanswered_at(4_500 * MS),
+            unanswered_at(4_050 * MS),
+            survived(),
+            error(),
+        ],
+        vec![stopped(), stopped()],
+    ]);
+    let text: Vec<String> = tables
+        .iter()
+        .map(|results: &Vec<CaseResult>| written(|out| runs::write(out, results)))
+        .collect();
+    snapshot("runs", &text.concat());
+}
+
+#[test]
+fn the_matrix_has_one_line_for_all_runs_of_a_case() {
+    let other = || renamed(unanswered_at(4_050 * MS), "other/ipv4");
+    let native = [
+        unanswered_at(4_050 * MS),
+        unanswered_at(4_090 * MS),
+        other(),
+        other(),
     ];
-    snapshot("phases", &text.concat());
+    let guest = [
+        unanswered_at(4_050 * MS),
+        unanswered_at(4_500 * MS),
+        other(),
+        renamed(survived(), "other/ipv4"),
+    ];
+    let columns = [("6.12", &native[..]), ("6.1", &guest[..])];
+    snapshot(
+        "matrix-of-runs",
+        &written(|out| matrix::write(out, &columns)),
+    );
+}
+
+#[test]
+fn phases_are_told_from_where_the_window_counts() {
+    let since = |origin: &str| {
+        let expect = format!(r#"error = "ETIMEDOUT", within = "4s..5s", since = "{origin}""#);
+        let end = client(vec![unanswered(4_050 * MS)]);
+        let result = judged(crashed(&expect), observed(vec![end]));
+        written(|out| runs::write(out, &[result]))
+    };
+    let (fault, activity) = (since("fault"), since("activity"));
+    assert!(
+        fault.contains("4.05s  4.05s   4.05s  4s..5s from fault"),
+        "{fault}"
+    );
+    assert!(
+        activity.contains("4.09s  4.09s   4.09s  4s..5s "),
+        "{activity}"
+    );
 }
 
 #[test]
 fn skips_are_told_once_for_each_reason() {
-    let skipped = |reason: &str| without_observation(Verdict::Skipped(reason.to_owned()));
-    let mut results = vec![passed(), skipped("no bridge")];
-    assert_eq!(
-        summary::skips(&results),
-        ["skip 1 case: no bridge (test/ipv4)"]
-    );
-    results.extend((0..5).map(|_| skipped("too slow")));
+    let skipped = |name: &str, reason: &str| {
+        let result = without_observation(Verdict::Skipped(reason.to_owned()));
+        renamed(result, name)
+    };
+    let mut results = vec![passed(), skipped("one", "no bridge")];
+    assert_eq!(summary::skips(&results), ["skip 1 case: no bridge (one)"]);
+    results.extend(["one", "two", "three", "four", "five"].map(|name| skipped(name, "too slow")));
     assert_eq!(
         summary::skips(&results)[1],
-        "skip 5 cases: too slow (test/ipv4, test/ipv4, test/ipv4, test/ipv4, and 1 more)"
+        "skip 5 cases: too slow (one, two, three, four, and 1 more)"
+    );
+    results.push(skipped("one", "no bridge"));
+    assert_eq!(
+        summary::skips(&results)[0],
+        "skip 2 runs of 1 case: no bridge (one)"
     );
 }

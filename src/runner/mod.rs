@@ -72,6 +72,13 @@ impl Place {
             Self::Guest(_) => available_parallelism().map_or(1, NonZeroUsize::get),
         }
     }
+
+    /// How many cases run at once where so many are asked for, or any number.
+    #[must_use]
+    pub fn at_once(&self, jobs: Option<NonZeroUsize>) -> usize {
+        jobs.map_or(self.room(), NonZeroUsize::get)
+            .min(Semaphore::MAX_PERMITS)
+    }
 }
 
 /// One case of a run.
@@ -90,11 +97,7 @@ pub async fn run(
     options: Options,
     events: mpsc::UnboundedSender<Event>,
 ) -> Vec<CaseResult> {
-    let room = options
-        .jobs
-        .map_or(options.place.room(), NonZeroUsize::get)
-        .min(Semaphore::MAX_PERMITS);
-    let permits = Arc::new(Semaphore::new(room));
+    let permits = Arc::new(Semaphore::new(options.place.at_once(options.jobs)));
     let stalls = match options.place {
         Place::Here => StallWatch::start(),
         Place::Guest(_) => StallWatch::default(),
@@ -127,13 +130,16 @@ pub async fn run(
             tasks.abort_all();
         }
     }
-    let stopped = |entry: &Entry| stopped(entry, "stopped after another case failed");
+    let stopped = |entry: &Entry| stopped(entry, AFTER_FAILURE);
     entries
         .iter()
         .zip(results)
         .map(|(entry, result)| result.unwrap_or_else(|| stopped(entry)))
         .collect()
 }
+
+/// Why a case was not brought to its end where the run was to stop at the first that does not pass.
+pub const AFTER_FAILURE: &str = "stopped after another case failed";
 
 /// A case that was not brought to its end.
 #[must_use]

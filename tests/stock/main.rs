@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         Trial::test("stock::without_qemu_its_package_is_named", without_qemu),
         Trial::test("stock::a_killed_harness_leaves_nothing", a_killed_harness),
         Trial::test("stock::acceleration_is_proven_by_a_boot", acceleration),
+        Trial::test("stock::a_scenario_runs_in_virtual_time", a_scenario),
+        Trial::test("stock::a_wrong_expectation_fails", a_wrong_expectation),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -191,6 +193,46 @@ fn acceleration() -> Result<(), Failed> {
     let runtime = Runtime::new()?;
     let accel = runtime.block_on(real_time(&kernel, modules.as_deref()));
     assert_eq!(answer(accel, b"a job", LIMIT)?, b"a job");
+    Ok(())
+}
+
+/// The harness as a person runs it, in virtual time; what it said.
+fn harness(arguments: &[&str], status: i32) -> Result<String, Failed> {
+    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(["run", "--warp", "--kernel"])
+        .arg(path("HARNESS_STOCK_KERNEL"))
+        .arg("--modules")
+        .arg(path("HARNESS_STOCK_MODULES"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()?;
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    Ok(said)
+}
+
+/// Hours, with everything that a lab is made of: a bridge, a router, both families.
+fn a_scenario() -> Result<(), Failed> {
+    let filter = [
+        "--deny-skips",
+        "--filter",
+        "defaults/crashed",
+        "--filter",
+        "defaults/rebooted",
+    ];
+    let said = harness(
+        &[&filter[..], &["scenarios/real-time/defaults.toml"]].concat(),
+        0,
+    )?;
+    for observed in [" ETIMEDOUT 78", " ECONNRESET 72"] {
+        assert!(said.contains(observed), "{said}");
+    }
+    Ok(())
+}
+
+fn a_wrong_expectation() -> Result<(), Failed> {
+    let said = harness(&["-q", "tests/netns/negative/wrong-errno.toml"], 1)?;
+    assert!(said.contains("observed ETIMEDOUT 4."), "{said}");
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 //! * [`answers`]: bytes in, bytes out
 //! * [`failures`]: a guest that fails, with what its console said
 //! * [`traces`]: nothing is left behind, by any end
+//! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 )]
 
 mod answers;
+mod ends;
 mod failures;
 mod guest;
 mod jobs;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         answers::trials(),
         failures::trials(),
         traces::trials(),
+        ends::trials(),
         scenarios::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();

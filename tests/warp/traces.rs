@@ -85,18 +85,13 @@ fn a_terminal() -> Result<(), Failed> {
     den.is_empty()
 }
 
-/// As root this is `nobody`, without even the means to become somebody else; without root it is the ordinary case.
 fn no_privilege() -> Result<(), Failed> {
     let den = Den::new();
     let program = den.folder.path().join("program");
     fs::copy("/proc/self/exe", &program)?;
     open_to_all(&program);
-    let mut command = Command::new("setpriv");
-    command.args(["--no-new-privs", "--inh-caps=-all"]);
-    if geteuid().is_root() {
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    }
-    command.arg(&program).args([MODE, "read /proc/self/status"]);
+    let mut command = without_privileges(&program);
+    command.args([MODE, "read /proc/self/status"]);
     let output = den.equip(command).output()?;
     let status = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -109,17 +104,22 @@ fn no_privilege() -> Result<(), Failed> {
 const SOON: Duration = Duration::from_secs(2);
 
 /// A kernel of its own, by which its processes are known, and a home where nothing must be left.
-struct Den {
+pub(crate) struct Den {
     folder: TempDir,
-    kernel: PathBuf,
+    pub(crate) kernel: PathBuf,
 }
 
 impl Den {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::with(&kernel())
+    }
+
+    /// Where this is the kernel.
+    pub(crate) fn with(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         open_to_all(folder.path());
         let kernel_copy = folder.path().join("linux");
-        fs::copy(kernel(), &kernel_copy).unwrap();
+        fs::copy(program, &kernel_copy).unwrap();
         open_to_all(&kernel_copy);
         let den = Self {
             folder,
@@ -131,7 +131,12 @@ impl Den {
     }
 
     fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.beside("home")
+    }
+
+    /// A place that is not looked at for what is left.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     fn machine(&self) -> Machine {
@@ -147,7 +152,7 @@ impl Den {
         self.equip(command)
     }
 
-    fn equip(&self, mut command: Command) -> Command {
+    pub(crate) fn equip(&self, mut command: Command) -> Command {
         command
             .current_dir(self.home())
             .env("HARNESS_KERNEL", &self.kernel)
@@ -162,7 +167,7 @@ impl Den {
     }
 
     /// The processes that run this kernel: the guest's own, and those that are the guest's programs.
-    fn processes(&self) -> Vec<Pid> {
+    pub(crate) fn processes(&self) -> Vec<Pid> {
         let all = fs::read_dir("/proc").unwrap();
         all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|process: &i32| {
@@ -174,14 +179,18 @@ impl Den {
 
     /// Until its init runs.
     fn wait_for_a_guest(&self) {
+        self.wait_for_processes(2);
+    }
+
+    pub(crate) fn wait_for_processes(&self, count: usize) {
         let start = Instant::now();
-        while self.processes().len() < 2 {
+        while self.processes().len() < count {
             assert!(start.elapsed() < LIMIT, "no guest starts");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn is_empty(&self) -> Result<(), Failed> {
+    pub(crate) fn is_empty(&self) -> Result<(), Failed> {
         let start = Instant::now();
         while !self.processes().is_empty() {
             if start.elapsed() > SOON {
@@ -200,8 +209,19 @@ impl Den {
     }
 }
 
-fn process_id(child: &Child) -> Pid {
+pub(crate) fn process_id(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap())
+}
+
+/// As root this is `nobody`, without even the means to become somebody else; without root it is the ordinary case.
+pub(crate) fn without_privileges(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--no-new-privs", "--inh-caps=-all"]);
+    if geteuid().is_root() {
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    command.arg(program);
+    command
 }
 
 pub(crate) fn open_to_all(path: &Path) {

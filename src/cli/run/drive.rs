@@ -5,12 +5,15 @@ use std::time::Duration;
 use deadpeer::outcome::{CaseResult, Event};
 use deadpeer::report::progress::Progress;
 use deadpeer::runner::{self, Entry, Options};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::super::unless_unread;
 use super::RunArguments;
 use super::kernels::Kernel;
+use crate::cli::signals::Signals;
+use crate::cli::unless_unread;
+
+/// Why a case was not brought to its end where a signal came.
+pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// What is known at the end, in the order of the cases.
 pub(super) struct Finished {
@@ -22,6 +25,7 @@ pub(super) async fn drive(
     arguments: &RunArguments,
     kernel: &Kernel,
     entries: &[Entry],
+    signals: &mut Signals,
 ) -> anyhow::Result<Finished> {
     let options = Options {
         jobs: arguments.jobs,
@@ -33,18 +37,13 @@ pub(super) async fn drive(
     let mut progress = Progress::new(arguments.form(), entries.len(), kernel.is_virtual());
     let mut out = anstream::stdout();
     let mut known: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
     let mut redraw = tokio::time::interval(Duration::from_millis(100));
     let running = runner::run(entries.to_vec(), options, sender);
     tokio::pin!(running);
     let results = loop {
         tokio::select! {
             biased;
-            _ = interrupt.recv() => break None,
-            _ = terminate.recv() => break None,
+            () = signals.next() => break None,
             Some(event) = events.recv() => {
                 unless_unread(progress.show(&mut out, &event))?;
                 note(&mut known, event);
@@ -79,7 +78,7 @@ fn note(known: &mut [Option<CaseResult>], event: Event) {
 /// What is known so far, with the rest marked.
 fn with_stopped(entries: &[Entry], known: Vec<Option<CaseResult>>) -> Vec<CaseResult> {
     let of = |(entry, known): (&Entry, Option<CaseResult>)| {
-        known.unwrap_or_else(|| runner::stopped(entry, "interrupted"))
+        known.unwrap_or_else(|| runner::stopped(entry, INTERRUPTED))
     };
     entries.iter().zip(known).map(of).collect()
 }

@@ -1,27 +1,19 @@
-//! Which kernels the cases run on.
+//! The kernels that cases run on.
 
-use std::env;
+use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer::errand::{self, ErrandError};
-use deadpeer::guest::kernel::{Series, Wanted, find};
-use deadpeer::guest::{self, Accel, Machine};
+use deadpeer::guest::{self, Failure, Machine};
 use deadpeer::kernel;
-use deadpeer::oracle::Ticks;
+use deadpeer::oracle::{Hz, Ticks};
 use deadpeer::runner::Place;
 
-use super::RunArguments;
-
-/// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is one from the user's cache.
-const VARIABLE: &str = "HARNESS_KERNEL";
-
-/// The name of the kernel that the harness runs on.
-pub(super) const NATIVE: &str = "native";
+use super::named::NATIVE;
 
 /// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
@@ -35,116 +27,15 @@ pub(super) enum Kernel {
     Guest(Arc<Machine>),
 }
 
-/// The kernels that the arguments ask for, or what is wrong with them. Boots a distribution's kernel to see whether KVM works.
-pub(super) async fn choose(arguments: &RunArguments) -> Result<Vec<Kernel>, String> {
-    let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
-    let mut kernels = Vec::new();
-    for name in &names {
-        kernels.push(named(arguments, name).await?);
-    }
-    if names.is_empty() {
-        kernels.push(if arguments.warp {
-            default_guest(arguments).await?
-        } else {
-            Kernel::Native
-        });
-    }
-    if arguments.phases.get() > 1 && !kernels.iter().all(Kernel::is_virtual) {
-        return Err("--phases needs virtual time: add --warp".to_owned());
-    }
-    Ok(kernels)
-}
-
-async fn named(arguments: &RunArguments, name: &str) -> Result<Kernel, String> {
-    if name == NATIVE {
-        return Ok(Kernel::Native);
-    }
-    match name.parse::<Series>() {
-        Ok(series) => {
-            let wanted = Wanted {
-                series,
-                ..Wanted::default()
-            };
-            guest(arguments, cached(wanted)?).await
-        }
-        Err(_) => guest(arguments, PathBuf::from(name)).await,
-    }
-}
-
-async fn default_guest(arguments: &RunArguments) -> Result<Kernel, String> {
-    let path = match env::var_os(VARIABLE) {
-        Some(path) => PathBuf::from(path),
-        None => cached(Wanted::default())?,
-    };
-    guest(arguments, path).await
-}
-
-fn cached(wanted: Wanted) -> Result<PathBuf, String> {
-    find(wanted)
-        .map_err(|missing| format!("{missing}\n  or name another with --kernel or in {VARIABLE}"))
-}
-
-async fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Kernel, String> {
-    let machine = match Image::of(&kernel) {
-        Ok(Image::UserMode) => Machine::Uml { kernel },
-        Ok(Image::BootLoaders) => {
-            let modules = arguments.modules.clone().or_else(|| modules_of(&kernel));
-            let accel = if arguments.warp {
-                Accel::Icount
-            } else {
-                guest::real_time(&kernel, modules.as_deref()).await
-            };
-            Machine::Qemu {
-                kernel,
-                modules,
-                accel,
-            }
-        }
-        Err(reason) => return Err(format!("{}: {reason}", kernel.display())),
-    };
-    Ok(Kernel::Guest(Arc::new(machine)))
-}
-
-/// What kind of kernel a file is.
-enum Image {
-    /// A program: `ARCH=um`.
-    UserMode,
-    /// As a boot loader takes it: `vmlinuz`.
-    BootLoaders,
-}
-
-impl Image {
-    fn of(path: &Path) -> Result<Self, String> {
-        /// Where the boot protocol's signature ends (Documentation/arch/x86/boot.rst).
-        const HEAD: usize = 0x206;
-        let mut head = [0; HEAD];
-        let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-        read.map_err(|error| format!("cannot read a kernel: {error}"))?;
-        if head.starts_with(b"\x7fELF") {
-            Ok(Self::UserMode)
-        } else if head.ends_with(b"HdrS") {
-            Ok(Self::BootLoaders)
-        } else {
-            Err("this is no kernel: neither one for user mode (an ELF program) nor an x86 one as a boot loader takes it (vmlinuz)".to_owned())
-        }
-    }
-}
-
-/// The modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION`, where a distribution's package has them.
-fn modules_of(kernel: &Path) -> Option<PathBuf> {
-    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
-    let root = kernel.parent()?.parent()?;
-    let folders = ["lib/modules", "usr/lib/modules"];
-    let folders = folders.map(|folder| root.join(folder).join(version));
-    folders.into_iter().find(|folder| folder.is_dir())
-}
-
 impl Kernel {
     /// Its tick, as far as it tells.
     pub(super) async fn ticks(&self) -> Result<Ticks, ErrandError> {
         let hz = match self {
             Self::Native => kernel::hz(),
-            Self::Guest(machine) => errand::describe(machine, BOOT_LIMIT).await?.hz,
+            Self::Guest(machine) => errand::describe(machine, BOOT_LIMIT)
+                .await?
+                .hz
+                .or_else(|| hz_beside(machine.kernel())),
         };
         Ok(hz.map_or(Ticks::Unknown, Ticks::from))
     }
@@ -154,6 +45,14 @@ impl Kernel {
         match self {
             Self::Native => false,
             Self::Guest(machine) => machine.is_virtual(),
+        }
+    }
+
+    /// Whether the machine can hold so many at once.
+    pub(super) fn room_for(&self, guests: usize) -> Result<(), Failure> {
+        match self {
+            Self::Native => Ok(()),
+            Self::Guest(machine) => guest::room_for(machine, guests),
         }
     }
 
@@ -170,11 +69,41 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Native => f.pad(NATIVE),
-            Self::Guest(machine) => {
-                let path = machine.kernel();
-                let name = path.file_name().unwrap_or(path.as_os_str());
-                f.pad(&name.to_string_lossy())
-            }
+            Self::Guest(machine) => f.pad(&name_of(machine.kernel())),
         }
+    }
+}
+
+/// The file's name.
+pub(super) fn name_of(kernel: &Path) -> Cow<'_, str> {
+    kernel
+        .file_name()
+        .unwrap_or(kernel.as_os_str())
+        .to_string_lossy()
+}
+
+/// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of their kernels tell it themselves.
+fn hz_beside(kernel: &Path) -> Option<Hz> {
+    let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
+    let config = kernel.with_file_name(format!("config-{version}"));
+    Hz::from_config(&fs::read_to_string(config).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tick_of_a_distributions_kernel_stands_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = folder.path().join("vmlinuz-6.1.0-amd64");
+        assert_eq!(hz_beside(&kernel), None);
+        fs::write(
+            folder.path().join("config-6.1.0-amd64"),
+            "CONFIG_HZ_300=y\nCONFIG_HZ=300\n",
+        )
+        .unwrap();
+        assert_eq!(hz_beside(&kernel), Hz::new(300));
+        assert_eq!(hz_beside(&folder.path().join("linux")), None);
     }
 }

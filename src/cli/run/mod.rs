@@ -2,24 +2,28 @@
 
 mod drive;
 mod kernels;
+mod named;
+mod session;
+mod show;
 mod variations;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anstyle::Style;
-use deadpeer::outcome::{CaseResult, Verdict};
-use deadpeer::prepare::Prepared;
+use deadpeer::guest::kernel::return_to_caller;
 use deadpeer::privilege;
 use deadpeer::report::progress::Form;
-use deadpeer::report::{matrix, phases, summary, table, trace};
+use deadpeer::scenario::model::{Case, Scenario};
 use tokio::runtime::Runtime;
 
-use super::load::{load, prepare, warn};
+use super::load::load;
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
+use named::Named;
+use session::session;
+use show::{exit, report};
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
@@ -38,13 +42,15 @@ pub(super) struct RunArguments {
     /// At most N cases at once; by default all, or in guests as many as there are processors
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// A case that takes longer fails, by the clock on the wall: 90s, 5m
+    /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a guest is given up after 300s, which
+    /// is an error and no verdict
     #[arg(long, value_name = "DURATION", value_parser = time_limit)]
     timeout: Option<Duration>,
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
     #[arg(long)]
     warp: bool,
-    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build`, or a file; a distribution's runs in QEMU
+    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build` with HZ=250, or a file; a distribution's runs in
+    /// QEMU. With --warp, 6.12 or the file that HARNESS_KERNEL names
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
     /// Several kernels, side by side; `native` is this machine's own
@@ -56,7 +62,8 @@ pub(super) struct RunArguments {
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1")]
     phases: NonZeroU32,
-    /// Run each case N times, and fail where the runs differ by a nanosecond
+    /// Run each case N times. In virtual time a run that differs from the first by a nanosecond fails; in real time each has its
+    /// own verdict
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
     /// Stop at the first case that does not pass
@@ -81,6 +88,7 @@ Examples:
   harness run --warp scenarios/real-time/
   harness run --warp --phases 43 scenarios/real-time/defaults.toml
   harness run --kernels native,6.12,6.1 scenarios/
+  harness run --repeat 100 scenarios/cable-pulled.toml
 
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";
@@ -99,79 +107,74 @@ fn time_limit(text: &str) -> Result<Duration, String> {
 struct OnKernel {
     kernel: String,
     finished: Finished,
+    elapsed: Duration,
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(scenarios) = load(&arguments.paths) else {
         return Ok(Exit::Usage);
     };
-    // Before there is a second thread.
-    if arguments.needs_labs_here()
-        && let Err(refused) = privilege::isolate()
-    {
-        complain(&refused.to_string());
+    if arguments.count(&scenarios) == 0 {
+        let wanted = arguments.filter.join(" or ");
+        complain(&format!("no case has a name that contains {wanted}"));
+        return Ok(Exit::Usage);
+    }
+    // Before there is a user namespace, where nothing tells whose cache it is.
+    let named = match named::named(arguments) {
+        Ok(named) => named,
+        Err(refused) => {
+            complain(&refused.message);
+            return Ok(refused.exit);
+        }
+    };
+    if let Err(refused) = take_or_return_privileges(&named) {
+        complain(&refused);
         return Ok(Exit::Environment);
     }
     privilege::raise_descriptor_limit();
     let begun = Instant::now();
     let runtime = Runtime::new()?;
-    let kernels = match runtime.block_on(kernels::choose(arguments)) {
-        Ok(kernels) => kernels,
-        Err(message) => {
-            complain(&message);
-            return Ok(Exit::Usage);
-        }
-    };
-    let mut runs = Vec::new();
-    for kernel in kernels {
-        let ticks = match runtime.block_on(kernel.ticks()) {
-            Ok(ticks) => ticks,
-            Err(error) => {
-                complain(&error.to_string());
-                return Ok(Exit::Environment);
-            }
-        };
-        let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
-            return Ok(Exit::Usage);
-        };
-        cases.retain(|case| arguments.selects(case));
-        if cases.is_empty() {
-            let wanted = arguments.filter.join(" or ");
-            complain(&format!("no case has a name that contains {wanted}"));
-            return Ok(Exit::Usage);
-        }
-        // Kernels differ in their tick only: what one contradicts, the others do.
-        if runs.is_empty() {
-            warn(&cases, &scenarios);
-        }
-        let entries = variations::entries(cases, arguments.phases, arguments.repeat);
-        let mut finished = runtime.block_on(drive::drive(arguments, &kernel, &entries))?;
-        variations::compare(&mut finished.results, arguments.repeat);
-        let interrupted = finished.interrupted;
-        runs.push(OnKernel {
-            kernel: kernel.to_string(),
-            finished,
-        });
-        if interrupted {
-            break;
-        }
-    }
+    let runs = runtime.block_on(session(arguments, named, &scenarios));
     // Labs that were dropped are the kernel's to take back; nothing waits for that.
     runtime.shutdown_background();
+    let runs = match runs? {
+        Ok(runs) => runs,
+        Err(exit) => return Ok(exit),
+    };
     unless_unread(report(arguments, &runs, begun.elapsed()))?;
     Ok(exit(arguments, &runs))
 }
 
+/// A lab on this kernel needs network namespaces, and a kernel for user mode needs nothing of what sudo lends. (QEMU may: a distribution's
+/// kernel or `/dev/kvm` may be for root alone.) Must be called while there is one thread.
+fn take_or_return_privileges(named: &[Named]) -> Result<(), String> {
+    if named.contains(&Named::Native) {
+        privilege::isolate().map_err(|refused| refused.to_string())
+    } else if named.iter().all(Named::is_user_mode) {
+        return_to_caller().map_err(|error| {
+            format!("cannot give root's rights back to the user who called sudo: {error}")
+        })
+    } else {
+        Ok(())
+    }
+}
+
 impl RunArguments {
-    fn selects(&self, prepared: &Prepared) -> bool {
-        let name = &prepared.case.id.0;
+    fn selects(&self, case: &Case) -> bool {
+        let name = &case.id.0;
         self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
     }
 
-    fn needs_labs_here(&self) -> bool {
-        let named = self.kernels.iter().chain(&self.kernel);
-        let guests = named.clone().all(|name| name != kernels::NATIVE);
-        !guests || (named.count() == 0 && !self.warp)
+    /// How many runs of cases there will be on each kernel.
+    fn count(&self, scenarios: &[Scenario]) -> usize {
+        let cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
+        let selected = cases.filter(|case| self.selects(case)).count();
+        let of_each = self.phases.saturating_mul(self.repeat);
+        selected.saturating_mul(of_each.get() as usize)
+    }
+
+    fn several_runs(&self) -> bool {
+        self.phases.get() > 1 || self.repeat.get() > 1
     }
 
     fn form(&self) -> Form {
@@ -181,88 +184,4 @@ impl RunArguments {
             (false, false) => Form::Lines,
         }
     }
-}
-
-fn report(arguments: &RunArguments, runs: &[OnKernel], elapsed: Duration) -> io::Result<()> {
-    let mut out = anstream::stdout();
-    let several = runs.len() > 1;
-    for run in runs {
-        let results = &run.finished.results;
-        if !arguments.quiet && !several {
-            writeln!(out)?;
-            if arguments.phases.get() > 1 {
-                phases::write(&mut out, results)?;
-            } else {
-                table::write(&mut out, results)?;
-            }
-        }
-        for result in results {
-            let kernel = several.then_some(run.kernel.as_str());
-            detail(arguments, &mut out, kernel, result)?;
-        }
-        for line in summary::skips(results) {
-            writeln!(out, "\n{line}")?;
-        }
-    }
-    if several {
-        let columns: Vec<(&str, &[CaseResult])> = runs
-            .iter()
-            .map(|run| (run.kernel.as_str(), run.finished.results.as_slice()))
-            .collect();
-        writeln!(out)?;
-        matrix::write(&mut out, &columns)?;
-    }
-    let results: Vec<&CaseResult> = runs.iter().flat_map(|run| &run.finished.results).collect();
-    writeln!(out, "\n{}", summary::closing(&results, elapsed))
-}
-
-/// The evidence where it is asked for, and all that there is to say of a case that did not pass.
-fn detail(
-    arguments: &RunArguments,
-    out: &mut dyn Write,
-    kernel: Option<&str>,
-    result: &CaseResult,
-) -> io::Result<()> {
-    let bold = Style::new().bold();
-    let on = kernel
-        .map(|kernel| format!("on {kernel}: "))
-        .unwrap_or_default();
-    match &result.verdict {
-        Verdict::Passed if arguments.verbose => {
-            writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
-            trace::write(out, result)?;
-            for line in summary::evidence(result) {
-                writeln!(out, "  {line}")?;
-            }
-        }
-        // Those that were skipped are told together.
-        Verdict::Passed | Verdict::Stopped(_) | Verdict::Skipped(_) => {}
-        other => {
-            let (word, style) = table::verdict(other);
-            write!(out, "\n{style}{word}{style:#} {on}")?;
-            for line in summary::failure(result) {
-                writeln!(out, "{line}")?;
-            }
-            if arguments.verbose {
-                trace::write(out, result)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The highest of the statuses that apply.
-fn exit(arguments: &RunArguments, runs: &[OnKernel]) -> Exit {
-    let of = |result: &CaseResult| match result.verdict {
-        Verdict::Passed | Verdict::Stopped(_) => Exit::Passed,
-        Verdict::Skipped(_) if arguments.deny_skips => Exit::Failed,
-        Verdict::Skipped(_) => Exit::Passed,
-        Verdict::Failed(_) => Exit::Failed,
-        Verdict::Error(_) => Exit::Environment,
-    };
-    if runs.iter().any(|run| run.finished.interrupted) {
-        return Exit::Interrupted;
-    }
-    let results = runs.iter().flat_map(|run| &run.finished.results);
-    results.map(of).max().unwrap_or(Exit::Passed)
 }

@@ -4,10 +4,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::judge;
-use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::judge::{self, Alike};
+use deadpeer::outcome::CaseResult;
 use deadpeer::prepare::Prepared;
 use deadpeer::runner::Entry;
+
+use super::RunArguments;
 
 /// Every case at every phase, as often as asked; what belongs together comes together.
 pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU32) -> Vec<Entry> {
@@ -32,23 +34,28 @@ fn phase(prepared: &Prepared, number: u32) -> Duration {
     granularity.mul_f64((f64::from(number) * GOLDEN).fract())
 }
 
-/// Fails every repetition that differs from the first.
-pub(super) fn compare(results: &mut [CaseResult], repeat: NonZeroU32) {
+/// Which run a result is of, by its place among all on one kernel: `phase 3 of 43, run 2 of 5`; nothing where each case runs once.
+pub(super) fn label(arguments: &RunArguments, position: usize) -> Option<String> {
+    let (phases, repeat) = (arguments.phases.get(), arguments.repeat.get());
+    let [of_phase, of_run] = [phases as usize, repeat as usize];
+    let phase = format!("phase {} of {phases}", position / of_run % of_phase + 1);
+    let run = format!("run {} of {repeat}", position % of_run + 1);
+    match (phases, repeat) {
+        (1, 1) => None,
+        (_, 1) => Some(phase),
+        (1, _) => Some(run),
+        _ => Some(format!("{phase}, {run}")),
+    }
+}
+
+/// Compares every repetition with the first run.
+pub(super) fn compare(results: &mut [CaseResult], repeat: NonZeroU32, alike: Alike) {
     for same in results.chunks_mut(repeat.get() as usize) {
         let Some((first, others)) = same.split_first_mut() else {
             continue;
         };
         for other in others {
-            let difference = match (&first.observation, &other.observation) {
-                (Some(first), Some(other)) => judge::difference(first, other),
-                _ => None,
-            };
-            if let Some(mismatch) = difference {
-                match &mut other.verdict {
-                    Verdict::Failed(mismatches) => mismatches.push(mismatch),
-                    verdict => *verdict = Verdict::Failed(vec![mismatch]),
-                }
-            }
+            other.verdict = judge::repeated(first, other, alike);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::edits::{apply, edits};
 use super::error::{BuildError, Io};
 use super::recipe::{CONFIGURE, ENVIRONMENT, FRAGMENT, MAKE, Wanted};
 use super::source::Source;
+use super::stop::Stop;
 use super::version::Version;
 use super::workshop::Workshop;
 use super::{NotFound, config, tools};
@@ -40,11 +41,13 @@ pub fn build(
     cache: &Cache,
     wanted: Wanted,
     named: Option<&Path>,
+    stop: &Stop,
     tell: &mut dyn FnMut(Stage<'_>),
 ) -> Result<Kernel, BuildError> {
     if ARCH != "x86_64" {
         return Err(BuildError::Architecture(ARCH));
     }
+    cache.clean()?;
     if let Some(kernel) = already_built(cache, wanted, named)? {
         return Ok(kernel);
     }
@@ -56,7 +59,7 @@ pub fn build(
     if !missing.is_empty() {
         return Err(BuildError::Tools { missing });
     }
-    let workshop = Workshop::open(cache.folder(), wanted, || tell(Stage::Waiting))?;
+    let workshop = Workshop::open(cache.folder(), wanted, stop, || tell(Stage::Waiting))?;
     // The build that it has waited for may have been just this one.
     if let Some(kernel) = already_built(cache, wanted, named)? {
         return Ok(kernel);
@@ -66,7 +69,7 @@ pub fn build(
         .join(format!("build-{}-hz{}.log", wanted.series, wanted.hz.get()));
     let mut work = Work {
         folder: workshop.folder(),
-        log: Log::create(log)?,
+        log: Log::create(log, stop.clone())?,
         tell,
     };
     let (version, program) = work.make(&source, wanted)?;

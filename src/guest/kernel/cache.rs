@@ -9,6 +9,7 @@ use super::error::{BuildError, Io};
 use super::recipe::{Wanted, fingerprint};
 use super::user::cache_folder;
 use super::version::Version;
+use super::workshop::clean;
 use super::{NoHome, NotFound};
 use crate::oracle::Hz;
 
@@ -54,6 +55,14 @@ impl Cache {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Removes what builds that were killed have left behind; those that are going on are left alone.
+    ///
+    /// # Errors
+    /// Where something cannot be removed.
+    pub fn clean(&self) -> Result<(), BuildError> {
+        clean(&self.folder)
     }
 
     /// All kernels, the newest version first.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::{BuildError, Io};
+use super::stop::Stop;
 use crate::sys;
 
 /// How many lines of the log an error shows.
@@ -16,18 +17,19 @@ const TAIL: usize = 15;
 pub(super) struct Log {
     path: PathBuf,
     file: File,
+    stop: Stop,
 }
 
 impl Log {
     /// Begins anew.
-    pub(super) fn create(path: PathBuf) -> Result<Self, BuildError> {
+    pub(super) fn create(path: PathBuf, stop: Stop) -> Result<Self, BuildError> {
         File::create(&path).io("write", &path)?;
         // Appending, so that a tail -f, and whoever else has it open, sees a log and no holes.
         let file = OpenOptions::new()
             .append(true)
             .open(&path)
             .io("write", &path)?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, stop })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -40,6 +42,7 @@ impl Log {
         mut command: Command,
         mut on_line: impl FnMut(&str),
     ) -> Result<(), BuildError> {
+        self.stop.check()?;
         let program = PathBuf::from(command.get_program());
         writeln!(self.file, "$ {command:?}").io("write", &self.path)?;
         let (reading, writing) = std::io::pipe().io("make a pipe for", &program)?;
@@ -52,6 +55,8 @@ impl Log {
         let mut process = command.spawn().io("start", &program)?;
         // It holds the writing end, and the end of what is written would never come.
         drop(command);
+        // Not before it runs: a leash that is let go of earlier holds nothing yet.
+        let held = self.stop.hold(leash);
         for line in BufReader::new(reading).split(b'\n') {
             let line = line.io("read from", &program)?;
             let line = String::from_utf8_lossy(&line);
@@ -59,7 +64,7 @@ impl Log {
             on_line(&line);
         }
         let status = process.wait().io("wait for", &program)?;
-        drop(leash);
+        held.and_then(|()| self.stop.release())?;
         if status.success() {
             return Ok(());
         }
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn both_outputs_are_logged_and_handed_over() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::create(folder.path().join("log")).unwrap();
+        let mut log = Log::create(folder.path().join("log"), Stop::default()).unwrap();
         let mut lines = Vec::new();
         log.run(shell("echo one; echo two >&2"), |line| {
             lines.push(line.to_owned());
@@ -118,7 +123,7 @@ mod tests {
     fn a_failure_names_the_program_and_the_log_and_quotes_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut log = Log::create(path.clone()).unwrap();
+        let mut log = Log::create(path.clone(), Stop::default()).unwrap();
         let error = log.run(shell("seq 100; exit 3"), |_| {}).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("sh failed (exit status: 3)"), "{text}");
@@ -129,9 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_runs_is_stopped_and_none_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = Stop::default();
+        let mut log = Log::create(folder.path().join("log"), stop.clone()).unwrap();
+        // The shell would wait for what it has started.
+        let stopped = log.run(shell("echo started; sleep 1000; echo over"), |line| {
+            assert_eq!(line, "started");
+            stop.stop();
+        });
+        assert!(matches!(stopped, Err(BuildError::Stopped)), "{stopped:?}");
+        let next = log.run(shell("echo next"), |line| panic!("{line}"));
+        assert!(matches!(next, Err(BuildError::Stopped)), "{next:?}");
+    }
+
+    #[test]
     fn a_program_that_does_not_exist_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::create(folder.path().join("log")).unwrap();
+        let mut log = Log::create(folder.path().join("log"), Stop::default()).unwrap();
         let error = log
             .run(Command::new("no-such-program"), |_| {})
             .unwrap_err();

@@ -9,6 +9,9 @@ use super::{Series, Version};
 /// Why no kernel was built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// It was stopped.
+    #[error("stopped; what it had made so far is removed")]
+    Stopped,
     /// User-mode Linux is for x86 alone.
     #[error("kernels for user mode can be built on x86_64 only, and this is {0}")]
     Architecture(&'static str),

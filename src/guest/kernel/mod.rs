@@ -9,7 +9,7 @@
 //! * [`config`]: whether the configuration asked for is the one that the kernel has
 //! * [`source`], [`tools`], [`command`]: where the source comes from, and the programs that do the work
 //! * [`build`](mod@build): from the source to a kernel in the cache
-//! * [`workshop`]: the folder of one build at a time
+//! * [`workshop`], [`stop`]: the folder of one build at a time, and how a build is given up
 //! * [`cache`], [`version`], [`user`]: where kernels lie, what they are called, and whose folder that is
 
 mod build;
@@ -20,6 +20,7 @@ mod edits;
 mod error;
 mod recipe;
 mod source;
+mod stop;
 mod tools;
 mod user;
 mod version;
@@ -31,6 +32,7 @@ pub use build::{Stage, build};
 pub use cache::{Cache, Kernel};
 pub use error::BuildError;
 pub use recipe::{Series, UnknownSeries, UnknownTick, Wanted, tick};
+pub use stop::Stop;
 pub use tools::Tool;
 pub use user::{NoHome, return_to_caller};
 pub use version::{NotAVersion, Version};

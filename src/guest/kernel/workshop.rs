@@ -3,12 +3,15 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::Wanted;
 use super::error::{BuildError, Io};
+use super::stop::Stop;
 
 const PREFIX: &str = "building-";
 
@@ -24,16 +27,16 @@ impl Workshop {
     pub(super) fn open(
         cache: &Path,
         wanted: Wanted,
+        stop: &Stop,
         waiting: impl FnOnce(),
     ) -> Result<Self, BuildError> {
         fs::create_dir_all(cache).io("create", cache)?;
-        clean(cache)?;
         let folder = cache.join(format!("{PREFIX}{}-hz{}", wanted.series, wanted.hz.get()));
         let lock = match try_lock(&folder)? {
             Some(lock) => lock,
             None => {
                 waiting();
-                lock(&folder)?
+                lock(&folder, stop)?
             }
         };
         remove(&folder)?;
@@ -56,9 +59,13 @@ impl Drop for Workshop {
     }
 }
 
-/// Removes the folders that no build holds.
-fn clean(cache: &Path) -> Result<(), BuildError> {
-    for entry in fs::read_dir(cache).io("read", cache)? {
+/// Removes the folders that no build holds: those of builds that were killed.
+pub(super) fn clean(cache: &Path) -> Result<(), BuildError> {
+    let entries = match fs::read_dir(cache) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.io("read", cache)?,
+    };
+    for entry in entries {
         let path = entry.io("read", cache)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let is_workshop = name.is_some_and(|name| name.starts_with(PREFIX)) && path.is_dir();
@@ -95,23 +102,30 @@ fn try_lock(folder: &Path) -> Result<Option<Flock<File>>, BuildError> {
     }
 }
 
-fn lock(folder: &Path) -> Result<Flock<File>, BuildError> {
-    let (path, file) = lock_file(folder)?;
-    Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| errno.into())
-        .io("lock", &path)
+/// Waits until the other lets go of it. A lock that blocks could not be given up.
+fn lock(folder: &Path, stop: &Stop) -> Result<Flock<File>, BuildError> {
+    const PACE: Duration = Duration::from_millis(200);
+    loop {
+        stop.check()?;
+        if let Some(lock) = try_lock(folder)? {
+            return Ok(lock);
+        }
+        thread::sleep(PACE);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
-    use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
     fn open(cache: &Path) -> Workshop {
-        Workshop::open(cache, Wanted::default(), || panic!("nobody else builds")).unwrap()
+        let stop = Stop::default();
+        Workshop::open(cache, Wanted::default(), &stop, || {
+            panic!("nobody else builds")
+        })
+        .unwrap()
     }
 
     #[test]
@@ -125,18 +139,27 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_build_of_any_kernel_left_is_removed() {
+    fn what_killed_builds_left_is_removed_and_what_others_use_is_not() {
         let cache = tempfile::tempdir().unwrap();
-        let left = ["building-6.12-hz250", "building-6.1-hz1000"];
+        let left = ["building-6.12-hz100", "building-6.1-hz1000"];
         for folder in left {
             fs::create_dir_all(cache.path().join(folder).join("source")).unwrap();
         }
         let workshop = open(cache.path());
-        assert_eq!(fs::read_dir(workshop.folder()).unwrap().count(), 0);
-        drop(workshop);
+        clean(cache.path()).unwrap();
+        assert!(workshop.folder().exists());
         for folder in left {
             assert!(!cache.path().join(folder).exists());
         }
+        clean(&cache.path().join("nowhere")).unwrap();
+    }
+
+    #[test]
+    fn a_workshop_is_empty_whatever_was_left_in_it() {
+        let cache = tempfile::tempdir().unwrap();
+        fs::create_dir_all(cache.path().join("building-6.12-hz250/source")).unwrap();
+        let workshop = open(cache.path());
+        assert_eq!(fs::read_dir(workshop.folder()).unwrap().count(), 0);
     }
 
     #[test]
@@ -147,11 +170,21 @@ mod tests {
         let (say, heard) = channel();
         let path = cache.path().to_owned();
         let second = thread::spawn(move || {
-            Workshop::open(&path, Wanted::default(), || say.send(()).unwrap()).unwrap();
+            let stop = Stop::default();
+            Workshop::open(&path, Wanted::default(), &stop, || say.send(()).unwrap()).unwrap();
         });
         heard.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(first.folder().join("file").exists());
         drop(first);
         second.join().unwrap();
+    }
+
+    #[test]
+    fn a_build_that_waits_is_stopped() {
+        let cache = tempfile::tempdir().unwrap();
+        let _first = open(cache.path());
+        let stop = Stop::default();
+        let second = Workshop::open(cache.path(), Wanted::default(), &stop, || stop.stop());
+        assert!(matches!(second, Err(BuildError::Stopped)), "{second:?}");
     }
 }

@@ -3,16 +3,16 @@
 //! Packages come without the index that `depmod` makes on installation, so the modules themselves are asked: each names those that it
 //! depends on in its section `.modinfo`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod tree;
+mod wants;
 
-use flate2::read::GzDecoder;
-use lzma_rust2::XzReader;
-use object::read::elf::ElfFile64;
-use object::{Object, ObjectSection};
-use ruzstd::decoding::StreamingDecoder;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tree::{Tree, unpacked, unreadable};
+use wants::Wants;
 
 /// Without these there is no lab.
 const NEEDED: [&str; 3] = ["af_packet", "bridge", "veth"];
@@ -65,11 +65,24 @@ pub enum ModuleError {
     },
 }
 
-/// Reads what a lab needs, from a folder like `/lib/modules/VERSION`. Each module comes after those that it depends on.
+/// What a lab needs, from a folder like `/lib/modules/VERSION`. Each module comes after those that it depends on. A folder is read once:
+/// what is compressed takes longer to unpack than a guest to boot.
 ///
 /// # Errors
 /// [`ModuleError`], where something needed is missing or anything is damaged.
-pub(super) fn read(folder: &Path) -> Result<Vec<Module>, ModuleError> {
+pub(super) fn of(folder: &Path) -> Result<Arc<[Module]>, ModuleError> {
+    static READ: Mutex<BTreeMap<PathBuf, Arc<[Module]>>> = Mutex::new(BTreeMap::new());
+    // Others that ask meanwhile wait for what is being read.
+    let mut known = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(modules) = known.get(folder) {
+        return Ok(Arc::clone(modules));
+    }
+    let modules: Arc<[Module]> = read(folder)?.into();
+    known.insert(folder.to_owned(), Arc::clone(&modules));
+    Ok(modules)
+}
+
+fn read(folder: &Path) -> Result<Vec<Module>, ModuleError> {
     let mut loading = Loading {
         tree: Tree::read(folder)?,
         seen: BTreeSet::new(),
@@ -84,52 +97,6 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Module>, ModuleError> {
     Ok(loading.modules)
 }
 
-/// The modules that a folder has.
-struct Tree {
-    folder: PathBuf,
-    files: BTreeMap<String, PathBuf>,
-    built_in: BTreeSet<String>,
-}
-
-impl Tree {
-    fn read(folder: &Path) -> Result<Self, ModuleError> {
-        let list = folder.join("modules.builtin");
-        let built_in = fs::read_to_string(&list).map_err(unreadable(&list))?;
-        let mut files = BTreeMap::new();
-        collect(&folder.join("kernel"), &mut files)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            files,
-            built_in: built_in
-                .lines()
-                .filter_map(|path| name(Path::new(path)))
-                .collect(),
-        })
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.built_in.contains(name) || self.files.contains_key(name)
-    }
-}
-
-fn collect(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<(), ModuleError> {
-    for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
-        let path = entry.map_err(unreadable(folder))?.path();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if let Some(name) = name(&path) {
-            files.insert(name, path);
-        }
-    }
-    Ok(())
-}
-
-/// The name of the module in a file: `nf-tables.ko.xz` holds `nf_tables`.
-fn name(path: &Path) -> Option<String> {
-    let (name, suffix) = path.file_name()?.to_str()?.split_once('.')?;
-    matches!(suffix, "ko" | "ko.gz" | "ko.xz" | "ko.zst").then(|| name.replace('-', "_"))
-}
-
 /// The order of loading, as it comes about.
 struct Loading {
     tree: Tree,
@@ -139,10 +106,10 @@ struct Loading {
 
 impl Loading {
     fn add(&mut self, name: &str, needed_by: Option<&str>) -> Result<(), ModuleError> {
-        if self.tree.built_in.contains(name) || !self.seen.insert(name.to_owned()) {
+        if self.tree.has_built_in(name) || !self.seen.insert(name.to_owned()) {
             return Ok(());
         }
-        let Some(path) = self.tree.files.get(name) else {
+        let Some(path) = self.tree.file(name) else {
             return Err(ModuleError::Missing {
                 name: name.to_owned(),
                 needed_by: needed_by.map(str::to_owned),
@@ -174,73 +141,9 @@ impl Loading {
     }
 }
 
-/// What a module says it wants loaded before itself.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Wants {
-    depends: Vec<String>,
-    soft: Vec<String>,
-}
-
-impl Wants {
-    fn of(module: &[u8]) -> io::Result<Self> {
-        let elf: ElfFile64 = ElfFile64::parse(module).map_err(io::Error::other)?;
-        let section = elf
-            .section_by_name(".modinfo")
-            .ok_or_else(|| io::Error::other("it has no section .modinfo"))?;
-        Ok(Self::parse(section.data().map_err(io::Error::other)?))
-    }
-
-    /// `.modinfo` is a list of `key=value`, each ended by a zero byte.
-    fn parse(section: &[u8]) -> Self {
-        let mut wants = Self::default();
-        for entry in String::from_utf8_lossy(section).split('\0') {
-            match entry.split_once('=') {
-                Some(("depends", names)) => {
-                    wants.depends.extend(names.split(',').filter_map(plain))
-                }
-                Some(("softdep", words)) => wants.soft.extend(before(words)),
-                _ => {}
-            }
-        }
-        wants
-    }
-}
-
-/// The modules of a soft dependency that come first: `pre: a b post: c`.
-fn before(words: &str) -> impl Iterator<Item = String> {
-    words
-        .split_whitespace()
-        .skip_while(|word| *word != "pre:")
-        .skip(1)
-        .take_while(|word| *word != "post:")
-        .filter_map(plain)
-}
-
-fn plain(name: &str) -> Option<String> {
-    (!name.is_empty()).then(|| name.replace('-', "_"))
-}
-
-fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut content = Vec::new();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => GzDecoder::new(file).read_to_end(&mut content)?,
-        Some("xz") => XzReader::new(file, true).read_to_end(&mut content)?,
-        Some("zst") => StreamingDecoder::new(file)
-            .map_err(io::Error::other)?
-            .read_to_end(&mut content)?,
-        _ => { &file }.read_to_end(&mut content)?,
-    };
-    Ok(content)
-}
-
-fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ModuleError {
-    let path = path.to_owned();
-    |source| ModuleError::Unreadable { path, source }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use flate2::Compression;
@@ -318,6 +221,18 @@ mod tests {
         for module in read(folder.path()).unwrap() {
             assert!(module.content.starts_with(b"\x7fELF"), "{}", module.name);
         }
+    }
+
+    #[test]
+    fn a_folder_is_read_once_and_one_that_is_damaged_again() {
+        let folder = tree(&[("veth.ko", "depends=")], &["af_packet"]);
+        assert!(of(folder.path()).is_err(), "there is no bridge");
+        let list = "kernel/net/af_packet.ko\nkernel/net/bridge.ko\n";
+        fs::write(folder.path().join("modules.builtin"), list).unwrap();
+        let first = of(folder.path()).unwrap();
+        fs::remove_dir_all(folder.path().join("kernel")).unwrap();
+        assert_eq!(of(folder.path()).unwrap(), first);
+        assert_eq!(first.len(), 1);
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! A run from the kernels that were named to what became of all cases on each.
+
+use std::time::Instant;
+
+use deadpeer::judge::Alike;
+use deadpeer::oracle::Ticks;
+use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::report::progress::Waiting;
+use deadpeer::runner::{self, Entry};
+use deadpeer::scenario::model::Scenario;
+
+use super::drive::{Finished, INTERRUPTED, drive};
+use super::kernels::Kernel;
+use super::named::Named;
+use super::{OnKernel, RunArguments, variations};
+use crate::cli::load::{prepare, warn};
+use crate::cli::signals::Signals;
+use crate::cli::{Exit, complain};
+
+/// All that is to be run on one kernel.
+struct Plan {
+    kernel: Kernel,
+    entries: Vec<Entry>,
+}
+
+/// Boots each kernel once to learn what it is, and then runs the cases on one after the other. The error is the exit status of a run that
+/// did not begin; why has been told.
+pub(super) async fn session(
+    arguments: &RunArguments,
+    named: Vec<Named>,
+    scenarios: &[Scenario],
+) -> anyhow::Result<Result<Vec<OnKernel>, Exit>> {
+    let mut signals = Signals::listen()?;
+    let plans = tokio::select! {
+        biased;
+        () = signals.next() => {
+            complain("interrupted before the first case");
+            Err(Exit::Interrupted)
+        }
+        plans = plans(arguments, named, scenarios) => plans,
+    };
+    let plans = match plans {
+        Ok(plans) => plans,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let mut runs: Vec<OnKernel> = Vec::new();
+    for plan in plans {
+        let begun = Instant::now();
+        let mut finished = match why_not(arguments, &runs) {
+            Some(why) => not_begun(&plan, why),
+            None => drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?,
+        };
+        let alike = if plan.kernel.is_virtual() {
+            Alike::ToTheNanosecond
+        } else {
+            Alike::InVerdict
+        };
+        variations::compare(&mut finished.results, arguments.repeat, alike);
+        runs.push(OnKernel {
+            kernel: plan.kernel.to_string(),
+            finished,
+            elapsed: begun.elapsed(),
+        });
+    }
+    Ok(Ok(runs))
+}
+
+/// Why the cases do not run on one more kernel, if they do not.
+fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
+    let mut results = runs.iter().flat_map(|run| &run.finished.results);
+    let failed =
+        |result: &CaseResult| matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
+    if runs.iter().any(|run| run.finished.interrupted) {
+        Some(INTERRUPTED)
+    } else if arguments.fail_fast && results.any(failed) {
+        Some(runner::AFTER_FAILURE)
+    } else {
+        None
+    }
+}
+
+/// All kernels are known before the first case runs, so that none is refused when others have been at work for minutes.
+async fn plans(
+    arguments: &RunArguments,
+    named: Vec<Named>,
+    scenarios: &[Scenario],
+) -> Result<Vec<Plan>, Exit> {
+    let count = arguments.count(scenarios);
+    let mut kernels: Vec<(Kernel, Ticks)> = Vec::new();
+    for named in named {
+        let boots = named != Named::Native;
+        let _waiting = boots.then(|| Waiting::new(arguments.form(), format!("booting {named}")));
+        let kernel = named.ready().await;
+        let at_once = kernel.place().at_once(arguments.jobs).min(count);
+        kernel.room_for(at_once).map_err(|error| {
+            complain(&error.to_string());
+            Exit::Environment
+        })?;
+        let ticks = kernel.ticks().await.map_err(|error| {
+            complain(&error.to_string());
+            Exit::Environment
+        })?;
+        kernels.push((kernel, ticks));
+    }
+    let mut plans = Vec::new();
+    for (kernel, ticks) in kernels {
+        let mut cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
+        cases.retain(|case| arguments.selects(&case.case));
+        // Kernels differ in their tick only: what one contradicts, the others do.
+        if plans.is_empty() {
+            warn(&cases, scenarios);
+        }
+        let entries = variations::entries(cases, arguments.phases, arguments.repeat);
+        plans.push(Plan { kernel, entries });
+    }
+    Ok(plans)
+}
+
+fn not_begun(plan: &Plan, why: &'static str) -> Finished {
+    let stopped = |entry: &Entry| runner::stopped(entry, why);
+    Finished {
+        results: plan.entries.iter().map(stopped).collect(),
+        interrupted: false,
+    }
+}

@@ -1,0 +1,146 @@
+//! The table of a run in which each case ran several times, at several phases of the kernel's clock or just again: how what comes varies.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::columns;
+use super::summary;
+use super::table;
+use crate::outcome::{CaseResult, Verdict};
+use crate::scenario::model::End;
+use crate::text::seconds;
+
+const HEADINGS: [&str; 8] = [
+    "CASE", "RUNS", "OBSERVED", "MIN", "MEDIAN", "MAX", "WINDOW", "VERDICT",
+];
+
+/// Writes one line for each end of each case.
+///
+/// # Errors
+/// What writing returns.
+pub fn write(out: &mut dyn Write, results: &[CaseResult]) -> io::Result<()> {
+    let rows = of_each_case(results).flat_map(rows);
+    columns::write(out, &HEADINGS, &rows.collect::<Vec<_>>())
+}
+
+/// The runs of one case come together.
+pub(super) fn of_each_case(results: &[CaseResult]) -> impl Iterator<Item = &[CaseResult]> {
+    results.chunk_by(|a, b| a.prepared.case.id == b.prepared.case.id)
+}
+
+/// What came of one end in all runs of a case.
+#[derive(Debug)]
+pub(super) struct Varied {
+    /// The case, and the end where more than one is observed.
+    pub(super) case: String,
+    /// What came, each thing once; with how often it came where that is not always the same.
+    pub(super) observed: String,
+    /// When, from where the window counts; sorted.
+    pub(super) times: Vec<Duration>,
+    window: String,
+}
+
+/// One for each observed end.
+pub(super) fn varied(results: &[CaseResult]) -> Vec<Varied> {
+    let of_each: Vec<Vec<summary::Row>> = results.iter().map(summary::rows).collect();
+    let Some(first) = results.first() else {
+        return Vec::new();
+    };
+    let ends = first.prepared.observed().zip(summary::rows(first));
+    ends.enumerate()
+        .map(|(position, ((end, _), row))| {
+            let observed = of_each.iter().filter_map(|rows| rows.get(position));
+            Varied {
+                case: row.case,
+                observed: counted(observed.map(|row| row.observed.as_str())),
+                times: times(results, end),
+                window: row.window,
+            }
+        })
+        .collect()
+}
+
+fn times(results: &[CaseResult], end: End) -> Vec<Duration> {
+    let mut times: Vec<Duration> = results
+        .iter()
+        .flat_map(|result| summary::detection_times(result, end))
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+/// Each text once, with its number where there is another. What is empty was not observed.
+fn counted<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let mut known: Vec<(&str, usize)> = Vec::new();
+    for text in texts.filter(|text| !text.is_empty()) {
+        match known.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, count)) => *count += 1,
+            None => known.push((text, 1)),
+        }
+    }
+    match known.as_slice() {
+        [(text, _)] => (*text).to_owned(),
+        several => several
+            .iter()
+            .map(|(text, count)| format!("{text} x{count}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+/// The verdict that a person should look at, and how many runs have it.
+pub(super) fn worst(results: &[CaseResult]) -> Option<(&Verdict, usize)> {
+    let verdicts = || results.iter().map(|result| &result.verdict);
+    let worst = verdicts().max_by_key(|verdict| severity(verdict))?;
+    let same = |verdict: &&Verdict| severity(verdict) == severity(worst);
+    Some((worst, verdicts().filter(same).count()))
+}
+
+fn severity(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Passed => 0,
+        Verdict::Skipped(_) => 1,
+        Verdict::Stopped(_) => 2,
+        Verdict::Failed(_) => 3,
+        Verdict::Error(_) => 4,
+    }
+}
+
+/// `FAIL`, or `FAIL x2` where the others have another verdict.
+pub(super) fn word(verdict: &Verdict, count: usize, of: usize) -> String {
+    let (word, _) = table::verdict(verdict);
+    if count == of {
+        word.to_owned()
+    } else {
+        format!("{word} x{count}")
+    }
+}
+
+fn rows(results: &[CaseResult]) -> Vec<columns::Row> {
+    let Some((verdict, count)) = worst(results) else {
+        return Vec::new();
+    };
+    let all = results.len();
+    let seen = results.iter().filter(|result| result.observation.is_some());
+    let runs = match seen.count() {
+        seen if seen == all => all.to_string(),
+        seen => format!("{seen} of {all}"),
+    };
+    let row = |end: Varied| {
+        let time = |at: usize| end.times.get(at).copied().map(seconds).unwrap_or_default();
+        columns::Row {
+            cells: vec![
+                end.case,
+                runs.clone(),
+                end.observed,
+                time(0),
+                time(end.times.len() / 2),
+                time(end.times.len().saturating_sub(1)),
+                end.window,
+                word(verdict, count, all),
+            ],
+            marked: vec![(7, table::verdict(verdict).1)],
+        }
+    };
+    varied(results).into_iter().map(row).collect()
+}
