@@ -54,6 +54,7 @@ fixtures! {
     empty_text,
     errno,
     error_and_survives,
+    evidence,
     exchange_over_fault,
     exchange_over_fault_in_case,
     family,

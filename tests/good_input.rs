@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadpeer::errno::ErrnoName;
+use deadpeer::evidence::{TcpState, TimerKind};
 use deadpeer::scenario::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
 use deadpeer::scenario::model::*;
 use deadpeer::scenario::parse;
@@ -89,6 +90,10 @@ fn place(value: &str) -> std::ops::Range<usize> {
     start..start + value.len()
 }
 
+fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
+    IcmpKind { family, kind, code }
+}
+
 fn full_expectations() -> Expectations {
     let client = Expectation {
         line: 68,
@@ -106,7 +111,22 @@ fn full_expectations() -> Expectations {
         probes: ProbeExpectation {
             sent: Some(range(3, Some(3))),
             answered: Some(range(2, Some(3))),
+            spacing: Some(millis(1000)),
             at: vec![millis(1000), millis(2500)],
+        },
+        evidence: EvidenceExpectation {
+            retransmissions: Some(range(1, None)),
+            rst_sent: Some(range(1, Some(1))),
+            rst_received: Some(range(0, Some(0))),
+            icmp: vec![
+                (icmp(Family::Ipv4, 3, 1), range(3, Some(3))),
+                (icmp(Family::Ipv6, 1, 7), range(0, Some(0))),
+                (icmp(Family::Ipv6, 1, 0), range(2, None)),
+            ],
+            solicited: Some(range(3, Some(3))),
+            advertised: Some(range(0, Some(0))),
+            timer: Some(ExpectedTimer::Armed(TimerKind::Keepalive)),
+            state: Some(TcpState::CloseWait),
         },
         counters: vec![
             (CounterName("Icmp6InDestUnreachs".into()), range(3, None)),
@@ -118,7 +138,7 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 77,
+        line: 83,
         places: Places {
             outcome: place("\"6s\""),
             within: None,
@@ -127,6 +147,7 @@ fn full_expectations() -> Expectations {
         textbook: None,
         within: None,
         probes: ProbeExpectation::default(),
+        evidence: EvidenceExpectation::default(),
         counters: Vec::new(),
         descriptors_return: false,
     };
