@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use deadpeer::outcome::{CaseResult, Verdict};
-use deadpeer::report::{matrix, runs, summary, table};
+use deadpeer::report::{matrix, runs, summary, table, trace};
 
 use super::{OnKernel, RunArguments, variations};
 use crate::cli::Exit;
@@ -55,7 +55,7 @@ pub(super) fn report(
     writeln!(out, "\n{closing}")
 }
 
-/// The evidence where it is asked for, and all that there is to say of a case that did not pass.
+/// The timeline and the evidence where they are asked for, and all that there is to say of a case that did not pass.
 fn detail(
     arguments: &RunArguments,
     out: &mut dyn Write,
@@ -71,6 +71,7 @@ fn detail(
     match &result.verdict {
         Verdict::Passed if arguments.verbose => {
             writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
+            trace::write(out, result)?;
             for line in summary::evidence(result) {
                 writeln!(out, "  {line}")?;
             }
@@ -82,6 +83,9 @@ fn detail(
             write!(out, "\n{style}{word}{style:#} {on}")?;
             for line in summary::failure(result) {
                 writeln!(out, "{line}")?;
+            }
+            if arguments.verbose {
+                trace::write(out, result)?;
             }
         }
     }
