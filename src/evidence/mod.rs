@@ -3,6 +3,7 @@
 //! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded for each case; what was cut is counted.
 
 mod change;
+mod drop;
 mod frame;
 mod kept;
 mod socket;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, LinkState, NetworkChange};
+pub use drop::Drop;
 pub use frame::{Captured, Frame};
 pub use kept::{Keeper, Kept};
 pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
@@ -38,6 +40,8 @@ pub struct Evidence {
     pub changes: Vec<NetworkChange>,
     /// How many more there were that were not kept.
     pub changes_cut: u64,
+    /// The packets of the case that the kernel dropped, and why; `None` where it does not tell.
+    pub drops: Option<Kept<Drop>>,
     /// By how much each host's counters rose from zero time to the end of the case; those that did.
     pub counters: Vec<NodeCounters>,
 }

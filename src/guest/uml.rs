@@ -17,6 +17,15 @@ const MEMORY: &str = "1G";
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
 const START: &str = "1700000000000000000";
 
+/// What would wake an idle guest for nothing: entries that the kernel keeps alive of itself (`NTF_EXT_MANAGED`), of which a lab has none,
+/// are looked for every five seconds (`neigh_managed_work`), and each minute connection tracking goes through its hash table, which is
+/// as large as the guest's memory makes it.
+const CALM: [&str; 3] = [
+    "sysctl.net.ipv4.neigh.default.interval_probe_time_ms=86400000",
+    "sysctl.net.ipv6.neigh.default.interval_probe_time_ms=86400000",
+    "nf_conntrack.hashsize=512",
+];
+
 /// The command that boots the inherited image and answers on the inherited channel.
 pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
     let mut command = Command::new(kernel);
@@ -32,6 +41,7 @@ pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
         .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
         .arg("time-travel=inf-cpu")
         .arg(format!("time-travel-start={START}"))
+        .args(CALM)
         // It would leave a folder with its process number behind. Here is one that exists and takes no files, not even root's.
         .arg("uml_dir=/proc/self/")
         // What the kernel does not know becomes init's environment.

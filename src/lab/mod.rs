@@ -9,6 +9,7 @@ pub mod capture;
 pub mod changes;
 pub mod counters;
 pub mod diag;
+pub mod drops;
 pub mod error;
 mod firewall;
 mod history;

@@ -13,6 +13,7 @@ use super::side::Side;
 use super::taken::StepsTaken;
 use crate::clock::Moment;
 use crate::lab::Lab;
+use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
@@ -21,6 +22,14 @@ use crate::stall::StallWatch;
 
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What there is of the machine besides the lab.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    pub(super) stalls: StallWatch,
+    /// Only on a kernel that has nothing but this case.
+    pub(super) drops: Option<DropMonitor>,
+}
 
 /// A case that is under way.
 pub(super) struct Running {
@@ -42,7 +51,7 @@ pub(super) struct Running {
     pub(super) ports: Vec<u16>,
     /// The exchanges that prove survivors alive, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
-    pub(super) stalls: StallWatch,
+    pub(super) surroundings: Surroundings,
     pub(super) steps_taken: StepsTaken,
     /// The counters before the first fault.
     pub(super) marks: Marks,
@@ -55,11 +64,11 @@ pub(super) struct Running {
 pub(super) async fn run(
     prepared: Arc<Prepared>,
     limit: Option<Duration>,
-    stalls: StallWatch,
+    surroundings: Surroundings,
 ) -> Result<Observation, LabError> {
     let begun = Moment::now();
     let (lost, mut losses) = mpsc::unbounded_channel();
-    let mut running = Running::establish(prepared, lost, stalls).await?;
+    let mut running = Running::establish(prepared, lost, surroundings).await?;
     let setup = running.established.since(begun);
     let left = limit.map_or(Duration::MAX, |limit| (begun + limit).remaining());
     let played = async {

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::case::{Running, io_at};
+use super::case::{Running, Surroundings, io_at};
 use super::marks::Marks;
 use super::side::Side;
 use super::taken::StepsTaken;
@@ -21,7 +21,6 @@ use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::Prepared;
 use crate::scenario::model::{Connection, End};
-use crate::stall::StallWatch;
 
 /// How often a connection to which nothing happens is looked at in the course of a case.
 const LOOKS: u32 = 64;
@@ -33,7 +32,7 @@ impl Running {
     pub(super) async fn establish(
         prepared: Arc<Prepared>,
         lost: mpsc::UnboundedSender<LabError>,
-        stalls: StallWatch,
+        surroundings: Surroundings,
     ) -> Result<Self, LabError> {
         let backlog_drops = kernel::backlog_drops();
         let connection = &prepared.case.connection;
@@ -72,7 +71,7 @@ impl Running {
             lost,
             ports,
             proofs: BTreeMap::new(),
-            stalls,
+            surroundings,
             steps_taken: StepsTaken::default(),
             marks: Marks::default(),
             _listener: listener,

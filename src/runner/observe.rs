@@ -25,7 +25,7 @@ impl Running {
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
             let window = prepared.window(end);
             let side = self.side(end);
-            let (running, stalls) = (&*self, &self.stalls);
+            let (running, stalls) = (&*self, &self.surroundings.stalls);
             async move {
                 watch::end(side, expectation, window, zero, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
@@ -70,8 +70,11 @@ impl Running {
         for (end, expectation) in prepared.observed() {
             ends.push(self.look_at(end, expectation).await?);
         }
-        self.stalls.settle().await;
-        let stalls = self.stalls.between(self.established, Moment::now());
+        self.surroundings.stalls.settle().await;
+        let stalls = self
+            .surroundings
+            .stalls
+            .between(self.established, Moment::now());
         let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
         let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
@@ -167,6 +170,9 @@ impl Running {
             let changes = node.changes();
             evidence.changes.extend(changes.items);
             evidence.changes_cut += changes.cut;
+        }
+        if let Some(monitor) = &self.surroundings.drops {
+            evidence.drops = Some(monitor.so_far(&self.lab.plan)?);
         }
         evidence.changes.sort_by_key(|change| change.at);
         // Neither side's connections are closed before the other has stopped to record: what closing sends is no part of the case.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::case::Surroundings;
 use super::{Entry, Options, Place, case};
 use crate::clock::Moment;
 use crate::errand::{self, Ran};
 use crate::judge;
+use crate::lab::drops::DropMonitor;
 use crate::outcome::{Attempt, CaseResult, Observation, Verdict};
 use crate::prepare::Prepared;
 use crate::stall::StallWatch;
@@ -75,7 +77,11 @@ impl One {
     async fn ran_here(self) -> Result<Attempted, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
-        task.spawn(attempt(self.entry.prepared, limit, self.stalls));
+        let shared = Surroundings {
+            stalls: self.stalls,
+            drops: None,
+        };
+        task.spawn(attempt(self.entry.prepared, limit, shared));
         let last = limit.map_or(Duration::MAX, |limit| limit + LAST_WORDS);
         match tokio::time::timeout(last, task.join_next()).await {
             Ok(Some(Ok(attempt))) => Ok(Attempted {
@@ -98,11 +104,22 @@ struct Attempted {
 
 /// Runs a case that has a kernel to itself.
 pub async fn attempt_alone(prepared: Prepared) -> Attempt {
-    attempt(Arc::new(prepared), None, StallWatch::default()).await
+    let alone = Surroundings {
+        stalls: StallWatch::default(),
+        drops: match DropMonitor::start() {
+            Ok(drops) => drops,
+            Err(error) => return Attempt::Impossible(error.to_string()),
+        },
+    };
+    attempt(Arc::new(prepared), None, alone).await
 }
 
-async fn attempt(prepared: Arc<Prepared>, limit: Option<Duration>, stalls: StallWatch) -> Attempt {
-    match case::run(prepared, limit, stalls).await {
+async fn attempt(
+    prepared: Arc<Prepared>,
+    limit: Option<Duration>,
+    surroundings: Surroundings,
+) -> Attempt {
+    match case::run(prepared, limit, surroundings).await {
         Ok(observation) => Attempt::Observed(Box::new(observation)),
         Err(error) => match error.skip_reason() {
             Some(reason) => Attempt::Skipped(reason),

@@ -7,6 +7,7 @@
 //! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a [`cage`]
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`flags`]: the command line of `harness run`
+//! * [`evidence`]: what is recorded of a case
 //!
 //! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to itself where it does not.
 #![allow(
@@ -18,6 +19,7 @@
 
 mod cage;
 mod cleanup;
+mod evidence;
 mod firewall;
 mod flags;
 mod harness;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         scenarios::trials(),
         firewall::trials(),
         flags::trials(),
+        evidence::trials(),
         privileges::trials(),
         isolation::trials(),
         signals::trials(),

@@ -9,6 +9,7 @@
 //! * [`traces`]: nothing is left behind, by any end
 //! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
+//! * [`evidence`]: what a guest tells of a case, and this kernel does not
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +19,7 @@
 
 mod answers;
 mod ends;
+mod evidence;
 mod failures;
 mod guest;
 mod jobs;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         traces::trials(),
         ends::trials(),
         scenarios::trials(),
+        evidence::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

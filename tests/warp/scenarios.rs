@@ -57,7 +57,7 @@ fn text(output: &Output) -> String {
 }
 
 /// Runs, with this exit status; what was said.
-fn run(arguments: &[&str], status: i32) -> Result<String, Failed> {
+pub(crate) fn run(arguments: &[&str], status: i32) -> Result<String, Failed> {
     let output = harness(arguments).output()?;
     let said = text(&output);
     match output.status.code() {
@@ -66,7 +66,7 @@ fn run(arguments: &[&str], status: i32) -> Result<String, Failed> {
     }
 }
 
-fn says(said: &str, expected: &str) -> Result<(), Failed> {
+pub(crate) fn says(said: &str, expected: &str) -> Result<(), Failed> {
     if said.contains(expected) {
         Ok(())
     } else {

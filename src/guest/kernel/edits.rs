@@ -17,8 +17,14 @@ pub(super) struct Edit {
 }
 
 /// The changes for a kernel of this tick; the texts are the same in all [`Series`](super::Series).
-pub(super) fn edits(hz: Hz) -> [Edit; 3] {
-    [registers(), randomness(), ticks(hz)]
+pub(super) fn edits(hz: Hz) -> [Edit; 5] {
+    [
+        registers(),
+        interrupts(),
+        randomness(),
+        ticks(hz),
+        idleness(),
+    ]
 }
 
 /// Room for the host's floating-point registers.
@@ -33,6 +39,23 @@ fn registers() -> Edit {
         path: "arch/x86/um/user-offsets.c",
         old: "DEFINE_LONGS(HOST_FP_SIZE, 2696);",
         new: "DEFINE_LONGS(HOST_FP_SIZE, 12288);".to_owned(),
+    }
+}
+
+/// No clearing of those registers at each interrupt of the timer: they took a third of the time that a guest idles for.
+fn interrupts() -> Edit {
+    Edit {
+        path: "arch/um/os-Linux/signal.c",
+        old: "\t\tmemset(&regs, 0, sizeof(regs));\n\ttimer_handler(",
+        new: "\
+\t{
+\t\tmemset(regs.gp, 0, sizeof(regs.gp));
+\t\tmemset(&regs.faultinfo, 0, sizeof(regs.faultinfo));
+\t\tregs.syscall = 0;
+\t\tregs.is_user = 0;
+\t}
+\ttimer_handler("
+            .to_owned(),
     }
 }
 
@@ -69,6 +92,15 @@ fn ticks(hz: Hz) -> Edit {
         path: "arch/um/Kconfig",
         old: "config HZ\n\tint\n\tdefault 100\n",
         new: format!("config HZ\n\tint\n\tdefault {}\n", hz.get()),
+    }
+}
+
+/// No need to wake up every 4.29 s of idle time (2^32 ns): a virtual clock reaches as far as its 64 bits.
+fn idleness() -> Edit {
+    Edit {
+        path: "arch/um/kernel/time.c",
+        old: "\t.max_delta_ns\t\t= 0xffffffff,\n\t.max_delta_ticks\t= 0xffffffff,\n",
+        new: "\t.max_delta_ns\t\t= LONG_MAX,\n\t.max_delta_ticks\t= LONG_MAX,\n".to_owned(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
 
 use super::{Lanes, Line, Mark, Source};
-use crate::evidence::{Change, SocketSample, StepKind, StepTaken, Timer, TimerKind};
+use crate::evidence::{Change, Drop, SocketSample, StepKind, StepTaken, Timer, TimerKind};
 use crate::fault::SILENCE;
 use crate::outcome::Observation;
 use crate::scenario::model::{End, Node};
 use crate::text::{plural, seconds};
+use crate::wire::Packet;
 
 pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
     let evidence = &observation.evidence;
@@ -34,8 +35,40 @@ pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
     for end in [End::Client, End::Server] {
         lines.extend(timers(evidence.samples(end)));
     }
+    let drops = evidence.drops.iter().flat_map(|drops| &drops.items);
+    lines.extend(
+        drops
+            .filter(|drop| is_about(drop, connection))
+            .map(drop_line),
+    );
     lines.extend(application(observation, connection));
     lines
+}
+
+/// ARP and NDP are about every connection.
+fn is_about(drop: &Drop, connection: u16) -> bool {
+    let of = match Packet::of(&drop.frame) {
+        Packet::Tcp(segment) => Some(segment.connection),
+        Packet::Icmp(message) => message.quoted.map(|quoted| quoted.connection),
+        Packet::Neighbour(_) | Packet::Other => None,
+    };
+    of.is_none_or(|of| of == connection)
+}
+
+fn drop_line(drop: &Drop) -> Line {
+    let Drop {
+        node,
+        function,
+        reason,
+        ..
+    } = drop;
+    Line {
+        at: drop.frame.at,
+        source: Source::Kernel,
+        lanes: at_node(*node),
+        text: format!("{node}: dropped by {function} ({reason})"),
+        mark: Mark::Faint,
+    }
 }
 
 /// How a host is silenced is no part of the case.

@@ -1,0 +1,303 @@
+//! What recording costs: the same labs, connections and faults with everything that a run records and without any of it, in turn.
+//!
+//! `cargo bench --bench recording`, as root or rootless, on an idle machine. Fails beyond a bound.
+//!
+//! * *Shift*: data in flight towards a crashed server, a user timeout of 200 ms, from the write to the error. Timers under 256 ms are exact
+//!   to a jiffy (`calc_wheel_index`); those of a second would hide a shift of a millisecond behind the wheel's 32 ms.
+//! * *Processor*: an idle connection whose keepalive ends it after four seconds, a hundred at once. The time that the process has taken
+//!   of the processors, for each lab, as a share of the time that the lab was there.
+//! * *Told late*: in the same cases, from the RST that the kernel sends when it gives up (`tcp_send_active_reset`, by the capture's
+//!   timestamp) to the moment at which `read` has returned the error.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpeer::clock::Moment;
+use deadpeer::endpoint::{Endpoint, socket};
+use deadpeer::fault;
+use deadpeer::kernel;
+use deadpeer::lab::Lab;
+use deadpeer::oracle::Ticks;
+use deadpeer::outcome::{Observation, Verdict};
+use deadpeer::plan::{CLIENT_PORT, SERVER_PORT};
+use deadpeer::prepare::{Prepared, prepare};
+use deadpeer::privilege;
+use deadpeer::runner::{self, Entry, Options, Place};
+use deadpeer::scenario;
+use deadpeer::scenario::model::{Action, End, Node};
+use futures::future::try_join_all;
+use nix::sys::resource::{UsageWho, getrusage};
+use tokio::sync::mpsc;
+
+const IN_FLIGHT: &str = r#"
+summary = "data in flight"
+[topology]
+preset = "direct"
+family = "ipv4"
+[connection.client]
+user_timeout = "200ms"
+[[step]]
+do = "exchange"
+[[step]]
+do = "crash"
+host = "server"
+[[step]]
+do = "send"
+[expect.client]
+error = "ETIMEDOUT"
+"#;
+
+const IDLE: &str = r#"
+summary = "idle"
+[topology]
+preset = "direct"
+family = "ipv4"
+[connection.client]
+keepalive = { idle = "1s", interval = "1s", probes = 3 }
+[[step]]
+do = "exchange"
+[[step]]
+do = "crash"
+host = "server"
+[expect.client]
+error = "ETIMEDOUT"
+"#;
+
+/// After an exchange, until the last acknowledgement is there that the kernel has delayed (`TCP_DELACK_MIN`, 40 ms).
+const ACKNOWLEDGED: Duration = Duration::from_millis(60);
+/// Between two batches: the kernel takes labs down in its own time.
+const PAUSE: Duration = Duration::from_millis(300);
+
+const MOST_SHIFT: Duration = Duration::from_millis(1);
+const MOST_PROCESSOR: f64 = 0.05;
+const MOST_LATE: Duration = Duration::from_millis(2);
+
+type Failure = Box<dyn Error>;
+
+fn main() -> Result<(), Failure> {
+    privilege::isolate()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut beyond = Vec::new();
+
+    let short = Measured::new(&runtime, &prepared(IN_FLIGHT)?, 40, 10)?;
+    let (recorded, bare) = (median(&short.recorded.times), median(&short.bare.times));
+    let shift = recorded.abs_diff(bare);
+    println!(
+        "from the write to the error, {} each: recorded {recorded:?}, bare {bare:?}, shift {shift:?}",
+        short.bare.times.len()
+    );
+    if shift >= MOST_SHIFT {
+        beyond.push("shift");
+    }
+
+    let long = Measured::new(&runtime, &prepared(IDLE)?, 4, 100)?;
+    let (recorded, bare) = (long.recorded.share(), long.bare.share());
+    println!(
+        "processor for each lab: recorded {}, bare {}, recording takes {}",
+        share(&long.recorded),
+        share(&long.bare),
+        percent(recorded - bare)
+    );
+    if recorded - bare >= MOST_PROCESSOR {
+        beyond.push("processor");
+    }
+
+    let alone = Measured::new(&runtime, &prepared(IDLE)?, 5, 5)?;
+    let late = median(&alone.recorded.told_late);
+    println!(
+        "from the kernel's RST to the error, {} of them: median {late:?}, at most {:?}",
+        alone.recorded.told_late.len(),
+        alone
+            .recorded
+            .told_late
+            .iter()
+            .max()
+            .copied()
+            .unwrap_or_default()
+    );
+    if late >= MOST_LATE {
+        beyond.push("told late");
+    }
+
+    runtime.shutdown_background();
+    if beyond.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("beyond its bound: {}", beyond.join(", ")).into())
+    }
+}
+
+/// Both ways of running the same case.
+#[derive(Default)]
+struct Measured {
+    recorded: Batches,
+    bare: Batches,
+}
+
+/// What came of running one way.
+#[derive(Default)]
+struct Batches {
+    /// From the write, or else from the fault, to the error.
+    times: Vec<Duration>,
+    /// From the RST to the error.
+    told_late: Vec<Duration>,
+    /// What the process has taken of the processors.
+    processor: Duration,
+    /// The sum of the times that the labs were there.
+    labs: Duration,
+}
+
+impl Batches {
+    /// Of one processor, for each lab.
+    fn share(&self) -> f64 {
+        self.processor.as_secs_f64() / self.labs.as_secs_f64()
+    }
+}
+
+impl Measured {
+    /// In turn, so that whatever else the machine does meets both.
+    fn new(
+        runtime: &tokio::runtime::Runtime,
+        case: &Prepared,
+        rounds: usize,
+        at_once: usize,
+    ) -> Result<Self, Failure> {
+        let mut measured = Self::default();
+        for _ in 0..rounds {
+            let (used, begun) = (used()?, Instant::now());
+            for observation in runtime.block_on(recorded(case, at_once))? {
+                measured.recorded.see(&observation)?;
+            }
+            measured.recorded.took(used, begun, at_once)?;
+            std::thread::sleep(PAUSE);
+
+            let (used, begun) = (self::used()?, Instant::now());
+            let labs = (0..at_once).map(|_| bare(case));
+            measured
+                .bare
+                .times
+                .extend(runtime.block_on(try_join_all(labs))?);
+            measured.bare.took(used, begun, at_once)?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(measured)
+    }
+}
+
+impl Batches {
+    fn took(&mut self, used_before: Duration, begun: Instant, labs: usize) -> Result<(), Failure> {
+        self.processor += used()? - used_before;
+        self.labs += begun.elapsed() * u32::try_from(labs)?;
+        Ok(())
+    }
+
+    fn see(&mut self, observation: &Observation) -> Result<(), Failure> {
+        let client = observation.ends.iter().find(|end| end.end == End::Client);
+        let seen = client.and_then(|end| end.connections.first());
+        let seen = seen.ok_or("the client was not observed")?;
+        let (_, ended) = seen.ended.ok_or("no error came")?;
+        let fault = observation.zero;
+        let written = seen.writes.iter().map(|write| write.at).max();
+        let from = written.map_or(fault, |at| at.max(fault));
+        self.times.push(ended.since(from));
+        if let Some(rst) = seen.track.rst_sent.last() {
+            self.told_late.push(ended.since(*rst));
+        }
+        Ok(())
+    }
+}
+
+/// As `harness run` does it.
+async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, Failure> {
+    let entry = Entry {
+        prepared: Arc::new(case.clone()),
+        phase: Duration::ZERO,
+    };
+    let options = Options {
+        jobs: None,
+        timeout: None,
+        fail_fast: false,
+        place: Place::Here,
+    };
+    let (events, _) = mpsc::unbounded_channel();
+    let results = runner::run(vec![entry; at_once], options, events).await;
+    let observation = |result: deadpeer::outcome::CaseResult| match result.verdict {
+        Verdict::Error(why) => Err(why.into()),
+        _ => result.observation.ok_or_else(|| "not observed".into()),
+    };
+    results.into_iter().map(observation).collect()
+}
+
+/// The same with nothing but the connection: from the write, or else from the fault, to the error.
+async fn bare(case: &Prepared) -> Result<Duration, Failure> {
+    let connection = &case.case.connection;
+    let lab = Lab::build(case.network.clone(), connection).await?;
+    let server = lab.plan.socket_address(End::Server, SERVER_PORT);
+    let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
+    let listener = socket::listen(lab.node(Node::Server), server, &connection.server).await?;
+    let client = socket::connect(lab.node(Node::Client), from, server, &connection.client).await?;
+    let mut client = Endpoint::new(client, CLIENT_PORT);
+    let mut server = Endpoint::new(listener.accept().await?.0, CLIENT_PORT);
+    let mut counts_from = Moment::now();
+    for step in &case.case.steps {
+        match &step.action {
+            Action::Exchange { payload, .. } => {
+                client.write(payload).await?;
+                server.received_from(&client, payload.len()).await?;
+                server.write(payload).await?;
+                client.received_from(&server, payload.len()).await?;
+                tokio::time::sleep(ACKNOWLEDGED).await;
+            }
+            Action::Crash { host } => {
+                counts_from = Moment::now();
+                fault::silence(&lab, *host).await?;
+            }
+            Action::Send { bytes, .. } => {
+                counts_from = Moment::now();
+                client.write(&vec![b'.'; *bytes as usize]).await?;
+            }
+            other => return Err(format!("not made for: {other}").into()),
+        }
+    }
+    let (_, at) = client.end().await.ok_or("no error came")?;
+    Ok(at.since(counts_from))
+}
+
+fn prepared(text: &str) -> Result<Prepared, Failure> {
+    let scenario = scenario::read(Path::new("benchmark.toml"), text);
+    let scenario = scenario.map_err(|error| error.render(false))?;
+    let ticks = kernel::hz().map_or(Ticks::Unknown, Ticks::from);
+    let cases = prepare(vec![scenario], ticks);
+    let cases = cases.map_err(|_| "no window")?;
+    cases.into_iter().next().ok_or_else(|| "no case".into())
+}
+
+/// Of the processors, by this process, in user mode and in the kernel.
+fn used() -> Result<Duration, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let time = |time: nix::sys::time::TimeVal| {
+        Duration::new(time.tv_sec().unsigned_abs(), 0)
+            + Duration::from_micros(time.tv_usec().unsigned_abs())
+    };
+    Ok(time(usage.user_time()) + time(usage.system_time()))
+}
+
+fn share(batches: &Batches) -> String {
+    let labs = batches.times.len().max(1);
+    let each = batches.processor / u32::try_from(labs).unwrap_or(u32::MAX);
+    format!("{} ({each:?})", percent(batches.share()))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.3} %", share * 100.0)
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

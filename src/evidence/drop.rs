@@ -1,0 +1,19 @@
+//! Why the kernel dropped a packet (`drop_monitor`).
+
+use serde::{Deserialize, Serialize};
+
+use super::frame::Frame;
+use crate::scenario::model::Node;
+
+/// One packet that the kernel dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drop {
+    /// Who dropped it: the host that it came in at, or else the one that its source address names.
+    pub node: Node,
+    /// The reason as the kernel spells it: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED` where it has no name for it.
+    pub reason: String,
+    /// The kernel's function that let it go.
+    pub function: String,
+    /// The packet, with the moment at which it was dropped.
+    pub frame: Frame,
+}

@@ -1,0 +1,176 @@
+//! Why packets are dropped: the kernel's drop monitor (`net/core/drop_monitor.c`), a family of generic netlink.
+//!
+//! It knows no namespaces: it tells the initial one of every packet that is dropped on the machine. So it is for a kernel that has one
+//! case and nothing else. The kernel keeps the alerts in the socket until they are asked for.
+
+mod message;
+
+use std::io;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use rtnetlink::packet_core::{ErrorBuffer, ErrorMessage, NLMSG_ERROR, NetlinkBuffer, Parseable};
+use rtnetlink::sys::protocols::NETLINK_GENERIC;
+use rtnetlink::sys::{Socket, SocketAddr};
+
+use super::error::LabError;
+use crate::clock::Translation;
+use crate::evidence::{Drop, Frame, Keeper, Kept};
+use crate::plan::NetworkPlan;
+use crate::scenario::model::Node;
+use crate::wire::{Direction, Packet};
+use message::Alert;
+
+/// Room for the alerts of a case, of about a kilobyte each with the kernel's own structures.
+const ROOM: usize = 8 << 20;
+/// So many are kept at the beginning, and as many at the end.
+const KEPT: usize = 1000;
+
+/// Listens to what the kernel drops.
+#[derive(Debug)]
+pub struct DropMonitor {
+    socket: Socket,
+    family: u16,
+}
+
+impl DropMonitor {
+    /// Starts to listen; `None` where the kernel has no drop monitor.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`] where the kernel refuses.
+    pub fn start() -> Result<Option<Self>, LabError> {
+        let failed = |doing: &str| {
+            let doing = doing.to_owned();
+            move |source| LabError::Netlink {
+                doing,
+                node: "the initial namespace".to_owned(),
+                source,
+            }
+        };
+        let socket = open().map_err(failed("open a generic netlink socket"))?;
+        let family = match ask(&socket, &message::find_family()) {
+            Ok(answers) => answers.iter().find_map(|answer| message::family(answer)),
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => None,
+            Err(error) => return Err(failed("look for the drop monitor")(error)),
+        };
+        let Some(family) = family else {
+            return Ok(None);
+        };
+        ask(&socket, &message::configure(family)).map_err(failed("set up the drop monitor"))?;
+        socket
+            .add_membership(message::ALERTS)
+            .map_err(failed("listen to the drop monitor"))?;
+        ask(&socket, &message::start(family)).map_err(failed("start the drop monitor"))?;
+        Ok(Some(Self { socket, family }))
+    }
+
+    /// What was dropped so far of the case's own packets.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`] where the kernel had no room for all alerts, or one cannot be understood.
+    pub fn so_far(&self, plan: &NetworkPlan) -> Result<Kept<Drop>, LabError> {
+        let translation = Translation::sample();
+        let mut drops = Keeper::new(KEPT);
+        for datagram in received(&self.socket).map_err(garbled)? {
+            let alert = message::alert(&datagram, self.family);
+            let alert = alert.map_err(|error| garbled(io::Error::other(error.to_string())))?;
+            if let Some(drop) = alert.and_then(|alert| of_case(alert, translation, plan)) {
+                drops.push(drop);
+            }
+        }
+        Ok(drops.finish())
+    }
+}
+
+fn garbled(source: io::Error) -> LabError {
+    LabError::Netlink {
+        doing: "read what the drop monitor tells".to_owned(),
+        node: "the initial namespace".to_owned(),
+        source,
+    }
+}
+
+fn open() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_GENERIC)?;
+    socket.bind_auto()?;
+    socket.set_non_blocking(true)?;
+    setsockopt(&socket, sockopt::RcvBufForce, &ROOM)?;
+    Ok(socket)
+}
+
+/// The kernel's answers are there when the call that asks returns (`genl_rcv`).
+fn ask(socket: &Socket, request: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    socket.send_to(request, &SocketAddr::new(0, 0), 0)?;
+    let mut answers = received(socket)?;
+    let mut refused = None;
+    answers.retain(|answer| {
+        let error = error(answer);
+        let is_error = error.is_some();
+        refused = refused.take().or(error.flatten());
+        !is_error
+    });
+    refused.map_or(Ok(answers), Err)
+}
+
+/// What an answer says of the request's success; `None` where it is about something else.
+fn error(answer: &[u8]) -> Option<Option<io::Error>> {
+    let message = NetlinkBuffer::new_checked(answer).ok()?;
+    if message.message_type() != NLMSG_ERROR {
+        return None;
+    }
+    let payload = message.payload();
+    let buffer = ErrorBuffer::new_checked(&payload).ok()?;
+    let error = ErrorMessage::parse(&buffer).ok()?;
+    Some(error.code.map(|_| error.to_io()))
+}
+
+fn received(socket: &Socket) -> io::Result<Vec<Vec<u8>>> {
+    let mut datagrams = Vec::new();
+    loop {
+        match socket.recv_from_full() {
+            Ok((datagram, _)) => datagrams.push(datagram),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(datagrams),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whose it was; `None` for what has nothing to do with the case.
+fn of_case(alert: Alert, translation: Translation, plan: &NetworkPlan) -> Option<Drop> {
+    let frame = Frame {
+        at: translation.monotonic(alert.at),
+        direction: match alert.link {
+            0 => Direction::Out,
+            _ => Direction::In,
+        },
+        unheard: false,
+        length: alert.length,
+        bytes: alert.bytes,
+    };
+    let is_of_case = match Packet::of(&frame) {
+        Packet::Tcp(_) | Packet::Neighbour(_) => true,
+        Packet::Icmp(message) => !message.is_chatter(),
+        Packet::Other => false,
+    };
+    is_of_case.then_some(())?;
+    Some(Drop {
+        node: dropped_by(alert.link, &frame.bytes, plan)?,
+        reason: alert.reason,
+        function: alert.function,
+        frame,
+    })
+}
+
+/// The node that it came in at; what came in nowhere was sent by the node itself. No two links of a lab have one index. Others than
+/// those of the plan, such as the bridge of a switch, see copies.
+fn dropped_by(link: u32, bytes: &[u8], plan: &NetworkPlan) -> Option<Node> {
+    let source = bytes.get(6..12);
+    plan.nodes
+        .iter()
+        .find(|node| {
+            node.interfaces.iter().any(|interface| match link {
+                0 => Some(&interface.mac[..]) == source,
+                link => interface.index == link,
+            })
+        })
+        .map(|node| node.node)
+}

@@ -1,0 +1,32 @@
+//! What only a guest can tell of a case.
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::scenarios::{run, says};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("evidence::why_a_packet_was_dropped_is_told", dropped),
+        Trial::test("evidence::what_arrives_is_not_dropped", not_dropped),
+    ]
+}
+
+fn timeline(case: &str) -> Result<String, Failed> {
+    run(&["--warp", "-v", "--filter", case, "scenarios/"], 0)
+}
+
+fn dropped() -> Result<(), Failed> {
+    let said = timeline("conntrack/load-balancer/ipv4")?;
+    says(&said, "router: dropped by nft_do_chain (NETFILTER_DROP)")?;
+    let said = timeline("crashed/socket-options/ipv6")?;
+    says(&said, "server: dropped by br_handle_frame")
+}
+
+fn not_dropped() -> Result<(), Failed> {
+    let said = timeline("alive/server-probes/ipv4")?;
+    says(&said, "the answer to the probe")?;
+    if said.contains("dropped by") {
+        return Err(format!("nothing should have been dropped:\n{said}").into());
+    }
+    Ok(())
+}
