@@ -5,9 +5,11 @@ pub mod matrix;
 pub mod plan;
 pub mod progress;
 pub mod runs;
+mod sighting;
 pub mod summary;
 pub mod table;
 pub mod trace;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
 
 use super::{Lanes, Line, Mark, Source};
-use crate::evidence::{Change, Drop, SocketSample, StepKind, StepTaken, Timer, TimerKind};
+use crate::evidence::{Change, Drop, SocketSample, StepTaken, Timer, TimerKind};
 use crate::fault::SILENCE;
 use crate::outcome::Observation;
+use crate::report::words;
 use crate::scenario::model::{End, Node};
 use crate::text::{plural, seconds};
 use crate::wire::Packet;
@@ -85,16 +86,11 @@ fn at_node(node: Node) -> Lanes {
 }
 
 fn step(step: &StepTaken) -> Line {
-    let kind = match step.kind {
-        StepKind::Fault => "fault: ",
-        StepKind::Repair => "repair: ",
-        StepKind::Traffic => "",
-    };
     Line {
         at: step.from,
         source: Source::Done,
         lanes: Lanes::Still,
-        text: format!("{kind}{} (line {})", step.what, step.line),
+        text: words::step(step),
         mark: Mark::Bold,
     }
 }
@@ -148,7 +144,7 @@ fn application(observation: &Observation, connection: u16) -> Vec<Line> {
             at,
             source,
             lanes: at_node(end.end.node()),
-            text: format!("{}: {text}", end.end),
+            text,
             mark,
         };
         let place = usize::from(connection - crate::plan::CLIENT_PORT);
@@ -162,12 +158,13 @@ fn application(observation: &Observation, connection: u16) -> Vec<Line> {
             lines.push(line(
                 write.at,
                 Source::Done,
-                format!("write {bytes}"),
+                format!("{}: write {bytes}", end.end),
                 Mark::Bold,
             ));
         }
         if let Some((ended, at)) = seen.ended {
-            lines.push(line(at, Source::Told, format!("read: {ended}"), Mark::Bold));
+            let text = words::read(end.end, ended);
+            lines.push(line(at, Source::Told, text, Mark::Bold));
         }
     }
     lines

@@ -3,7 +3,6 @@
 
 mod happening;
 mod passage;
-mod words;
 
 use std::io::{self, Write};
 
@@ -12,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 use crate::clock::Moment;
 use crate::outcome::{CaseResult, Observation};
 use crate::plan::CLIENT_PORT;
+use crate::report::words;
 use crate::text::plural;
 
 /// One line of the timeline.

@@ -1,8 +1,11 @@
-//! Packets in words.
+//! Packets, steps and what the application was told, in words.
 
-use super::Mark;
+use super::sighting::Bases;
 use crate::clock::Moment;
-use crate::wire::{IcmpError, IcmpFate, Meaning, Neighbouring, Segment};
+use crate::endpoint::Ended;
+use crate::evidence::{StepKind, StepTaken};
+use crate::scenario::model::End;
+use crate::wire::{IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
 
 /// Seconds from zero time, to the microsecond.
 pub(super) fn time(at: Moment, zero: Moment) -> String {
@@ -14,20 +17,9 @@ pub(super) fn time(at: Moment, zero: Moment) -> String {
     format!("{sign}{}.{:06}", time.as_secs(), time.subsec_micros())
 }
 
-/// Where each direction's sequence numbers begin, so that the first byte has number 1.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bases {
-    pub(super) client: u32,
-    pub(super) server: u32,
-}
-
 /// `[.] seq 12 ack 12 win 502`, as tcpdump has it.
-pub(super) fn header(segment: &Segment, from_client: bool, bases: Bases) -> String {
-    let (near, far) = if from_client {
-        (bases.client, bases.server)
-    } else {
-        (bases.server, bases.client)
-    };
+pub(super) fn header(segment: &Segment, from: End, bases: Bases) -> String {
+    let (near, far) = (bases.of(from), bases.of(from.peer()));
     let mut letters = String::new();
     for (set, letter) in [
         (segment.flags.fin, 'F'),
@@ -54,21 +46,21 @@ pub(super) fn header(segment: &Segment, from_client: bool, bases: Bases) -> Stri
 }
 
 /// What a segment is for; `probes` is how many the socket sends before it gives up.
-pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> (String, Mark) {
+pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String {
     match meaning {
-        Meaning::Opens => ("open".to_owned(), Mark::Plain),
-        Meaning::Closes => ("close".to_owned(), Mark::Plain),
-        Meaning::Resets => ("RST".to_owned(), Mark::Trouble),
-        Meaning::Data => (format!("{len} bytes"), Mark::Plain),
-        Meaning::Retransmission => ("retransmission".to_owned(), Mark::Trouble),
+        Meaning::Opens => "open".to_owned(),
+        Meaning::Closes => "close".to_owned(),
+        Meaning::Resets => "RST".to_owned(),
+        Meaning::Data => format!("{len} bytes"),
+        Meaning::Retransmission => "retransmission".to_owned(),
         Meaning::Probe(number) => {
             let of = probes
                 .map(|probes| format!(" of {probes}"))
                 .unwrap_or_default();
-            (format!("keepalive probe {number}{of}"), Mark::Probe)
+            format!("keepalive probe {number}{of}")
         }
-        Meaning::Answer => ("the answer to the probe".to_owned(), Mark::Probe),
-        Meaning::Acknowledges => (String::new(), Mark::Plain),
+        Meaning::Answer => "the answer to the probe".to_owned(),
+        Meaning::Acknowledges => String::new(),
     }
 }
 
@@ -83,16 +75,31 @@ pub(super) fn neighbouring(message: Neighbouring) -> String {
     }
 }
 
+pub(super) fn icmp(message: &IcmpMessage) -> String {
+    format!("ICMP {} from {}", message.name(), message.from)
+}
+
 /// What becomes of an error follows from `tcp_v4_err` and `tcp_v6_err`.
-pub(super) fn icmp(error: &IcmpError, seq: u32) -> String {
+pub(super) fn icmp_error(error: &IcmpError, seq: u32) -> String {
     let fate = match error.fate {
         IcmpFate::InWindow => "in the window: it counts",
         IcmpFate::OutOfWindow => "ignored: sequence number outside the window",
         IcmpFate::NoConnection => "ignored: the connection is gone",
     };
-    format!(
-        "ICMP {} from {} about seq {seq} ({fate})",
-        error.message.name(),
-        error.message.from
-    )
+    format!("{} about seq {seq} ({fate})", icmp(&error.message))
+}
+
+/// `fault: crash the server (line 13)`.
+pub(super) fn step(step: &StepTaken) -> String {
+    let kind = match step.kind {
+        StepKind::Fault => "fault: ",
+        StepKind::Repair => "repair: ",
+        StepKind::Traffic => "",
+    };
+    format!("{kind}{} (line {})", step.what, step.line)
+}
+
+/// What the application at one end got.
+pub(super) fn read(end: End, ended: Ended) -> String {
+    format!("{end}: read: {ended}")
 }
