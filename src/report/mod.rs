@@ -2,6 +2,7 @@
 
 mod columns;
 pub mod matrix;
+pub mod pcap;
 pub mod plan;
 pub mod progress;
 pub mod runs;

@@ -3,6 +3,7 @@
 mod drive;
 mod kernels;
 mod named;
+mod pcap;
 mod session;
 mod show;
 mod variations;
@@ -22,6 +23,7 @@ use super::load::load;
 use super::{Exit, complain, unless_unread};
 use drive::Finished;
 use named::Named;
+use pcap::Folder;
 use session::session;
 use show::{exit, report};
 
@@ -78,6 +80,9 @@ pub(super) struct RunArguments {
     /// Every case as a timeline, with its evidence
     #[arg(short, long)]
     verbose: bool,
+    /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes, faults and errors are comments
+    #[arg(long, value_name = "DIR")]
+    pcap: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -89,6 +94,7 @@ Examples:
   harness run --warp --phases 43 scenarios/real-time/defaults.toml
   harness run --kernels native,6.12,6.1 scenarios/
   harness run --repeat 100 scenarios/cable-pulled.toml
+  harness run --pcap captures/ scenarios/crashed.toml
 
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";
@@ -127,6 +133,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             return Ok(refused.exit);
         }
     };
+    let captures = arguments.pcap.as_deref().map(Folder::make).transpose()?;
     if let Err(refused) = take_or_return_privileges(&named) {
         complain(&refused);
         return Ok(Exit::Environment);
@@ -142,7 +149,13 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     unless_unread(report(arguments, &runs, begun.elapsed()))?;
-    Ok(exit(arguments, &runs))
+    let exit = exit(arguments, &runs);
+    let written = captures.map(|folder| folder.write(arguments, &scenarios, &runs));
+    if let Some(Err(error)) = written {
+        complain(&format!("{error:#}"));
+        return Ok(exit.max(Exit::Environment));
+    }
+    Ok(exit)
 }
 
 /// A lab on this kernel needs network namespaces, and a kernel for user mode needs nothing of what sudo lends. (QEMU may: a distribution's

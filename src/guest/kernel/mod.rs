@@ -34,7 +34,7 @@ pub use error::BuildError;
 pub use recipe::{Series, UnknownSeries, UnknownTick, Wanted, tick};
 pub use stop::Stop;
 pub use tools::Tool;
-pub use user::{NoHome, return_to_caller};
+pub use user::{NoHome, caller, return_to_caller};
 pub use version::{NotAVersion, Version};
 
 /// There is no kernel to run.

@@ -36,8 +36,10 @@ pub fn return_to_caller() -> io::Result<()> {
     Ok(())
 }
 
-/// The user who called sudo, if this is root by sudo.
-fn caller() -> Option<User> {
+/// The user who called sudo, if this is root by sudo: whose the files are that are written. To be asked before the process enters a user
+/// namespace of its own, in which everybody is root.
+#[must_use]
+pub fn caller() -> Option<User> {
     if !Uid::effective().is_root() {
         return None;
     }

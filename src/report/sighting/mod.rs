@@ -16,9 +16,9 @@ use crate::wire::{
 #[derive(Debug)]
 pub(super) struct Sighting<'a> {
     pub(super) end: End,
-    /// Its place among the frames of that host.
-    pub(super) place: usize,
     pub(super) frame: &'a Frame,
+    /// How many frames of that host came before it and after the one before, and were not kept.
+    pub(super) lost_before: Option<u64>,
     pub(super) told: Told,
     /// Where it is seen to arrive, if it left and was.
     pub(super) arrival: Option<&'a Frame>,
@@ -143,12 +143,13 @@ fn told<'a>(end: End, capture: &'a Captured, bases: &HashMap<u16, Bases>) -> Vec
         bases,
         tracks: HashMap::new(),
     };
-    let frames = capture.frames.items.iter().enumerate();
+    let kept = &capture.frames;
+    let frames = kept.items.iter().enumerate();
     frames
         .map(|(place, frame)| Sighting {
             end,
-            place,
             frame,
+            lost_before: (place == kept.cut_before && kept.cut > 0).then_some(kept.cut),
             told: listener.hear(frame),
             arrival: None,
             was_seen_leaving: false,

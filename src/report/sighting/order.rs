@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{Sighting, Told};
 use crate::scenario::model::End;
-use crate::wire::Direction;
+use crate::wire::{Direction, Meaning};
 
 /// Who sent it, and the bytes that are the same at both hosts.
 type Key = (End, Vec<u8>);
@@ -30,14 +30,29 @@ pub(super) fn ordered<'a>(
             Direction::Out => under_way.entry(key).or_default().push(merged.len()),
             Direction::In => {
                 if let Some(departure) = under_way.get_mut(&key).and_then(Vec::pop) {
-                    merged[departure].arrival = Some(next.frame);
-                    next.was_seen_leaving = true;
+                    join(&mut merged[departure], &mut next);
                 }
             }
         }
         merged.push(next);
     }
     merged
+}
+
+fn join<'a>(departure: &mut Sighting<'a>, arrival: &mut Sighting<'a>) {
+    departure.arrival = Some(arrival.frame);
+    arrival.was_seen_leaving = true;
+    // Only who sends them knows how many probes there have been.
+    if let (
+        Told::Segment { meaning: sent, .. },
+        Told::Segment {
+            meaning: received, ..
+        },
+    ) = (&departure.told, &mut arrival.told)
+        && matches!(sent, Meaning::Probe(_))
+    {
+        *received = *sent;
+    }
 }
 
 fn queue(sightings: Vec<Sighting<'_>>) -> Queue<'_> {
