@@ -1,6 +1,8 @@
 //! What a person sees: functions of events and results, one file a form.
 
 mod columns;
+#[cfg(test)]
+mod fixture;
 pub mod matrix;
 pub mod pcap;
 pub mod plan;
