@@ -8,6 +8,7 @@
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`flags`]: the command line of `harness run`
 //! * [`evidence`]: what is recorded of a case
+//! * [`captures`], [`wireshark`]: the files of `--pcap`, and how tshark reads them
 //!
 //! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to itself where it does not.
 #![allow(
@@ -18,6 +19,7 @@
 )]
 
 mod cage;
+mod captures;
 mod cleanup;
 mod evidence;
 mod firewall;
@@ -32,6 +34,7 @@ mod privileges;
 mod room;
 mod scenarios;
 mod signals;
+mod wireshark;
 
 use std::process::ExitCode;
 
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         firewall::trials(),
         flags::trials(),
         evidence::trials(),
+        captures::trials(),
         privileges::trials(),
         isolation::trials(),
         signals::trials(),
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         cleanup::trials(),
         killed::trials(),
         scenarios::trials_alone(),
+        wireshark::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -50,7 +50,7 @@ fn a_user_without_root_runs_scenarios() -> anyhow::Result<()> {
 }
 
 /// Root can be on a system that forbids the rest; then that is what must be said.
-fn forbidding_switch() -> Option<String> {
+pub(crate) fn forbidding_switch() -> Option<String> {
     let switches = [
         ("kernel/apparmor_restrict_unprivileged_userns", "1"),
         ("kernel/unprivileged_userns_clone", "0"),
@@ -64,7 +64,7 @@ fn forbidding_switch() -> Option<String> {
 }
 
 /// In a folder that everyone may read.
-fn readable_copy(file: &Path, folder: &TempDir) -> anyhow::Result<PathBuf> {
+pub(crate) fn readable_copy(file: &Path, folder: &TempDir) -> anyhow::Result<PathBuf> {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     let copy = folder
         .path()
