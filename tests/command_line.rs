@@ -314,3 +314,20 @@ fn the_help_of_run_has_examples() {
     let help = printed(&["run", "--help"]);
     assert!(help.contains("Examples:\n  harness run "), "{help}");
 }
+
+/// Before anything is run.
+#[test]
+fn captures_need_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for captures in [&file, &file.join("below")] {
+        let captures = captures.to_str().unwrap();
+        let output = harness(&["run", "--pcap", captures, "scenarios/crashed.toml"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert_eq!(text(&output.stdout), "");
+        let said = text(&output.stderr);
+        let expected = format!("error: cannot make the folder {captures}: File exists");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Scenarios in virtual time, by the harness as a person runs it.
 
+use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::all_pass_on_6.1", all_pass_on_6_1),
         Trial::test("scenarios::kernels_side_by_side", side_by_side),
         Trial::test("scenarios::twice_is_the_same_to_the_nanosecond", twice),
+        Trial::test("scenarios::captures_are_the_same_in_every_byte", captures),
         Trial::test(
             "scenarios::twice_on_this_kernel_has_one_verdict",
             twice_here,
@@ -114,6 +116,35 @@ fn side_by_side() -> Result<(), Failed> {
 /// Whatever differs between two boots would: the descriptors that are open, the load of the machine, the addresses of the host.
 fn twice() -> Result<(), Failed> {
     run(&["--warp", "--repeat", "2", "-q", "scenarios/"], 0).map(drop)
+}
+
+/// Nothing of the host becomes part of them: no time, no process, no path.
+fn captures() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let files = |name: &str| -> Result<BTreeMap<OsString, Vec<u8>>, Failed> {
+        let captures = folder.path().join(name);
+        let to = captures.to_str().ok_or("a path that is not UTF-8")?;
+        let scenarios = ["crashed", "half-open", "rebooted", "unreachable"];
+        let scenarios = scenarios.map(|name| format!("scenarios/{name}.toml"));
+        let scenarios = scenarios.iter().map(String::as_str);
+        let arguments = ["--warp", "-q", "--pcap", to].into_iter().chain(scenarios);
+        run(&arguments.collect::<Vec<_>>(), 0)?;
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(&captures)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_owned();
+            files.insert(name, fs::read(path)?);
+        }
+        Ok(files)
+    };
+    let (once, again) = (files("once")?, files("again")?);
+    assert!(once.contains_key(OsStr::new("crashed_one-time_ipv4.pcapng")));
+    assert!(once.keys().eq(again.keys()));
+    let differs = once
+        .iter()
+        .find(|(name, file)| again.get(*name) != Some(file));
+    assert_eq!(differs.map(|(name, _)| name), None);
+    Ok(())
 }
 
 /// On the machine's own kernel nothing comes twice, so that it is verdicts that must.
