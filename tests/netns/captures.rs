@@ -80,6 +80,12 @@ fn each_run() -> anyhow::Result<()> {
     let names = names(folder.path())?;
     let expected = ["1", "2"].map(|run| format!("crashed_user-timeout_ipv4_run-{run}-of-2.pcapng"));
     ensure!(names == expected, "{names:?}");
+    // Whoever may read what this user writes otherwise may read these.
+    let usual = folder.path().join("usual");
+    fs::write(&usual, "")?;
+    let mode = |path: &Path| fs::metadata(path).map(|file| file.mode());
+    let modes = (mode(&folder.path().join(&names[0]))?, mode(&usual)?);
+    ensure!(modes.0 == modes.1, "{:o}, not {:o}", modes.0, modes.1);
     Ok(())
 }
 

@@ -209,7 +209,8 @@ fn each_connection_has_its_own_comments() {
 
 #[test]
 fn a_long_text_ends_at_a_letter() {
-    let summary = "ä".repeat(40_000);
+    // So that a letter of two bytes has one of them before the limit.
+    let summary = format!("-{}", "ä".repeat(40_000));
     let mut file = Vec::new();
     let origin = Origin {
         summary: &summary,
