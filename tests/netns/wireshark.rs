@@ -84,7 +84,10 @@ fn finds_the_probes() -> anyhow::Result<()> {
 }
 
 fn check(path: &Path, case: &str, said: &str, comments: &[&str]) -> anyhow::Result<()> {
-    let about = tool("capinfos", &[path.as_os_str().to_str().context("a path")?])?;
+    let about = tool(
+        "capinfos",
+        &[path.to_str().context("a path that is not UTF-8")?],
+    )?;
     ensure!(about.contains("nanoseconds (9)"), "{about}");
     let zero = about
         .split_once("frame.time_epoch == ")
