@@ -105,8 +105,12 @@ fn check(path: &Path, case: &str, said: &str, comments: &[&str]) -> anyhow::Resu
         "{interfaces:?}"
     );
     for text in comments {
-        let has = whole.iter().any(|packet| packet.comments.contains(text));
-        ensure!(has, "no frame says {text:?}: {whole:#?}");
+        let said: Vec<&str> = whole
+            .iter()
+            .map(|packet| packet.comments.as_str())
+            .collect();
+        let has = said.iter().any(|comments| comments.contains(text));
+        ensure!(has, "no frame says {text:?}: {said:?}");
     }
     let ends = ["client", "server"].map(|end| (end, counted(said, case, end)));
     ensure!(
