@@ -178,6 +178,7 @@ impl Walk {
                 CableChange::Pull => self.fail(Fault::Cable(*at))?,
                 CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
             },
+            Action::Middlebox(_) => return None,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
             Action::Delay { .. } => return None,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,

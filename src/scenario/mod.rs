@@ -61,6 +61,7 @@ mod decode;
 mod document;
 mod evidence;
 mod load;
+mod middlebox;
 mod overlay;
 mod quantity;
 mod relations;

@@ -87,6 +87,7 @@ impl Action {
             Self::Resume { .. } => true,
             Self::Cable { change, .. } => *change == CableChange::Plug,
             Self::Route { change, .. } => *change == RouteChange::Restore,
+            Self::Middlebox(step) => step.is_repair(),
             _ => false,
         }
     }
@@ -99,6 +100,7 @@ impl Action {
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
+            Self::Middlebox(step) => !step.is_repair(),
         }
     }
 

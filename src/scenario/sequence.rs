@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::model::{Action, CableChange, End, Node, RouteChange, Start, Step, Topology};
+use super::model::{
+    Action, CableChange, End, Middlebox, Node, RouteChange, Segments, Start, Step, Topology, Which,
+};
 use super::overlay::Overlaid;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
@@ -16,6 +18,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
         broken: Vec::new(),
         delayed: Vec::new(),
         returning: Vec::new(),
+        silent: None,
     };
     for part in &case.steps {
         // A step that could not be read may be the very one that a later step needs.
@@ -39,6 +42,8 @@ struct Network {
     delayed: Vec<(End, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
+    /// The router tells nobody of what is too large.
+    silent: Option<Range<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,31 @@ enum Broken {
     /// The host has rebooted, and knows of no connection any more.
     Forgotten(End),
     Route(Node, End, RouteChange),
+    /// The node filters; what an exchange needs too, or not.
+    Filter(Node, Hit),
+    /// The node loses segments to this end.
+    Loss(Node, End, Hit),
+}
+
+/// Whether an exchange can get through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hit {
+    Some,
+    All,
+}
+
+impl Hit {
+    fn of(what: Segments) -> Self {
+        match what {
+            Segments::Rst => Self::Some,
+            // A bare acknowledgement ends each exchange.
+            Segments::Any
+            | Segments::Established
+            | Segments::Data
+            | Segments::Probes
+            | Segments::Answers => Self::All,
+        }
+    }
 }
 
 impl Broken {
@@ -58,7 +88,17 @@ impl Broken {
             Self::Crashed(host) => format!("the {host} crashes here"),
             Self::Forgotten(host) => format!("the {host} forgets its connections here"),
             Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
+            Self::Filter(on, _) => format!("the {on} filters from here"),
+            Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
         }
+    }
+
+    /// Whether an exchange can succeed all the same.
+    fn lets_through(self) -> bool {
+        matches!(
+            self,
+            Self::Filter(_, Hit::Some) | Self::Loss(_, _, Hit::Some)
+        )
     }
 
     /// Whether both are about the same route.
@@ -81,18 +121,19 @@ impl Network {
 
     /// What is wrong with the step as the network is now; otherwise the network is what the step makes of it.
     fn take(&mut self, step: &Step, verb: &Range<usize>) -> Option<Diagnostic> {
-        match step.action {
+        match &step.action {
             Action::Exchange { .. } => self.exchange(verb),
             Action::Send { .. } => None,
             Action::Cable { at, change } => match change {
-                CableChange::Pull => self.pull(at, verb),
-                CableChange::Plug => self.plug(at, verb),
+                CableChange::Pull => self.pull(*at, verb),
+                CableChange::Plug => self.plug(*at, verb),
             },
-            Action::Delay { at, .. } => self.delay(at, verb),
-            Action::Crash { host } => self.crash(host, verb),
-            Action::Resume { host } => self.resume(host, verb),
-            Action::Reboot { host, downtime } => self.reboot(host, downtime, verb),
-            Action::Route { on, to, change } => self.route(on, to, change, verb),
+            Action::Delay { at, .. } => self.delay(*at, verb),
+            Action::Crash { host } => self.crash(*host, verb),
+            Action::Resume { host } => self.resume(*host, verb),
+            Action::Reboot { host, downtime } => self.reboot(*host, *downtime, verb),
+            Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
+            Action::Middlebox(step) => self.middlebox(step, verb),
         }
     }
 
@@ -106,12 +147,15 @@ impl Network {
 
     /// An exchange waits for its answer, and everything that can be broken lies on the way of it.
     fn exchange(&self, verb: &Range<usize>) -> Option<Diagnostic> {
-        if self.broken.is_empty() {
+        let all: Vec<_> = (self.broken.iter())
+            .filter(|(broken, _)| !broken.lets_through())
+            .collect();
+        if all.is_empty() {
             return None;
         }
         let message = "this exchange can never succeed: its data or its answer has no way";
         let stuck = Diagnostic::new(verb.clone(), message);
-        let stuck = self.broken.iter().fold(stuck, |stuck, (broken, span)| {
+        let stuck = all.into_iter().fold(stuck, |stuck, (broken, span)| {
             stuck.related(span.clone(), broken.label())
         });
         let forgotten = |broken| matches!(broken, Broken::Forgotten(_));
@@ -278,6 +322,73 @@ impl Network {
         if change != RouteChange::Restore {
             self.breaks(Broken::Route(on, to, change), verb);
         }
+        None
+    }
+
+    fn middlebox(&mut self, step: &Middlebox, verb: &Range<usize>) -> Option<Diagnostic> {
+        match step {
+            Middlebox::Filter { on, filter } => {
+                let hit = Hit::of(filter.what);
+                let same = |broken| matches!(broken, Broken::Filter(node, _) if node == *on);
+                self.begin(Broken::Filter(*on, hit), same, verb, || {
+                    format!("the {on} filters already")
+                })
+            }
+            Middlebox::Unfilter { on } => {
+                let found = self.heal(|broken| matches!(broken, Broken::Filter(n, _) if n == *on));
+                (!found).then(|| {
+                    let message = format!("the {on} has no filter when it is removed");
+                    let early = Diagnostic::new(verb.clone(), message);
+                    early.help("add one in an earlier step: `do = \"filter\"`, `action = \"drop\"`")
+                })
+            }
+            Middlebox::Lose { on, loss } => {
+                let hit = match loss.which {
+                    Which::All => Hit::of(loss.what),
+                    _ => Hit::Some,
+                };
+                let to = loss.to;
+                let same =
+                    |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, to));
+                self.begin(Broken::Loss(*on, to, hit), same, verb, || {
+                    format!("the {on} loses segments to the {to} already")
+                })
+            }
+            Middlebox::StopLosing { on, to } => {
+                let same =
+                    |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, *to));
+                (!self.heal(same)).then(|| {
+                    let message = format!("the {on} loses nothing to the {to} when it stops to");
+                    let early = Diagnostic::new(verb.clone(), message);
+                    early.help(format!(
+                        "let it begin in an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
+                    ))
+                })
+            }
+            Middlebox::Mtu { icmp: false, .. } => {
+                let silent = self.silent.replace(verb.clone())?;
+                let message = "nobody is told already of what is too large";
+                let twice = Diagnostic::new(verb.clone(), message).related(silent, "since here");
+                Some(twice.help("leave `icmp = false` out, or remove one of the two"))
+            }
+            Middlebox::Flush { .. } | Middlebox::Remember { .. } | Middlebox::Mtu { .. } => None,
+        }
+    }
+
+    /// One of a kind at a time.
+    fn begin(
+        &mut self,
+        broken: Broken,
+        same: impl Fn(Broken) -> bool,
+        verb: &Range<usize>,
+        message: impl Fn() -> String,
+    ) -> Option<Diagnostic> {
+        if let Some((earlier, span)) = self.find(same) {
+            let twice = Diagnostic::new(verb.clone(), message());
+            let twice = twice.related(span.clone(), earlier.label());
+            return Some(twice.help("remove one of the two, or end the other in between"));
+        }
+        self.breaks(broken, verb);
         None
     }
 
