@@ -74,7 +74,8 @@ fn numbered<P: Pusher>(
 ) -> PushExprListAttrs<P> {
     list.nested_elem()
         .nested_data_numgen()
-        .push_dreg(REGISTER)
+        // The bindings write this one, unlike other registers, in the host's byte order.
+        .push_dreg(REGISTER.to_be())
         .push_modulus(modulus)
         .push_type(NumgenTypes::Incremental as u32)
         .end_nested()
@@ -82,8 +83,10 @@ fn numbered<P: Pusher>(
         .nested_elem()
         .nested_data_lookup()
         .push_set_bytes(set)
-        .push_set_id(id)
-        .push_sreg(REGISTER)
+        // What the bindings take for the id is the register (NFTA_LOOKUP_SREG is 2), and what they take for another register is the id
+        // (NFTA_LOOKUP_SET_ID is 4), which they write elsewhere in the host's byte order.
+        .push_set_id(REGISTER)
+        .push_dreg(id.to_be())
         .end_nested()
         .end_nested()
 }

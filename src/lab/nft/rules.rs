@@ -153,7 +153,8 @@ impl fmt::Display for Match {
                 write!(f, "@{header},{offset},{length} & 0x{mask} == 0x{value}")
             }
             Self::Numbered { modulus, numbers } => {
-                write!(f, "numgen inc mod {modulus} {numbers:?}")
+                let count = numbers.len();
+                write!(f, "numgen inc mod {modulus} in a set of {count}")
             }
         }
     }
