@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
+use super::middlebox_check as middlebox;
 use super::model::{Action, End, Node, Topology};
 use super::overlay::Overlaid;
 use super::sequence;
@@ -14,6 +15,7 @@ use super::suggest::alternatives;
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     nodes_exist(case, cx);
     firewall_has_a_router(case, cx);
+    middlebox::steps(case, cx);
     sequence::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
@@ -34,10 +36,10 @@ fn nodes_exist(case: &Overlaid, cx: &mut Context) {
     };
     let nodes = preset.value.nodes();
     for part in case.steps.iter().flatten() {
-        let (Action::Route { on, .. }, Some(span)) = (&part.step.action, &part.node) else {
+        let (Some(on), Some(span)) = (part.step.action.node(), &part.node) else {
             continue;
         };
-        if nodes.contains(on) {
+        if nodes.contains(&on) {
             continue;
         }
         let message = format!("the `{}` topology has no {on}", preset.value);

@@ -62,6 +62,7 @@ mod document;
 mod evidence;
 mod load;
 mod middlebox;
+mod middlebox_check;
 mod overlay;
 mod quantity;
 mod relations;

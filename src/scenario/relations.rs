@@ -104,6 +104,16 @@ impl Action {
         }
     }
 
+    /// The node that the step names, where not every topology has it.
+    #[must_use]
+    pub fn node(&self) -> Option<Node> {
+        match self {
+            Self::Route { on, .. } => Some(*on),
+            Self::Middlebox(step) => Some(step.node()),
+            _ => None,
+        }
+    }
+
     /// What the step is for.
     #[must_use]
     pub fn kind(&self) -> StepKind {

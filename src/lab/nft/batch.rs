@@ -3,7 +3,7 @@
 use netlink_bindings::nftables::{Chained, ChainedFinal, Nfgenmsg, PushNftHookAttrs, SetFlags};
 use netlink_bindings::traits::{NetlinkChained, Pusher};
 use nix::libc::{
-    NF_INET_FORWARD, NF_INET_LOCAL_IN, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_NETDEV_INGRESS,
+    NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_NETDEV_INGRESS,
     NFNL_SUBSYS_NFTABLES, NFPROTO_INET, NFPROTO_NETDEV,
 };
 
@@ -204,7 +204,6 @@ impl Adding<'_> {
 fn place<P: Pusher>(attributes: PushNftHookAttrs<P>, hook: &Hook) -> PushNftHookAttrs<P> {
     let (number, priority) = match hook {
         Hook::Forward => (NF_INET_FORWARD, FILTER),
-        Hook::Input => (NF_INET_LOCAL_IN, FILTER),
         Hook::Output => (NF_INET_LOCAL_OUT, FILTER),
         Hook::SourceNat => (NF_INET_POST_ROUTING, SOURCE_NAT),
         Hook::Ingress(_) => (NF_NETDEV_INGRESS, FILTER),

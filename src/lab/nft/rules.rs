@@ -35,8 +35,6 @@ pub(in crate::lab) struct Chain {
 pub(in crate::lab) enum Hook {
     /// Between one interface and another.
     Forward,
-    /// To the host itself.
-    Input,
     /// From the host itself.
     Output,
     /// Where a flow is given another source address, as its first packet leaves.
