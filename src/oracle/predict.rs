@@ -39,6 +39,13 @@ pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
             None => continue,
         }
     }
+    // Who speaks first when the router has forgotten the flow decides.
+    if case
+        .firewall
+        .is_some_and(|firewall| firewall.nat && firewall.loose)
+    {
+        return None;
+    }
     let rule = match (outages.is_empty(), keepalive) {
         (true, _) => wording::nothing_lost(case.firewall),
         (false, None) => {

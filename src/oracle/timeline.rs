@@ -104,7 +104,7 @@ impl Walk {
             Entry::Known => self.go_by(time, long),
             Entry::ForgottenAfter(before) => {
                 self.go_by(before, long);
-                self.lose(Fault::Forgotten)?;
+                self.forget()?;
                 self.go_by(time.after(before), long);
             }
         }
@@ -119,7 +119,7 @@ impl Walk {
         };
         if let Entry::ForgottenAfter(before) = entry {
             self.go_by(before, true);
-            self.lose(Fault::Forgotten)?;
+            self.forget()?;
         }
         Some(())
     }
@@ -234,6 +234,14 @@ impl Walk {
             | Middlebox::Mtu { .. } => return None,
         }
         Some(())
+    }
+
+    /// Behind NAT, what the server sends then reaches the router itself.
+    fn forget(&mut self) -> Option<()> {
+        if self.firewall.is_some_and(|firewall| firewall.nat) && self.end == End::Server {
+            return None;
+        }
+        self.lose(Fault::Forgotten)
     }
 
     /// What a strict firewall has forgotten begins no flow (`tcp_new`), and any segment makes known to a loose one. Behind NAT this holds

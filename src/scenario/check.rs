@@ -46,7 +46,12 @@ fn nodes_exist(case: &Overlaid, cx: &mut Context) {
         let routing = nodes.iter().filter(|node| **node != Node::Switch);
         let names: Vec<String> = routing.map(Node::to_string).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let loses = |action: &Action| matches!(action, Action::Middlebox(Middlebox::Lose { .. } | Middlebox::StopLosing { .. }));
+        let loses = |action: &Action| {
+            matches!(
+                action,
+                Action::Middlebox(Middlebox::Lose { .. } | Middlebox::StopLosing { .. })
+            )
+        };
         let help = match preset.value {
             Topology::Direct if loses(&part.step.action) => {
                 "a cable loses nothing: there is a switch in `switched` and a router in `routed`"
