@@ -77,10 +77,9 @@ impl View<'_> {
         if outage.forgets(self.end.peer()) && outage.faults.len() > 1 {
             return None;
         }
-        if outage.resets(self.end.peer()) || outage.resets(self.end) {
-            if let Some(settled) = self.rejected(outage) {
-                return settled;
-            }
+        let resets = outage.resets(self.end.peer()) || outage.resets(self.end);
+        if let Some(settled) = resets.then(|| self.rejected(outage)).flatten() {
+            return settled;
         }
         match (outage.written, self.keepalive) {
             (Some(written), keepalive) => {
@@ -321,5 +320,7 @@ fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
     Some(Sendings { at, certain })
 }
 
+#[cfg(test)]
+mod middlebox_tests;
 #[cfg(test)]
 mod tests;

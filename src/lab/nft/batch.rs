@@ -245,7 +245,7 @@ mod tests {
     use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
     use rtnetlink::packet_core::NetlinkBuffer;
 
-    use super::super::rules::{State, Verdict};
+    use super::super::rules::{Bytes, Header, State, Verdict};
     use super::*;
 
     fn table() -> Table {
@@ -298,6 +298,85 @@ mod tests {
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!("table", described(&batch));
         });
+    }
+
+    #[test]
+    fn numbers_stand_in_a_set_of_the_rule() {
+        let numbered = Rule {
+            matches: vec![
+                Match::Protocol(6),
+                Match::Leaves(5),
+                Match::Bytes(Bytes {
+                    header: Header::Transport,
+                    offset: 13,
+                    mask: vec![7],
+                    value: vec![4],
+                }),
+                Match::Numbered {
+                    modulus: 1000,
+                    numbers: vec![0, 2],
+                },
+            ],
+            verdict: Verdict::Drop,
+        };
+        let rule = |verdict| Rule {
+            matches: vec![],
+            verdict,
+        };
+        let chain = |name, hook, rules| Chain {
+            name,
+            hook,
+            policy: Verdict::Accept,
+            rules,
+        };
+        let ingress = Hook::Ingress(vec!["eth0", "eth1"]);
+        let others = vec![
+            rule(Verdict::RejectRst),
+            rule(Verdict::RejectIcmp(3)),
+            rule(Verdict::Masquerade),
+            rule(Verdict::Return),
+        ];
+        let table = Table {
+            name: "loss",
+            family: TableFamily::Netdev,
+            chains: vec![
+                chain(
+                    "ingress",
+                    Some(ingress),
+                    vec![rule(Verdict::Jump("caught"))],
+                ),
+                chain("caught", None, vec![numbered]),
+                chain("others", None, others),
+            ],
+        };
+        let batch = Batch::adding(&table);
+        assert_eq!(batch.to_acknowledge(), 12);
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!("numbers", hex_of(&batch));
+        });
+    }
+
+    /// The bytes, because the bindings read some numbers in another order than they write them.
+    fn hex_of(batch: &Batch) -> String {
+        let mut text = String::new();
+        let mut rest = batch.bytes();
+        while !rest.is_empty() {
+            let message = NetlinkBuffer::new_checked(&rest).unwrap();
+            let what = batch.request(message.sequence_number()).unwrap();
+            writeln!(text, "{what}").unwrap();
+            for line in message.payload().chunks(32) {
+                writeln!(text, "  {}", hex::encode(line)).unwrap();
+            }
+            rest = &rest[message.length() as usize..];
+        }
+        text
+    }
+
+    #[test]
+    fn a_table_is_removed_with_all_that_is_in_it() {
+        let batch = Batch::removing(TableFamily::Inet, "filter");
+        assert_eq!(batch.to_acknowledge(), 1);
+        assert_eq!(batch.request(2), Some("remove table filter"));
     }
 
     #[test]
