@@ -230,3 +230,84 @@ fn chain(name: &'static str, hook: Option<Hook>, rules: Vec<Rule>) -> Chain {
         rules,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(table: &Table) -> Vec<String> {
+        let rules = |chain: &Chain| {
+            let rules = chain.rules.iter();
+            rules
+                .map(|rule| format!("{}: {rule}", chain.name))
+                .collect::<Vec<_>>()
+        };
+        table.chains.iter().flat_map(rules).collect()
+    }
+
+    fn loss(what: Segments, which: Which) -> Loss {
+        let to = End::Client;
+        Loss { to, what, which }
+    }
+
+    #[test]
+    fn an_answer_is_empty_whatever_options_it_has() {
+        let third = loss(Segments::Answers, Which::Nth(vec![3]));
+        let table = losing(&third, Family::Ipv4, vec!["eth0"]);
+        let rules = told(&table);
+        // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words (timestamps), and 20 bytes of IP with it.
+        let with_timestamps = "ingress: meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
+                               @th,96,8 & 0xf0 == 0x80 @nh,16,16 & 0xffff == 0x0034 jump caught";
+        assert!(
+            rules.iter().any(|rule| rule == with_timestamps),
+            "{rules:#?}"
+        );
+        assert_eq!(rules.len(), 12);
+        // The kernel counts from 0.
+        let numbers = vec![2];
+        let modulus = u32::MAX;
+        assert_eq!(
+            table.chains[1].rules[0].matches,
+            [Match::Numbered { modulus, numbers }]
+        );
+    }
+
+    #[test]
+    fn data_is_what_is_not_empty() {
+        let data = loss(Segments::Data, Which::All);
+        let rules = told(&losing(&data, Family::Ipv6, vec!["eth0"]));
+        let (returned, rest) = rules.split_at(11);
+        assert!(
+            returned.iter().all(|rule| rule.ends_with(" return")),
+            "{rules:#?}"
+        );
+        assert!(returned[3].contains("@th,96,8 & 0xf0 == 0x80 @nh,32,16 & 0xffff == 0x0020"));
+        let flow = "meta l4proto 6 @th,0,16 & 0xffff == 0x1e61";
+        assert_eq!(
+            rest,
+            [
+                format!("ingress: {flow} jump caught"),
+                "caught: drop".to_owned()
+            ]
+        );
+    }
+
+    #[test]
+    fn a_filter_without_a_direction_looks_at_both() {
+        let filter = Filter {
+            to: None,
+            what: Segments::Rst,
+            verdict: FilterVerdict::Rst,
+        };
+        let rules = told(&filtering(filter, Family::Ipv4));
+        let ports = [
+            "@th,16,16 & 0xffff == 0x1e61",
+            "@th,0,16 & 0xffff == 0x1e61",
+        ];
+        for (rule, port) in rules.iter().zip(ports) {
+            assert!(rule.contains(port), "{rule}");
+            assert!(rule.contains("@th,104,8 & 0x04 == 0x04"), "{rule}");
+        }
+        assert_eq!(rules[2], "caught: reject with tcp reset");
+    }
+}
