@@ -7,7 +7,7 @@ use netlink_packet_route::route::RouteType;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::RoutePlan;
-use crate::scenario::model::{CableChange, End, Node, RouteChange};
+use crate::scenario::model::{CableChange, End, Middlebox, Node, RouteChange};
 
 /// The name of the bridge that silences a host; it is never up.
 pub const SILENCE: &str = "silence";
@@ -126,5 +126,40 @@ async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Resu
             Some(route) if lab.changes().is_plugged(on) => node.add_route(route).await,
             _ => Ok(()),
         },
+    }
+}
+
+/// Lets a box between the hosts do something to their packets.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or has no packet filter.
+pub async fn middlebox(lab: &Lab, step: &Middlebox) -> Result<(), LabError> {
+    let node = lab.node(step.node());
+    let family = lab.plan.family;
+    match step {
+        Middlebox::Filter { filter, .. } => node.add_filter(*filter, family).await,
+        Middlebox::Unfilter { .. } => node.remove_filter().await,
+        Middlebox::Lose { on, loss } => {
+            let interfaces = lab.plan.node(*on).map_or(&[][..], |plan| &plan.interfaces);
+            let names = interfaces.iter().map(|interface| interface.name).collect();
+            node.add_loss(loss, family, names).await
+        }
+        Middlebox::StopLosing { to, .. } => node.remove_loss(*to).await,
+        Middlebox::Flush { .. } => node.forget_flows().await,
+        Middlebox::Remember { established, .. } => node.remember_flows(*established).await,
+        Middlebox::Mtu {
+            on,
+            to,
+            bytes,
+            icmp,
+        } => {
+            if !icmp {
+                node.silence_too_big().await?;
+            }
+            match lab.plan.route(*on, *to) {
+                Some(route) => node.set_mtu(route.interface, u32::from(*bytes)).await,
+                None => Ok(()),
+            }
+        }
     }
 }

@@ -193,6 +193,12 @@ impl NetworkPlan {
         for router in routers.filter(|plan| plan.node == Node::Router) {
             router.firewall = firewall;
         }
+        if firewall.is_some_and(|firewall| firewall.nat) {
+            let inside = self.address(End::Client).network();
+            for node in &mut self.nodes {
+                node.routes.retain(|route| route.to != inside);
+            }
+        }
         self
     }
 
@@ -215,6 +221,17 @@ impl NetworkPlan {
                 address: Ipv4Addr::UNSPECIFIED.into(),
                 prefix: 0,
             })
+    }
+
+    /// The address under which the other end knows this one: behind NAT, the router's.
+    #[must_use]
+    pub fn seen_address(&self, end: End) -> IpAddr {
+        let hidden = |plan: &&NodePlan| {
+            end == End::Client && plan.firewall.is_some_and(|firewall| firewall.nat)
+        };
+        let outside = self.nodes.iter().find(hidden);
+        let outside = outside.and_then(|router| router.interfaces.last()?.address);
+        outside.unwrap_or(self.address(end)).address
     }
 
     /// A socket's address at one end of the connection.

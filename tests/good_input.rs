@@ -170,6 +170,7 @@ fn every_key_arrives_in_the_checked_types() {
         firewall: Some(Firewall {
             established: TrackingSeconds::new(350).unwrap(),
             loose: false,
+            nat: false,
         }),
         connection: Connection {
             count: 50,
@@ -323,10 +324,16 @@ fn what_is_left_out_of_a_firewall_is_the_kernels() {
     let kernels = Firewall {
         established: five_days,
         loose: true,
+        nat: false,
     };
     assert_eq!(scenario(BASE).cases[0].firewall, None);
     assert_eq!(firewall("{}"), Some(kernels));
     assert_eq!(firewall("{ loose = true }"), Some(kernels));
+    let nat = Firewall {
+        nat: true,
+        ..kernels
+    };
+    assert_eq!(firewall("{ nat = true }"), Some(nat));
     assert_eq!(firewall("{ established = \"5d\" }"), Some(kernels));
     let strict = Firewall {
         loose: false,

@@ -2,9 +2,10 @@
 
 use super::error::LabError;
 use super::nft;
-use super::nft::rules::{Chain, Hook, Match, Rule, State, Table, Verdict};
+use super::nft::rules::{Chain, Hook, Match, Rule, State, Table, TableFamily, Verdict};
 use super::node::LabNode;
 use super::sysctl::{self, Setting};
+use crate::scenario::limits::TrackingSeconds;
 use crate::scenario::model::Firewall;
 
 impl LabNode {
@@ -12,11 +13,18 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] or [`LabError::Sysctl`] where it refuses.
-    pub(super) async fn set_firewall(&self, firewall: Firewall) -> Result<(), LabError> {
+    ///
+    /// With `nat`, what leaves by the interface `outside` gets its address.
+    pub(super) async fn set_firewall(
+        &self,
+        firewall: Firewall,
+        outside: Option<u32>,
+    ) -> Result<(), LabError> {
         let node = self.node.to_string();
+        let outside = outside.filter(|_| firewall.nat);
         let work = move || {
             // The rule first: where connection tracking is a module, it brings it in, and the settings with it.
-            nft::add(&node, &table())?;
+            nft::add(&node, &table(outside))?;
             let settings = settings(firewall);
             settings
                 .iter()
@@ -28,7 +36,7 @@ impl LabNode {
 
 /// *Why no match on the SYN flag?* What may begin a flow is up to connection tracking: unless it is loose, a segment from the middle of one
 /// is `invalid` to it (`tcp_new`), and that is not among the states here.
-fn table() -> Table {
+fn table(outside: Option<u32>) -> Table {
     let known = vec![State::Established, State::Related, State::New];
     let rule = Rule {
         matches: vec![Match::Tracked(known)],
@@ -36,23 +44,36 @@ fn table() -> Table {
     };
     let forward = Chain {
         name: "forward",
-        hook: Hook::Forward,
+        hook: Some(Hook::Forward),
         policy: Verdict::Drop,
         rules: vec![rule],
     };
+    let masquerade = outside.map(|interface| Chain {
+        name: "postrouting",
+        hook: Some(Hook::SourceNat),
+        policy: Verdict::Accept,
+        rules: vec![Rule {
+            matches: vec![Match::Leaves(interface)],
+            verdict: Verdict::Masquerade,
+        }],
+    });
     Table {
         name: "firewall",
-        chains: vec![forward],
+        family: TableFamily::Inet,
+        chains: [Some(forward), masquerade].into_iter().flatten().collect(),
     }
 }
 
 fn settings(firewall: Firewall) -> [Setting; 2] {
-    let setting = |name, value| (format!("netfilter/nf_conntrack_tcp_{name}"), value);
-    [
-        setting(
-            "timeout_established",
-            firewall.established.duration().as_secs().to_string(),
-        ),
-        setting("loose", u8::from(firewall.loose).to_string()),
-    ]
+    let loose = u8::from(firewall.loose).to_string();
+    [established(firewall.established), setting("loose", loose)]
+}
+
+/// How long an idle flow is known, each from its next segment on.
+pub(super) fn established(time: TrackingSeconds) -> Setting {
+    setting("timeout_established", time.duration().as_secs().to_string())
+}
+
+fn setting(name: &str, value: String) -> Setting {
+    (format!("netfilter/nf_conntrack_tcp_{name}"), value)
 }

@@ -12,7 +12,9 @@ pub mod diag;
 pub mod drops;
 pub mod error;
 mod firewall;
+mod flows;
 mod history;
+mod middlebox;
 pub mod namespace;
 mod nft;
 pub mod node;
@@ -62,7 +64,8 @@ impl Lab {
         // Before any link, so that no packet passes it unseen.
         for (node, plan) in nodes.iter().zip(&plan.nodes) {
             if let Some(firewall) = plan.firewall {
-                node.set_firewall(firewall).await?;
+                let outside = plan.interfaces.last().map(|interface| interface.index);
+                node.set_firewall(firewall, outside).await?;
             }
         }
         let changes = Mutex::default();

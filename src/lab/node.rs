@@ -197,6 +197,16 @@ impl LabNode {
         self.change_link(message, doing).await
     }
 
+    /// Sets the largest packet that a link takes.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn set_mtu(&self, link: u32, bytes: u32) -> Result<(), LabError> {
+        let message = LinkUnspec::new_with_index(link).mtu(bytes);
+        let doing = format!("set the MTU of link {link} to {bytes}");
+        self.change_link(message, doing).await
+    }
+
     async fn change_link(
         &self,
         message: LinkMessageBuilder<LinkUnspec>,

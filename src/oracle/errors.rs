@@ -15,7 +15,7 @@ use super::retransmission::Stuck;
 use super::span::Span;
 use super::wheel::{Hz, lateness};
 use crate::errno::ErrnoName;
-use crate::scenario::model::{End, Family, Node, RouteChange, Topology};
+use crate::scenario::model::{End, Family, Filter, FilterVerdict, Node, RouteChange, Topology};
 
 /// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);
@@ -57,7 +57,17 @@ pub(super) fn in_flight(
         Fault::Cable(_) | Fault::Crash(_) | Fault::Reboot(_) => {
             Some((Stuck::Silent, Answer::Neighbour))
         }
-        Fault::Forgotten => Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT))),
+        Fault::Filtered(Filter {
+            to,
+            verdict: FilterVerdict::Icmp(message),
+            ..
+        }) if to != Some(end) => {
+            let (stuck, errno) = unreachable(family, message.code(family)?);
+            Some((stuck, Answer::Errno(errno)))
+        }
+        Fault::Forgotten | Fault::Flushed | Fault::Filtered(_) | Fault::Lost(_) => {
+            Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))
+        }
         // The data arrives; its acknowledgement does not.
         Fault::Route(_, to, _) if to == end => {
             Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))
@@ -91,6 +101,38 @@ fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
         (_, RouteChange::Blackhole | RouteChange::Restore) => (Stuck::Silent, Errno::ETIMEDOUT),
     };
     (stuck, Answer::Errno(errno))
+}
+
+/// What TCP makes of destination unreachable. Of an established connection no code is fatal (`tcp_v4_err`, `tcp_v6_err`), and those that
+/// say so of the network or the host take back a doubling (RFC 6069).
+fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
+    let reverts = match family {
+        // ICMP_NET_UNREACH, ICMP_HOST_UNREACH
+        Family::Ipv4 => code <= 1,
+        // ICMPV6_NOROUTE
+        Family::Ipv6 => code == 0,
+    };
+    let errno = match (family, code) {
+        // icmp_err_convert in net/ipv4/icmp.c
+        (Family::Ipv4, 0 | 6 | 9 | 11) => Errno::ENETUNREACH,
+        (Family::Ipv4, 2) => Errno::ENOPROTOOPT,
+        (Family::Ipv4, 3) => Errno::ECONNREFUSED,
+        (Family::Ipv4, 5) => Errno::EOPNOTSUPP,
+        (Family::Ipv4, 7) => Errno::EHOSTDOWN,
+        (Family::Ipv4, 8) => Errno::ENONET,
+        (Family::Ipv4, _) => Errno::EHOSTUNREACH,
+        // tab_unreach in net/ipv6/icmp.c
+        (Family::Ipv6, 0) => Errno::ENETUNREACH,
+        (Family::Ipv6, 1 | 5 | 6) => Errno::EACCES,
+        (Family::Ipv6, 4) => Errno::ECONNREFUSED,
+        (Family::Ipv6, _) => Errno::EHOSTUNREACH,
+    };
+    let stuck = if reverts {
+        Stuck::Reverted
+    } else {
+        Stuck::Silent
+    };
+    (stuck, errno)
 }
 
 /// What a failed lookup on the own host leaves as the soft error when nothing has been sent; `None`: nothing (IPv4).

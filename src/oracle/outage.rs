@@ -4,7 +4,7 @@
 //! from; each is a span, because steps take time and timers are late.
 
 use super::span::Span;
-use crate::scenario::model::{End, Node, RouteChange};
+use crate::scenario::model::{End, Filter, FilterVerdict, Node, RouteChange};
 
 /// Something that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub enum Fault {
     Route(Node, End, RouteChange),
     /// The router's firewall has forgotten the flow.
     Forgotten,
+    /// A step has made it forget every flow.
+    Flushed,
+    /// A router filters every segment.
+    Filtered(Filter),
+    /// A box on the way loses every segment to this end.
+    Lost(End),
 }
 
 impl Fault {
@@ -26,8 +32,11 @@ impl Fault {
     #[must_use]
     pub fn blocks(self, to: End) -> bool {
         match self {
-            Self::Route(_, end, _) => end == to,
-            Self::Cable(_) | Self::Crash(_) | Self::Reboot(_) | Self::Forgotten => true,
+            Self::Route(_, end, _) | Self::Lost(end) => end == to,
+            Self::Filtered(filter) => filter.to.is_none_or(|end| end == to),
+            Self::Cable(_) | Self::Crash(_) | Self::Reboot(_) | Self::Forgotten | Self::Flushed => {
+                true
+            }
         }
     }
 }
@@ -74,6 +83,16 @@ impl Outage {
     #[must_use]
     pub fn blocks(&self, to: End) -> bool {
         self.faults.iter().any(|fault| fault.blocks(to))
+    }
+
+    /// Whether a router answers what is sent to this end with a RST in its name.
+    #[must_use]
+    pub fn resets(&self, to: End) -> bool {
+        let resets = |fault: &Fault| {
+            let rst = FilterVerdict::Rst;
+            matches!(fault, Fault::Filtered(filter) if filter.verdict == rst) && fault.blocks(to)
+        };
+        self.faults.iter().any(resets)
     }
 
     /// The fault, if there is just one.

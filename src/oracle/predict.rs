@@ -39,6 +39,13 @@ pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
             None => continue,
         }
     }
+    // Who speaks first when the router has forgotten the flow decides.
+    if case
+        .firewall
+        .is_some_and(|firewall| firewall.nat && firewall.loose)
+    {
+        return None;
+    }
     let rule = match (outages.is_empty(), keepalive) {
         (true, _) => wording::nothing_lost(case.firewall),
         (false, None) => {
@@ -70,6 +77,10 @@ impl View<'_> {
         if outage.forgets(self.end.peer()) && outage.faults.len() > 1 {
             return None;
         }
+        let resets = outage.resets(self.end.peer()) || outage.resets(self.end);
+        if let Some(settled) = resets.then(|| self.rejected(outage)).flatten() {
+            return settled;
+        }
         match (outage.written, self.keepalive) {
             (Some(written), keepalive) => {
                 if let Some(idle) = keepalive
@@ -82,6 +93,43 @@ impl View<'_> {
             (None, Some(keepalive)) => self.idle(outage, keepalive),
             (None, None) => self.peer_is_silent(outage, None).then_some(None),
         }
+    }
+
+    /// A router answers with a RST in the name of the end across. It carries the number that the segment acknowledges
+    /// (`nf_reject_ip_tcphdr_put`), which is exactly what is expected next, so it is believed (`tcp_validate_incoming`). `None`: to this
+    /// end, nothing but silence.
+    fn rejected(&self, outage: &Outage) -> Option<Settled> {
+        let peer = self.case.connection.end(self.end.peer());
+        // What the other end sends draws a RST too, or what this one answers.
+        let quiet = peer.keepalive.is_none() && !outage.peer_wrote;
+        let alone = outage.only_fault().is_some() && outage.back.is_none();
+        if !(quiet && alone) {
+            return Some(None);
+        }
+        if !outage.resets(self.end.peer()) {
+            return None;
+        }
+        let (window, formula, since) = match (outage.written, self.keepalive) {
+            (Some(written), keepalive) => {
+                if keepalive.is_some_and(|k| written.at.max >= k.tick(0, self.hz).min) {
+                    return Some(None);
+                }
+                let formula = "first transmission".to_owned();
+                (Span::up_to(STEP_TIME), formula, Origin::FirstUnacknowledged)
+            }
+            (None, Some(keepalive)) => {
+                if outage.begins.max >= keepalive.idle || outage.probed {
+                    return Some(None);
+                }
+                let mut first = keepalive.tick(0, self.hz);
+                let slack = EffectiveKeepalive::first_probe_slack(self.hz);
+                first.min = first.min.saturating_sub(slack);
+                let formula = format!("idle {:?}, the first probe", keepalive.idle);
+                (first, formula, Origin::LastReceived)
+            }
+            (None, None) => return None,
+        };
+        Some(Some(Some(wording::rejected(window, formula, since))))
     }
 
     /// Keepalive may have ended it before anything was written.
@@ -272,5 +320,7 @@ fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
     Some(Sendings { at, certain })
 }
 
+#[cfg(test)]
+mod middlebox_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, ProbeEvent, RouteChange, Start, Step,
+    Action, CableChange, Case, End, Firewall, Middlebox, ProbeEvent, RouteChange, Segments, Start,
+    Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -45,7 +46,8 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         silence: Span::up_to(STEP_TIME),
         age: Span::up_to(STEP_TIME),
         tracking: Tracking::new(case, hz),
-        filtered: case.firewall.is_some(),
+        firewall: case.firewall,
+        server_probes: case.connection.server.keepalive.is_some(),
         active: Vec::new(),
         probes: Some(0),
         unacknowledged: false,
@@ -71,8 +73,10 @@ struct Walk {
     age: Span,
     /// What a firewall on the way knows of the flow.
     tracking: Option<Tracking>,
-    /// Whether there is a firewall on the way, whatever it knows.
-    filtered: bool,
+    /// The firewall on the way, whatever it knows.
+    firewall: Option<Firewall>,
+    /// Whether the server has keepalive.
+    server_probes: bool,
     active: Vec<Fault>,
     /// Unanswered so far; `None` where not known.
     probes: Option<u32>,
@@ -100,7 +104,7 @@ impl Walk {
             Entry::Known => self.go_by(time, long),
             Entry::ForgottenAfter(before) => {
                 self.go_by(before, long);
-                self.lose(Fault::Forgotten)?;
+                self.forget()?;
                 self.go_by(time.after(before), long);
             }
         }
@@ -115,7 +119,7 @@ impl Walk {
         };
         if let Entry::ForgottenAfter(before) = entry {
             self.go_by(before, true);
-            self.lose(Fault::Forgotten)?;
+            self.forget()?;
         }
         Some(())
     }
@@ -178,6 +182,7 @@ impl Walk {
                 CableChange::Pull => self.fail(Fault::Cable(*at))?,
                 CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
             },
+            Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
             Action::Delay { .. } => return None,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
@@ -205,6 +210,51 @@ impl Walk {
             }
         }
         Some(())
+    }
+
+    /// `None` for what hits some segments and not others, and for what a router forgets at an odd time.
+    fn middlebox(&mut self, step: &Middlebox) -> Option<()> {
+        match step {
+            Middlebox::Filter { filter, .. } if filter.what == Segments::Any => {
+                self.fail(Fault::Filtered(*filter))?;
+            }
+            Middlebox::Unfilter { .. } => {
+                self.undo(|fault| matches!(fault, Fault::Filtered(_)));
+            }
+            Middlebox::Lose { loss, .. }
+                if loss.what == Segments::Any && loss.which == Which::All =>
+            {
+                self.fail(Fault::Lost(loss.to))?;
+            }
+            Middlebox::Flush { .. } => self.flush()?,
+            Middlebox::StopLosing { to, .. } => self.undo(|fault| fault == Fault::Lost(*to)),
+            Middlebox::Filter { .. }
+            | Middlebox::Lose { .. }
+            | Middlebox::Remember { .. }
+            | Middlebox::Mtu { .. } => return None,
+        }
+        Some(())
+    }
+
+    /// Behind NAT, what the server sends then reaches the router itself.
+    fn forget(&mut self) -> Option<()> {
+        if self.firewall.is_some_and(|firewall| firewall.nat) && self.end == End::Server {
+            return None;
+        }
+        self.lose(Fault::Forgotten)
+    }
+
+    /// What a strict firewall has forgotten begins no flow (`tcp_new`), and any segment makes known to a loose one. Behind NAT this holds
+    /// for what the client sends; what the server sends then reaches the router itself, which answers with a RST.
+    fn flush(&mut self) -> Option<()> {
+        let firewall = self.firewall?;
+        if firewall.nat && (self.end == End::Server || self.server_probes || firewall.loose) {
+            return None;
+        }
+        if firewall.loose {
+            return Some(());
+        }
+        self.lose(Fault::Flushed)
     }
 
     fn received(&mut self) {
@@ -238,7 +288,7 @@ impl Walk {
     fn fail(&mut self, fault: Fault) -> Option<()> {
         let own = matches!(fault, Fault::Crash(host) | Fault::Reboot(host) if host == self.end);
         // What a firewall makes of the segments that come after another fault is another matter.
-        if own || self.filtered {
+        if own || self.firewall.is_some() {
             return None;
         }
         self.lose(fault)

@@ -54,6 +54,12 @@ pub(super) fn told_by(
     firewall: Option<Firewall>,
     mut prediction: Prediction,
 ) -> Prediction {
+    if outage.only_fault() == Some(Fault::Flushed) {
+        prediction.rule = format!(
+            "the firewall has forgotten the flow and drops what comes later, which begins no flow (tcp_new); {}",
+            prediction.rule
+        );
+    }
     if let (Some(Fault::Forgotten), Some(firewall)) = (outage.only_fault(), firewall) {
         prediction.rule = format!(
             "the firewall forgets the flow {} after its last segment (nf_ct_is_expired) and drops what comes later, which begins no flow \
@@ -100,6 +106,14 @@ pub(super) fn error(
 /// The first segment that reaches a host without the connection.
 pub(super) fn reset(window: Span, formula: String, since: Origin) -> Prediction {
     let rule = "the other host has lost the connection and answers the first segment that reaches it with a RST (tcp_v4_send_reset, tcp_reset)";
+    let errno = Some(errors::name(Errno::ECONNRESET));
+    error(errno, window, since, formula, rule.to_owned())
+}
+
+/// A router answers in the other end's name.
+pub(super) fn rejected(window: Span, formula: String, since: Origin) -> Prediction {
+    let rule = "the router answers the first segment with a RST in the other end's name, whose number is the one that this end expects next \
+                (nf_reject_ip_tcphdr_put, tcp_reset)";
     let errno = Some(errors::name(Errno::ECONNRESET));
     error(errno, window, since, formula, rule.to_owned())
 }

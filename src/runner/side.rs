@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -99,16 +100,16 @@ impl Side {
     /// Starts to record at the host, at this rate at least.
     pub(super) async fn new(lab: &Lab, end: End, rate: Duration) -> Result<Self, LabError> {
         let node = lab.node(end.node());
-        let address = |end| {
-            let port = match end {
-                End::Client => CLIENT_PORT,
-                End::Server => SERVER_PORT,
-            };
-            lab.plan.socket_address(end, port)
+        let port = |end| match end {
+            End::Client => CLIENT_PORT,
+            End::Server => SERVER_PORT,
         };
+        let own = lab.plan.socket_address(end, port(end));
+        let across = lab.plan.seen_address(end.peer());
+        let across = SocketAddr::new(across, port(end.peer()));
         let (capture, diag) = try_join(
             Capture::open(node, lab.uplink(end).index),
-            Diag::open(node, address(end), address(end.peer())),
+            Diag::open(node, own, across),
         )
         .await?;
         let (sender, tracks) = watch::channel(Tracks::new());

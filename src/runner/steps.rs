@@ -115,6 +115,7 @@ impl Running {
             Action::Delay { at, by } => fault::delay(&self.lab, *at, *by).await?,
             Action::Reboot { host, downtime } => self.reboot(step.line, *host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
+            Action::Middlebox(step) => fault::middlebox(&self.lab, step).await?,
         }
         Ok(Ok(()))
     }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
-use super::model::{Action, End, Node, Topology};
+use super::middlebox_check as middlebox;
+use super::model::{Action, End, Middlebox, Node, Topology};
 use super::overlay::Overlaid;
 use super::sequence;
 use super::suggest::alternatives;
@@ -14,6 +15,7 @@ use super::suggest::alternatives;
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     nodes_exist(case, cx);
     firewall_has_a_router(case, cx);
+    middlebox::steps(case, cx);
     sequence::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
@@ -34,17 +36,31 @@ fn nodes_exist(case: &Overlaid, cx: &mut Context) {
     };
     let nodes = preset.value.nodes();
     for part in case.steps.iter().flatten() {
-        let (Action::Route { on, .. }, Some(span)) = (&part.step.action, &part.node) else {
+        let (Some(on), Some(span)) = (part.step.action.node(), &part.node) else {
             continue;
         };
-        if nodes.contains(on) {
+        if nodes.contains(&on) {
             continue;
         }
         let message = format!("the `{}` topology has no {on}", preset.value);
         let routing = nodes.iter().filter(|node| **node != Node::Switch);
         let names: Vec<String> = routing.map(Node::to_string).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let help = format!("its nodes with routes are {}", alternatives(&names, "and"));
+        let loses = |action: &Action| {
+            matches!(
+                action,
+                Action::Middlebox(Middlebox::Lose { .. } | Middlebox::StopLosing { .. })
+            )
+        };
+        let help = match preset.value {
+            Topology::Direct if loses(&part.step.action) => {
+                "a cable loses nothing: there is a switch in `switched` and a router in `routed`"
+                    .to_owned()
+            }
+            Topology::Switched if loses(&part.step.action) => "write `on = \"switch\"`".to_owned(),
+            Topology::Routed if loses(&part.step.action) => "write `on = \"router\"`".to_owned(),
+            _ => format!("its nodes with routes are {}", alternatives(&names, "and")),
+        };
         let missing = Diagnostic::new(span.clone(), message).help(help);
         cx.report(in_case(case, span, missing));
     }

@@ -53,6 +53,7 @@ impl fmt::Display for Action {
             Self::Route { on, to, change } => {
                 write!(f, "{change} the route to the {to} on the {on}")
             }
+            Self::Middlebox(step) => step.fmt(f),
         }
     }
 }

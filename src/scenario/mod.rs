@@ -61,6 +61,8 @@ mod decode;
 mod document;
 mod evidence;
 mod load;
+mod middlebox;
+mod middlebox_check;
 mod overlay;
 mod quantity;
 mod relations;

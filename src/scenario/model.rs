@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
 use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
+pub use super::middlebox::{
+    DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
+};
 use crate::errno::ErrnoName;
 
 /// One scenario file: its cases, expanded by address family.
@@ -94,6 +97,8 @@ pub struct Firewall {
     pub established: TrackingSeconds,
     /// `net.netfilter.nf_conntrack_tcp_loose`: whether a segment from the middle of a flow that it does not know begins one.
     pub loose: bool,
+    /// Whether what it forwards towards the server gets its own address there (masquerade). The server knows no way to the client's.
+    pub nat: bool,
 }
 
 /// The kernel's own settings: five days (`tcp_timeouts` in `net/netfilter/nf_conntrack_proto_tcp.c`), and loose
@@ -103,6 +108,7 @@ impl Default for Firewall {
         Self {
             established: TrackingSeconds::DEFAULT,
             loose: true,
+            nat: false,
         }
     }
 }
@@ -269,6 +275,8 @@ pub enum Action {
         /// How.
         change: RouteChange,
     },
+    /// A box between the hosts does something to their packets.
+    Middlebox(Middlebox),
 }
 
 /// What happens to a cable.

@@ -117,6 +117,15 @@ fn fraction_of(decimals: &str, unit: u128) -> Option<u128> {
     scaled.is_multiple_of(divisor).then_some(scaled / divisor)
 }
 
+/// `30%`: whole, 1 to 99.
+pub(super) fn percent(text: &str) -> Result<u8, Problem> {
+    let number = text.strip_suffix('%').and_then(|n| n.parse().ok());
+    number.filter(|n| (1..=99).contains(n)).ok_or_else(|| {
+        let message = format!("`{text}` is not a fraction");
+        Problem::new(message, "write 1 to 99 percent, whole: `30%`")
+    })
+}
+
 /// `4s..4.5s`, both ends included.
 pub(super) fn window(text: &str) -> Result<(Duration, Duration), Problem> {
     let how = "write where it begins and where it ends, both included: `4s..4.5s`";

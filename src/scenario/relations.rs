@@ -87,6 +87,7 @@ impl Action {
             Self::Resume { .. } => true,
             Self::Cable { change, .. } => *change == CableChange::Plug,
             Self::Route { change, .. } => *change == RouteChange::Restore,
+            Self::Middlebox(step) => step.is_repair(),
             _ => false,
         }
     }
@@ -99,6 +100,17 @@ impl Action {
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
+            Self::Middlebox(step) => !step.is_repair(),
+        }
+    }
+
+    /// The node that the step names, where not every topology has it.
+    #[must_use]
+    pub fn node(&self) -> Option<Node> {
+        match self {
+            Self::Route { on, .. } => Some(*on),
+            Self::Middlebox(step) => Some(step.node()),
+            _ => None,
         }
     }
 

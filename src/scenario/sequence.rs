@@ -1,5 +1,7 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
+mod middlebox;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
         broken: Vec::new(),
         delayed: Vec::new(),
         returning: Vec::new(),
+        silent: None,
     };
     for part in &case.steps {
         // A step that could not be read may be the very one that a later step needs.
@@ -39,6 +42,8 @@ struct Network {
     delayed: Vec<(End, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
+    /// The router tells nobody of what is too large.
+    silent: Option<Range<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,17 @@ enum Broken {
     /// The host has rebooted, and knows of no connection any more.
     Forgotten(End),
     Route(Node, End, RouteChange),
+    /// The node filters; what an exchange needs too, or not.
+    Filter(Node, Hit),
+    /// The node loses segments to this end.
+    Loss(Node, End, Hit),
+}
+
+/// Whether an exchange can get through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hit {
+    Some,
+    All,
 }
 
 impl Broken {
@@ -58,7 +74,17 @@ impl Broken {
             Self::Crashed(host) => format!("the {host} crashes here"),
             Self::Forgotten(host) => format!("the {host} forgets its connections here"),
             Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
+            Self::Filter(on, _) => format!("the {on} filters from here"),
+            Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
         }
+    }
+
+    /// Whether an exchange can succeed all the same.
+    fn lets_through(self) -> bool {
+        matches!(
+            self,
+            Self::Filter(_, Hit::Some) | Self::Loss(_, _, Hit::Some)
+        )
     }
 
     /// Whether both are about the same route.
@@ -81,18 +107,19 @@ impl Network {
 
     /// What is wrong with the step as the network is now; otherwise the network is what the step makes of it.
     fn take(&mut self, step: &Step, verb: &Range<usize>) -> Option<Diagnostic> {
-        match step.action {
+        match &step.action {
             Action::Exchange { .. } => self.exchange(verb),
             Action::Send { .. } => None,
             Action::Cable { at, change } => match change {
-                CableChange::Pull => self.pull(at, verb),
-                CableChange::Plug => self.plug(at, verb),
+                CableChange::Pull => self.pull(*at, verb),
+                CableChange::Plug => self.plug(*at, verb),
             },
-            Action::Delay { at, .. } => self.delay(at, verb),
-            Action::Crash { host } => self.crash(host, verb),
-            Action::Resume { host } => self.resume(host, verb),
-            Action::Reboot { host, downtime } => self.reboot(host, downtime, verb),
-            Action::Route { on, to, change } => self.route(on, to, change, verb),
+            Action::Delay { at, .. } => self.delay(*at, verb),
+            Action::Crash { host } => self.crash(*host, verb),
+            Action::Resume { host } => self.resume(*host, verb),
+            Action::Reboot { host, downtime } => self.reboot(*host, *downtime, verb),
+            Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
+            Action::Middlebox(step) => self.middlebox(step, verb),
         }
     }
 
@@ -106,12 +133,15 @@ impl Network {
 
     /// An exchange waits for its answer, and everything that can be broken lies on the way of it.
     fn exchange(&self, verb: &Range<usize>) -> Option<Diagnostic> {
-        if self.broken.is_empty() {
+        let all: Vec<_> = (self.broken.iter())
+            .filter(|(broken, _)| !broken.lets_through())
+            .collect();
+        if all.is_empty() {
             return None;
         }
         let message = "this exchange can never succeed: its data or its answer has no way";
         let stuck = Diagnostic::new(verb.clone(), message);
-        let stuck = self.broken.iter().fold(stuck, |stuck, (broken, span)| {
+        let stuck = all.into_iter().fold(stuck, |stuck, (broken, span)| {
             stuck.related(span.clone(), broken.label())
         });
         let forgotten = |broken| matches!(broken, Broken::Forgotten(_));

@@ -18,11 +18,17 @@ use wants::Wants;
 const NEEDED: [&str; 3] = ["af_packet", "bridge", "veth"];
 
 /// These are for some scenarios, which say so themselves where the kernel lacks them.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 15] = [
     "dummy",
     "inet_diag",
     "ipv6",
+    "nf_conntrack_netlink",
     "nf_tables",
+    "nft_chain_nat",
+    "nft_ct",
+    "nft_masq",
+    "nft_numgen",
+    "nft_reject",
     "sch_netem",
     "tcp_diag",
     "tun",

@@ -1,19 +1,25 @@
 //! Rules to the messages of one transaction. Pure.
 
-use netlink_bindings::nftables::{
-    Chained, ChainedFinal, CmpOps, CtKeys, Nfgenmsg, PushExprListAttrs, Registers, VerdictCode,
-};
+use netlink_bindings::nftables::{Chained, ChainedFinal, Nfgenmsg, PushNftHookAttrs, SetFlags};
 use netlink_bindings::traits::{NetlinkChained, Pusher};
-use nix::libc::{NF_INET_FORWARD, NFNL_SUBSYS_NFTABLES, NFPROTO_INET};
+use nix::libc::{
+    NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_NETDEV_INGRESS,
+    NFNL_SUBSYS_NFTABLES, NFPROTO_INET, NFPROTO_NETDEV,
+};
 
-use super::rules::{Chain, Hook, Match, Rule, State, Table, Verdict};
+use super::expressions;
+use super::rules::{Chain, Hook, Match, Rule, Table, TableFamily};
 
 /// The number of the first message; the others follow.
 const FIRST: u32 = 1;
 /// `NF_IP_PRI_FILTER` (include/uapi/linux/netfilter_ipv4.h): after connection tracking.
-const PRIORITY: i32 = 0;
+const FILTER: i32 = 0;
+/// `NF_IP_PRI_NAT_SRC`.
+const SOURCE_NAT: i32 = 100;
 /// The messages that begin and end the transaction, which old kernels do not acknowledge (before 6.10).
 const BRACKETS: usize = 2;
+/// The kernel finds a number for the place of the `%`; rules of the same transaction know the set by its id.
+const SET_NAME: &[u8] = b"__set%d";
 
 /// The messages, and what each asks for.
 pub(super) struct Batch {
@@ -24,27 +30,43 @@ pub(super) struct Batch {
 impl Batch {
     /// Adds a table with all that is in it.
     pub(super) fn adding(table: &Table) -> Self {
-        let mut messages = Chained::new(FIRST);
-        let mut requests = vec![format!("begin to add table {}", table.name)];
-        drop(messages.request().op_batch_begin_do(&bracket()));
-        requests.push(format!("add table {}", table.name));
-        let mut request = messages.request().set_create().op_newtable_do(&header());
-        drop(request.encode().push_name_bytes(table.name.as_bytes()));
+        let mut adding = Adding {
+            messages: Chained::new(FIRST),
+            requests: Vec::new(),
+            table,
+            sets: 0,
+        };
+        adding.bracket(format!("begin to add table {}", table.name), true);
+        adding.table();
+        // Every chain before any rule, which may jump to it.
+        table.chains.iter().for_each(|chain| adding.chain(chain));
         for chain in &table.chains {
-            requests.push(format!("add chain {} to table {}", chain.name, table.name));
-            add_chain(&mut messages, table, chain);
             for rule in &chain.rules {
-                let (chain, table) = (chain.name, table.name);
-                requests.push(format!(
-                    "add rule `{rule}` to chain {chain} of table {table}"
-                ));
-                add_rule(&mut messages, table, chain, rule);
+                adding.rule(chain, rule);
             }
         }
-        requests.push(format!("finish to add table {}", table.name));
+        adding.bracket(format!("finish to add table {}", table.name), false);
+        Self {
+            messages: adding.messages.finalize(),
+            requests: adding.requests,
+        }
+    }
+
+    /// Removes a table with all that is in it.
+    pub(super) fn removing(family: TableFamily, name: &str) -> Self {
+        let mut messages = Chained::new(FIRST);
+        drop(messages.request().op_batch_begin_do(&bracket()));
+        let mut request = messages.request().op_deltable_do(&header(family));
+        drop(request.encode().push_name_bytes(name.as_bytes()));
+        drop(request);
         drop(messages.request().op_batch_end_do(&bracket()));
-        let messages = messages.finalize();
-        Self { messages, requests }
+        let requests = ["begin to remove", "remove", "finish to remove"];
+        Self {
+            messages: messages.finalize(),
+            requests: requests
+                .map(|doing| format!("{doing} table {name}"))
+                .to_vec(),
+        }
     }
 
     /// As they are sent.
@@ -64,100 +86,148 @@ impl Batch {
     }
 }
 
-fn add_chain(messages: &mut Chained, table: &Table, chain: &Chain) {
-    let hook = match chain.hook {
-        Hook::Forward => NF_INET_FORWARD,
+/// A transaction that is being written.
+struct Adding<'a> {
+    messages: Chained<'static>,
+    requests: Vec<String>,
+    table: &'a Table,
+    /// So many sets have got an id.
+    sets: u32,
+}
+
+impl Adding<'_> {
+    fn bracket(&mut self, what: String, begins: bool) {
+        self.requests.push(what);
+        if begins {
+            drop(self.messages.request().op_batch_begin_do(&bracket()));
+        } else {
+            drop(self.messages.request().op_batch_end_do(&bracket()));
+        }
+    }
+
+    fn table(&mut self) {
+        let name = self.table.name;
+        self.requests.push(format!("add table {name}"));
+        let request = self.messages.request().set_create();
+        let mut request = request.op_newtable_do(&header(self.table.family));
+        drop(request.encode().push_name_bytes(name.as_bytes()));
+    }
+
+    fn chain(&mut self, chain: &Chain) {
+        let table = self.table.name;
+        self.requests
+            .push(format!("add chain {} to table {table}", chain.name));
+        let request = self.messages.request().set_create();
+        let mut request = request.op_newchain_do(&header(self.table.family));
+        let attributes = request
+            .encode()
+            .push_table_bytes(table.as_bytes())
+            .push_name_bytes(chain.name.as_bytes());
+        let Some(hook) = &chain.hook else {
+            return;
+        };
+        let kind = match hook {
+            Hook::SourceNat => c"nat",
+            _ => c"filter",
+        };
+        let attributes = attributes
+            .push_type(kind)
+            .push_policy(expressions::code(chain.policy));
+        drop(place(attributes.nested_hook(), hook));
+    }
+
+    fn rule(&mut self, chain: &Chain, rule: &Rule) {
+        let table = self.table.name;
+        // The set first, which the rule names.
+        for matched in &rule.matches {
+            if let Match::Numbered { numbers, .. } = matched {
+                self.set(numbers);
+            }
+        }
+        self.requests.push(format!(
+            "add rule `{rule}` to chain {} of table {table}",
+            chain.name
+        ));
+        let request = self.messages.request().set_create().set_append();
+        let mut request = request.op_newrule_do(&header(self.table.family));
+        let mut list = request
+            .encode()
+            .push_table_bytes(table.as_bytes())
+            .push_chain_bytes(chain.name.as_bytes())
+            .nested_expressions();
+        for matched in &rule.matches {
+            list = expressions::matching(list, matched, (SET_NAME, self.sets));
+        }
+        drop(expressions::verdict(list, rule.verdict));
+    }
+
+    /// A set without a name of its own, which goes with its rule.
+    fn set(&mut self, numbers: &[u32]) {
+        let table = self.table.name;
+        self.sets += 1;
+        self.requests.push(format!("add a set to table {table}"));
+        let request = self.messages.request().set_create();
+        let mut request = request.op_newset_do(&header(self.table.family));
+        drop(
+            request
+                .encode()
+                .push_table_bytes(table.as_bytes())
+                .push_name_bytes(SET_NAME)
+                .push_flags(SetFlags::Anonymous as u32 | SetFlags::Constant as u32)
+                .push_key_type(0)
+                .push_key_len(4)
+                .push_id(self.sets),
+        );
+        drop(request);
+        self.requests
+            .push(format!("add numbers to a set of table {table}"));
+        let request = self.messages.request().set_create();
+        let mut request = request.op_newsetelem_do(&header(self.table.family));
+        let mut elements = request
+            .encode()
+            .push_table_bytes(table.as_bytes())
+            .push_set_bytes(SET_NAME)
+            .push_set_id(self.sets)
+            .nested_elements();
+        for number in numbers {
+            elements = elements
+                .nested_elem()
+                .nested_key()
+                .push_value(&number.to_ne_bytes())
+                .end_nested()
+                .end_nested();
+        }
+        drop(elements);
+    }
+}
+
+fn place<P: Pusher>(attributes: PushNftHookAttrs<P>, hook: &Hook) -> PushNftHookAttrs<P> {
+    let (number, priority) = match hook {
+        Hook::Forward => (NF_INET_FORWARD, FILTER),
+        Hook::Output => (NF_INET_LOCAL_OUT, FILTER),
+        Hook::SourceNat => (NF_INET_POST_ROUTING, SOURCE_NAT),
+        Hook::Ingress(_) => (NF_NETDEV_INGRESS, FILTER),
     };
-    let mut request = messages.request().set_create().op_newchain_do(&header());
-    let chain = request
-        .encode()
-        .push_table_bytes(table.name.as_bytes())
-        .push_name_bytes(chain.name.as_bytes())
-        .push_type(c"filter")
-        .push_policy(code(chain.policy))
-        .nested_hook()
-        .push_num(hook.cast_unsigned())
-        .push_priority(PRIORITY)
-        .end_nested();
-    drop(chain);
-}
-
-fn add_rule(messages: &mut Chained, table: &str, chain: &str, rule: &Rule) {
-    let request = messages.request().set_create().set_append();
-    let mut request = request.op_newrule_do(&header());
-    let mut expressions = request
-        .encode()
-        .push_table_bytes(table.as_bytes())
-        .push_chain_bytes(chain.as_bytes())
-        .nested_expressions();
-    for Match::Tracked(states) in &rule.matches {
-        expressions = tracked(expressions, states);
+    let attributes = attributes
+        .push_num(number.cast_unsigned())
+        .push_priority(priority);
+    let Hook::Ingress(interfaces) = hook else {
+        return attributes;
+    };
+    let mut devices = attributes.nested_devs();
+    for interface in interfaces {
+        devices = devices.push_name_bytes(interface.as_bytes());
     }
-    let verdict = expressions
-        .nested_elem()
-        .nested_data_immediate()
-        .push_dreg(Registers::RegVerdict as u32)
-        .nested_data()
-        .nested_verdict()
-        .push_code(code(rule.verdict));
-    drop(verdict);
+    devices.end_nested()
 }
 
-/// The packet's state as a bit, masked with those asked for, is not zero; else the rule is left.
-fn tracked<P: Pusher>(expressions: PushExprListAttrs<P>, states: &[State]) -> PushExprListAttrs<P> {
-    let wanted = states.iter().fold(0, |bits, state| bits | bit(*state));
-    let register = Registers::Reg1 as u32;
-    expressions
-        .nested_elem()
-        .nested_data_ct()
-        .push_dreg(register)
-        .push_key(CtKeys::State as u32)
-        .end_nested()
-        .end_nested()
-        .nested_elem()
-        .nested_data_bitwise()
-        .push_sreg(register)
-        .push_dreg(register)
-        .push_len(4)
-        .nested_mask()
-        .push_value(&u32::to_ne_bytes(wanted))
-        .end_nested()
-        .nested_xor()
-        .push_value(&u32::to_ne_bytes(0))
-        .end_nested()
-        .end_nested()
-        .end_nested()
-        .nested_elem()
-        .nested_data_cmp()
-        .push_sreg(register)
-        .push_op(CmpOps::Neq as u32)
-        .nested_data()
-        .push_value(&u32::to_ne_bytes(0))
-        .end_nested()
-        .end_nested()
-        .end_nested()
-}
-
-/// `NF_CT_STATE_BIT` of `enum ip_conntrack_info` (include/uapi/linux/netfilter/nf_conntrack_common.h).
-fn bit(state: State) -> u32 {
-    1 << match state {
-        State::Established => 1,
-        State::Related => 2,
-        State::New => 3,
-    }
-}
-
-fn code(verdict: Verdict) -> u32 {
-    match verdict {
-        Verdict::Accept => VerdictCode::Accept as u32,
-        Verdict::Drop => VerdictCode::Drop as u32,
-    }
-}
-
-/// Of what stands in a table for both families.
-fn header() -> Nfgenmsg {
+/// Of what stands in a table of this family.
+fn header(family: TableFamily) -> Nfgenmsg {
     let mut header = Nfgenmsg::new();
-    header.nfgen_family = NFPROTO_INET as u8;
+    header.nfgen_family = match family {
+        TableFamily::Inet => NFPROTO_INET as u8,
+        TableFamily::Netdev => NFPROTO_NETDEV as u8,
+    };
     header
 }
 
@@ -175,6 +245,7 @@ mod tests {
     use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
     use rtnetlink::packet_core::NetlinkBuffer;
 
+    use super::super::rules::{Bytes, Header, State, Verdict};
     use super::*;
 
     fn table() -> Table {
@@ -185,7 +256,7 @@ mod tests {
         let known = [State::Established, State::Related];
         let chain = Chain {
             name: "forward",
-            hook: Hook::Forward,
+            hook: Some(Hook::Forward),
             policy: Verdict::Drop,
             rules: vec![
                 rule(&known, Verdict::Accept),
@@ -194,6 +265,7 @@ mod tests {
         };
         Table {
             name: "filter",
+            family: TableFamily::Inet,
             chains: vec![chain],
         }
     }
@@ -226,6 +298,85 @@ mod tests {
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!("table", described(&batch));
         });
+    }
+
+    #[test]
+    fn numbers_stand_in_a_set_of_the_rule() {
+        let numbered = Rule {
+            matches: vec![
+                Match::Protocol(6),
+                Match::Leaves(5),
+                Match::Bytes(Bytes {
+                    header: Header::Transport,
+                    offset: 13,
+                    mask: vec![7],
+                    value: vec![4],
+                }),
+                Match::Numbered {
+                    modulus: 1000,
+                    numbers: vec![0, 2],
+                },
+            ],
+            verdict: Verdict::Drop,
+        };
+        let rule = |verdict| Rule {
+            matches: vec![],
+            verdict,
+        };
+        let chain = |name, hook, rules| Chain {
+            name,
+            hook,
+            policy: Verdict::Accept,
+            rules,
+        };
+        let ingress = Hook::Ingress(vec!["eth0", "eth1"]);
+        let others = vec![
+            rule(Verdict::RejectRst),
+            rule(Verdict::RejectIcmp(3)),
+            rule(Verdict::Masquerade),
+            rule(Verdict::Return),
+        ];
+        let table = Table {
+            name: "loss",
+            family: TableFamily::Netdev,
+            chains: vec![
+                chain(
+                    "ingress",
+                    Some(ingress),
+                    vec![rule(Verdict::Jump("caught"))],
+                ),
+                chain("caught", None, vec![numbered]),
+                chain("others", None, others),
+            ],
+        };
+        let batch = Batch::adding(&table);
+        assert_eq!(batch.to_acknowledge(), 12);
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!("numbers", hex_of(&batch));
+        });
+    }
+
+    /// The bytes, because the bindings read some numbers in another order than they write them.
+    fn hex_of(batch: &Batch) -> String {
+        let mut text = String::new();
+        let mut rest = batch.bytes();
+        while !rest.is_empty() {
+            let message = NetlinkBuffer::new_checked(&rest).unwrap();
+            let what = batch.request(message.sequence_number()).unwrap();
+            writeln!(text, "{what}").unwrap();
+            for line in message.payload().chunks(32) {
+                writeln!(text, "  {}", hex::encode(line)).unwrap();
+            }
+            rest = &rest[message.length() as usize..];
+        }
+        text
+    }
+
+    #[test]
+    fn a_table_is_removed_with_all_that_is_in_it() {
+        let batch = Batch::removing(TableFamily::Inet, "filter");
+        assert_eq!(batch.to_acknowledge(), 1);
+        assert_eq!(batch.request(2), Some("remove table filter"));
     }
 
     #[test]

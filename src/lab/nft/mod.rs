@@ -1,9 +1,10 @@
 //! Packet filter rules of one namespace (nf_tables), put there in one transaction over netlink.
 //!
-//! [`rules`] are data, [`batch`] makes the messages of them; only this file sends anything. The kernel takes a batch as a whole or not
+//! [`rules`] are data, [`batch`] and [`expressions`] make the messages of them; only this file sends anything. The kernel takes a batch as a whole or not
 //! at all, within the call that sends it (`nfnetlink_rcv_batch`): its answers are there when that call returns, so nothing is waited for.
 
 mod batch;
+mod expressions;
 pub(super) mod rules;
 
 use std::io;
@@ -14,7 +15,7 @@ use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket, SocketAddr};
 
 use self::batch::Batch;
-use self::rules::Table;
+use self::rules::{Table, TableFamily};
 use super::error::LabError;
 
 /// Adds a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
@@ -23,12 +24,48 @@ use super::error::LabError;
 /// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression; [`LabError::Netlink`] for the first request
 /// that it refuses for another reason.
 pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
-    let batch = Batch::adding(table);
+    commit(
+        node,
+        &Batch::adding(table),
+        format!("add table {}", table.name),
+    )
+}
+
+/// Removes a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
+///
+/// # Errors
+/// [`LabError::Netlink`].
+pub(super) fn remove(node: &str, family: TableFamily, name: &str) -> Result<(), LabError> {
+    let batch = Batch::removing(family, name);
+    commit(node, &batch, format!("remove table {name}"))
+}
+
+/// Sends one request to another part of netfilter. Must run on a thread that is inside the namespace of `node`.
+///
+/// # Errors
+/// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it refuses.
+pub(super) fn request(node: &str, doing: &str, message: &[u8]) -> Result<(), LabError> {
+    let told = |_: u32| Some(doing.to_owned());
+    exchange(node, message, doing.to_owned(), 1, told)
+}
+
+fn commit(node: &str, batch: &Batch, whole: String) -> Result<(), LabError> {
+    let told = |sequence| batch.request(sequence).map(str::to_owned);
+    exchange(node, batch.bytes(), whole, batch.to_acknowledge(), told)
+}
+
+/// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence number asks for.
+fn exchange(
+    node: &str,
+    messages: &[u8],
+    whole: String,
+    asked: usize,
+    told: impl Fn(u32) -> Option<String>,
+) -> Result<(), LabError> {
     let failed = |doing: String| move |source| refused(node, doing, source);
     let socket = open().map_err(failed("open a netfilter socket".to_owned()))?;
-    let whole = format!("add table {}", table.name);
     let answers = socket
-        .send_to(batch.bytes(), &SocketAddr::new(0, 0), 0)
+        .send_to(messages, &SocketAddr::new(0, 0), 0)
         .and_then(|_| answers(&socket))
         .map_err(failed(whole.clone()))?;
     let mut acknowledged = 0;
@@ -36,12 +73,11 @@ pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
         match answer.refused {
             None => acknowledged += 1,
             Some(source) => {
-                let request = batch.request(answer.request).unwrap_or(&whole);
-                return Err(refused(node, request.to_owned(), source));
+                let request = told(answer.request).unwrap_or(whole);
+                return Err(refused(node, request, source));
             }
         }
     }
-    let asked = batch.to_acknowledge();
     if acknowledged < asked {
         let silent = format!("the kernel acknowledged {acknowledged} of {asked} requests");
         return Err(refused(node, whole, io::Error::other(silent)));

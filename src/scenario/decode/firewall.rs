@@ -11,15 +11,17 @@ pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<Firewall, Repo
     let mut table = value.table_or(Some(how), cx)?;
     let established = table.optional("established", cx, established);
     let loose = table.optional("loose", cx, Value::boolean);
+    let nat = table.optional("nat", cx, Value::boolean);
     table.finish(cx)?;
     let default = Firewall::default();
     Ok(Firewall {
         established: established?.map_or(default.established, |at| at.value),
         loose: loose?.map_or(default.loose, |at| at.value),
+        nat: nat?.map_or(default.nat, |at| at.value),
     })
 }
 
-fn established(value: &Value, cx: &mut Context) -> Result<TrackingSeconds, Reported> {
+pub(super) fn established(value: &Value, cx: &mut Context) -> Result<TrackingSeconds, Reported> {
     let timeout = value.duration(cx)?;
     let seconds = (timeout.subsec_nanos() == 0)
         .then(|| TrackingSeconds::new(timeout.as_secs()))

@@ -5,6 +5,7 @@ mod counter;
 mod evidence;
 mod expect;
 mod firewall;
+mod middlebox;
 mod step;
 
 use crate::scenario::context::{Context, Given, Reported};

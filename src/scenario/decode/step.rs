@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::middlebox;
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -29,9 +30,12 @@ enum Kind {
     Reboot,
     Delay,
     Route,
+    Middlebox(ReadMiddlebox),
 }
 
-const KINDS: [(&str, Kind); 8] = [
+type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::Read;
+
+const KINDS: [(&str, Kind); 12] = [
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
     ("cable", Kind::Cable),
@@ -40,12 +44,33 @@ const KINDS: [(&str, Kind); 8] = [
     ("reboot", Kind::Reboot),
     ("delay", Kind::Delay),
     ("route", Kind::Route),
+    ("filter", Kind::Middlebox(middlebox::filter)),
+    ("lose", Kind::Middlebox(middlebox::lose)),
+    ("conntrack", Kind::Middlebox(middlebox::conntrack)),
+    ("mtu", Kind::Middlebox(middlebox::mtu)),
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 12] = [
-    "action", "after", "at", "by", "bytes", "downtime", "from", "host", "on", "payload", "to",
+const KEYS: [&str; 19] = [
+    "action",
+    "after",
+    "at",
+    "by",
+    "bytes",
+    "downtime",
+    "established",
+    "fraction",
+    "from",
+    "host",
+    "icmp",
+    "nth",
+    "on",
+    "payload",
+    "seed",
+    "to",
+    "what",
     "when",
+    "with",
 ];
 
 pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported> {
@@ -81,6 +106,10 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
                 to: route.to,
                 change: route.change.value,
             }
+        }),
+        Kind::Middlebox(read) => read(&mut table, &verb, cx).map(|(step, word, on)| {
+            (verb, node) = (word, Some(on));
+            Action::Middlebox(step)
         }),
     };
     let start = start(&mut table, cx);

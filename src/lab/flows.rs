@@ -1,0 +1,45 @@
+//! What a router's connection tracking remembers.
+
+use nix::libc::NFNL_SUBSYS_CTNETLINK;
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
+
+use super::error::LabError;
+use super::node::LabNode;
+use super::{firewall, nft, sysctl};
+use crate::scenario::limits::TrackingSeconds;
+
+/// `IPCTNL_MSG_CT_DELETE` (include/uapi/linux/netfilter/nfnetlink_conntrack.h); without a tuple, all flows (`ctnetlink_del_conntrack`).
+const DELETE: u16 = 2;
+
+impl LabNode {
+    /// Forgets every flow.
+    ///
+    /// # Errors
+    /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking, [`LabError::Netlink`] where it refuses.
+    pub async fn forget_flows(&self) -> Result<(), LabError> {
+        let node = self.node.to_string();
+        let work = move || nft::request(&node, "forget all flows", &flush());
+        self.namespace.run(work).await
+    }
+
+    /// Knows idle flows for another time, each from its next segment on.
+    ///
+    /// # Errors
+    /// [`LabError::Sysctl`].
+    pub async fn remember_flows(&self, time: TrackingSeconds) -> Result<(), LabError> {
+        let node = self.node.to_string();
+        let work = move || sysctl::write(&node, &firewall::established(time));
+        self.namespace.run(work).await
+    }
+}
+
+/// A header with nothing behind it but the four zeros of a `struct nfgenmsg`: no family, no version.
+fn flush() -> [u8; 20] {
+    let mut bytes = [0; 20];
+    let mut message = NetlinkBuffer::new(&mut bytes);
+    message.set_length(20);
+    message.set_message_type((NFNL_SUBSYS_CTNETLINK as u16) << 8 | DELETE);
+    message.set_flags(NLM_F_REQUEST | NLM_F_ACK);
+    message.set_sequence_number(1);
+    bytes
+}

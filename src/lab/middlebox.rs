@@ -1,0 +1,313 @@
+//! What a node between the hosts does to their packets, by rules of its packet filter.
+//!
+//! *Where do packets get lost?* On arrival at the node (netdev ingress), so that the sender's capture has them as sent and the receiver's does
+//! not have them. What a router *filters* it would have forwarded (inet forward), where it can also answer.
+
+use super::error::LabError;
+use super::nft;
+use super::nft::rules::{
+    Bytes, Chain, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
+};
+use super::node::LabNode;
+use crate::plan::SERVER_PORT;
+use crate::scenario::model::{DRAWN, End, Family, Filter, FilterVerdict, Loss, Segments, Which};
+
+const TCP: u8 = 6;
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+
+const FILTER: &str = "filter";
+const SILENT: &str = "silent";
+/// Where the segments go that are meant.
+const CAUGHT: &str = "caught";
+
+impl LabNode {
+    /// Filters from now on what it forwards.
+    ///
+    /// # Errors
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    pub async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
+        self.add_table(filtering(filter, family)).await
+    }
+
+    /// Filters no more.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn remove_filter(&self) -> Result<(), LabError> {
+        self.remove_table(TableFamily::Inet, FILTER).await
+    }
+
+    /// Loses segments from now on as they arrive at these interfaces.
+    ///
+    /// # Errors
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    pub async fn add_loss(
+        &self,
+        loss: &Loss,
+        family: Family,
+        interfaces: Vec<&'static str>,
+    ) -> Result<(), LabError> {
+        self.add_table(losing(loss, family, interfaces)).await
+    }
+
+    /// Loses none in this direction any more.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn remove_loss(&self, to: End) -> Result<(), LabError> {
+        self.remove_table(TableFamily::Netdev, loss_name(to)).await
+    }
+
+    /// Tells nobody from now on that a packet is too large.
+    ///
+    /// # Errors
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    pub async fn silence_too_big(&self) -> Result<(), LabError> {
+        self.add_table(not_telling()).await
+    }
+
+    async fn add_table(&self, table: Table) -> Result<(), LabError> {
+        let node = self.node.to_string();
+        self.namespace.run(move || nft::add(&node, &table)).await
+    }
+
+    async fn remove_table(&self, family: TableFamily, name: &'static str) -> Result<(), LabError> {
+        let node = self.node.to_string();
+        let work = move || nft::remove(&node, family, name);
+        self.namespace.run(work).await
+    }
+}
+
+fn filtering(filter: Filter, family: Family) -> Table {
+    let verdict = match filter.verdict {
+        FilterVerdict::Drop => Verdict::Drop,
+        FilterVerdict::Rst => Verdict::RejectRst,
+        FilterVerdict::Icmp(message) => message
+            .code(family)
+            .map_or(Verdict::Drop, Verdict::RejectIcmp),
+    };
+    let both = [End::Server, End::Client];
+    let directions = both
+        .into_iter()
+        .filter(|to| filter.to.is_none_or(|only| only == *to));
+    let rules = directions
+        .flat_map(|to| catching(family, to, filter.what))
+        .collect();
+    let caught = vec![rule(vec![], verdict)];
+    Table {
+        name: FILTER,
+        family: TableFamily::Inet,
+        chains: vec![
+            chain("forward", Some(Hook::Forward), rules),
+            chain(CAUGHT, None, caught),
+        ],
+    }
+}
+
+fn losing(loss: &Loss, family: Family, interfaces: Vec<&'static str>) -> Table {
+    let which = match (loss.which.numbers(), &loss.which) {
+        (None, _) => vec![],
+        (Some(numbers), which) => {
+            let modulus = match which {
+                Which::Fraction { .. } => DRAWN,
+                // Nobody counts that far.
+                _ => u32::MAX,
+            };
+            // The generator begins at 0.
+            let numbers = numbers.iter().map(|number| number - 1).collect();
+            vec![Match::Numbered { modulus, numbers }]
+        }
+    };
+    let rules = catching(family, loss.to, loss.what);
+    let caught = vec![rule(which, Verdict::Drop)];
+    Table {
+        name: loss_name(loss.to),
+        family: TableFamily::Netdev,
+        chains: vec![
+            chain("ingress", Some(Hook::Ingress(interfaces)), rules),
+            chain(CAUGHT, None, caught),
+        ],
+    }
+}
+
+fn loss_name(to: End) -> &'static str {
+    match to {
+        End::Client => "loss-to-client",
+        End::Server => "loss-to-server",
+    }
+}
+
+/// ICMP fragmentation needed (3/4) and ICMPv6 packet too big (2/0).
+fn not_telling() -> Table {
+    let message = |protocol, start: &[u8]| {
+        let start = bytes(Header::Transport, 0, &vec![0xff; start.len()], start);
+        rule(vec![Match::Protocol(protocol), start], Verdict::Drop)
+    };
+    let rules = vec![message(ICMP, &[3, 4]), message(ICMPV6, &[2])];
+    Table {
+        name: SILENT,
+        family: TableFamily::Inet,
+        chains: vec![chain("output", Some(Hook::Output), rules)],
+    }
+}
+
+/// Sends the segments that are meant to the chain [`CAUGHT`].
+fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
+    let flow = |matches: Vec<Match>| {
+        let mut all = connection(to);
+        all.extend(matches);
+        all
+    };
+    let caught = |matches| rule(flow(matches), Verdict::Jump(CAUGHT));
+    match what {
+        Segments::Any => vec![caught(vec![])],
+        Segments::Established => vec![caught(vec![Match::Tracked(vec![State::Established])])],
+        Segments::Rst => vec![caught(vec![flags(0x04, 0x04)])],
+        Segments::Probes | Segments::Answers => empty(family)
+            .map(|[header, length]| caught(vec![flags(0x07, 0), header, length]))
+            .collect(),
+        Segments::Data => empty(family)
+            .map(|shape| rule(flow(shape.into()), Verdict::Return))
+            .chain([caught(vec![])])
+            .collect(),
+    }
+}
+
+/// Segments of the connections to one end. NAT changes addresses and the client's port.
+fn connection(to: End) -> Vec<Match> {
+    let offset = match to {
+        End::Client => 0,
+        End::Server => 2,
+    };
+    let port = bytes(
+        Header::Transport,
+        offset,
+        &[0xff; 2],
+        &SERVER_PORT.to_be_bytes(),
+    );
+    vec![Match::Protocol(TCP), port]
+}
+
+/// FIN 0x01, SYN 0x02, RST 0x04.
+fn flags(mask: u8, value: u8) -> Match {
+    bytes(Header::Transport, 13, &[mask], &[value])
+}
+
+/// All that a segment without payload can look like: the packet is as long as its headers, of which TCP's says how long it is. (A rule cannot
+/// subtract. No segment here has IP options.)
+fn empty(family: Family) -> impl Iterator<Item = [Match; 2]> {
+    (5..=15_u8).map(move |words| {
+        let length = u16::from(words) * 4;
+        let packet = match family {
+            // The total length, with the 20 bytes of the IP header.
+            Family::Ipv4 => bytes(Header::Network, 2, &[0xff; 2], &(length + 20).to_be_bytes()),
+            // The payload length.
+            Family::Ipv6 => bytes(Header::Network, 4, &[0xff; 2], &length.to_be_bytes()),
+        };
+        [bytes(Header::Transport, 12, &[0xf0], &[words << 4]), packet]
+    })
+}
+
+fn bytes(header: Header, offset: u32, mask: &[u8], value: &[u8]) -> Match {
+    Match::Bytes(Bytes {
+        header,
+        offset,
+        mask: mask.to_vec(),
+        value: value.to_vec(),
+    })
+}
+
+fn rule(matches: Vec<Match>, verdict: Verdict) -> Rule {
+    Rule { matches, verdict }
+}
+
+fn chain(name: &'static str, hook: Option<Hook>, rules: Vec<Rule>) -> Chain {
+    Chain {
+        name,
+        hook,
+        policy: Verdict::Accept,
+        rules,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(table: &Table) -> Vec<String> {
+        let rules = |chain: &Chain| {
+            let rules = chain.rules.iter();
+            rules
+                .map(|rule| format!("{}: {rule}", chain.name))
+                .collect::<Vec<_>>()
+        };
+        table.chains.iter().flat_map(rules).collect()
+    }
+
+    fn loss(what: Segments, which: Which) -> Loss {
+        let to = End::Client;
+        Loss { to, what, which }
+    }
+
+    #[test]
+    fn an_answer_is_empty_whatever_options_it_has() {
+        let third = loss(Segments::Answers, Which::Nth(vec![3]));
+        let table = losing(&third, Family::Ipv4, vec!["eth0"]);
+        let rules = told(&table);
+        // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words (timestamps), and 20 bytes of IP with it.
+        let with_timestamps = "ingress: meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
+                               @th,96,8 & 0xf0 == 0x80 @nh,16,16 & 0xffff == 0x0034 jump caught";
+        assert!(
+            rules.iter().any(|rule| rule == with_timestamps),
+            "{rules:#?}"
+        );
+        assert_eq!(rules.len(), 12);
+        // The kernel counts from 0.
+        let numbers = vec![2];
+        let modulus = u32::MAX;
+        assert_eq!(
+            table.chains[1].rules[0].matches,
+            [Match::Numbered { modulus, numbers }]
+        );
+    }
+
+    #[test]
+    fn data_is_what_is_not_empty() {
+        let data = loss(Segments::Data, Which::All);
+        let rules = told(&losing(&data, Family::Ipv6, vec!["eth0"]));
+        let (returned, rest) = rules.split_at(11);
+        assert!(
+            returned.iter().all(|rule| rule.ends_with(" return")),
+            "{rules:#?}"
+        );
+        assert!(returned[3].contains("@th,96,8 & 0xf0 == 0x80 @nh,32,16 & 0xffff == 0x0020"));
+        let flow = "meta l4proto 6 @th,0,16 & 0xffff == 0x1e61";
+        assert_eq!(
+            rest,
+            [
+                format!("ingress: {flow} jump caught"),
+                "caught: drop".to_owned()
+            ]
+        );
+    }
+
+    #[test]
+    fn a_filter_without_a_direction_looks_at_both() {
+        let filter = Filter {
+            to: None,
+            what: Segments::Rst,
+            verdict: FilterVerdict::Rst,
+        };
+        let rules = told(&filtering(filter, Family::Ipv4));
+        let ports = [
+            "@th,16,16 & 0xffff == 0x1e61",
+            "@th,0,16 & 0xffff == 0x1e61",
+        ];
+        for (rule, port) in rules.iter().zip(ports) {
+            assert!(rule.contains(port), "{rule}");
+            assert!(rule.contains("@th,104,8 & 0x04 == 0x04"), "{rule}");
+        }
+        assert_eq!(rules[2], "caught: reject with tcp reset");
+    }
+}

@@ -1,0 +1,295 @@
+//! What a box between the hosts does to their packets: filters, losses, what it remembers of flows, and how large a packet may be.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::TrackingSeconds;
+use super::model::{End, Family, Node};
+
+/// One step at a box between the hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Middlebox {
+    /// A router filters what it forwards from now on.
+    Filter {
+        /// Which router.
+        on: Node,
+        /// What it does to what.
+        filter: Filter,
+    },
+    /// A router's filter is gone.
+    Unfilter {
+        /// Which router.
+        on: Node,
+    },
+    /// A router or a switch loses segments of the connection as they arrive, in silence.
+    Lose {
+        /// Which.
+        on: Node,
+        /// Which segments.
+        loss: Loss,
+    },
+    /// It loses none of that direction any more.
+    StopLosing {
+        /// Which.
+        on: Node,
+        /// The direction.
+        to: End,
+    },
+    /// A router's connection tracking forgets every flow.
+    Flush {
+        /// Which router.
+        on: Node,
+    },
+    /// A router knows idle flows for another time, each from its next segment on.
+    Remember {
+        /// Which router.
+        on: Node,
+        /// `net.netfilter.nf_conntrack_tcp_timeout_established`.
+        established: TrackingSeconds,
+    },
+    /// The link by which a router reaches an end takes no larger packets than this.
+    Mtu {
+        /// Which router.
+        on: Node,
+        /// Towards which end.
+        to: End,
+        /// 1280..=1500, which both families take.
+        bytes: u16,
+        /// Whether the router tells the sender of what does not fit.
+        icmp: bool,
+    },
+}
+
+/// What a filter does to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// In which direction; `None`: in both.
+    pub to: Option<End>,
+    /// Which segments of the connection.
+    pub what: Segments,
+    /// What becomes of them.
+    pub verdict: FilterVerdict,
+}
+
+/// What becomes of a packet that a filter catches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FilterVerdict {
+    /// Nobody is told.
+    Drop,
+    /// Its sender gets a RST in the receiver's name.
+    Rst,
+    /// Its sender gets destination unreachable.
+    Icmp(Unreachable),
+}
+
+/// A code of ICMP's or ICMPv6's destination unreachable; of both where one word is a message of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreachable {
+    /// RFC 792 and RFC 1812.
+    pub ipv4: Option<u8>,
+    /// RFC 4443.
+    pub ipv6: Option<u8>,
+}
+
+impl Unreachable {
+    /// The code in one family, if that has such a message.
+    #[must_use]
+    pub fn code(self, family: Family) -> Option<u8> {
+        match family {
+            Family::Ipv4 => self.ipv4,
+            Family::Ipv6 => self.ipv6,
+        }
+    }
+}
+
+/// Which segments of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Segments {
+    /// All.
+    Any,
+    /// What connection tracking takes for part of a flow that it has seen both directions of; filters only.
+    Established,
+    /// Bare acknowledgements of an end that has keepalive. A packet filter cannot tell a probe from another one: only its sequence number
+    /// differs, from what the receiver expects. While the connection is idle, there are no others.
+    Probes,
+    /// Bare acknowledgements to an end that has keepalive.
+    Answers,
+    /// Those with payload. What the sender hands to its interface in one piece counts as one, as in a capture.
+    Data,
+    /// RST.
+    Rst,
+}
+
+/// Segments that get lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// In which direction.
+    pub to: End,
+    /// Of which kind.
+    pub what: Segments,
+    /// Which of those.
+    pub which: Which,
+}
+
+/// Which of the segments that match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Which {
+    /// All.
+    All,
+    /// By their numbers, counted from 1 when the step is taken.
+    Nth(Vec<u32>),
+    /// So many of a hundred, chosen by chance that is the same for the same seed.
+    Fraction {
+        /// 1..=99.
+        percent: u8,
+        /// Any number.
+        seed: u64,
+    },
+}
+
+/// Among how many segments the choice is made; after these it repeats.
+pub const DRAWN: u32 = 1000;
+
+impl Which {
+    /// The numbers of the lost ones among the first [`DRAWN`], from 1; `None`: all. Pure: the same for the same seed.
+    #[must_use]
+    pub fn numbers(&self) -> Option<Vec<u32>> {
+        match self {
+            Self::All => None,
+            Self::Nth(numbers) => Some(numbers.clone()),
+            Self::Fraction { percent, seed } => {
+                let mut chance = fastrand::Rng::with_seed(*seed);
+                let lost = |_: &u32| chance.u8(0..100) < *percent;
+                Some((1..=DRAWN).filter(lost).collect())
+            }
+        }
+    }
+}
+
+impl Middlebox {
+    /// Where it is done.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        match self {
+            Self::Filter { on, .. }
+            | Self::Unfilter { on }
+            | Self::Lose { on, .. }
+            | Self::StopLosing { on, .. }
+            | Self::Flush { on }
+            | Self::Remember { on, .. }
+            | Self::Mtu { on, .. } => *on,
+        }
+    }
+
+    /// Whether it makes something whole again.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        match self {
+            Self::Unfilter { .. } | Self::StopLosing { .. } => true,
+            Self::Mtu { bytes, .. } => *bytes == LARGEST_MTU,
+            Self::Filter { .. }
+            | Self::Lose { .. }
+            | Self::Flush { .. }
+            | Self::Remember { .. } => false,
+        }
+    }
+}
+
+/// As `check` prints it and messages name it.
+impl fmt::Display for Middlebox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filter { on, filter } => write!(f, "{filter} at the {on}"),
+            Self::Unfilter { on } => write!(f, "remove the filter at the {on}"),
+            Self::Lose { on, loss } => write!(f, "lose {loss} at the {on}"),
+            Self::StopLosing { on, to } => {
+                write!(f, "lose nothing to the {to} at the {on} any more")
+            }
+            Self::Flush { on } => write!(f, "forget all flows at the {on}"),
+            Self::Remember { on, established } => {
+                write!(f, "know idle flows for {established} at the {on}")
+            }
+            Self::Mtu {
+                on,
+                to,
+                bytes,
+                icmp,
+            } => {
+                let silent = if *icmp { "" } else { ", and nobody told" };
+                write!(
+                    f,
+                    "packets of {bytes} bytes at most from the {on} to the {to}{silent}"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.verdict {
+            FilterVerdict::Drop => write!(f, "drop {}", self.what)?,
+            FilterVerdict::Rst => write!(f, "reject {} with a RST", self.what)?,
+            FilterVerdict::Icmp(_) => write!(f, "reject {} with an ICMP error", self.what)?,
+        }
+        match self.to {
+            Some(to) => write!(f, " to the {to}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.which {
+            Which::All => write!(f, "{}", self.what)?,
+            Which::Nth(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+                write!(f, "number {} of {}", numbers.join(", "), self.what)?;
+            }
+            Which::Fraction { percent, seed } => {
+                write!(f, "{percent}% of {} (seed {seed})", self.what)?;
+            }
+        }
+        write!(f, " to the {}", self.to)
+    }
+}
+
+impl fmt::Display for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "segments",
+            Self::Established => "segments of established flows",
+            Self::Probes => "keepalive probes",
+            Self::Answers => "keepalive answers",
+            Self::Data => "segments with data",
+            Self::Rst => "RST segments",
+        })
+    }
+}
+
+/// Every link's, from the beginning.
+pub const LARGEST_MTU: u16 = 1500;
+/// IPv6 is off on a link that takes less (RFC 8200 section 5; `addrconf_notify`).
+pub(super) const SMALLEST_MTU: u16 = 1280;
+
+#[cfg(test)]
+mod tests {
+    use super::Which;
+
+    #[test]
+    fn a_seed_chooses_the_same_segments_for_ever() {
+        let numbers = |percent, seed| {
+            let which = Which::Fraction { percent, seed };
+            which.numbers().unwrap()
+        };
+        assert_eq!(&numbers(30, 7)[..8], [2, 6, 7, 9, 12, 14, 16, 18]);
+        assert_ne!(numbers(30, 8), numbers(30, 7));
+        for percent in [1, 30, 99] {
+            let lost = numbers(percent, 1).len();
+            let about = usize::from(percent) * 10;
+            assert!(lost.abs_diff(about) < 50, "{percent}: {lost}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Steps of a box between the hosts: one filter at a router, and one loss in each direction, at a time.
+
+use std::ops::Range;
+
+use super::{Broken, Hit, Network};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::model::{Middlebox, Segments, Which};
+
+impl Hit {
+    fn of(what: Segments) -> Self {
+        match what {
+            Segments::Rst => Self::Some,
+            // A bare acknowledgement ends each exchange.
+            Segments::Any
+            | Segments::Established
+            | Segments::Data
+            | Segments::Probes
+            | Segments::Answers => Self::All,
+        }
+    }
+}
+
+impl Network {
+    /// What is wrong with the step; otherwise the network is what the step makes of it.
+    pub(super) fn middlebox(
+        &mut self,
+        step: &Middlebox,
+        verb: &Range<usize>,
+    ) -> Option<Diagnostic> {
+        match step {
+            Middlebox::Filter { on, filter } => {
+                let hit = Hit::of(filter.what);
+                let same = |broken| matches!(broken, Broken::Filter(node, _) if node == *on);
+                self.begin(Broken::Filter(*on, hit), same, verb, || {
+                    format!("the {on} filters already")
+                })
+            }
+            Middlebox::Unfilter { on } => {
+                let found = self.heal(|broken| matches!(broken, Broken::Filter(n, _) if n == *on));
+                (!found).then(|| {
+                    let message = format!("the {on} has no filter when it is removed");
+                    let early = Diagnostic::new(verb.clone(), message);
+                    early.help("add one in an earlier step: `do = \"filter\"`, `action = \"drop\"`")
+                })
+            }
+            Middlebox::Lose { on, loss } => {
+                let hit = match loss.which {
+                    Which::All => Hit::of(loss.what),
+                    _ => Hit::Some,
+                };
+                let to = loss.to;
+                let same =
+                    |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, to));
+                self.begin(Broken::Loss(*on, to, hit), same, verb, || {
+                    format!("the {on} loses segments to the {to} already")
+                })
+            }
+            Middlebox::StopLosing { on, to } => {
+                let same =
+                    |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, *to));
+                (!self.heal(same)).then(|| {
+                    let message = format!("the {on} loses nothing to the {to} when it stops to");
+                    let early = Diagnostic::new(verb.clone(), message);
+                    early.help(format!(
+                        "let it begin in an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
+                    ))
+                })
+            }
+            Middlebox::Mtu { icmp: false, .. } => {
+                let silent = self.silent.replace(verb.clone())?;
+                let message = "nobody is told already of what is too large";
+                let twice = Diagnostic::new(verb.clone(), message).related(silent, "since here");
+                Some(twice.help("leave `icmp = false` out, or remove one of the two"))
+            }
+            Middlebox::Flush { .. } | Middlebox::Remember { .. } | Middlebox::Mtu { .. } => None,
+        }
+    }
+
+    /// One of a kind at a time.
+    fn begin(
+        &mut self,
+        broken: Broken,
+        same: impl Fn(Broken) -> bool,
+        verb: &Range<usize>,
+        message: impl Fn() -> String,
+    ) -> Option<Diagnostic> {
+        if let Some((earlier, span)) = self.find(same) {
+            let twice = Diagnostic::new(verb.clone(), message());
+            let twice = twice.related(span.clone(), earlier.label());
+            return Some(twice.help("remove one of the two, or end the other in between"));
+        }
+        self.breaks(broken, verb);
+        None
+    }
+}
