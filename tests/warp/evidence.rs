@@ -7,7 +7,10 @@ use crate::scenarios::{run, says};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("evidence::why_a_packet_was_dropped_is_told", dropped),
-        Trial::test("evidence::what_arrives_is_not_dropped_but_a_probe_is", not_dropped),
+        Trial::test(
+            "evidence::what_arrives_is_not_dropped_but_a_probe_is",
+            not_dropped,
+        ),
     ]
 }
 
@@ -30,5 +33,8 @@ fn not_dropped() -> Result<(), Failed> {
         return Err(format!("nothing should have been dropped:\n{said}").into());
     }
     let said = timeline("alive/server-probes/ipv4")?;
-    says(&said, "client: dropped by tcp_validate_incoming (TCP_OLD_SEQUENCE)")
+    says(
+        &said,
+        "client: dropped by tcp_validate_incoming (TCP_OLD_SEQUENCE)",
+    )
 }
