@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use object::elf::{DT_SONAME, FileHeader64, PT_LOAD, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
 type Header = FileHeader64<LittleEndian>;
+
+/// Linkers put the program headers behind the file's own: within so many bytes.
+const HEADERS: u64 = 4096;
 
 /// A program and what its loader needs.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(super) struct File {
 impl Program {
     /// The program that asks. Its libraries are those that are mapped at this moment, so they are the right ones by construction.
     pub(super) fn running() -> io::Result<Self> {
-        let executable = read(Path::new("/proc/self/exe"))?;
+        let executable = cut(loaded(Path::new("/proc/self/exe"))?)?;
         let interpreter = Elf::parse(&executable)?
             .interpreter()?
             .map(|path| {
@@ -48,7 +51,7 @@ impl Program {
             Some(_) => mapped_libraries()?,
         };
         Ok(Self {
-            executable: cut(executable)?,
+            executable,
             interpreter,
             libraries,
         })
@@ -100,6 +103,24 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
+/// An executable up to the end of its last loaded segment. What comes behind it is never read: debug information is the larger part.
+fn loaded(path: &Path) -> io::Result<Vec<u8>> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let mut file = fs::File::open(path).map_err(named)?;
+    let mut content = Vec::new();
+    let mut more = |content: &mut Vec<u8>, end: u64| {
+        let rest = end.saturating_sub(content.len() as u64);
+        (&mut file).take(rest).read_to_end(content).map(drop)
+    };
+    more(&mut content, HEADERS).map_err(named)?;
+    let end = Elf::parse(&content)?
+        .loaded()
+        .ok_or_else(|| io::Error::other("the executable has no loaded segment"))?;
+    more(&mut content, end).map_err(named)?;
+    Ok(content)
+}
+
 /// An ELF file, as far as it matters here.
 struct Elf<'file> {
     file: &'file [u8],
@@ -145,22 +166,17 @@ impl<'file> Elf<'file> {
     }
 
     /// Where the last loaded segment ends in the file.
-    fn loaded(&self) -> Option<usize> {
+    fn loaded(&self) -> Option<u64> {
         self.segments
             .iter()
             .filter(|segment| segment.p_type(self.endian) == PT_LOAD)
             .map(|segment| segment.p_offset(self.endian) + segment.p_filesz(self.endian))
             .max()
-            .and_then(|end| usize::try_from(end).ok())
     }
 }
 
-/// Cuts an executable behind its last loaded segment.
+/// Makes an executable whole again that ends with its last loaded segment.
 fn cut(mut file: Vec<u8>) -> io::Result<Vec<u8>> {
-    let end = Elf::parse(&file)?
-        .loaded()
-        .ok_or_else(|| io::Error::other("the executable has no loaded segment"))?;
-    file.truncate(end);
     // The section headers are among what is cut off, so nothing may point to them.
     for (offset, size) in [
         (offset_of!(Header, e_shoff), 8),

@@ -18,7 +18,8 @@ use wants::Wants;
 const NEEDED: [&str; 3] = ["af_packet", "bridge", "veth"];
 
 /// These are for some scenarios, which say so themselves where the kernel lacks them.
-const OPTIONAL: [&str; 15] = [
+const OPTIONAL: [&str; 16] = [
+    "drop_monitor",
     "dummy",
     "inet_diag",
     "ipv6",
@@ -29,11 +30,11 @@ const OPTIONAL: [&str; 15] = [
     "nft_masq",
     "nft_numgen",
     "nft_reject",
+    "nft_reject_inet",
     "sch_netem",
     "tcp_diag",
     "tun",
     "vrf",
-    "nft_reject_inet",
 ];
 
 /// A module as the kernel loads it.
