@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::clock::Moment;
 use crate::guest::{self, Failure, GuestError, Machine};
@@ -17,7 +18,9 @@ use crate::runner;
 use crate::scenario::model::Case;
 
 /// What a guest is asked.
+#[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Errand {
     /// What kernel it is.
     Describe,
@@ -26,6 +29,7 @@ enum Errand {
         case: Box<Case>,
         ticks: Ticks,
         /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
+        #[serde_as(as = "DurationNanoSeconds<u64>")]
         phase: Duration,
     },
 }
@@ -40,11 +44,13 @@ pub struct Description {
 }
 
 /// What came of a case in a guest.
+#[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Ran {
     /// What was observed, or why nothing could be.
     pub attempt: Attempt,
     /// How long it took by the guest's clock.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub took: Duration,
 }
 

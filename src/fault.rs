@@ -141,7 +141,10 @@ pub async fn middlebox(lab: &Lab, step: &Middlebox) -> Result<(), LabError> {
         Middlebox::Unfilter { .. } => node.remove_filter().await,
         Middlebox::Lose { on, loss } => {
             let interfaces = lab.plan.node(*on).map_or(&[][..], |plan| &plan.interfaces);
-            let names = interfaces.iter().map(|interface| interface.name).collect();
+            let names = interfaces
+                .iter()
+                .map(|interface| interface.name.clone())
+                .collect();
             node.add_loss(loss, family, names).await
         }
         Middlebox::StopLosing { to, .. } => node.remove_loss(*to).await,

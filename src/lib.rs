@@ -14,6 +14,7 @@
 //! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
 //! * [`stall`]: when the machine itself stood still; [`processors`]: what it runs on
+//! * [`record`]: the result of a run as data, saved and read back
 //! * [`report`]: functions of events and results
 //! * [`errand`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init
@@ -35,6 +36,7 @@ pub mod plan;
 pub mod prepare;
 pub mod privilege;
 pub mod processors;
+pub mod record;
 pub mod report;
 pub mod runner;
 pub mod scenario;

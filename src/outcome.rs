@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::clock::Moment;
 use crate::endpoint::Ended;
@@ -15,24 +17,29 @@ use crate::stall::Stall;
 use crate::wire::{Neighbours, Track, Write};
 
 /// One case and what became of it.
-#[derive(Debug, Clone)]
+#[serde_as]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CaseResult {
     /// The case.
     pub prepared: Arc<Prepared>,
     /// How long its guest waited before it began.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub phase: Duration,
     /// The verdict.
     pub verdict: Verdict,
     /// What was observed, where the lab could be built.
     pub observation: Option<Observation>,
-    /// From the start of the case to its verdict.
+    /// From the start of the case to its verdict, by the clock on the wall: for who watches. It is no part of what is saved, in which
+    /// two runs in virtual time do not differ.
+    #[serde(skip)]
     pub elapsed: Duration,
     /// The same by the clock of the guest that it ran in, boot and verdict excluded; `None` for a case that ran on this kernel.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub guest_time: Option<Duration>,
 }
 
 /// What came of running a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempt {
     /// It was observed.
@@ -44,7 +51,8 @@ pub enum Attempt {
 }
 
 /// A case's verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everything came as expected.
     Passed,
@@ -55,11 +63,11 @@ pub enum Verdict {
     /// The lab could not be built or changed; the reason. No verdict on the kernel.
     Error(String),
     /// The run was stopped before the case came to its end; why.
-    Stopped(&'static str),
+    Stopped(String),
 }
 
 /// One thing that did not come as expected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mismatch {
     /// At which end; `None` for a step.
     pub end: Option<End>,
@@ -72,9 +80,11 @@ pub struct Mismatch {
 }
 
 /// What was seen of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// From the first namespace to the established connections.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub setup: Duration,
     /// The zero of the case's times.
     pub zero: Moment,
@@ -92,17 +102,18 @@ pub struct Observation {
 }
 
 /// Why a case did not come to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// A step of traffic did not succeed.
     Step(BrokenStep),
     /// It took longer than this limit.
-    Timeout(Duration),
+    Timeout(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
 }
 
 /// A step of traffic that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BrokenStep {
     /// Its line in the file.
     pub line: usize,
@@ -113,7 +124,7 @@ pub struct BrokenStep {
 }
 
 /// What one end saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndObservation {
     /// Which end.
     pub end: End,
@@ -140,7 +151,7 @@ impl EndObservation {
 }
 
 /// What one end saw of one connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionObservation {
     /// How it ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
@@ -153,7 +164,7 @@ pub struct ConnectionObservation {
 }
 
 /// Open socket descriptors of one end, counted in the process's own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Descriptors {
     /// Before the connections were opened.
     pub before: usize,

@@ -5,6 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::model::{End, Family, Firewall, Node, Topology};
 
 /// The port that the server listens on.
@@ -13,7 +16,7 @@ pub const SERVER_PORT: u16 = 7777;
 pub const CLIENT_PORT: u16 = 40_000;
 
 /// The network of one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkPlan {
     /// IPv4 or IPv6.
     pub family: Family,
@@ -24,7 +27,7 @@ pub struct NetworkPlan {
 }
 
 /// One namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodePlan {
     /// Which machine it plays.
     pub node: Node,
@@ -37,10 +40,10 @@ pub struct NodePlan {
 }
 
 /// One interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InterfacePlan {
     /// Its name in its namespace.
-    pub name: &'static str,
+    pub name: String,
     /// Its link index in its namespace.
     pub index: u32,
     /// Its hardware address, from the documentation range 00-00-5E-00-53-00..FF (RFC 7042).
@@ -50,7 +53,7 @@ pub struct InterfacePlan {
 }
 
 /// An address with the length of its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subnet {
     /// The address of the host, or of the network.
     pub address: IpAddr,
@@ -59,7 +62,7 @@ pub struct Subnet {
 }
 
 /// A static route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoutePlan {
     /// Towards which network.
     pub to: Subnet,
@@ -70,7 +73,7 @@ pub struct RoutePlan {
 }
 
 /// A veth pair: the two ends as (position in `nodes`, position in `interfaces`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkPlan {
     /// The end nearer to the client.
     pub near: (usize, usize),
@@ -137,9 +140,9 @@ fn subnet(family: Family, network: u8, host: u8) -> Subnet {
     }
 }
 
-fn interface(name: &'static str, index: u32, mac: u8, address: Option<Subnet>) -> InterfacePlan {
+fn interface(name: &str, index: u32, mac: u8, address: Option<Subnet>) -> InterfacePlan {
     InterfacePlan {
-        name,
+        name: name.to_owned(),
         index,
         mac: [0x00, 0x00, 0x5e, 0x00, 0x53, mac],
         address,

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 pub use doubts::warnings;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Moment;
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
@@ -20,7 +23,7 @@ use crate::wire::{Track, Write};
 pub const ALLOWANCE: Duration = Duration::from_millis(50);
 
 /// A case that is ready to run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Prepared {
     /// The file it comes from.
     pub path: PathBuf,

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::unistd::Pid;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
@@ -21,7 +22,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 const LATE: Duration = Duration::from_millis(10);
 
 /// A time at which the machine stood still, at least in part: a timer that was due within it may have been late by all that was left of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stall {
     /// The last beat that came in time.
     pub from: Moment,

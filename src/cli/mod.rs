@@ -5,7 +5,9 @@ mod kernel;
 mod list;
 mod load;
 mod run;
+mod schema;
 mod signals;
+mod trace;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -48,6 +50,10 @@ enum Command {
     Check(check::CheckArguments),
     /// List scenarios, with one line each
     List(list::ListArguments),
+    /// The timelines of a result that was saved
+    Trace(trace::TraceArguments),
+    /// Print the JSON Schema of a result, or of a scenario
+    Schema(schema::SchemaArguments),
     /// Build and list kernels for virtual time
     Kernel(kernel::KernelArguments),
 }
@@ -82,6 +88,8 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
+        Command::Trace(trace) => trace::trace(&trace),
+        Command::Schema(schema) => schema::schema(&schema),
         Command::Kernel(kernel) => kernel::kernel(&kernel),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -14,7 +15,7 @@ use crate::errno::ErrnoName;
 use crate::wire::Write;
 
 /// How a connection ended for the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// `read` returned this error.

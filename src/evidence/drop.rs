@@ -1,12 +1,13 @@
 //! Why the kernel dropped a packet (`drop_monitor`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
 use crate::scenario::model::Node;
 
 /// One packet that the kernel dropped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drop {
     /// Who dropped it: the host that it came in at, or else the one that its source address names.
     pub node: Node,

@@ -1,5 +1,6 @@
 //! Frames at a host's interface.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
@@ -8,7 +9,7 @@ use crate::scenario::model::Node;
 use crate::wire::Direction;
 
 /// What one packet socket saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Captured {
     /// Whose interface.
     pub node: Node,
@@ -19,7 +20,7 @@ pub struct Captured {
 }
 
 /// One frame on Ethernet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Frame {
     /// The kernel's timestamp.
     pub at: Moment,
@@ -31,5 +32,6 @@ pub struct Frame {
     pub length: u32,
     /// Its beginning, in hexadecimal.
     #[serde(with = "hex::serde")]
+    #[schemars(with = "String")]
     pub bytes: Vec<u8>,
 }

@@ -11,7 +11,9 @@ mod step;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
 
 pub use change::{Change, LinkState, NetworkChange};
 pub use drop::Drop;
@@ -24,9 +26,11 @@ use crate::lab::counters::Counters;
 use crate::scenario::model::{End, Node};
 
 /// Everything that was recorded of a case.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`: what makes a moment a date.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub epoch: Duration,
     /// The steps that were taken, in order.
     pub steps: Vec<StepTaken>,
@@ -47,7 +51,7 @@ pub struct Evidence {
 }
 
 /// One namespace's counters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeCounters {
     /// Whose.
     pub node: Node,

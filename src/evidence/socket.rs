@@ -3,13 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::clock::Moment;
 use crate::scenario::model::End;
 
 /// One look at one end's socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SocketSample {
     /// When.
     pub at: Moment,
@@ -22,7 +24,7 @@ pub struct SocketSample {
 }
 
 /// The state of a socket that the kernel has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SocketState {
     /// The connection's state.
     pub state: TcpState,
@@ -37,7 +39,7 @@ pub struct SocketState {
 }
 
 /// A connection's state (RFC 9293 section 3.3.2), as the kernel spells it without `TCP_`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are the RFC's own")]
 pub enum TcpState {
@@ -105,16 +107,18 @@ impl fmt::Display for TcpState {
 }
 
 /// An armed timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Timer {
     /// Which.
     pub kind: TimerKind,
     /// In how long it fires, to the millisecond.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub expires: Duration,
 }
 
 /// The timers that `sock_diag` tells apart (`inet_sk_diag_fill`), as `ss -o` names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TimerKind {
     /// Retransmission, loss probe or reordering.
@@ -140,7 +144,7 @@ impl fmt::Display for TimerKind {
 
 /// The part of `struct tcp_info` (include/uapi/linux/tcp.h) that tells how a connection dies; the names are the kernel's without
 /// `tcpi_`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TcpInfo {
     /// Unrecovered retransmission timeouts.
     pub retransmits: u8,

@@ -193,7 +193,7 @@ mod tests {
                 assert_eq!(repeated(&first, &other, Alike::ToTheNanosecond), error);
             }
         }
-        let stopped = result(Verdict::Stopped("interrupted"), None);
+        let stopped = result(Verdict::Stopped("interrupted".to_owned()), None);
         assert_eq!(
             repeated(&passed(&[S]), &stopped, Alike::ToTheNanosecond),
             stopped.verdict

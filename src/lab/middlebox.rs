@@ -46,7 +46,7 @@ impl LabNode {
         &self,
         loss: &Loss,
         family: Family,
-        interfaces: Vec<&'static str>,
+        interfaces: Vec<String>,
     ) -> Result<(), LabError> {
         self.add_table(losing(loss, family, interfaces)).await
     }
@@ -105,7 +105,7 @@ fn filtering(filter: Filter, family: Family) -> Table {
     }
 }
 
-fn losing(loss: &Loss, family: Family, interfaces: Vec<&'static str>) -> Table {
+fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
     let which = match (loss.which.numbers(), &loss.which) {
         (None, _) => vec![],
         (Some(numbers), which) => {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn an_answer_is_empty_whatever_options_it_has() {
         let third = loss(Segments::Answers, Which::Nth(vec![3]));
-        let table = losing(&third, Family::Ipv4, vec!["eth0"]);
+        let table = losing(&third, Family::Ipv4, vec!["eth0".to_owned()]);
         let rules = told(&table);
         // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words (timestamps), and 20 bytes of IP with it.
         let with_timestamps = "ingress: meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn data_is_what_is_not_empty() {
         let data = loss(Segments::Data, Which::All);
-        let rules = told(&losing(&data, Family::Ipv6, vec!["eth0"]));
+        let rules = told(&losing(&data, Family::Ipv6, vec!["eth0".to_owned()]));
         let (returned, rest) = rules.split_at(11);
         assert!(
             returned.iter().all(|rule| rule.ends_with(" return")),

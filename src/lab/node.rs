@@ -113,7 +113,7 @@ impl LabNode {
             .address(far.mac.to_vec())
             .setns_by_fd(far_node.namespace.as_fd().as_raw_fd())
             .build();
-        let pair = LinkMessageBuilder::<LinkVeth>::new(near.name, far.name)
+        let pair = LinkMessageBuilder::<LinkVeth>::new(&near.name, &far.name)
             .index(near.index)
             .address(near.mac.to_vec())
             .set_info_data(InfoData::Veth(InfoVeth::Peer(far_end)))
@@ -233,7 +233,7 @@ impl LabNode {
         match tokio::time::timeout(PATIENCE, usable).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(LabError::NotReady {
-                interface: interface.name.to_owned(),
+                interface: interface.name.clone(),
                 node: self.node.to_string(),
                 waited: PATIENCE,
             }),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::prediction::{PredictedOutcome, Prediction};
@@ -9,7 +10,8 @@ use super::wheel::{Hz, lateness};
 use crate::scenario::model::{Case, End};
 
 /// The kernel's tick, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Ticks {
     /// Just this.
     Known(Hz),

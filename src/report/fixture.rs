@@ -123,7 +123,7 @@ fn sample(nanos: i64, probes: u8) -> SocketSample {
 }
 
 /// Opened, ten bytes out, then the peer crashes; in virtual time, where all of the beginning is one moment.
-pub(super) fn crash() -> Evidence {
+pub(crate) fn crash() -> Evidence {
     use End::{Client, Server};
     let wire = Wire::default()
         .sends(-40, Client, segment(Client, "S", 0, 0, 0), Fate::Arrives)
@@ -178,7 +178,7 @@ pub(super) fn crash() -> Evidence {
 }
 
 /// A case that left this, in which the client was told `ETIMEDOUT` after 4.05 s.
-pub(super) fn result(evidence: Evidence) -> CaseResult {
+pub(crate) fn result(evidence: Evidence) -> CaseResult {
     let prepared = crashed(r#"error = "ETIMEDOUT""#);
     let line = Line::established(-20).fails("ETIMEDOUT", 4_050 * MS);
     let observation = Observation {

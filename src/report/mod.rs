@@ -1,8 +1,9 @@
 //! What a person sees: functions of events and results, one file a form.
 
 mod columns;
+pub mod detail;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod matrix;
 pub mod pcap;
 pub mod plan;

@@ -157,7 +157,7 @@ fn results() -> Vec<CaseResult> {
         without_observation(timed_out(Duration::from_secs(3))),
         without_observation(Verdict::Skipped(skipped.to_owned())),
         without_observation(Verdict::Error(refused.to_owned())),
-        without_observation(Verdict::Stopped("interrupted")),
+        without_observation(Verdict::Stopped("interrupted".to_owned())),
     ]
 }
 
@@ -190,7 +190,9 @@ fn the_evidence_is_what_was_on_the_wire_and_what_was_counted() {
     let evidence = [passed(), survived()].map(|result| summary::evidence(&result).join("\n"));
     snapshot("evidence", &evidence.join("\n\n"));
     assert_eq!(
-        summary::evidence(&without_observation(Verdict::Stopped("interrupted"))),
+        summary::evidence(&without_observation(Verdict::Stopped(
+            "interrupted".to_owned()
+        ))),
         [""; 0]
     );
 }
@@ -288,7 +290,7 @@ fn unanswered_at(nanos: i64) -> CaseResult {
 #[test]
 fn several_runs_are_told_by_their_extremes_and_their_worst_verdict() {
     let error = || without_observation(Verdict::Error("no memory".to_owned()));
-    let stopped = || without_observation(Verdict::Stopped("interrupted"));
+    let stopped = || without_observation(Verdict::Stopped("interrupted".to_owned()));
     let tables = [vec![4_050, 4_010, 4_090], vec![4_050, 4_500]];
     let mut tables = tables
         .map(|times| times.into_iter().map(|ms| unanswered_at(ms * MS)).collect())

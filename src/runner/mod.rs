@@ -147,7 +147,7 @@ pub fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
     CaseResult {
         prepared: Arc::clone(&entry.prepared),
         phase: entry.phase,
-        verdict: Verdict::Stopped(why),
+        verdict: Verdict::Stopped(why.to_owned()),
         observation: None,
         elapsed: Duration::ZERO,
         guest_time: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::CountRange;
@@ -10,7 +11,7 @@ use crate::evidence::{TcpState, TimerKind};
 use crate::wire;
 
 /// What is to be on the wire between zero time and the end of the watch, and in the kernel at the end of it; all fields optional.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceExpectation {
     /// Payload, SYN or FIN that this end sent more than once, on each connection.
     pub retransmissions: Option<CountRange>,
@@ -31,7 +32,7 @@ pub struct EvidenceExpectation {
 }
 
 /// An ICMP message by type and code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpKind {
     /// ICMP (RFC 792) or ICMPv6 (RFC 4443).
     pub family: Family,
@@ -51,7 +52,7 @@ impl fmt::Display for IcmpKind {
 }
 
 /// A timer, or that none is armed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedTimer {
     /// No timer.

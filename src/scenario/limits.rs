@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct KeepaliveSeconds(u16);
 
 impl KeepaliveSeconds {
@@ -44,7 +47,9 @@ impl fmt::Display for KeepaliveSeconds {
 
 /// A timeout of connection tracking in whole seconds, 1..=2147483: more jiffies than an int holds are refused
 /// (`proc_dointvec_jiffies`), and that many are few enough at every tick up to 1000 Hz.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct TrackingSeconds(u32);
 
 impl TrackingSeconds {
@@ -78,7 +83,9 @@ impl fmt::Display for TrackingSeconds {
 }
 
 /// How many unanswered probes end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in `include/net/tcp.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct ProbeCount(u8);
 
 impl ProbeCount {
@@ -109,7 +116,7 @@ impl fmt::Display for ProbeCount {
 }
 
 /// A range of counts, both ends included: `3`, `2..4`, `3..` in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CountRange {
     /// At least.
     pub min: u64,

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::TrackingSeconds;
 use super::model::{End, Family, Node};
 
 /// One step at a box between the hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Middlebox {
     /// A router filters what it forwards from now on.
     Filter {
@@ -62,7 +64,7 @@ pub enum Middlebox {
 }
 
 /// What a filter does to what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filter {
     /// In which direction; `None`: in both.
     pub to: Option<End>,
@@ -73,7 +75,8 @@ pub struct Filter {
 }
 
 /// What becomes of a packet that a filter catches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum FilterVerdict {
     /// Nobody is told.
     Drop,
@@ -84,7 +87,7 @@ pub enum FilterVerdict {
 }
 
 /// A code of ICMP's or ICMPv6's destination unreachable; of both where one word is a message of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unreachable {
     /// RFC 792 and RFC 1812.
     pub ipv4: Option<u8>,
@@ -104,7 +107,8 @@ impl Unreachable {
 }
 
 /// Which segments of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Segments {
     /// All.
     Any,
@@ -122,7 +126,7 @@ pub enum Segments {
 }
 
 /// Segments that get lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Loss {
     /// In which direction.
     pub to: End,
@@ -133,7 +137,8 @@ pub struct Loss {
 }
 
 /// Which of the segments that match.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Which {
     /// All.
     All,

@@ -70,6 +70,10 @@ mod resolve;
 mod sequence;
 mod suggest;
 
+/// The JSON Schema (draft 2020-12) of a scenario file, for editors. It knows what a value may be by itself; what only shows when a
+/// file is seen as a whole is for [`parse`].
+pub const SCHEMA: &str = include_str!("../../schema/scenario.schema.json");
+
 use std::ops::Range;
 use std::path::Path;
 

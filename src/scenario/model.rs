@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
 
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
 use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
@@ -17,7 +19,7 @@ pub use super::middlebox::{
 use crate::errno::ErrnoName;
 
 /// One scenario file: its cases, expanded by address family.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
     /// The file, as the user named it.
     pub path: PathBuf,
@@ -32,7 +34,7 @@ pub struct Scenario {
 }
 
 /// One run: one topology, one family, one list of steps, one verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`.
     pub id: CaseId,
@@ -57,11 +59,14 @@ pub struct Case {
 }
 
 /// A case's name within everything that a run loads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct CaseId(pub String);
 
 /// Whose time a case can be run in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// The clock on the wall, or a guest's.
     Any,
@@ -70,7 +75,8 @@ pub enum Clock {
 }
 
 /// The Internet protocol that carries the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Family {
     /// RFC 791.
     Ipv4,
@@ -79,7 +85,8 @@ pub enum Family {
 }
 
 /// The networks that ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Topology {
     /// client – server, one cable.
     Direct,
@@ -91,7 +98,7 @@ pub enum Topology {
 
 /// A stateful filter on the router: it forwards what belongs to a flow that its connection tracking knows and what begins one, and drops
 /// all else in silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Firewall {
     /// `net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is known.
     pub established: TrackingSeconds,
@@ -114,7 +121,10 @@ impl Default for Firewall {
 }
 
 /// A machine in the topology; each is a network namespace of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Node {
     /// Opens the connection.
     Client,
@@ -127,7 +137,9 @@ pub enum Node {
 }
 
 /// One end of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// The end that called `connect`.
@@ -137,7 +149,7 @@ pub enum End {
 }
 
 /// The connection (or, for `count` above one, the identical connections) under test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connection {
     /// How many connections the client opens: 1..=1000.
     pub count: u16,
@@ -148,16 +160,19 @@ pub struct Connection {
 }
 
 /// What is set on one end.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EndSettings {
     /// `SO_KEEPALIVE` and its numbers; `None` leaves it off.
     pub keepalive: Option<Keepalive>,
     /// `TCP_USER_TIMEOUT` (RFC 5482), whole milliseconds.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub user_timeout: Option<Duration>,
 }
 
 /// The three ways of setting keepalive that programs use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Keepalive {
     /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's sysctl.
     Options {
@@ -183,7 +198,7 @@ pub enum Keepalive {
 }
 
 /// One thing that is done to the connection or its network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// When, counted from the end of the step before (or from the established connection).
     pub start: Start,
@@ -194,12 +209,14 @@ pub struct Step {
 }
 
 /// When a step is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// As soon as the step before is done.
     AtOnce,
     /// This long after the step before is done.
-    After(Duration),
+    After(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
     /// Once the observed end has seen this many keepalive probes since the step before was done.
     When {
         /// At least 1.
@@ -210,7 +227,8 @@ pub enum Start {
 }
 
 /// What happened to a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ProbeEvent {
     /// It went out.
     Sent,
@@ -219,7 +237,9 @@ pub enum ProbeEvent {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// `from` sends the payload on every connection; the other end sends it back.
     Exchange {
@@ -257,6 +277,7 @@ pub enum Action {
         /// Which host.
         host: End,
         /// How long it is gone; may be zero.
+        #[serde_as(as = "DurationNanoSeconds<u64>")]
         downtime: Duration,
     },
     /// All that a host sends arrives later from now on.
@@ -264,6 +285,7 @@ pub enum Action {
         /// Which host.
         at: End,
         /// By how much; whole milliseconds, up to a minute.
+        #[serde_as(as = "DurationNanoSeconds<u64>")]
         by: Duration,
     },
     /// A route to one end's network changes.
@@ -280,7 +302,8 @@ pub enum Action {
 }
 
 /// What happens to a cable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum CableChange {
     /// Carrier lost.
     Pull,
@@ -289,7 +312,8 @@ pub enum CableChange {
 }
 
 /// What happens to a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RouteChange {
     /// Removed: the lookup finds nothing.
     Delete,
@@ -304,7 +328,7 @@ pub enum RouteChange {
 }
 
 /// What each observed end must see; at least one is given.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Expectations {
     /// At the client.
     pub client: Option<Expectation>,
@@ -313,7 +337,7 @@ pub struct Expectations {
 }
 
 /// What one end must see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
     /// Line (from 1) in the file, for messages.
     pub line: usize,
@@ -336,7 +360,7 @@ pub struct Expectation {
 }
 
 /// Byte ranges in the file's text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Places {
     /// The value of `error` or `survives`.
     pub outcome: Range<usize>,
@@ -345,27 +369,33 @@ pub struct Places {
 }
 
 /// The kinds of outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ExpectedOutcome {
     /// The kernel reports this error on every connection.
     Error(ErrnoName),
     /// Nothing is reported for this long after zero time, and then a further exchange succeeds.
-    Survives(Duration),
+    Survives(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
 }
 
 /// A window as the file states it: both ends inclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatedWindow {
     /// Not before.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub from: Duration,
     /// Not after.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub to: Duration,
     /// Counted from where.
     pub since: Since,
 }
 
 /// Where a window starts to count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Since {
     /// Zero time: the moment at which the first fault's step began, or, in a case without a fault, the end of the last step.
     Fault,
@@ -374,21 +404,26 @@ pub enum Since {
 }
 
 /// What is asked of the probes; all fields optional.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeExpectation {
     /// How many went out.
     pub sent: Option<CountRange>,
     /// How many of them were answered by a segment from the peer that is not a RST.
     pub answered: Option<CountRange>,
     /// From each probe to the next; a probe may be late by what the timer wheel allows, never early.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub spacing: Option<Duration>,
     /// When each of the first probes after zero time went out, from the last segment received before the first of them; each may be
     /// late by what the timer wheel allows, never early.
+    #[serde_as(as = "Vec<DurationNanoSeconds<u64>>")]
     pub at: Vec<Duration>,
 }
 
 /// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare name of `/proc/net/snmp6`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct CounterName(pub String);
 

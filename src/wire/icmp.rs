@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::SERVER_PORT;
 
 /// One ICMP message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpMessage {
     /// Who sent it.
     pub from: IpAddr,
@@ -19,7 +20,7 @@ pub struct IcmpMessage {
 }
 
 /// The beginning of the segment that an ICMP error quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quoted {
     /// The client's port.
     pub connection: u16,

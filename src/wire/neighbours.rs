@@ -1,5 +1,6 @@
 //! What one host asked and heard of its neighbours' hardware addresses.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::packet::Neighbouring;
@@ -7,7 +8,7 @@ use super::segment::Direction;
 use crate::clock::Moment;
 
 /// ARP or NDP at one host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Neighbours {
     /// When it asked: ARP requests or neighbour solicitations that it sent.
     pub solicited: Vec<Moment>,

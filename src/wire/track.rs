@@ -1,5 +1,6 @@
 //! One end's view of one connection, segment by segment: probes, answers, activity.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::icmp::{IcmpMessage, Quoted};
@@ -7,7 +8,7 @@ use super::segment::{Direction, Segment};
 use crate::clock::Moment;
 
 /// A keepalive probe that this end sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
     /// When it went out.
     pub sent: Moment,
@@ -37,7 +38,7 @@ pub enum Meaning {
 }
 
 /// An ICMP error about a segment of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpError {
     /// When it came in.
     pub at: Moment,
@@ -48,7 +49,7 @@ pub struct IcmpError {
 }
 
 /// What `tcp_v4_err` and `tcp_v6_err` make of an ICMP error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IcmpFate {
     /// The segment lies between what was acknowledged and what was sent last, so the error counts.
@@ -60,7 +61,7 @@ pub enum IcmpFate {
 }
 
 /// Bytes that the application wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Write {
     /// Right before the system call.
     pub at: Moment,
@@ -69,7 +70,7 @@ pub struct Write {
 }
 
 /// One end's view of one connection, followed segment by segment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Track {
     /// The sequence numbers of the first payload that this end sends and receives; all others here are relative to these, so that they
     /// are the same in every run.

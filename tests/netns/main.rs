@@ -8,6 +8,7 @@
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`flags`]: the command line of `harness run`
 //! * [`evidence`]: what is recorded of a case
+//! * [`records`]: the file of `--report-json`, and what reads it
 //! * [`captures`], [`wireshark`]: the files of `--pcap`, and how tshark reads them
 //!
 //! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to itself where it does not.
@@ -31,6 +32,7 @@ mod negative;
 mod pace;
 mod panicked;
 mod privileges;
+mod records;
 mod room;
 mod scenarios;
 mod signals;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         flags::trials(),
         evidence::trials(),
         captures::trials(),
+        records::trials(),
         privileges::trials(),
         isolation::trials(),
         signals::trials(),

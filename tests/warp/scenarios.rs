@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use deadpeer::record::Record;
 use libtest_mimic::{Failed, Trial};
 
 use crate::guest::kernel;
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::kernels_side_by_side", side_by_side),
         Trial::test("scenarios::twice_is_the_same_to_the_nanosecond", twice),
         Trial::test("scenarios::captures_are_the_same_in_every_byte", captures),
+        Trial::test("scenarios::results_are_the_same_in_every_byte", results),
         Trial::test(
             "scenarios::twice_on_this_kernel_has_one_verdict",
             twice_here,
@@ -144,6 +146,34 @@ fn captures() -> Result<(), Failed> {
         .iter()
         .find(|(name, file)| again.get(*name) != Some(file));
     assert_eq!(differs.map(|(name, _)| name), None);
+    Ok(())
+}
+
+/// With the evidence, and in any order of running.
+fn results() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let result = |name: &str, jobs: &str| -> Result<String, Failed> {
+        let path = folder.path().join(name);
+        let to = path.to_str().ok_or("a path that is not UTF-8")?;
+        let scenarios = [
+            "scenarios/filter",
+            "scenarios/nat",
+            "scenarios/rebooted.toml",
+        ];
+        let arguments = ["--warp", "-q", "-j", jobs, "--report-json", to];
+        run(&[&arguments[..], &scenarios].concat(), 0)?;
+        Ok(fs::read_to_string(path)?)
+    };
+    let (once, again) = (result("once", "1")?, result("again", "3")?);
+    if once != again {
+        return Err("two runs in virtual time gave two results".into());
+    }
+    let schema = serde_json::to_value(Record::schema())?;
+    let validator = jsonschema::draft202012::new(&schema)?;
+    validator.validate(&serde_json::from_str(&once)?)?;
+    let other = once.replacen("\"received\"", "\"perceived\"", 1);
+    assert_ne!(other, once);
+    assert!(!validator.is_valid(&serde_json::from_str(&other)?));
     Ok(())
 }
 

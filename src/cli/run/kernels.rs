@@ -10,7 +10,7 @@ use std::time::Duration;
 use deadpeer::errand::{self, ErrandError};
 use deadpeer::guest::{self, Failure, Machine};
 use deadpeer::kernel;
-use deadpeer::oracle::{Hz, Ticks};
+use deadpeer::oracle::Hz;
 use deadpeer::runner::Place;
 
 use super::named::NATIVE;
@@ -27,17 +27,30 @@ pub(super) enum Kernel {
     Guest(Arc<Machine>),
 }
 
+/// What is known of a kernel before a case runs on it.
+pub(super) struct Description {
+    /// `uname -r`.
+    pub(super) release: Option<String>,
+    /// The tick that it was built with.
+    pub(super) hz: Option<Hz>,
+}
+
 impl Kernel {
-    /// Its tick, as far as it tells.
-    pub(super) async fn ticks(&self) -> Result<Ticks, ErrandError> {
-        let hz = match self {
-            Self::Native => kernel::hz(),
-            Self::Guest(machine) => errand::describe(machine, BOOT_LIMIT)
-                .await?
-                .hz
-                .or_else(|| hz_beside(machine.kernel())),
-        };
-        Ok(hz.map_or(Ticks::Unknown, Ticks::from))
+    /// What it tells of itself.
+    pub(super) async fn describe(&self) -> Result<Description, ErrandError> {
+        Ok(match self {
+            Self::Native => Description {
+                release: kernel::release(),
+                hz: kernel::hz(),
+            },
+            Self::Guest(machine) => {
+                let said = errand::describe(machine, BOOT_LIMIT).await?;
+                Description {
+                    release: Some(said.release),
+                    hz: said.hz.or_else(|| hz_beside(machine.kernel())),
+                }
+            }
+        })
     }
 
     /// Whether time leaps over what is idle.

@@ -1,6 +1,7 @@
 //! `harness run`.
 
 mod drive;
+mod files;
 mod kernels;
 mod named;
 mod pcap;
@@ -15,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use deadpeer::guest::kernel::return_to_caller;
 use deadpeer::privilege;
+use deadpeer::record::Record;
 use deadpeer::report::progress::Form;
 use deadpeer::scenario::model::{Case, Scenario};
 use tokio::runtime::Runtime;
 
 use super::load::load;
 use super::{Exit, complain, unless_unread};
-use drive::Finished;
+use files::Files;
 use named::Named;
 use pcap::Folder;
 use session::session;
@@ -80,6 +82,9 @@ pub(super) struct RunArguments {
     /// Every case as a timeline, with its evidence
     #[arg(short, long)]
     verbose: bool,
+    /// Write the whole result into FILE, as JSON (`harness schema result`); `harness trace` reads it
+    #[arg(long, value_name = "FILE")]
+    report_json: Option<PathBuf>,
     /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes, faults and errors are comments
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
@@ -95,6 +100,7 @@ Examples:
   harness run --kernels native,6.12,6.1 scenarios/
   harness run --repeat 100 scenarios/cable-pulled.toml
   harness run --pcap captures/ scenarios/crashed.toml
+  harness run --warp --report-json result.json scenarios/
 
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";
@@ -107,13 +113,6 @@ fn time_limit(text: &str) -> Result<Duration, String> {
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// What became of all cases on one kernel.
-struct OnKernel {
-    kernel: String,
-    finished: Finished,
-    elapsed: Duration,
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
@@ -133,7 +132,14 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             return Ok(refused.exit);
         }
     };
-    let captures = arguments.pcap.as_deref().map(Folder::make).transpose()?;
+    let files = Files::of_caller();
+    let captures = arguments
+        .pcap
+        .as_deref()
+        .map(|path| Folder::make(path, &files));
+    let captures = captures.transpose()?;
+    let saved = arguments.report_json.as_deref();
+    saved.map(|path| files.can_be_written(path)).transpose()?;
     if let Err(refused) = take_or_return_privileges(&named) {
         complain(&refused);
         return Ok(Exit::Environment);
@@ -148,12 +154,16 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         Ok(runs) => runs,
         Err(exit) => return Ok(exit),
     };
-    unless_unread(report(arguments, &runs, begun.elapsed()))?;
-    let exit = exit(arguments, &runs);
-    let written = captures.map(|folder| folder.write(arguments, &scenarios, &runs));
-    if let Some(Err(error)) = written {
+    let record = Record::new(arguments.phases, arguments.repeat, runs);
+    unless_unread(report(arguments, &record, begun.elapsed()))?;
+    let mut exit = exit(arguments, &record);
+    let written = [
+        saved.map(|path| files.save(path, &record)),
+        captures.map(|folder| folder.write(&scenarios, &record)),
+    ];
+    for error in written.into_iter().flatten().filter_map(Result::err) {
         complain(&format!("{error:#}"));
-        return Ok(exit.max(Exit::Environment));
+        exit = exit.max(Exit::Environment);
     }
     Ok(exit)
 }
@@ -184,10 +194,6 @@ impl RunArguments {
         let selected = cases.filter(|case| self.selects(case)).count();
         let of_each = self.phases.saturating_mul(self.repeat);
         selected.saturating_mul(of_each.get() as usize)
-    }
-
-    fn several_runs(&self) -> bool {
-        self.phases.get() > 1 || self.repeat.get() > 1
     }
 
     fn form(&self) -> Form {

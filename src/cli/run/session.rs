@@ -5,14 +5,15 @@ use std::time::Instant;
 use deadpeer::judge::Alike;
 use deadpeer::oracle::Ticks;
 use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::record::OnKernel;
 use deadpeer::report::progress::Waiting;
 use deadpeer::runner::{self, Entry};
 use deadpeer::scenario::model::Scenario;
 
 use super::drive::{Finished, INTERRUPTED, drive};
-use super::kernels::Kernel;
+use super::kernels::{Description, Kernel};
 use super::named::Named;
-use super::{OnKernel, RunArguments, variations};
+use super::{RunArguments, variations};
 use crate::cli::load::{prepare, warn};
 use crate::cli::signals::Signals;
 use crate::cli::{Exit, complain};
@@ -20,6 +21,7 @@ use crate::cli::{Exit, complain};
 /// All that is to be run on one kernel.
 struct Plan {
     kernel: Kernel,
+    release: Option<String>,
     entries: Vec<Entry>,
 }
 
@@ -58,7 +60,9 @@ pub(super) async fn session(
         variations::compare(&mut finished.results, arguments.repeat, alike);
         runs.push(OnKernel {
             kernel: plan.kernel.to_string(),
-            finished,
+            release: plan.release,
+            interrupted: finished.interrupted,
+            results: finished.results,
             elapsed: begun.elapsed(),
         });
     }
@@ -67,10 +71,10 @@ pub(super) async fn session(
 
 /// Why the cases do not run on one more kernel, if they do not.
 fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
-    let mut results = runs.iter().flat_map(|run| &run.finished.results);
+    let mut results = runs.iter().flat_map(|run| &run.results);
     let failed =
         |result: &CaseResult| matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
-    if runs.iter().any(|run| run.finished.interrupted) {
+    if runs.iter().any(|run| run.interrupted) {
         Some(INTERRUPTED)
     } else if arguments.fail_fast && results.any(failed) {
         Some(runner::AFTER_FAILURE)
@@ -86,7 +90,7 @@ async fn plans(
     scenarios: &[Scenario],
 ) -> Result<Vec<Plan>, Exit> {
     let count = arguments.count(scenarios);
-    let mut kernels: Vec<(Kernel, Ticks)> = Vec::new();
+    let mut kernels: Vec<(Kernel, Description)> = Vec::new();
     for named in named {
         let boots = named != Named::Native;
         let _waiting = boots.then(|| Waiting::new(arguments.form(), format!("booting {named}")));
@@ -96,14 +100,15 @@ async fn plans(
             complain(&error.to_string());
             Exit::Environment
         })?;
-        let ticks = kernel.ticks().await.map_err(|error| {
+        let description = kernel.describe().await.map_err(|error| {
             complain(&error.to_string());
             Exit::Environment
         })?;
-        kernels.push((kernel, ticks));
+        kernels.push((kernel, description));
     }
     let mut plans = Vec::new();
-    for (kernel, ticks) in kernels {
+    for (kernel, description) in kernels {
+        let ticks = description.hz.map_or(Ticks::Unknown, Ticks::from);
         let mut cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
         cases.retain(|case| arguments.selects(&case.case));
         // Kernels differ in their tick only: what one contradicts, the others do.
@@ -111,7 +116,11 @@ async fn plans(
             warn(&cases, scenarios);
         }
         let entries = variations::entries(cases, arguments.phases, arguments.repeat);
-        plans.push(Plan { kernel, entries });
+        plans.push(Plan {
+            kernel,
+            release: description.release,
+            entries,
+        });
     }
     Ok(plans)
 }

@@ -9,8 +9,6 @@ use deadpeer::outcome::CaseResult;
 use deadpeer::prepare::Prepared;
 use deadpeer::runner::Entry;
 
-use super::RunArguments;
-
 /// Every case at every phase, as often as asked; what belongs together comes together.
 pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU32) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -32,20 +30,6 @@ fn phase(prepared: &Prepared, number: u32) -> Duration {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let granularity = prepared.ticks.lateness(prepared.duration());
     granularity.mul_f64((f64::from(number) * GOLDEN).fract())
-}
-
-/// Which run a result is of, by its place among all on one kernel: `phase 3 of 43, run 2 of 5`; nothing where each case runs once.
-pub(super) fn label(arguments: &RunArguments, position: usize) -> Option<String> {
-    let (phases, repeat) = (arguments.phases.get(), arguments.repeat.get());
-    let [of_phase, of_run] = [phases as usize, repeat as usize];
-    let phase = format!("phase {} of {phases}", position / of_run % of_phase + 1);
-    let run = format!("run {} of {repeat}", position % of_run + 1);
-    match (phases, repeat) {
-        (1, 1) => None,
-        (_, 1) => Some(phase),
-        (1, _) => Some(run),
-        _ => Some(format!("{phase}, {run}")),
-    }
 }
 
 /// Compares every repetition with the first run.

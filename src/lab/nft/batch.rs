@@ -329,7 +329,7 @@ mod tests {
             policy: Verdict::Accept,
             rules,
         };
-        let ingress = Hook::Ingress(vec!["eth0", "eth1"]);
+        let ingress = Hook::Ingress(vec!["eth0".to_owned(), "eth1".to_owned()]);
         let others = vec![
             rule(Verdict::RejectRst),
             rule(Verdict::RejectIcmp(3)),

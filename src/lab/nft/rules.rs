@@ -40,7 +40,7 @@ pub(in crate::lab) enum Hook {
     /// Where a flow is given another source address, as its first packet leaves.
     SourceNat,
     /// At one of these interfaces, before anything but a capture has seen it.
-    Ingress(Vec<&'static str>),
+    Ingress(Vec<String>),
 }
 
 /// What happens to packets that all matches are true of.

@@ -1,0 +1,213 @@
+//! A run's result: what every text and every file about it is made of. It is saved as JSON, and read again.
+//!
+//! Nothing of it depends on when or how fast the run went, so two runs in virtual time give the same bytes.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::CaseResult;
+
+/// The version of the file's format; it rises with every change that a reader may stumble over.
+pub const FORMAT: u32 = 1;
+
+/// What became of a run. Times without a unit in their description are nanoseconds; moments are nanoseconds on `CLOCK_MONOTONIC` of the
+/// kernel that the case ran on.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    /// The version of this format.
+    pub format: u32,
+    /// The version of the harness that made it.
+    pub harness: String,
+    /// At how many phases of the kernel's clock each case ran (`--phases`).
+    pub phases: NonZeroU32,
+    /// How often it ran at each (`--repeat`).
+    pub repeat: NonZeroU32,
+    /// One for each kernel, in the order of `--kernels`.
+    pub kernels: Vec<OnKernel>,
+}
+
+/// What became of all cases on one kernel.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OnKernel {
+    /// `native`, or the name of the kernel's file.
+    pub kernel: String,
+    /// Its `uname -r`, where it was found out.
+    pub release: Option<String>,
+    /// Whether a signal stopped the run.
+    pub interrupted: bool,
+    /// In the order of the files and their cases; for each case its phases, for each phase its repetitions.
+    pub results: Vec<CaseResult>,
+    /// How long it took by the clock on the wall, for who watches.
+    #[serde(skip)]
+    pub elapsed: Duration,
+}
+
+/// Why a file is not a run's result.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is no JSON, or not of this shape.
+    #[error("it is no result of `harness run --report-json`: {reason}, at {place}")]
+    Shape {
+        /// What is wrong.
+        reason: String,
+        /// Where: `kernels[0].results[3].verdict`.
+        place: String,
+    },
+    /// It is of another version.
+    #[error(
+        "its format is {found}, and this harness reads {FORMAT}; the one that wrote it reads it"
+    )]
+    Format {
+        /// The version that it names.
+        found: u64,
+    },
+}
+
+impl Record {
+    /// A run by this program.
+    #[must_use]
+    pub fn new(phases: NonZeroU32, repeat: NonZeroU32, kernels: Vec<OnKernel>) -> Self {
+        Self {
+            format: FORMAT,
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            phases,
+            repeat,
+            kernels,
+        }
+    }
+
+    /// Reads one back.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn read(text: &str) -> Result<Self, RecordError> {
+        // The version first: what is wrong with a file of another says nothing.
+        let version: Version = shaped(text)?;
+        if version.format != u64::from(FORMAT) {
+            return Err(RecordError::Format {
+                found: version.format,
+            });
+        }
+        shaped(text)
+    }
+
+    /// The JSON Schema (draft 2020-12) of the file.
+    #[must_use]
+    pub fn schema() -> Schema {
+        schema_for!(Self)
+    }
+
+    /// Which run a result is of, by its place among all on one kernel: `phase 3 of 43, run 2 of 5`; nothing where each case runs once.
+    #[must_use]
+    pub fn label(&self, position: usize) -> Option<String> {
+        let (phases, repeat) = (self.phases.get(), self.repeat.get());
+        let [of_phase, of_run] = [phases as usize, repeat as usize];
+        let phase = format!("phase {} of {phases}", position / of_run % of_phase + 1);
+        let run = format!("run {} of {repeat}", position % of_run + 1);
+        match (phases, repeat) {
+            (1, 1) => None,
+            (_, 1) => Some(phase),
+            (1, _) => Some(run),
+            _ => Some(format!("{phase}, {run}")),
+        }
+    }
+
+    /// Whether each case ran more than once.
+    #[must_use]
+    pub fn several_runs(&self) -> bool {
+        self.phases.get() > 1 || self.repeat.get() > 1
+    }
+
+    /// Every result with the kernel it is of and, where there is more than one, words for the kernel and the run.
+    pub fn results(&self) -> impl Iterator<Item = (&OnKernel, String, &CaseResult)> {
+        let several = self.kernels.len() > 1;
+        self.kernels.iter().flat_map(move |run| {
+            let results = run.results.iter().enumerate();
+            results.map(move |(position, result)| {
+                let kernel = several.then(|| format!("on {}", run.kernel));
+                let which: Vec<String> = kernel.into_iter().chain(self.label(position)).collect();
+                (run, which.join(", "), result)
+            })
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+}
+
+fn shaped<'text, T: Deserialize<'text>>(text: &'text str) -> Result<T, RecordError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| RecordError::Shape {
+        place: error.path().to_string(),
+        reason: error.into_inner().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{detail, fixture};
+
+    fn one(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).unwrap()
+    }
+
+    fn record(phases: u32, repeat: u32) -> Record {
+        let run = OnKernel {
+            kernel: "native".to_owned(),
+            release: Some("6.12.1".to_owned()),
+            interrupted: false,
+            results: vec![fixture::result(fixture::crash())],
+            elapsed: Duration::ZERO,
+        };
+        Record::new(one(phases), one(repeat), vec![run])
+    }
+
+    fn told(record: &Record) -> String {
+        let mut out = Vec::new();
+        for (_, which, result) in record.results() {
+            detail::write(&mut out, true, &which, result).unwrap();
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_read_back_is_what_was_saved() {
+        let saved = serde_json::to_string(&record(1, 1)).unwrap();
+        let back = Record::read(&saved).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), saved);
+        assert_eq!(told(&back), told(&record(1, 1)));
+    }
+
+    #[test]
+    fn another_format_is_refused_by_its_number_whatever_else_it_has() {
+        let error = Record::read(r#"{"format": 2, "cases": []}"#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "its format is 2, and this harness reads 1; the one that wrote it reads it"
+        );
+    }
+
+    #[test]
+    fn what_has_another_shape_is_refused_with_the_place() {
+        let saved = serde_json::to_string(&record(1, 1)).unwrap();
+        let wrong = saved.replace(r#""verdict":"passed""#, r#""verdict":"perfect""#);
+        assert_ne!(wrong, saved);
+        let error = Record::read(&wrong).unwrap_err().to_string();
+        assert!(error.contains("kernels[0].results[0].verdict"), "{error}");
+        assert!(error.contains("perfect"), "{error}");
+    }
+
+    #[test]
+    fn a_run_is_named_by_what_there_is_more_than_one_of() {
+        assert_eq!(record(1, 1).label(7), None);
+        assert_eq!(record(1, 5).label(7).unwrap(), "run 3 of 5");
+        assert_eq!(record(43, 1).label(44).unwrap(), "phase 2 of 43");
+        assert_eq!(record(2, 5).label(17).unwrap(), "phase 2 of 2, run 3 of 5");
+    }
+}

@@ -1,0 +1,49 @@
+//! All that there is to say of one result.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::{summary, table, trace};
+use crate::outcome::{CaseResult, Verdict};
+
+/// The timeline and the evidence where they are asked for, and what is wrong with a case that did not pass. `which` names the run where
+/// there is more than one.
+///
+/// # Errors
+/// What writing says.
+pub fn write(
+    out: &mut dyn Write,
+    timeline: bool,
+    which: &str,
+    result: &CaseResult,
+) -> io::Result<()> {
+    let bold = Style::new().bold();
+    let on = if which.is_empty() {
+        String::new()
+    } else {
+        format!("{which}: ")
+    };
+    match &result.verdict {
+        Verdict::Passed if timeline => {
+            writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
+            trace::write(out, result)?;
+            for line in summary::evidence(result) {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        // Those that were skipped are told together.
+        Verdict::Passed | Verdict::Stopped(_) | Verdict::Skipped(_) => {}
+        other => {
+            let (word, style) = table::verdict(other);
+            write!(out, "\n{style}{word}{style:#} {on}")?;
+            for line in summary::failure(result) {
+                writeln!(out, "{line}")?;
+            }
+            if timeline {
+                trace::write(out, result)?;
+            }
+        }
+    }
+    Ok(())
+}
