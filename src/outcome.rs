@@ -12,7 +12,7 @@ use crate::endpoint::Ended;
 use crate::evidence::Evidence;
 use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
-use crate::scenario::model::{CounterName, End};
+use crate::scenario::model::{CounterName, End, NextWrite, PollEvent};
 use crate::stall::Stall;
 use crate::wire::{Neighbours, Track, Write};
 
@@ -155,6 +155,10 @@ impl EndObservation {
 pub struct ConnectionObservation {
     /// How it ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
+    /// What poll(2) told of the socket as it ended.
+    pub poll: Vec<PollEvent>,
+    /// What a write said after the outcome, where that is asked.
+    pub next_write: Option<NextWrite>,
     /// The exchange that proves a survivor alive; the error where it failed.
     pub further_exchange: Option<Result<(), String>>,
     /// What the application wrote.

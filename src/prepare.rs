@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
+use crate::endpoint::Ended;
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::FileDiagnostics;
-use crate::scenario::model::{Case, End, Expectation, ExpectedOutcome, Scenario, Since, Start};
+use crate::scenario::model::{Case, End, Expectation, Scenario, Since, Start};
 use crate::wire::{Track, Write};
 
 /// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
@@ -161,9 +162,7 @@ impl Prepared {
     #[must_use]
     pub fn window(&self, end: End) -> Option<Window> {
         let expectation = self.case.expect.end(end)?;
-        if let ExpectedOutcome::Survives(_) = expectation.outcome {
-            return None;
-        }
+        let expected = expectation.outcome.ended()?;
         if let Some(stated) = expectation.within {
             let from = match stated.since {
                 Since::Fault => WindowOrigin::Fault,
@@ -178,6 +177,8 @@ impl Prepared {
             });
         }
         match &self.prediction(end)?.outcome {
+            // Of a close the oracle knows nothing.
+            PredictedOutcome::Error { .. } if expected == Ended::EndOfFile => None,
             PredictedOutcome::Error { window, .. } => Some(Window {
                 earliest: window.earliest,
                 latest: window.latest,
@@ -205,9 +206,9 @@ impl Prepared {
             .map(|fault| before(fault + 1));
         let all = before(steps.len());
         self.observed()
-            .map(|(end, expectation)| match expectation.outcome {
-                ExpectedOutcome::Survives(time) => zero.unwrap_or(all) + time,
-                ExpectedOutcome::Error(_) => {
+            .map(|(end, expectation)| match expectation.outcome.lasts() {
+                Some(time) => zero.unwrap_or(all) + time,
+                None => {
                     all + self
                         .window(end)
                         .map_or(Duration::ZERO, |window| window.latest)

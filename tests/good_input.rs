@@ -135,6 +135,8 @@ fn full_expectations() -> Expectations {
                 range(3, Some(3)),
             ),
         ],
+        poll: Vec::new(),
+        next_write: None,
         descriptors_return: true,
     };
     let server = Expectation {
@@ -149,6 +151,8 @@ fn full_expectations() -> Expectations {
         probes: ProbeExpectation::default(),
         evidence: EvidenceExpectation::default(),
         counters: Vec::new(),
+        poll: Vec::new(),
+        next_write: None,
         descriptors_return: false,
     };
     Expectations {

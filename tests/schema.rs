@@ -74,6 +74,7 @@ const BEYOND: &[&str] = &[
     "node_not_in_case",
     "node_not_in_topology",
     "one_cable",
+    "program_expectation",
     "preset_missing",
     "preset_missing_in_one_case",
     "preset_missing_without_table",
@@ -83,6 +84,7 @@ const BEYOND: &[&str] = &[
     // What a step does, against what those before it did.
     "done_twice",
     "filter_sequence",
+    "program_sequence",
     "resume_after_reboot",
     "still_down",
     "undone_before_done",

@@ -1,17 +1,22 @@
 //! One end of one connection: it writes when it is told to, and reads all the time, as a program does that waits for its peer.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{Shutdown, setsockopt, sockopt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::poll::{self, PollEvent};
 use crate::clock::Moment;
 use crate::errno::ErrnoName;
+use crate::scenario::model::NextWrite;
 use crate::wire::Write;
 
 /// How a connection ended for the application.
@@ -40,6 +45,8 @@ struct Read {
     /// The bytes of the latest exchange.
     recent: Vec<u8>,
     ended: Option<(Ended, Moment)>,
+    /// What poll(2) told before that was read.
+    poll: Vec<PollEvent>,
 }
 
 /// One end of one connection. Dropping it closes the socket.
@@ -50,6 +57,8 @@ pub struct Endpoint {
     stream: Arc<TcpStream>,
     read: watch::Receiver<Read>,
     reader: JoinHandle<()>,
+    /// Whether the reader is to read.
+    reads: watch::Sender<bool>,
     /// What was written, in order.
     pub writes: Vec<Write>,
 }
@@ -60,12 +69,14 @@ impl Endpoint {
     pub fn new(stream: TcpStream, connection: u16) -> Self {
         let stream = Arc::new(stream);
         let (sender, read) = watch::channel(Read::default());
-        let reader = tokio::spawn(read_all(Arc::clone(&stream), sender));
+        let (reads, may_read) = watch::channel(true);
+        let reader = tokio::spawn(read_all(Arc::clone(&stream), sender, may_read));
         Self {
             connection,
             stream,
             read,
             reader,
+            reads,
             writes: Vec::new(),
         }
     }
@@ -90,6 +101,51 @@ impl Endpoint {
             }
         }
         Ok(())
+    }
+
+    /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the send buffer.
+    ///
+    /// # Errors
+    /// What `write` returns.
+    pub async fn fill(&mut self, patience: Duration) -> io::Result<()> {
+        let bytes = vec![b'.'; 16 * 1024];
+        loop {
+            match tokio::time::timeout(patience, self.write(&bytes)).await {
+                Ok(written) => written?,
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// One more write, of one byte, at once.
+    #[must_use]
+    pub fn write_once(&self) -> NextWrite {
+        match nix::unistd::write(&self.stream, b"!") {
+            Ok(_) => NextWrite::Succeeds,
+            Err(errno) => NextWrite::Fails(ErrnoName::from_raw(errno as i32)),
+        }
+    }
+
+    /// Reads on, or leaves what comes to the kernel.
+    pub fn read_on(&self, on: bool) {
+        self.reads.send_replace(on);
+    }
+
+    /// What poll(2) told as it ended.
+    #[must_use]
+    pub fn poll_events(&self) -> Vec<PollEvent> {
+        self.read.borrow().poll.clone()
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    /// What shutdown(2) returns.
+    pub fn shut_down(&self) -> io::Result<()> {
+        Ok(nix::sys::socket::shutdown(
+            self.stream.as_raw_fd(),
+            Shutdown::Write,
+        )?)
     }
 
     /// Bytes written so far.
@@ -141,7 +197,25 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Closes the socket, for certain by the time that this returns: the reader shares it.
+    /// Closes the socket as programs do, with a FIN.
+    ///
+    /// # Errors
+    /// What the socket's options return.
+    pub async fn close_with_fin(self) -> io::Result<()> {
+        let socket = SockRef::from(&*self.stream);
+        socket.set_linger(None)?;
+        // An orphan whose FIN nobody acknowledges would keep its namespace for minutes (tcp_orphan_retries).
+        if socket
+            .tcp_user_timeout()?
+            .is_none_or(|timeout| timeout.is_zero())
+        {
+            socket.set_tcp_user_timeout(Some(ORPHAN))?;
+        }
+        self.close().await;
+        Ok(())
+    }
+
+    /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares it.
     pub async fn close(mut self) {
         self.reader.abort();
         (&mut self.reader).await.ok();
@@ -155,17 +229,30 @@ impl Drop for Endpoint {
     }
 }
 
+/// How long a socket may live that nobody has any more.
+const ORPHAN: Duration = Duration::from_secs(30);
+
 /// How much of what came is kept: the largest payload of an exchange.
 const KEPT: usize = 64 * 1024;
 
-async fn read_all(stream: Arc<TcpStream>, read: watch::Sender<Read>) {
+async fn read_all(
+    stream: Arc<TcpStream>,
+    read: watch::Sender<Read>,
+    mut may_read: watch::Receiver<bool>,
+) {
     let mut buffer = vec![0; 4096];
     loop {
-        if stream.readable().await.is_err() {
+        let wanted = may_read.wait_for(|may_read| *may_read).await.is_ok();
+        if !wanted || stream.readable().await.is_err() {
             return;
+        }
+        if !*may_read.borrow() {
+            continue;
         }
         // The moment at which the kernel reported readiness, before anything is asked of the socket.
         let at = Moment::now();
+        // To read an error is to clear it.
+        let poll = poll::events(&*stream);
         let ended = match stream.try_read(&mut buffer) {
             Ok(0) => Ended::EndOfFile,
             Ok(count) => {
@@ -183,7 +270,10 @@ async fn read_all(stream: Arc<TcpStream>, read: watch::Sender<Read>) {
                 None => return,
             },
         };
-        read.send_modify(|read| read.ended = Some((ended, at)));
+        read.send_modify(|read| {
+            read.ended = Some((ended, at));
+            read.poll = poll;
+        });
         return;
     }
 }

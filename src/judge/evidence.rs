@@ -6,7 +6,7 @@ use crate::evidence::{SocketSample, SocketState, TcpState};
 use crate::outcome::{ConnectionObservation, EndObservation, Mismatch};
 use crate::plan::CLIENT_PORT;
 use crate::scenario::limits::CountRange;
-use crate::scenario::model::{ExpectedTimer, Family, IcmpKind};
+use crate::scenario::model::{ExpectedTimer, Family, IcmpKind, PollEvent};
 use crate::text::seconds;
 use crate::wire::{IcmpError, IcmpFate};
 
@@ -32,11 +32,39 @@ impl Judging<'_> {
             }),
             self.timer(),
             self.state(),
+            self.poll(),
+            self.next_write(),
         ];
         let family = self.prepared.case.family;
         let of_family = asked.icmp.iter().filter(|(kind, _)| kind.family == family);
         found.extend(of_family.map(|(kind, range)| self.icmp(*kind, *range)));
         found.into_iter().flatten().collect()
+    }
+
+    /// All that poll(2) told as the outcome came.
+    fn poll(&self) -> Option<Mismatch> {
+        let asked = &self.expectation.poll;
+        if asked.is_empty() {
+            return None;
+        }
+        self.of_connections(|connection| {
+            let told = &connection.poll;
+            (told != asked).then(|| {
+                let expected = format!("poll to tell {}", words(asked));
+                self.mismatch(expected, self.line(), words(told))
+            })
+        })
+    }
+
+    fn next_write(&self) -> Option<Mismatch> {
+        let asked = self.expectation.next_write?;
+        self.of_connections(|connection| {
+            let said = connection.next_write;
+            (said != Some(asked)).then(|| {
+                let said = said.map_or("it was not tried".to_owned(), |said| said.to_string());
+                self.mismatch(format!("the next write: {asked}"), self.line(), said)
+            })
+        })
     }
 
     /// Between zero time and the end of the watch.
@@ -161,5 +189,14 @@ impl Judging<'_> {
         );
         let expected = format!("state {expected} at the end");
         Some(self.mismatch(expected, self.line(), observed))
+    }
+}
+
+fn words(events: &[PollEvent]) -> String {
+    let words: Vec<String> = events.iter().map(PollEvent::to_string).collect();
+    if words.is_empty() {
+        "nothing".to_owned()
+    } else {
+        words.join(", ")
     }
 }

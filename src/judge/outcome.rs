@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Judging, time_from};
 use crate::clock::Moment;
 use crate::endpoint::Ended;
-use crate::errno::ErrnoName;
 use crate::outcome::{ConnectionObservation, Mismatch};
 use crate::prepare::{ALLOWANCE, Window};
 use crate::scenario::model::ExpectedOutcome;
@@ -25,7 +24,9 @@ impl Judging<'_> {
     fn outcome(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         match self.expectation.outcome {
             ExpectedOutcome::Survives(time) => self.survival(connection, time),
-            ExpectedOutcome::Error(errno) => self.error(connection, errno),
+            ExpectedOutcome::Open(time) => self.openness(connection, time),
+            ExpectedOutcome::Error(errno) => self.ending(connection, Ended::Error(errno)),
+            ExpectedOutcome::EndOfFile => self.ending(connection, Ended::EndOfFile),
         }
     }
 
@@ -49,28 +50,36 @@ impl Judging<'_> {
         Some(self.mismatch(expected, self.line(), observed))
     }
 
-    fn error(&self, connection: &ConnectionObservation, errno: ErrnoName) -> Option<Mismatch> {
+    fn openness(&self, connection: &ConnectionObservation, time: Duration) -> Option<Mismatch> {
+        let (ended, at) = connection.ended?;
+        let expected = format!("to be open for {}", seconds(time));
+        let after = seconds(at.since(self.observation.zero));
+        let observed = format!("{ended} {after} after the fault");
+        Some(self.mismatch(expected, self.line(), observed))
+    }
+
+    fn ending(&self, connection: &ConnectionObservation, expected: Ended) -> Option<Mismatch> {
         let Some((ended, at)) = connection.ended else {
             let watched = self.end.watched_until.since(self.observation.zero);
             let observed = format!("no error: still open {} after the fault", seconds(watched));
-            return Some(self.mismatch(errno.to_string(), self.line(), observed));
+            return Some(self.mismatch(expected.to_string(), self.line(), observed));
         };
-        if ended != Ended::Error(errno) {
+        if ended != expected {
             let after = seconds(at.since(self.observation.zero));
             let observed = format!("{ended} {after} after the fault");
-            return Some(self.mismatch(errno.to_string(), self.line(), observed));
+            return Some(self.mismatch(expected.to_string(), self.line(), observed));
         }
         let window = self.prepared.window(self.end.end)?;
         let zero = self.observation.zero;
         match time_from(window.from, zero, connection, at) {
-            Some(time) => self.timing(&window, time, at, errno),
+            Some(time) => self.timing(&window, time, at, ended),
             None => {
                 let after = seconds(at.since(zero));
                 let observed = format!(
-                    "{errno} {after} after the fault; nothing says when {}",
+                    "{ended} {after} after the fault; nothing says when {}",
                     window.from
                 );
-                let (expected, because) = self.expected_window(&window, errno);
+                let (expected, because) = self.expected_window(&window, ended);
                 Some(self.mismatch(expected, because, observed))
             }
         }
@@ -82,7 +91,7 @@ impl Judging<'_> {
         window: &Window,
         time: Duration,
         at: Moment,
-        errno: ErrnoName,
+        ended: Ended,
     ) -> Option<Mismatch> {
         let allowed = ALLOWANCE + self.stalled(at.before(time), at);
         let off = if time < window.earliest {
@@ -94,15 +103,15 @@ impl Judging<'_> {
         } else {
             return None;
         };
-        let (expected, because) = self.expected_window(window, errno);
-        let observed = format!("{errno} after {}: {off}", seconds(time));
+        let (expected, because) = self.expected_window(window, ended);
+        let observed = format!("{ended} after {}: {off}", seconds(time));
         Some(self.mismatch(expected, because, observed))
     }
 
     /// The error and its window in words, and who says so.
-    fn expected_window(&self, window: &Window, errno: ErrnoName) -> (String, String) {
+    fn expected_window(&self, window: &Window, ended: Ended) -> (String, String) {
         let expected = format!(
-            "{errno} {}..{} after {}",
+            "{ended} {}..{} after {}",
             seconds(window.earliest),
             seconds(window.latest),
             window.from

@@ -11,7 +11,9 @@ use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{self, ExtensionFlags, InetRequest, SocketId, StateFlags};
-use rtnetlink::packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{
+    NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use rtnetlink::sys::protocols::NETLINK_SOCK_DIAG;
 use rtnetlink::sys::{Socket, SocketAddr};
 
@@ -72,6 +74,33 @@ impl Diag {
                 error if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(None),
                 error => Err(error),
             },
+            other => Err(io::Error::other(format!(
+                "an answer of sock_diag that makes no sense: {other:?}"
+            ))),
+        }
+    }
+}
+
+/// `SOCK_DESTROY` in `include/uapi/linux/sock_diag.h`, which takes the request of a look.
+const SOCK_DESTROY: u16 = 21;
+
+impl Diag {
+    /// Destroys the connection's socket, as `ss -K` does.
+    ///
+    /// # Errors
+    /// What the kernel answers: `EOPNOTSUPP` where it was built without.
+    pub fn destroy(&self) -> io::Result<()> {
+        let mut request = self.request.clone();
+        let flags = NLM_F_REQUEST | NLM_F_ACK;
+        request[4..6].copy_from_slice(&SOCK_DESTROY.to_ne_bytes());
+        request[6..8].copy_from_slice(&flags.to_ne_bytes());
+        self.socket.send(&request, 0)?;
+        let mut answer = Vec::with_capacity(ROOM);
+        self.socket.recv(&mut answer, 0)?;
+        let message = NetlinkMessage::<SockDiagMessage>::deserialize(&answer);
+        match message.map_err(io::Error::other)?.payload {
+            NetlinkPayload::Error(error) if error.code.is_none() => Ok(()),
+            NetlinkPayload::Error(error) => Err(error.to_io()),
             other => Err(io::Error::other(format!(
                 "an answer of sock_diag that makes no sense: {other:?}"
             ))),

@@ -184,7 +184,7 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Delay { .. } => return None,
+            Action::Delay { .. } | Action::Fill { .. } | Action::Program(_) => return None,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
             Action::Reboot { host, downtime } => {

@@ -83,9 +83,7 @@ fn add(known: &mut Vec<Diagnostic>, new: Diagnostic, case: &str) {
 }
 
 fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
-    let ExpectedOutcome::Error(errno) = expectation.outcome else {
-        return None;
-    };
+    let errno = expectation.outcome.ended()?;
     if case.window(end).is_some() {
         return None;
     }
@@ -119,12 +117,21 @@ fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<D
         doubt.warning()
     };
     match (&prediction.outcome, expectation.outcome) {
-        (PredictedOutcome::Survives, ExpectedOutcome::Survives(_)) => Vec::new(),
-        (PredictedOutcome::Survives, ExpectedOutcome::Error(_)) => {
+        (PredictedOutcome::Survives, ExpectedOutcome::Survives(_) | ExpectedOutcome::Open(_)) => {
+            Vec::new()
+        }
+        (PredictedOutcome::Survives, ExpectedOutcome::Error(_) | ExpectedOutcome::EndOfFile) => {
             let message = format!("the oracle predicts that the {end} sees no error");
             vec![doubt(message, place.clone())]
         }
-        (PredictedOutcome::Error { errno, window }, ExpectedOutcome::Survives(time)) => {
+        (PredictedOutcome::Error { errno, .. }, ExpectedOutcome::EndOfFile) => {
+            let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
+            vec![doubt(format!("the oracle predicts {error}"), place.clone())]
+        }
+        (
+            PredictedOutcome::Error { errno, window },
+            ExpectedOutcome::Survives(time) | ExpectedOutcome::Open(time),
+        ) => {
             let message = too_long(case, end, window, *errno, time);
             let doubt = message.map(|message| doubt(message, place.clone()));
             doubt.into_iter().collect()

@@ -3,7 +3,8 @@
 use crate::plan::NodePlan;
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Firewall, Keepalive, Start,
+    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Firewall, Keepalive,
+    PollEvent, Start,
 };
 use crate::text::seconds;
 
@@ -146,6 +147,13 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
                 seconds(time)
             ));
         }
+        ExpectedOutcome::EndOfFile => lines.push(format!("  expect      {end}: end of file")),
+        ExpectedOutcome::Open(time) => {
+            lines.push(format!(
+                "  expect      {end}: still open after {}",
+                seconds(time)
+            ));
+        }
         ExpectedOutcome::Error(errno) => {
             let textbook = expectation
                 .textbook
@@ -194,7 +202,12 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let descriptors = expectation
         .descriptors_return
         .then(|| "descriptors: all returned".to_owned());
-    [probes, evidence, counters, descriptors]
+    let events: Vec<String> = expectation.poll.iter().map(PollEvent::to_string).collect();
+    let poll = (!events.is_empty()).then(|| format!("poll: {}", events.join(", ")));
+    let write = expectation
+        .next_write
+        .map(|said| format!("the next write: {said}"));
+    [probes, evidence, counters, poll, write, descriptors]
         .into_iter()
         .flatten()
 }

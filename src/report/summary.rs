@@ -74,7 +74,9 @@ fn window_cell(window: &Window) -> String {
 fn expected(expectation: &Expectation) -> String {
     match expectation.outcome {
         ExpectedOutcome::Error(errno) => errno.to_string(),
+        ExpectedOutcome::EndOfFile => "end of file".to_owned(),
         ExpectedOutcome::Survives(time) => format!("survives {}", seconds(time)),
+        ExpectedOutcome::Open(time) => format!("open {}", seconds(time)),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
-use crate::scenario::model::End;
+use crate::scenario::model::{End, NextWrite};
 use crate::stall::StallWatch;
 
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
@@ -51,12 +51,14 @@ pub(super) struct Running {
     pub(super) ports: Vec<u16>,
     /// The exchanges that prove survivors alive, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
+    /// What a write said after the outcome, by end and connection.
+    pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
     pub(super) surroundings: Surroundings,
     pub(super) steps_taken: StepsTaken,
     /// The counters before the first fault.
     pub(super) marks: Marks,
     /// Kept open, as a server does.
-    pub(super) _listener: TcpListener,
+    pub(super) listener: Option<TcpListener>,
 }
 
 /// Runs one case, and looks at what there is to see if it takes longer than `limit`. Dropping the future at any moment takes everything
@@ -92,6 +94,7 @@ impl Running {
         }
         let zero = self.settle_zero().await?;
         self.watch(zero).await?;
+        self.write_once_more();
         self.prove_survivors().await;
         Ok(None)
     }

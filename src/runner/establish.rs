@@ -71,10 +71,11 @@ impl Running {
             lost,
             ports,
             proofs: BTreeMap::new(),
+            writes_said: BTreeMap::new(),
             surroundings,
             steps_taken: StepsTaken::default(),
             marks: Marks::default(),
-            _listener: listener,
+            listener: Some(listener),
         })
     }
 }

@@ -9,6 +9,7 @@ mod establish;
 mod marks;
 mod observe;
 mod one;
+mod program;
 mod record;
 mod side;
 mod steps;

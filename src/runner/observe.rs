@@ -39,6 +39,19 @@ impl Running {
         Ok(())
     }
 
+    /// A write after the outcome, where a file asks what it says.
+    pub(super) fn write_once_more(&mut self) {
+        for (end, expectation) in self.prepared.observed() {
+            if expectation.next_write.is_some() {
+                let endpoints = self.side(end).endpoints.iter();
+                let said =
+                    endpoints.map(|endpoint| ((end, endpoint.connection), endpoint.write_once()));
+                let said: Vec<_> = said.collect();
+                self.writes_said.extend(said);
+            }
+        }
+    }
+
     /// A further exchange on every connection that is open at both ends, if an end expects to survive. One serves both ends.
     pub(super) async fn prove_survivors(&mut self) {
         let survivor = self
@@ -124,6 +137,8 @@ impl Running {
         endpoints
             .map(|endpoint| ConnectionObservation {
                 ended: endpoint.ended(),
+                poll: endpoint.poll_events(),
+                next_write: self.writes_said.get(&(end, endpoint.connection)).copied(),
                 further_exchange: self
                     .proofs
                     .get(&endpoint.connection)

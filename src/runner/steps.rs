@@ -19,6 +19,9 @@ use crate::outcome::BrokenStep;
 use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
 use crate::wire::Probe;
 
+/// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
+const FULL: Duration = Duration::from_millis(300);
+
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through.
     pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, LabError> {
@@ -105,6 +108,7 @@ impl Running {
         match action {
             Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
             Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
+            Action::Fill { from } => return Ok(self.fill(*from).await),
             Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
             Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
@@ -116,6 +120,7 @@ impl Running {
             Action::Reboot { host, downtime } => self.reboot(step.line, *host, *downtime).await?,
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
             Action::Middlebox(step) => fault::middlebox(&self.lab, step).await?,
+            Action::Program(step) => return self.program(*step).await,
         }
         Ok(Ok(()))
     }
@@ -155,6 +160,13 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    async fn fill(&mut self, from: End) -> Result<(), String> {
+        let (from, _) = self.pair(from);
+        let endpoints = from.endpoints.iter_mut();
+        let filled = try_join_all(endpoints.map(|endpoint| endpoint.fill(FULL))).await;
+        filled.map(drop).map_err(|error| error.to_string())
     }
 
     /// Silences a host, unless it has crashed before. What is returned keeps later steps from it until it is dropped.

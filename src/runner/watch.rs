@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::side::Side;
 use crate::clock::{Moment, sleep_until};
 use crate::prepare::{ALLOWANCE, Window};
-use crate::scenario::model::{Expectation, ExpectedOutcome};
+use crate::scenario::model::Expectation;
 use crate::stall::{StallWatch, stalled};
 
 /// Waits until every connection of this end has ended, or the time is over.
@@ -19,14 +19,14 @@ pub(super) async fn end(
     stalls: &StallWatch,
 ) {
     let all_ended = join_all(side.endpoints.iter().map(|endpoint| endpoint.end()));
-    match (expectation.outcome, window) {
-        (ExpectedOutcome::Survives(time), _) => {
+    match (expectation.outcome.lasts(), window) {
+        (Some(time), _) => {
             tokio::select! {
                 _ = all_ended => {}
                 () = sleep_until(zero + time) => {}
             }
         }
-        (ExpectedOutcome::Error(_), Some(window)) => {
+        (None, Some(window)) => {
             let origin = side.origin(window.from, zero);
             tokio::select! {
                 _ = all_ended => {}
@@ -34,7 +34,7 @@ pub(super) async fn end(
             }
         }
         // Prepared cases have a window for every error.
-        (ExpectedOutcome::Error(_), None) => {}
+        (None, None) => {}
     }
 }
 

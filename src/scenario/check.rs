@@ -8,6 +8,7 @@ use super::document::{CaseBlock, Document};
 use super::middlebox_check as middlebox;
 use super::model::{Action, End, Middlebox, Node, Topology};
 use super::overlay::Overlaid;
+use super::program_check;
 use super::sequence;
 use super::suggest::alternatives;
 
@@ -16,6 +17,7 @@ pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     nodes_exist(case, cx);
     firewall_has_a_router(case, cx);
     middlebox::steps(case, cx);
+    program_check::steps(case, cx);
     sequence::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);

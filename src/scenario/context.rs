@@ -17,15 +17,6 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
-impl<T> At<T> {
-    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> At<U> {
-        At {
-            value: convert(self.value),
-            span: self.span,
-        }
-    }
-}
-
 /// What a file gives for an optional key: nothing, a value, or something wrong that has been reported.
 ///
 /// Checks that need a value which was wrong stay silent, so one mistake is one error.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::model::{
-    Action, CableChange, CaseId, Clock, CounterName, End, Family, Node, ProbeEvent, RouteChange,
-    Topology,
+    Action, CableChange, CaseId, Clock, CounterName, End, Family, NextWrite, Node, ProbeEvent,
+    RouteChange, Topology,
 };
 use crate::text::seconds;
 
@@ -33,6 +33,15 @@ display_as!(RouteChange {
     RouteChange::Restore => "restore",
 });
 
+impl fmt::Display for NextWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeds => f.pad("succeeds"),
+            Self::Fails(errno) => errno.fmt(f),
+        }
+    }
+}
+
 /// As `check` prints it and messages name it.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +50,7 @@ impl fmt::Display for Action {
                 write!(f, "exchange {} bytes from {from}", payload.len())
             }
             Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
+            Self::Fill { from } => write!(f, "fill the window from {from}"),
             Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
             Self::Crash { host } => write!(f, "crash the {host}"),
             Self::Resume { host } => write!(f, "resume the {host}"),
@@ -54,6 +64,7 @@ impl fmt::Display for Action {
                 write!(f, "{change} the route to the {to} on the {on}")
             }
             Self::Middlebox(step) => step.fmt(f),
+            Self::Program(step) => step.fmt(f),
         }
     }
 }

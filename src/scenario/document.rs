@@ -56,6 +56,7 @@ pub(super) struct EndPart {
     pub(super) user_timeout: Given<Duration>,
 }
 
+#[derive(Clone)]
 pub(super) struct StepPart {
     pub(super) step: Step,
     /// The node that the step names, where not every topology has it.

@@ -64,6 +64,8 @@ mod load;
 mod middlebox;
 mod middlebox_check;
 mod overlay;
+mod program;
+mod program_check;
 mod quantity;
 mod relations;
 mod resolve;

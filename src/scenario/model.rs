@@ -16,6 +16,9 @@ use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
 pub use super::middlebox::{
     DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
 };
+pub use super::program::{Act, ProgramStep};
+use crate::endpoint::Ended;
+pub use crate::endpoint::PollEvent;
 use crate::errno::ErrnoName;
 
 /// One scenario file: its cases, expanded by address family.
@@ -248,6 +251,11 @@ pub enum Action {
         /// What is said; 1..=65536 bytes.
         payload: Vec<u8>,
     },
+    /// `from` writes until the kernel takes no more: the peer's window is full, and so is the send buffer.
+    Fill {
+        /// Who writes.
+        from: End,
+    },
     /// `from` writes this many bytes on every connection and does not wait for anything.
     Send {
         /// Who writes.
@@ -299,6 +307,8 @@ pub enum Action {
     },
     /// A box between the hosts does something to their packets.
     Middlebox(Middlebox),
+    /// Something becomes of the program at one end.
+    Program(ProgramStep),
 }
 
 /// What happens to a cable.
@@ -355,6 +365,10 @@ pub struct Expectation {
     pub evidence: EvidenceExpectation,
     /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since zero time.
     pub counters: Vec<(CounterName, CountRange)>,
+    /// What poll(2) tells of the socket as the outcome comes, all of it; nothing is asked where it is empty.
+    pub poll: Vec<PollEvent>,
+    /// What a write says after the outcome.
+    pub next_write: Option<NextWrite>,
     /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
     pub descriptors_return: bool,
 }
@@ -375,8 +389,43 @@ pub struct Places {
 pub enum ExpectedOutcome {
     /// The kernel reports this error on every connection.
     Error(ErrnoName),
+    /// `read` returns zero on every connection: the peer has closed.
+    EndOfFile,
     /// Nothing is reported for this long after zero time, and then a further exchange succeeds.
     Survives(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
+    /// Nothing is reported for this long after zero time. Whether anything would still get through is not asked.
+    Open(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
+}
+
+impl ExpectedOutcome {
+    /// The end that the application is to see.
+    #[must_use]
+    pub fn ended(self) -> Option<Ended> {
+        match self {
+            Self::Error(errno) => Some(Ended::Error(errno)),
+            Self::EndOfFile => Some(Ended::EndOfFile),
+            Self::Survives(_) | Self::Open(_) => None,
+        }
+    }
+
+    /// How long it is to see none.
+    #[must_use]
+    pub fn lasts(self) -> Option<Duration> {
+        match self {
+            Self::Error(_) | Self::EndOfFile => None,
+            Self::Survives(time) | Self::Open(time) => Some(time),
+        }
+    }
+}
+
+/// What a write says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NextWrite {
+    /// The kernel takes the bytes.
+    Succeeds,
+    /// It returns this error.
+    Fails(ErrnoName),
 }
 
 /// A window as the file states it: both ends inclusive.

@@ -88,6 +88,7 @@ impl Action {
             Self::Cable { change, .. } => *change == CableChange::Plug,
             Self::Route { change, .. } => *change == RouteChange::Restore,
             Self::Middlebox(step) => step.is_repair(),
+            Self::Program(step) => step.act.is_repair(),
             _ => false,
         }
     }
@@ -96,11 +97,14 @@ impl Action {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::Exchange { .. } | Self::Send { .. } | Self::Resume { .. } => false,
+            Self::Exchange { .. } | Self::Send { .. } | Self::Fill { .. } | Self::Resume { .. } => {
+                false
+            }
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
             Self::Middlebox(step) => !step.is_repair(),
+            Self::Program(step) => !step.act.is_repair(),
         }
     }
 

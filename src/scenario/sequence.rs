@@ -1,6 +1,7 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
 mod middlebox;
+mod program;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -57,6 +58,12 @@ enum Broken {
     Filter(Node, Hit),
     /// The node loses segments to this end.
     Loss(Node, End, Hit),
+    /// The program reads nothing.
+    Deaf(End),
+    /// The program can write nothing any more.
+    Shut(End),
+    /// The program has no connection any more.
+    Gone(End),
 }
 
 /// Whether an exchange can get through.
@@ -76,6 +83,9 @@ impl Broken {
             Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
             Self::Filter(on, _) => format!("the {on} filters from here"),
             Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
+            Self::Deaf(at) => format!("the {at} stops reading here"),
+            Self::Shut(at) => format!("the {at} shuts down its sending here"),
+            Self::Gone(at) => format!("the {at} loses its connections here"),
         }
     }
 
@@ -109,7 +119,7 @@ impl Network {
     fn take(&mut self, step: &Step, verb: &Range<usize>) -> Option<Diagnostic> {
         match &step.action {
             Action::Exchange { .. } => self.exchange(verb),
-            Action::Send { .. } => None,
+            Action::Send { from, .. } | Action::Fill { from } => self.write(*from, verb),
             Action::Cable { at, change } => match change {
                 CableChange::Pull => self.pull(*at, verb),
                 CableChange::Plug => self.plug(*at, verb),
@@ -120,6 +130,7 @@ impl Network {
             Action::Reboot { host, downtime } => self.reboot(*host, *downtime, verb),
             Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
             Action::Middlebox(step) => self.middlebox(step, verb),
+            Action::Program(step) => self.program(*step, verb),
         }
     }
 

@@ -2,6 +2,54 @@
 
 use super::*;
 
+mod end_of_file {
+    use super::*;
+
+    fn prepared() -> Prepared {
+        crashed(r#"eof = true, within = "1s..2s""#)
+    }
+
+    #[test]
+    fn inside_the_window_passes() {
+        let line = Line::established(0).closes(1_500 * MS);
+        assert_eq!(of(&prepared(), line), []);
+    }
+
+    #[test]
+    fn too_early_or_too_late_fails() {
+        for (at, what) in [(999, "too early"), (2_051, "too late")] {
+            let line = Line::established(0).closes(at * MS);
+            let wrong = only(of(&prepared(), line));
+            assert!(wrong.observed.contains(what), "{}", wrong.observed);
+        }
+    }
+
+    #[test]
+    fn is_not_an_error() {
+        let line = Line::established(0).fails("ECONNRESET", 1_500 * MS);
+        let wrong = only(of(&prepared(), line));
+        assert_eq!(wrong.expected, "end of file");
+        assert_eq!(wrong.observed, "ECONNRESET 1.5s after the fault");
+    }
+}
+
+mod openness {
+    use super::*;
+
+    #[test]
+    fn needs_no_exchange() {
+        let prepared = crashed(r#"open = "5s""#);
+        assert_eq!(of(&prepared, Line::established(0)), []);
+    }
+
+    #[test]
+    fn is_refuted_by_whatever_ends_it() {
+        let prepared = crashed(r#"open = "5s""#);
+        let wrong = only(of(&prepared, timed_out(4_060 * MS)));
+        assert_eq!(wrong.expected, "to be open for 5s");
+    }
+}
+
 mod error {
     use super::*;
 

@@ -11,7 +11,8 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ExpectPart, ExpectationPart};
 use crate::scenario::limits::CountRange;
 use crate::scenario::model::{
-    Expectation, ExpectedOutcome, Places, ProbeExpectation, Since, StatedWindow,
+    Expectation, ExpectedOutcome, NextWrite, Places, PollEvent, ProbeExpectation, Since,
+    StatedWindow,
 };
 use crate::scenario::quantity::{self, Problem};
 use crate::scenario::suggest::nearest;
@@ -41,6 +42,8 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     let probes = table.optional("probes", cx, probes);
     let evidence = evidence::Parts::of(&mut table, cx);
     let counters = table.optional("counters", cx, counter::counters);
+    let poll = table.optional("poll", cx, poll);
+    let next_write = table.optional("next_write", cx, next_write);
     let descriptors = table.optional("descriptors", cx, |value, cx| {
         value.word(&[("returned", ())], cx)
     });
@@ -62,6 +65,8 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         probes,
         evidence: evidence.checked()?,
         counters: counters?.map(|at| at.value).unwrap_or_default(),
+        poll: poll?.map(|at| at.value).unwrap_or_default(),
+        next_write: next_write?.map(|at| at.value),
         descriptors_return: descriptors?.is_some(),
     };
     Ok(ExpectationPart {
@@ -75,24 +80,69 @@ fn outcome(
     value: &Value,
     cx: &mut Context,
 ) -> Result<At<ExpectedOutcome>, Reported> {
-    let error = table.optional("error", cx, errno);
-    let survives = table.optional("survives", cx, survives);
-    match (error?, survives?) {
-        (Some(error), None) => Ok(error.map(ExpectedOutcome::Error)),
-        (None, Some(survives)) => Ok(survives.map(ExpectedOutcome::Survives)),
-        (None, None) => {
-            let message = format!("`{}` has neither `error` nor `survives`", value.path());
-            let help = "add the error that the end must see, `error = \"ETIMEDOUT\"`, \
-                        or how long it must see none, `survives = \"6s\"`";
-            Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
+    let error = table.optional("error", cx, |value, cx| {
+        errno(value, cx).map(ExpectedOutcome::Error)
+    });
+    let eof = table.optional("eof", cx, eof);
+    let survives = table.optional("survives", cx, |value, cx| {
+        lasting(value, cx).map(ExpectedOutcome::Survives)
+    });
+    let open = table.optional("open", cx, |value, cx| {
+        lasting(value, cx).map(ExpectedOutcome::Open)
+    });
+    let given = [
+        ("error", error?),
+        ("eof", eof?),
+        ("survives", survives?),
+        ("open", open?),
+    ];
+    let mut given = given
+        .into_iter()
+        .filter_map(|(key, outcome)| Some((key, outcome?)));
+    let Some((first, outcome)) = given.next() else {
+        let message = format!("`{}` has neither `error` nor `survives`", value.path());
+        let help = "add the error that the end must see, `error = \"ETIMEDOUT\"`, \
+                    or how long it must see none, `survives = \"6s\"`";
+        return Err(cx.report(Diagnostic::new(value.span(), message).help(help)));
+    };
+    let Some((second, other)) = given.next() else {
+        return Ok(outcome);
+    };
+    let message = format!("`{}` has both `{first}` and `{second}`", value.path());
+    let clash = Diagnostic::new(other.span, message)
+        .related(outcome.span, format!("`{first}` is given here"))
+        .help("remove one of them: a connection has one outcome");
+    Err(cx.report(clash))
+}
+
+fn eof(value: &Value, cx: &mut Context) -> Result<ExpectedOutcome, Reported> {
+    if value.boolean(cx)? {
+        return Ok(ExpectedOutcome::EndOfFile);
+    }
+    let message = format!("`{}` is false", value.path());
+    let help = "write what the end must see in its place: `survives = \"6s\"`, `open = \"6s\"` or `error = \"...\"`";
+    Err(value.wrong(Problem::new(message, help), cx))
+}
+
+/// The names that poll(2) has for them.
+fn poll(value: &Value, cx: &mut Context) -> Result<Vec<PollEvent>, Reported> {
+    let mut events = Vec::new();
+    let mut reported = None;
+    for element in value.list("events of poll(2), such as `\"POLLIN\"`", cx)? {
+        match element.one_of(&PollEvent::ALL, cx) {
+            Ok(event) if !events.contains(&event) => events.push(event),
+            Ok(_) => {}
+            Err(error) => reported = Some(error),
         }
-        (Some(error), Some(survives)) => {
-            let message = format!("`{}` has both `error` and `survives`", value.path());
-            let clash = Diagnostic::new(survives.span, message)
-                .related(error.span, "`error` is given here")
-                .help("remove one of them: a connection that fails does not survive");
-            Err(cx.report(clash))
-        }
+    }
+    events.sort();
+    reported.map_or(Ok(events), Err)
+}
+
+fn next_write(value: &Value, cx: &mut Context) -> Result<NextWrite, Reported> {
+    match value.as_str() {
+        Some("succeeds") => Ok(NextWrite::Succeeds),
+        _ => errno(value, cx).map(NextWrite::Fails),
     }
 }
 
@@ -104,7 +154,7 @@ fn descriptors_can_return(
 ) -> Given<()> {
     if let Ok(Some(At { span, .. })) = &descriptors
         && let Ok(outcome) = outcome
-        && let ExpectedOutcome::Survives(_) = outcome.value
+        && outcome.value.lasts().is_some()
     {
         let message = "the descriptors of connections that survive do not return";
         let clash = Diagnostic::new(span.clone(), message)
@@ -115,7 +165,7 @@ fn descriptors_can_return(
     descriptors
 }
 
-fn survives(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
+fn lasting(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
     let duration = value.duration(cx)?;
     if !duration.is_zero() {
         return Ok(duration);
@@ -157,13 +207,11 @@ fn window(
     let Some(At { value, span }) = within? else {
         return Ok(None);
     };
-    if let Ok(At {
-        value: ExpectedOutcome::Survives(_),
-        ..
-    }) = outcome
+    if let Ok(outcome) = outcome
+        && outcome.value.lasts().is_some()
     {
-        let message = "`within` goes with `error`, not with `survives`";
-        let help = "remove `within`: `survives` itself says how long";
+        let message = "`within` goes with `error` or `eof`, not with what lasts";
+        let help = "remove `within`: `survives` and `open` say themselves how long";
         return Err(cx.report(Diagnostic::new(span, message).help(help)));
     }
     let (from, to) = value;

@@ -6,6 +6,7 @@ mod evidence;
 mod expect;
 mod firewall;
 mod middlebox;
+mod program;
 mod step;
 
 use crate::scenario::context::{Context, Given, Reported};
@@ -86,9 +87,12 @@ fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
 
 fn body(table: &mut Table, cx: &mut Context) -> Body {
     let steps = match table.ask("step") {
-        Some(value) => value
-            .tables(cx)
-            .map(|steps| steps.iter().map(|step| step::step(step, cx)).collect()),
+        Some(value) => value.tables(cx).map(|steps| {
+            steps
+                .iter()
+                .flat_map(|step| step::steps(step, cx))
+                .collect()
+        }),
         None => Ok(Vec::new()),
     };
     Body {

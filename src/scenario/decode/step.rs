@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::middlebox;
+use super::{middlebox, program};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -30,14 +30,19 @@ enum Kind {
     Reboot,
     Delay,
     Route,
+    Fill,
     Middlebox(ReadMiddlebox),
+    Program(ReadProgram),
 }
 
 type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::Read;
 
-const KINDS: [(&str, Kind); 12] = [
+type ReadProgram = fn(&mut Table, &mut Context) -> program::Read;
+
+const KINDS: [(&str, Kind); 16] = [
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
+    ("fill", Kind::Fill),
     ("cable", Kind::Cable),
     ("crash", Kind::Crash),
     ("resume", Kind::Resume),
@@ -48,17 +53,22 @@ const KINDS: [(&str, Kind); 12] = [
     ("lose", Kind::Middlebox(middlebox::lose)),
     ("conntrack", Kind::Middlebox(middlebox::conntrack)),
     ("mtu", Kind::Middlebox(middlebox::mtu)),
+    ("socket", Kind::Program(program::socket)),
+    ("process", Kind::Program(program::process)),
+    ("reader", Kind::Program(program::reader)),
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "action",
     "after",
     "at",
     "by",
     "bytes",
+    "count",
     "downtime",
     "established",
+    "every",
     "fraction",
     "from",
     "host",
@@ -73,7 +83,31 @@ const KEYS: [&str; 19] = [
     "with",
 ];
 
-pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported> {
+/// One step, or as many as it is to be taken.
+pub(super) fn steps(value: &Value, cx: &mut Context) -> Vec<Result<StepPart, Reported>> {
+    let (part, repeated) = match step(value, cx) {
+        Ok(read) => read,
+        Err(reported) => return vec![Err(reported)],
+    };
+    let Some(Repeated { every, count }) = repeated else {
+        return vec![Ok(part)];
+    };
+    let mut again = part.clone();
+    again.step.start = Start::After(every);
+    let others = std::iter::repeat_n(again, count as usize - 1);
+    std::iter::once(part).chain(others).map(Ok).collect()
+}
+
+/// How often a step is taken, and how long after the one before.
+struct Repeated {
+    every: Duration,
+    count: u32,
+}
+
+/// More would make a case of hours of what virtual time shows in minutes.
+const MOST_TIMES: u64 = 1000;
+
+fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>), Reported> {
     let mut table = value.table(cx)?;
     let example = "what the step does, such as `do = \"exchange\"`";
     let kind = table.required("do", example, cx, |value, cx| value.word(&KINDS, cx));
@@ -90,6 +124,7 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
     let action = match kind.value {
         Kind::Exchange => exchange(&mut table, cx),
         Kind::Send => send(&mut table, cx),
+        Kind::Fill => from(&mut table, cx).map(|from| Action::Fill { from }),
         Kind::Cable => cable(&mut table, cx).map(|(action, change)| {
             verb = change;
             action
@@ -111,6 +146,14 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
             (verb, node) = (word, Some(on));
             Action::Middlebox(step)
         }),
+        Kind::Program(read) => read(&mut table, cx).map(|(step, word)| {
+            verb = word;
+            Action::Program(step)
+        }),
+    };
+    let repeated = match kind.value {
+        Kind::Send => repeated(&mut table, cx),
+        _ => Ok(None),
     };
     let start = start(&mut table, cx);
     table.finish(cx)?;
@@ -120,12 +163,35 @@ pub(super) fn step(value: &Value, cx: &mut Context) -> Result<StepPart, Reported
         action: action?,
         line: cx.line(&value.span()),
     };
-    Ok(StepPart {
+    let part = StepPart {
         step,
         node,
         verb,
         when,
-    })
+    };
+    Ok((part, repeated?))
+}
+
+fn repeated(table: &mut Table, cx: &mut Context) -> Result<Option<Repeated>, Reported> {
+    let every = table.optional("every", cx, Value::duration);
+    let count = table.optional("count", cx, |value, cx| {
+        value.integer(2..=MOST_TIMES, |count| u32::try_from(count).ok(), cx)
+    });
+    match (every?, count?) {
+        (None, None) => Ok(None),
+        (Some(every), Some(count)) => Ok(Some(Repeated {
+            every: every.value,
+            count: count.value,
+        })),
+        (Some(every), None) => {
+            let alone = Diagnostic::new(every.span, "`every` is given without `count`");
+            Err(cx.report(alone.help("add how often in all: `count = 5`")))
+        }
+        (None, Some(count)) => {
+            let alone = Diagnostic::new(count.span, "`count` is given without `every`");
+            Err(cx.report(alone.help("add how long after the one before: `every = \"500ms\"`")))
+        }
+    }
 }
 
 fn start(table: &mut Table, cx: &mut Context) -> Result<(Start, Option<Range<usize>>), Reported> {

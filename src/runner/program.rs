@@ -1,0 +1,74 @@
+//! What becomes of the program at one end.
+
+use std::net::SocketAddr;
+
+use super::case::{Running, io_at};
+use crate::lab::diag::Diag;
+use crate::lab::error::LabError;
+use crate::plan::SERVER_PORT;
+use crate::scenario::model::{Act, End, ProgramStep};
+
+impl Running {
+    /// The outer error is the lab's, the inner one the connection's.
+    pub(super) async fn program(
+        &mut self,
+        step: ProgramStep,
+    ) -> Result<Result<(), String>, LabError> {
+        let ProgramStep { at, act } = step;
+        if act == Act::Kill && at == End::Server {
+            self.listener = None;
+        }
+        let side = self.pair(at).0;
+        match act {
+            Act::Close | Act::Kill => {
+                for endpoint in side.endpoints.drain(..) {
+                    let closed = endpoint.close_with_fin().await;
+                    closed.map_err(|source| io_at(at, "close a socket", source))?;
+                }
+            }
+            Act::Abort => {
+                for endpoint in side.endpoints.drain(..) {
+                    endpoint.close().await;
+                }
+            }
+            Act::Shutdown => {
+                for endpoint in &side.endpoints {
+                    if let Err(error) = endpoint.shut_down() {
+                        return Ok(Err(error.to_string()));
+                    }
+                }
+            }
+            Act::Stop | Act::Pause | Act::Continue | Act::Resume => {
+                let on = act.is_repair();
+                side.endpoints
+                    .iter()
+                    .for_each(|endpoint| endpoint.read_on(on));
+            }
+            Act::Destroy => self.destroy(at).await?,
+        }
+        Ok(Ok(()))
+    }
+
+    async fn destroy(&self, at: End) -> Result<(), LabError> {
+        let plan = &self.lab.plan;
+        for endpoint in &self.side(at).endpoints {
+            let port = |end| match end {
+                End::Client => endpoint.connection,
+                End::Server => SERVER_PORT,
+            };
+            let own = plan.socket_address(at, port(at));
+            let across = SocketAddr::new(plan.seen_address(at.peer()), port(at.peer()));
+            let socket = Diag::open(self.lab.node(at.node()), own, across).await?;
+            socket
+                .destroy()
+                .map_err(|source| match source.raw_os_error() {
+                    Some(nix::libc::EOPNOTSUPP) => LabError::MissingFeature {
+                        feature: "destroying of sockets by the administrator",
+                        option: "CONFIG_INET_DIAG_DESTROY",
+                    },
+                    _ => io_at(at, "destroy a socket (SOCK_DESTROY)", source),
+                })?;
+        }
+        Ok(())
+    }
+}
