@@ -34,6 +34,29 @@ pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     registered.map_err(|error| error.into_parts().1)
 }
 
+/// Sets an option of `IPPROTO_TCP` that takes an int.
+///
+/// # Errors
+/// What `setsockopt` returns.
+#[expect(unsafe_code, reason = "no safe crate has these socket options")]
+pub fn set_tcp_option(
+    socket: &impl AsRawFd,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: the kernel reads as many bytes as an int has, from an int.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
 /// How many frames a packet socket has dropped since it was last asked (`PACKET_STATISTICS`, packet(7)).
 ///
 /// # Errors

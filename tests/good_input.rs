@@ -185,6 +185,7 @@ fn every_key_arrives_in_the_checked_types() {
                     probes: ProbeCount::new(3),
                 }),
                 user_timeout: Some(millis(2500)),
+                ..EndSettings::default()
             },
             server: EndSettings {
                 keepalive: Some(Keepalive::Sysctl {
@@ -193,6 +194,7 @@ fn every_key_arrives_in_the_checked_types() {
                     probes: ProbeCount::new(127),
                 }),
                 user_timeout: None,
+                ..EndSettings::default()
             },
         },
         steps: full_steps(),

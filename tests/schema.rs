@@ -82,6 +82,7 @@ const BEYOND: &[&str] = &[
     "survivors_descriptors",
     "when_without_keepalive",
     // What a step does, against what those before it did.
+    "connect",
     "done_twice",
     "filter_sequence",
     "program_sequence",

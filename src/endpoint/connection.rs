@@ -9,6 +9,7 @@ use nix::sys::socket::{Shutdown, setsockopt, sockopt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -230,7 +231,10 @@ impl Drop for Endpoint {
 }
 
 /// How long a socket may live that nobody has any more.
-const ORPHAN: Duration = Duration::from_secs(30);
+const ORPHAN: Duration = Duration::from_secs(10);
+
+/// An error is not always readable: with `IP_RECVERR`, one that does not end the connection is not.
+const HEARD: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// How much of what came is kept: the largest payload of an exchange.
 const KEPT: usize = 64 * 1024;
@@ -242,10 +246,12 @@ async fn read_all(
 ) {
     let mut buffer = vec![0; 4096];
     loop {
-        let wanted = may_read.wait_for(|may_read| *may_read).await.is_ok();
-        if !wanted || stream.readable().await.is_err() {
+        if may_read.wait_for(|may_read| *may_read).await.is_err() {
             return;
         }
+        let Ok(ready) = stream.ready(HEARD).await else {
+            return;
+        };
         if !*may_read.borrow() {
             continue;
         }
@@ -253,7 +259,14 @@ async fn read_all(
         let at = Moment::now();
         // To read an error is to clear it.
         let poll = poll::events(&*stream);
-        let ended = match stream.try_read(&mut buffer) {
+        // One at a time: of several together, try_io knows no readiness.
+        let heard = if ready.is_error() {
+            Interest::ERROR
+        } else {
+            Interest::READABLE
+        };
+        let read_now = || Ok(nix::unistd::read(&*stream, &mut buffer)?);
+        let ended = match stream.try_io(heard, read_now) {
             Ok(0) => Ended::EndOfFile,
             Ok(count) => {
                 read.send_modify(|read| {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -11,6 +12,7 @@ use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
 use crate::oracle::keepalive::EffectiveKeepalive;
 use crate::scenario::model::{EndSettings, Keepalive};
+use crate::sys;
 
 /// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).
 ///
@@ -42,14 +44,7 @@ pub async fn connect(
     address: SocketAddr,
     settings: &EndSettings,
 ) -> Result<TcpStream, LabError> {
-    let settings = settings.clone();
-    let socket = make(node, format!("open a socket on {from}"), move || {
-        let socket = open(address)?;
-        apply(&socket, &settings)?;
-        socket.bind(&from.into())?;
-        Ok(TcpSocket::from_std_stream(socket.into()))
-    })
-    .await?;
+    let socket = ready(node, from, address, settings).await?;
     let failed = |source| LabError::Connect {
         address,
         node: node.node.to_string(),
@@ -62,8 +57,42 @@ pub async fn connect(
     }
 }
 
+/// Connects however long it takes; the inner error is what `connect` says.
+///
+/// # Errors
+/// [`LabError::Socket`].
+pub async fn try_connect(
+    node: &LabNode,
+    from: SocketAddr,
+    address: SocketAddr,
+    settings: &EndSettings,
+) -> Result<io::Result<TcpStream>, LabError> {
+    let socket = ready(node, from, address, settings).await?;
+    Ok(socket.connect(address).await)
+}
+
+/// A socket of the client, bound.
+async fn ready(
+    node: &LabNode,
+    from: SocketAddr,
+    address: SocketAddr,
+    settings: &EndSettings,
+) -> Result<TcpSocket, LabError> {
+    let settings = settings.clone();
+    make(node, format!("open a socket on {from}"), move || {
+        let socket = open(address)?;
+        apply(&socket, &settings)?;
+        socket.bind(&from.into())?;
+        Ok(TcpSocket::from_std_stream(socket.into()))
+    })
+    .await
+}
+
 /// How long a connection may take to be established on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Since Linux 6.15 (`include/uapi/linux/tcp.h`).
+const TCP_RTO_MAX_MS: i32 = 44;
 
 /// More than the most connections that a case may have.
 const BACKLOG: i32 = 1024;
@@ -76,10 +105,17 @@ async fn make<T: Send + 'static>(
     let name = node.node.to_string();
     node.namespace
         .run(move || {
-            work().map_err(|source| LabError::Socket {
-                doing,
-                node: name,
-                source,
+            work().map_err(|source| match source.raw_os_error() {
+                // No other option of a lab's sockets is younger than the oldest kernel that the harness runs on.
+                Some(nix::libc::ENOPROTOOPT) => LabError::MissingFeature {
+                    feature: "TCP_RTO_MAX_MS",
+                    option: "Linux 6.15",
+                },
+                _ => LabError::Socket {
+                    doing,
+                    node: name,
+                    source,
+                },
             })
         })
         .await
@@ -127,6 +163,19 @@ fn apply(socket: &Socket, settings: &EndSettings) -> io::Result<()> {
     }
     if settings.user_timeout.is_some() {
         socket.set_tcp_user_timeout(settings.user_timeout)?;
+    }
+    if let Some(count) = settings.syn_retries {
+        sys::set_tcp_option(socket, nix::libc::TCP_SYNCNT, count.into())?;
+    }
+    if let Some(longest) = settings.rto_max {
+        let milliseconds = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
+        sys::set_tcp_option(socket, TCP_RTO_MAX_MS, milliseconds)?;
+    }
+    if settings.recverr {
+        match socket.domain()? {
+            Domain::IPV6 => setsockopt(socket, sockopt::Ipv6RecvErr, &true)?,
+            _ => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
+        }
     }
     Ok(())
 }

@@ -10,14 +10,9 @@ use super::init::CHANNEL;
 use super::machine;
 use super::memory;
 
-/// The guest's memory. The kernel describes each page of it and sizes its hash tables by it, which is what a boot takes longest for.
+/// The guest's memory. The kernel describes each page of it and sizes its hash tables by it, which
+/// is what a boot takes longest for. What it makes of it for TCP's buffers does not matter: a lab sets its own.
 const MEMORY: &str = "256M";
-
-/// What the kernel would derive from the memory (`tcp_init`), as any machine of 768 MB and more has it.
-const BUFFERS: [&str; 2] = [
-    "sysctl.net.ipv4.tcp_rmem=\"4096 131072 6291456\"",
-    "sysctl.net.ipv4.tcp_wmem=\"4096 16384 4194304\"",
-];
 
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
 const START: &str = "1700000000000000000";
@@ -46,7 +41,6 @@ pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
         .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
         .arg("time-travel=inf-cpu")
         .arg(format!("time-travel-start={START}"))
-        .args(BUFFERS)
         .args(CALM)
         // Freeing it would mean to fill it with a pattern first, and the guest has no use for the memory.
         .arg("retain_initrd")

@@ -44,6 +44,12 @@ pub enum LabError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The kernel has no sysctl of that name.
+    #[error("this kernel has no sysctl {name}")]
+    NoSysctl {
+        /// As `sysctl` spells it.
+        name: String,
+    },
     /// A socket could not be made or set.
     #[error("cannot {doing} in {node}: {source}{}", advice(source))]
     Socket {
@@ -136,7 +142,8 @@ impl LabError {
     /// The reason to skip the case, where the kernel merely lacks a feature.
     #[must_use]
     pub fn skip_reason(&self) -> Option<String> {
-        matches!(self, Self::MissingFeature { .. }).then(|| self.to_string())
+        matches!(self, Self::MissingFeature { .. } | Self::NoSysctl { .. })
+            .then(|| self.to_string())
     }
 }
 

@@ -54,8 +54,8 @@ impl Lab {
     pub async fn build(plan: NetworkPlan, connection: &Connection) -> Result<Self, LabError> {
         let nodes = try_join_all(plan.nodes.iter().map(|node| {
             let settings = match node.node {
-                Node::Client => sysctl::of_keepalive(connection.client.keepalive),
-                Node::Server => sysctl::of_keepalive(connection.server.keepalive),
+                Node::Client => sysctl::of_end(&connection.client),
+                Node::Server => sysctl::of_end(&connection.server),
                 Node::Switch | Node::Router => Vec::new(),
             };
             LabNode::create(node.node, plan.family, settings)

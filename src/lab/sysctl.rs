@@ -13,7 +13,7 @@
 use std::io::Write;
 
 use super::error::LabError;
-use crate::scenario::model::{Family, Keepalive, Node};
+use crate::scenario::model::{EndSettings, Family, Keepalive, Node};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
@@ -109,9 +109,18 @@ fn owned((name, value): &(&str, &str)) -> Setting {
     ((*name).to_owned(), (*value).to_owned())
 }
 
+/// What a host's own settings ask of its namespace.
+#[must_use]
+pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
+    let mut all = of_keepalive(settings.keepalive);
+    let stated = settings.sysctl.iter();
+    all.extend(stated.map(|sysctl| (sysctl.path(), sysctl.value.clone())));
+    all
+}
+
 /// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).
 #[must_use]
-pub fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
+fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
     let Some(Keepalive::Sysctl {
         time,
         intvl,
@@ -161,10 +170,16 @@ pub(super) fn write(node: &str, (name, value): &Setting) -> Result<(), LabError>
         .write(true)
         .open(format!("/proc/sys/net/{name}"))
         .and_then(|mut file| file.write_all(value.as_bytes()))
-        .map_err(|source| LabError::Sysctl {
-            name: format!("net.{}", name.replace('/', ".")),
-            value: value.clone(),
-            node: node.to_owned(),
-            source,
+        .map_err(|source| {
+            let name = format!("net.{}", name.replace('/', "."));
+            if source.kind() == std::io::ErrorKind::NotFound {
+                return LabError::NoSysctl { name };
+            }
+            LabError::Sysctl {
+                name,
+                value: value.clone(),
+                node: node.to_owned(),
+                source,
+            }
         })
 }

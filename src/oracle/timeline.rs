@@ -8,8 +8,8 @@ use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, Firewall, Middlebox, ProbeEvent, RouteChange, Segments, Start,
-    Step, Which,
+    Action, CableChange, Case, End, EndSettings, Firewall, Middlebox, ProbeEvent, RouteChange,
+    Segments, Start, Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -38,6 +38,12 @@ pub struct Timeline {
 /// congestion, which `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
 #[must_use]
 pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
+    if [End::Client, End::Server]
+        .iter()
+        .any(|end| has_no_rule(case.connection.end(*end)))
+    {
+        return None;
+    }
     let keepalive = case.connection.end(end).keepalive;
     let mut walk = Walk {
         end,
@@ -61,6 +67,11 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     walk.forget_for_lack_of_probes()?;
     let outages = walk.outages;
     Some(Timeline { outages, silence })
+}
+
+/// Settings that change the kernel's timers or what it makes of an ICMP error.
+fn has_no_rule(settings: &EndSettings) -> bool {
+    !settings.sysctl.is_empty() || settings.rto_max.is_some() || settings.recverr
 }
 
 struct Walk {
@@ -184,7 +195,9 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Delay { .. } | Action::Fill { .. } | Action::Program(_) => return None,
+            Action::Delay { .. } | Action::Fill { .. } | Action::Program(_) | Action::Connect => {
+                return None;
+            }
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
             Action::Reboot { host, downtime } => {

@@ -121,10 +121,25 @@ fn settings(settings: &EndSettings) -> String {
             time.get() / 3
         ),
     };
-    match settings.user_timeout {
-        Some(timeout) => format!("{keepalive}; TCP_USER_TIMEOUT {}", seconds(timeout)),
-        None => keepalive,
-    }
+    let options = [
+        settings
+            .user_timeout
+            .map(|timeout| format!("TCP_USER_TIMEOUT {}", seconds(timeout))),
+        settings
+            .syn_retries
+            .map(|count| format!("TCP_SYNCNT {count}")),
+        settings
+            .rto_max
+            .map(|longest| format!("TCP_RTO_MAX_MS {}", seconds(longest))),
+        settings.recverr.then(|| "IP_RECVERR".to_owned()),
+    ];
+    let sysctls = settings.sysctl.iter();
+    let sysctls = sysctls.map(|sysctl| format!("{} = {}", sysctl.name, sysctl.value));
+    let all: Vec<String> = std::iter::once(keepalive)
+        .chain(options.into_iter().flatten())
+        .chain(sysctls)
+        .collect();
+    all.join("; ")
 }
 
 fn start(start: Start) -> String {

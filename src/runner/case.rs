@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use super::marks::Marks;
 use super::side::Side;
 use super::taken::StepsTaken;
 use crate::clock::Moment;
+use crate::errno::ErrnoName;
 use crate::lab::Lab;
 use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
@@ -27,6 +28,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
     pub(super) stalls: StallWatch,
+    /// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
+    /// other from taking their steps when they are due.
+    pub(super) turn: Option<OwnedSemaphorePermit>,
     /// Only on a kernel that has nothing but this case.
     pub(super) drops: Option<DropMonitor>,
 }
@@ -51,6 +55,8 @@ pub(super) struct Running {
     pub(super) ports: Vec<u16>,
     /// The exchanges that prove survivors alive, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
+    /// The connections that could not be opened.
+    pub(super) refused: BTreeMap<u16, (ErrnoName, Moment)>,
     /// What a write said after the outcome, by end and connection.
     pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
     pub(super) surroundings: Surroundings,
@@ -93,6 +99,7 @@ impl Running {
             return Ok(Some(broken));
         }
         let zero = self.settle_zero().await?;
+        self.surroundings.turn = None;
         self.watch(zero).await?;
         self.write_once_more();
         self.prove_survivors().await;

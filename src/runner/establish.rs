@@ -20,7 +20,7 @@ use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Connection, End};
+use crate::scenario::model::{Action, Connection, End};
 
 /// How often a connection to which nothing happens is looked at in the course of a case.
 const LOOKS: u32 = 64;
@@ -50,14 +50,20 @@ impl Running {
                 side.descriptors_before = side.count_descriptors()?;
             }
         }
-        let mut ports = Vec::new();
-        for port in (CLIENT_PORT..).take(connection.count.into()) {
-            let (connected, accepted) = connect(&lab, connection, port, &listener).await?;
-            client.add_socket(&connected)?;
-            server.add_socket(&accepted)?;
-            client.endpoints.push(Endpoint::new(connected, port));
-            server.endpoints.push(Endpoint::new(accepted, port));
-            ports.push(port);
+        let ports: Vec<u16> = (CLIENT_PORT..).take(connection.count.into()).collect();
+        if !prepared
+            .case
+            .steps
+            .iter()
+            .any(|step| step.action == Action::Connect)
+        {
+            for &port in &ports {
+                let (connected, accepted) = connect(&lab, connection, port, &listener).await?;
+                client.add_socket(&connected)?;
+                server.add_socket(&accepted)?;
+                client.endpoints.push(Endpoint::new(connected, port));
+                server.endpoints.push(Endpoint::new(accepted, port));
+            }
         }
         Ok(Self {
             prepared: Arc::clone(&prepared),
@@ -71,6 +77,7 @@ impl Running {
             lost,
             ports,
             proofs: BTreeMap::new(),
+            refused: BTreeMap::new(),
             writes_said: BTreeMap::new(),
             surroundings,
             steps_taken: StepsTaken::default(),

@@ -4,6 +4,7 @@
 //! of that case alone.
 
 mod case;
+mod connect;
 mod descriptors;
 mod establish;
 mod marks;
@@ -82,6 +83,12 @@ impl Place {
     }
 }
 
+/// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
+/// keep the processors busy, and no more than that find their steps due at the same moment.
+fn busy_at_once() -> usize {
+    4 * available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// One case of a run.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -103,12 +110,14 @@ pub async fn run(
         Place::Here => StallWatch::start(),
         Place::Guest(_) => StallWatch::default(),
     };
+    let turns = Arc::new(Semaphore::new(busy_at_once()));
     let mut tasks = JoinSet::new();
     for (position, entry) in entries.iter().enumerate() {
         let one = One {
             entry: entry.clone(),
             options: options.clone(),
             stalls: stalls.clone(),
+            turns: Arc::clone(&turns),
         };
         let (permits, events) = (Arc::clone(&permits), events.clone());
         tasks.spawn(async move {

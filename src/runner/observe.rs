@@ -1,5 +1,6 @@
 //! From the last step to what every end saw.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use super::side::{Tracks, Watched};
 use super::traffic;
 use super::watch;
 use crate::clock::{Moment, Translation};
+use crate::endpoint::{Ended, Endpoint};
+use crate::errno::ErrnoName;
 use crate::evidence::{Captured, Evidence};
 use crate::kernel;
 use crate::lab::error::LabError;
@@ -133,21 +136,30 @@ impl Running {
     /// How each connection of an end stands.
     fn connections(&self, end: End, expectation: &Expectation) -> Vec<ConnectionObservation> {
         let survives = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
-        let endpoints = self.side(end).endpoints.iter();
-        endpoints
-            .map(|endpoint| ConnectionObservation {
+        let of_open = |endpoint: &Endpoint| {
+            let port = endpoint.connection;
+            let observation = ConnectionObservation {
                 ended: endpoint.ended(),
                 poll: endpoint.poll_events(),
-                next_write: self.writes_said.get(&(end, endpoint.connection)).copied(),
-                further_exchange: self
-                    .proofs
-                    .get(&endpoint.connection)
-                    .filter(|_| survives)
-                    .cloned(),
+                next_write: self.writes_said.get(&(end, port)).copied(),
+                further_exchange: self.proofs.get(&port).filter(|_| survives).cloned(),
                 writes: endpoint.writes.clone(),
                 ..ConnectionObservation::default()
-            })
-            .collect()
+            };
+            (port, observation)
+        };
+        let mut all: BTreeMap<u16, ConnectionObservation> =
+            self.side(end).endpoints.iter().map(of_open).collect();
+        if end == End::Client {
+            all.extend(self.refused.iter().map(|(port, (errno, at))| {
+                let observation = ConnectionObservation {
+                    ended: Some((Ended::Error(*errno), *at)),
+                    ..ConnectionObservation::default()
+                };
+                (*port, observation)
+            }));
+        }
+        all.into_values().collect()
     }
 
     /// Closes what has ended, as a server does, and counts the descriptors that are left.
@@ -194,7 +206,7 @@ impl Running {
         for end in [End::Client, End::Server] {
             let (tracks, recorded) = self.pair(end).0.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
-                attach(observation, tracks, &self.ports)?;
+                attach(observation, tracks, &self.ports, &self.refused)?;
                 observation.neighbours = recorded.neighbours;
             }
             evidence.sockets.extend(recorded.samples.items);
@@ -214,10 +226,16 @@ fn attach(
     observation: &mut EndObservation,
     mut tracks: Tracks,
     ports: &[u16],
+    refused: &BTreeMap<u16, (ErrnoName, Moment)>,
 ) -> Result<(), LabError> {
     for (connection, port) in observation.connections.iter_mut().zip(ports) {
+        let track = tracks.remove(port);
+        // Where there is no route, not even a SYN is on the wire.
+        if track.is_none() && refused.contains_key(port) {
+            continue;
+        }
         // An empty track would hold nothing against a case that expects no probe.
-        connection.track = tracks.remove(port).ok_or_else(|| {
+        connection.track = track.ok_or_else(|| {
             let nothing = format!("nothing was seen of the connection from port {port}");
             io_at(
                 observation.end,

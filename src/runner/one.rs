@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::case::Surroundings;
@@ -27,6 +28,7 @@ pub(super) struct One {
     pub(super) entry: Entry,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
+    pub(super) turns: Arc<Semaphore>,
 }
 
 impl One {
@@ -79,6 +81,7 @@ impl One {
         let mut task = JoinSet::new();
         let shared = Surroundings {
             stalls: self.stalls,
+            turn: self.turns.acquire_owned().await.ok(),
             drops: None,
         };
         task.spawn(attempt(self.entry.prepared, limit, shared));
@@ -106,6 +109,7 @@ struct Attempted {
 pub async fn attempt_alone(prepared: Prepared) -> Attempt {
     let alone = Surroundings {
         stalls: StallWatch::default(),
+        turn: None,
         drops: match DropMonitor::start() {
             Ok(drops) => drops,
             Err(error) => return Attempt::Impossible(error.to_string()),

@@ -28,6 +28,10 @@ impl Running {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
         for step in &prepared.case.steps {
+            // A connection may take its time too.
+            if step.start != Start::AtOnce || step.action == Action::Connect {
+                self.surroundings.turn = None;
+            }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(error) => return Ok(Some(broken(step, error))),
@@ -100,7 +104,9 @@ impl Running {
     /// Takes one step. The outer error is the lab's, the inner one the connection's.
     async fn take(&mut self, step: &Step) -> Result<Result<(), String>, LabError> {
         let action = &step.action;
-        if action.is_fault() && self.zero.is_none() {
+        // What comes before the connection is how its network is.
+        let opened = self.zero.is_none() && !self.client.endpoints.is_empty();
+        if action.is_fault() && opened {
             self.marks = Marks::read(&self.lab).await?;
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
             self.zero = Some(Moment::now());
@@ -108,6 +114,7 @@ impl Running {
         match action {
             Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
             Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
+            Action::Connect => self.connect().await?,
             Action::Fill { from } => return Ok(self.fill(*from).await),
             Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
             Action::Crash { host } => drop(self.silence(*host).await?),

@@ -50,6 +50,7 @@ impl fmt::Display for Action {
                 write!(f, "exchange {} bytes from {from}", payload.len())
             }
             Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
+            Self::Connect => f.pad("connect"),
             Self::Fill { from } => write!(f, "fill the window from {from}"),
             Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
             Self::Crash { host } => write!(f, "crash the {host}"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::model::{Clock, Expectation, Family, Firewall, Keepalive, Step, Topology};
+use super::model::{Clock, Expectation, Family, Firewall, Keepalive, Step, Sysctl, Topology};
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -54,6 +54,10 @@ pub(super) struct ConnectionPart {
 pub(super) struct EndPart {
     pub(super) keepalive: Given<Keepalive>,
     pub(super) user_timeout: Given<Duration>,
+    pub(super) syn_retries: Given<u8>,
+    pub(super) rto_max: Given<Duration>,
+    pub(super) recverr: Given<bool>,
+    pub(super) sysctl: Given<Vec<Sysctl>>,
 }
 
 #[derive(Clone)]

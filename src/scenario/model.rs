@@ -171,6 +171,33 @@ pub struct EndSettings {
     /// `TCP_USER_TIMEOUT` (RFC 5482), whole milliseconds.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub user_timeout: Option<Duration>,
+    /// `TCP_SYNCNT`: how often a SYN is repeated, 1..=127 (`MAX_TCP_SYNCNT`).
+    pub syn_retries: Option<u8>,
+    /// `TCP_RTO_MAX_MS`, 1 s to 120 s (`do_tcp_setsockopt`); since Linux 6.15.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
+    pub rto_max: Option<Duration>,
+    /// `IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once.
+    pub recverr: bool,
+    /// Sysctls of the host's namespace.
+    pub sysctl: Vec<Sysctl>,
+}
+
+/// A setting of a host's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sysctl {
+    /// As sysctl(8) spells it: `net.ipv4.tcp_retries2`.
+    pub name: String,
+    /// What is written.
+    pub value: String,
+}
+
+impl Sysctl {
+    /// Below `/proc/sys/net`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let below = self.name.strip_prefix("net.").unwrap_or(&self.name);
+        below.replace('.', "/")
+    }
 }
 
 /// The three ways of setting keepalive that programs use.
@@ -244,6 +271,8 @@ pub enum ProbeEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// The client connects, once for each connection. Without this step it has done so before the first.
+    Connect,
     /// `from` sends the payload on every connection; the other end sends it back.
     Exchange {
         /// Who speaks first.

@@ -7,7 +7,7 @@ use super::context::{At, Given, Reported};
 use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, StepPart,
 };
-use super::model::{Connection, End, EndSettings, Family, Firewall, Keepalive, Topology};
+use super::model::{Connection, End, EndSettings, Family, Firewall, Keepalive, Sysctl, Topology};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -31,6 +31,10 @@ pub(super) struct Overlaid<'d> {
 struct EndView<'d> {
     keepalive: View<'d, Keepalive>,
     user_timeout: View<'d, Duration>,
+    syn_retries: View<'d, u8>,
+    rto_max: View<'d, Duration>,
+    recverr: View<'d, bool>,
+    sysctl: View<'d, Vec<Sysctl>>,
 }
 
 impl<'d> Overlaid<'d> {
@@ -70,6 +74,10 @@ impl<'d> Overlaid<'d> {
             Ok(EndSettings {
                 keepalive: end.keepalive?.map(|at| at.value),
                 user_timeout: end.user_timeout?.map(|at| at.value),
+                syn_retries: end.syn_retries?.map(|at| at.value),
+                rto_max: end.rto_max?.map(|at| at.value),
+                recverr: end.recverr?.is_some_and(|at| at.value),
+                sysctl: end.sysctl?.map(|at| at.value.clone()).unwrap_or_default(),
             })
         };
         Ok(Connection {
@@ -98,6 +106,10 @@ impl<'d> Layers<'d> {
         EndView {
             keepalive: self.top(|body| inside(end(body), |end| &end.keepalive)),
             user_timeout: self.top(|body| inside(end(body), |end| &end.user_timeout)),
+            syn_retries: self.top(|body| inside(end(body), |end| &end.syn_retries)),
+            rto_max: self.top(|body| inside(end(body), |end| &end.rto_max)),
+            recverr: self.top(|body| inside(end(body), |end| &end.recverr)),
+            sysctl: self.top(|body| inside(end(body), |end| &end.sysctl)),
         }
     }
 }

@@ -24,7 +24,8 @@ pub struct ProgramStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`).
+    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). A FIN that nobody acknowledges is given up
+    /// after 10 s, in place of the minutes that `tcp_orphan_retries` would have it kept for, and the network namespace with it.
     Close,
     /// shutdown(2) with `SHUT_WR`: a FIN, and what comes is still read.
     Shutdown,

@@ -97,9 +97,11 @@ impl Action {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::Exchange { .. } | Self::Send { .. } | Self::Fill { .. } | Self::Resume { .. } => {
-                false
-            }
+            Self::Connect
+            | Self::Exchange { .. }
+            | Self::Send { .. }
+            | Self::Fill { .. }
+            | Self::Resume { .. } => false,
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,

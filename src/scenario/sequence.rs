@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::model::{Action, CableChange, End, Node, RouteChange, Start, Step, Topology};
+use super::document::StepPart;
+use super::model::{Act, Action, CableChange, End, Node, RouteChange, Start, Step, Topology};
 use super::overlay::Overlaid;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
@@ -21,6 +22,10 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
         returning: Vec::new(),
         silent: None,
     };
+    let connects = |part: &&StepPart| part.step.action == Action::Connect;
+    if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
+        network.breaks(Broken::Unopened, &part.verb);
+    }
     for part in &case.steps {
         // A step that could not be read may be the very one that a later step needs.
         let Ok(part) = part else {
@@ -64,6 +69,8 @@ enum Broken {
     Shut(End),
     /// The program has no connection any more.
     Gone(End),
+    /// No connection has been opened yet; the step that will.
+    Unopened,
 }
 
 /// Whether an exchange can get through.
@@ -85,6 +92,7 @@ impl Broken {
             Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
             Self::Deaf(at) => format!("the {at} stops reading here"),
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
+            Self::Unopened => "the connection is opened here".to_owned(),
             Self::Gone(at) => format!("the {at} loses its connections here"),
         }
     }
@@ -118,8 +126,11 @@ impl Network {
     /// What is wrong with the step as the network is now; otherwise the network is what the step makes of it.
     fn take(&mut self, step: &Step, verb: &Range<usize>) -> Option<Diagnostic> {
         match &step.action {
-            Action::Exchange { .. } => self.exchange(verb),
-            Action::Send { from, .. } | Action::Fill { from } => self.write(*from, verb),
+            Action::Connect => self.connect(verb),
+            Action::Exchange { .. } => self.unopened(verb).or_else(|| self.exchange(verb)),
+            Action::Send { from, .. } | Action::Fill { from } => {
+                self.unopened(verb).or_else(|| self.write(*from, verb))
+            }
             Action::Cable { at, change } => match change {
                 CableChange::Pull => self.pull(*at, verb),
                 CableChange::Plug => self.plug(*at, verb),
@@ -130,7 +141,8 @@ impl Network {
             Action::Reboot { host, downtime } => self.reboot(*host, *downtime, verb),
             Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
             Action::Middlebox(step) => self.middlebox(step, verb),
-            Action::Program(step) => self.program(*step, verb),
+            Action::Program(step) if step.act == Act::Kill => self.program(*step, verb),
+            Action::Program(step) => self.unopened(verb).or_else(|| self.program(*step, verb)),
         }
     }
 
@@ -140,6 +152,22 @@ impl Network {
 
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
         self.broken.push((broken, verb.clone()));
+    }
+
+    fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
+        if self.heal(|broken| broken == Broken::Unopened) {
+            return None;
+        }
+        let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");
+        Some(twice.help("a case opens its connections once: remove one of the two"))
+    }
+
+    /// What is wrong with a step that needs a connection.
+    fn unopened(&self, verb: &Range<usize>) -> Option<Diagnostic> {
+        let (broken, later) = self.find(|broken| broken == Broken::Unopened)?;
+        let early = Diagnostic::new(verb.clone(), "there is no connection yet at this step");
+        let early = early.related(later.clone(), broken.label());
+        Some(early.help("take this step after `do = \"connect\"`"))
     }
 
     /// An exchange waits for its answer, and everything that can be broken lies on the way of it.

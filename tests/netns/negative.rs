@@ -21,9 +21,9 @@ const WRONG: &[(&str, &[&str])] = &[
         "wrong-ending",
         &[
             "client: expected end of file",
-            "observed ECONNRESET 0.",
+            "observed ECONNRESET 0",
             "expected to be open for 1s",
-            "observed end of file 0.",
+            "observed end of file 0",
             "expected poll to tell POLLIN",
             "observed POLLIN, POLLRDHUP",
             "expected the next write: succeeds",

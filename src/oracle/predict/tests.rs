@@ -21,6 +21,7 @@ fn keepalive(idle: u64, interval: u64, probes: u64) -> EndSettings {
             probes: ProbeCount::new(probes),
         }),
         user_timeout: None,
+        ..EndSettings::default()
     }
 }
 
@@ -28,6 +29,7 @@ fn timeout(seconds: f64) -> EndSettings {
     EndSettings {
         keepalive: None,
         user_timeout: Some(secs(seconds)),
+        ..EndSettings::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sysctl;
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -34,9 +35,26 @@ fn end(value: &Value, cx: &mut Context) -> Result<EndPart, Reported> {
     let part = EndPart {
         keepalive: table.optional("keepalive", cx, keepalive),
         user_timeout: table.optional("user_timeout", cx, user_timeout),
+        syn_retries: table.optional("syn_retries", cx, |value, cx| {
+            value.integer(1..=127, |count| u8::try_from(count).ok(), cx)
+        }),
+        rto_max: table.optional("rto_max", cx, rto_max),
+        recverr: table.optional("recverr", cx, Value::boolean),
+        sysctl: table.optional("sysctl", cx, sysctl::settings),
     };
     table.finish(cx)?;
     Ok(part)
+}
+
+fn rto_max(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
+    let time = value.duration(cx)?;
+    let whole = time.subsec_nanos() % 1_000_000 == 0;
+    if whole && (Duration::from_secs(1)..=Duration::from_secs(120)).contains(&time) {
+        return Ok(time);
+    }
+    let message = format!("`{}` is not what TCP_RTO_MAX_MS takes", value.path());
+    let problem = Problem::new(message, "it is 1s to 120s, in whole milliseconds");
+    Err(value.wrong(problem, cx))
 }
 
 fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {

@@ -8,6 +8,7 @@ mod firewall;
 mod middlebox;
 mod program;
 mod step;
+mod sysctl;
 
 use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};

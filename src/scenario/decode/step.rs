@@ -30,6 +30,7 @@ enum Kind {
     Reboot,
     Delay,
     Route,
+    Connect,
     Fill,
     Middlebox(ReadMiddlebox),
     Program(ReadProgram),
@@ -39,7 +40,8 @@ type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::R
 
 type ReadProgram = fn(&mut Table, &mut Context) -> program::Read;
 
-const KINDS: [(&str, Kind); 16] = [
+const KINDS: [(&str, Kind); 17] = [
+    ("connect", Kind::Connect),
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
     ("fill", Kind::Fill),
@@ -124,6 +126,7 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
     let action = match kind.value {
         Kind::Exchange => exchange(&mut table, cx),
         Kind::Send => send(&mut table, cx),
+        Kind::Connect => Ok(Action::Connect),
         Kind::Fill => from(&mut table, cx).map(|from| Action::Fill { from }),
         Kind::Cable => cable(&mut table, cx).map(|(action, change)| {
             verb = change;
