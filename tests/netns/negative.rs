@@ -111,7 +111,8 @@ pub(crate) fn trials() -> Vec<Trial> {
                 let finished = run_file(name)?;
                 finished.exits(1)?.says(words)?.says(&["FAIL"])?;
                 let closing = finished.closing();
-                ensure!(closing.ends_with(": 0 passed, 1 failed"), "{closing}");
+                let none_passed = closing.contains(": 0 passed, ") && closing.ends_with(" failed");
+                ensure!(none_passed, "{closing}");
                 Ok(())
             })
         })
