@@ -95,6 +95,8 @@ pub struct Observation {
     /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
     /// ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
+    /// How often the machine's neighbour table, which all namespaces share, was full meanwhile: a packet that needed an entry was dropped.
+    pub neighbours_refused: u64,
     /// Everything that was recorded.
     pub evidence: Evidence,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.

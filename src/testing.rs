@@ -208,6 +208,7 @@ pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
         ends,
         stalls: Vec::new(),
         backlog_drops: 0,
+        neighbours_refused: 0,
         evidence: Evidence::default(),
         cut_short: None,
     }

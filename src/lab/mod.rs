@@ -21,6 +21,7 @@ pub mod node;
 mod queue;
 mod routes;
 pub mod sysctl;
+pub mod tables;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -264,6 +264,13 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
             seconds(late.late())
         ));
     }
+    if observation.neighbours_refused > 0 {
+        lines.push(format!(
+            "the machine's neighbour table was full {}, and packets were dropped for it: run fewer cases at once (-j), or raise \
+             net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3",
+            plural(usize::try_from(observation.neighbours_refused).unwrap_or(usize::MAX), "time")
+        ));
+    }
     if observation.backlog_drops > 0 {
         lines.push(format!(
             "the machine dropped {} at its own input queue, which TCP takes for local congestion: run fewer connections at once, \

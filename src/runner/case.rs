@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::marks::Marks;
+use super::room::Turn;
 use super::side::Side;
 use super::taken::StepsTaken;
 use crate::clock::Moment;
@@ -16,9 +17,10 @@ use crate::errno::ErrnoName;
 use crate::lab::Lab;
 use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
+use crate::lab::tables::NeighbourTables;
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
-use crate::scenario::model::{End, NextWrite};
+use crate::scenario::model::{End, Family, NextWrite};
 use crate::stall::StallWatch;
 
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
@@ -28,11 +30,22 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
     pub(super) stalls: StallWatch,
-    /// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
-    /// other from taking their steps when they are due.
-    pub(super) turn: Option<OwnedSemaphorePermit>,
+    /// Until a step waits.
+    pub(super) turn: Option<Turn>,
+    /// Only where other cases share them.
+    pub(super) tables: Option<Arc<NeighbourTables>>,
     /// Only on a kernel that has nothing but this case.
     pub(super) drops: Option<DropMonitor>,
+}
+
+impl Surroundings {
+    /// How often the neighbour table has refused an entry since the machine started.
+    pub(super) async fn neighbours_refused(&self, family: Family) -> u64 {
+        let Some(tables) = &self.tables else {
+            return 0;
+        };
+        tables.fill(family).await.map_or(0, |fill| fill.refused)
+    }
 }
 
 /// A case that is under way.
@@ -45,6 +58,8 @@ pub(super) struct Running {
     pub(super) established: Moment,
     /// [`kernel::backlog_drops`] at the beginning.
     pub(super) backlog_drops: u64,
+    /// How often the machine's neighbour table had refused an entry by then.
+    pub(super) neighbours_refused: u64,
     /// Set by the first fault.
     pub(super) zero: Option<Moment>,
     /// Hosts that come back from a reboot in their own time.

@@ -35,6 +35,7 @@ impl Running {
         surroundings: Surroundings,
     ) -> Result<Self, LabError> {
         let backlog_drops = kernel::backlog_drops();
+        let neighbours_refused = surroundings.neighbours_refused(prepared.case.family).await;
         let connection = &prepared.case.connection;
         let lab = Arc::new(Lab::build(prepared.network.clone(), connection).await?);
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
@@ -72,6 +73,7 @@ impl Running {
             server,
             established: Moment::now(),
             backlog_drops,
+            neighbours_refused,
             zero: None,
             returns: JoinSet::new(),
             lost,

@@ -12,6 +12,7 @@ mod observe;
 mod one;
 mod program;
 mod record;
+mod room;
 mod side;
 mod steps;
 mod taken;
@@ -33,6 +34,7 @@ use crate::scenario::model::{Case, Clock};
 use crate::stall::StallWatch;
 use one::One;
 pub use one::attempt_alone;
+use room::Room;
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -83,12 +85,6 @@ impl Place {
     }
 }
 
-/// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
-/// keep the processors busy, and no more than that find their steps due at the same moment.
-fn busy_at_once() -> usize {
-    4 * available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
 /// One case of a run.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -110,14 +106,14 @@ pub async fn run(
         Place::Here => StallWatch::start(),
         Place::Guest(_) => StallWatch::default(),
     };
-    let turns = Arc::new(Semaphore::new(busy_at_once()));
+    let room = Arc::new(Room::new());
     let mut tasks = JoinSet::new();
     for (position, entry) in entries.iter().enumerate() {
         let one = One {
             entry: entry.clone(),
             options: options.clone(),
             stalls: stalls.clone(),
-            turns: Arc::clone(&turns),
+            room: Arc::clone(&room),
         };
         let (permits, events) = (Arc::clone(&permits), events.clone());
         tasks.spawn(async move {

@@ -92,6 +92,8 @@ impl Running {
             .stalls
             .between(self.established, Moment::now());
         let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
+        let (family, refused_before) = (self.prepared.case.family, self.neighbours_refused);
+        let neighbours_refused = self.surroundings.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
             setup,
@@ -99,6 +101,7 @@ impl Running {
             ends,
             stalls,
             backlog_drops,
+            neighbours_refused: neighbours_refused.saturating_sub(refused_before),
             evidence,
             cut_short,
         })

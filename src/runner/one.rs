@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::case::Surroundings;
+use super::room::Room;
 use super::{Entry, Options, Place, case};
 use crate::clock::Moment;
 use crate::errand::{self, Ran};
@@ -28,7 +28,7 @@ pub(super) struct One {
     pub(super) entry: Entry,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
-    pub(super) turns: Arc<Semaphore>,
+    pub(super) room: Arc<Room>,
 }
 
 impl One {
@@ -79,9 +79,11 @@ impl One {
     async fn ran_here(self) -> Result<Attempted, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
+        let (_admitted, turn) = self.room.enter(&self.entry.prepared).await;
         let shared = Surroundings {
             stalls: self.stalls,
-            turn: self.turns.acquire_owned().await.ok(),
+            turn: Some(turn),
+            tables: self.room.tables(),
             drops: None,
         };
         task.spawn(attempt(self.entry.prepared, limit, shared));
@@ -110,6 +112,7 @@ pub async fn attempt_alone(prepared: Prepared) -> Attempt {
     let alone = Surroundings {
         stalls: StallWatch::default(),
         turn: None,
+        tables: None,
         drops: match DropMonitor::start() {
             Ok(drops) => drops,
             Err(error) => return Attempt::Impossible(error.to_string()),

@@ -1,0 +1,233 @@
+//! How many labs the machine has room for: none is begun that would take from another what it needs.
+//!
+//! What a lab needs of descriptors and memory follows from its plan. Of the neighbour tables, which all namespaces share, its plan only says how
+//! many entries it may come to: what is really there is asked of the kernel, since a pulled cable gives them back at once and a dead namespace
+//! in its own time. A lab that is alone is always begun: if even that does not fit, the kernel's error says what is missing.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::lab::tables::NeighbourTables;
+use crate::prepare::Prepared;
+use crate::scenario::model::Family;
+
+/// What the harness itself has open, and the descriptors that are open for a moment only.
+const OWN_DESCRIPTORS: u64 = 128;
+
+/// The kernel's memory for a namespace with its links, and this process's for what is recorded there: 0.25 MB measured, and as much again
+/// while it is taken down.
+const OF_A_NODE: u64 = 512 * 1024;
+
+/// What is left to the rest of the machine.
+const OWN_MEMORY: u64 = 128 * 1024 * 1024;
+
+/// How long until it is looked again whether there is room: what a lab gives back, the kernel takes back in its own time.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What a lab takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Need {
+    descriptors: u64,
+    memory: u64,
+    family: Family,
+    neighbours: u32,
+}
+
+impl Need {
+    /// Of each node the namespace and its rtnetlink socket; of each end a packet socket and one of `sock_diag`; the listener; each
+    /// connection's two sockets. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
+    fn of(prepared: &Prepared) -> Self {
+        let case = &prepared.case;
+        let nodes = prepared.network.nodes.len() as u64;
+        let interfaces = (prepared.network.nodes.iter()).flat_map(|node| &node.interfaces);
+        let addressed = interfaces.filter(|interface| interface.address.is_some());
+        let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
+        Self {
+            descriptors: 2 * nodes + 5 + 2 * u64::from(case.connection.count),
+            memory: nodes * OF_A_NODE,
+            family: case.family,
+            neighbours: match case.family {
+                Family::Ipv4 => addressed,
+                Family::Ipv6 => 3 * addressed,
+            },
+        }
+    }
+}
+
+/// What has been given away.
+#[derive(Debug, Default)]
+struct Taken {
+    labs: usize,
+    descriptors: u64,
+    /// Of labs that are being built, whose entries are not in the tables yet.
+    neighbours: u32,
+}
+
+/// The room of one run.
+#[derive(Debug)]
+pub(super) struct Room {
+    descriptors: u64,
+    tables: Option<Arc<NeighbourTables>>,
+    /// Labs are let in one after the other, in the order in which they came.
+    door: Mutex<()>,
+    taken: watch::Sender<Taken>,
+    turns: Arc<Semaphore>,
+}
+
+/// A lab's place. Dropped when the lab is.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    taken: watch::Sender<Taken>,
+    descriptors: u64,
+}
+
+/// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
+/// other from taking their steps when they are due.
+#[derive(Debug)]
+pub(super) struct Turn {
+    taken: watch::Sender<Taken>,
+    neighbours: u32,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(super) fn new() -> Self {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE);
+        Self {
+            descriptors: limit.map_or(u64::MAX, |(soft, _)| soft.saturating_sub(OWN_DESCRIPTORS)),
+            tables: NeighbourTables::open().map(Arc::new),
+            door: Mutex::new(()),
+            taken: watch::Sender::default(),
+            turns: Arc::new(Semaphore::new(busy_at_once())),
+        }
+    }
+
+    /// The tables that all labs share.
+    pub(super) fn tables(&self) -> Option<Arc<NeighbourTables>> {
+        self.tables.clone()
+    }
+
+    /// Waits until there is room for the lab, and until it is its turn to be built.
+    pub(super) async fn enter(&self, prepared: &Prepared) -> (Admitted, Turn) {
+        let _first = self.door.lock().await;
+        // Never closed.
+        let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let need = Need::of(prepared);
+        let mut changes = self.taken.subscribe();
+        while !self.fits(need).await {
+            // What is given back may be free only a little later.
+            tokio::time::timeout(AGAIN, changes.changed()).await.ok();
+        }
+        self.taken.send_modify(|taken| {
+            taken.labs += 1;
+            taken.descriptors += need.descriptors;
+            taken.neighbours += need.neighbours;
+        });
+        let admitted = Admitted {
+            taken: self.taken.clone(),
+            descriptors: need.descriptors,
+        };
+        let turn = Turn {
+            taken: self.taken.clone(),
+            neighbours: need.neighbours,
+            _permit: permit,
+        };
+        (admitted, turn)
+    }
+
+    async fn fits(&self, need: Need) -> bool {
+        let (descriptors, neighbours) = {
+            let taken = self.taken.borrow();
+            if taken.labs == 0 {
+                return true;
+            }
+            (taken.descriptors, taken.neighbours)
+        };
+        descriptors + need.descriptors <= self.descriptors
+            && memory_available().is_none_or(|free| free >= need.memory + OWN_MEMORY)
+            && self
+                .has_room_for(need.family, neighbours + need.neighbours)
+                .await
+    }
+
+    async fn has_room_for(&self, family: Family, neighbours: u32) -> bool {
+        let Some(tables) = &self.tables else {
+            return true;
+        };
+        let fill = tables.fill(family).await;
+        fill.is_none_or(|fill| fill.entries + neighbours <= fill.most)
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.taken.send_modify(|taken| {
+            taken.labs -= 1;
+            taken.descriptors -= self.descriptors;
+        });
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.taken
+            .send_modify(|taken| taken.neighbours -= self.neighbours);
+    }
+}
+
+/// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
+/// keep the processors busy, and no more than that find their steps due at the same moment.
+fn busy_at_once() -> usize {
+    4 * available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// `MemAvailable` (proc_meminfo(5)), in bytes.
+fn memory_available() -> Option<u64> {
+    available(&fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::case;
+
+    #[test]
+    fn what_a_lab_needs_follows_from_its_plan() {
+        let need = |topology: &str, count: u16| {
+            let text = format!(
+                r#"summary = "x"
+                topology = {{ preset = "{topology}", family = "ipv6" }}
+                connection = {{ count = {count}, client.keepalive = {{ time = "3s" }} }}
+                expect.client.survives = "1s""#
+            );
+            Need::of(&case(&text))
+        };
+        assert_eq!(need("direct", 1).descriptors, 11);
+        assert_eq!(need("routed", 1).descriptors, 13);
+        assert_eq!(need("routed", 50).descriptors, 111);
+        assert_eq!(need("switched", 1).neighbours, 6);
+        assert_eq!(need("routed", 1).neighbours, 12);
+        assert_eq!(need("switched", 1).memory, 3 * OF_A_NODE);
+    }
+
+    #[test]
+    fn available_memory_is_read_in_kilobytes() {
+        let text = "MemTotal: 24684048 kB\nMemFree: 1 kB\nMemAvailable:   24056552 kB\n";
+        assert_eq!(available(text), Some(24_056_552 * 1024));
+        assert_eq!(available("MemFree: 1 kB\n"), None);
+    }
+}
