@@ -1,12 +1,13 @@
 //! A step's change to the network: which kernel operations it is.
 
-use std::time::Duration;
+pub mod network;
 
 use netlink_packet_route::route::RouteType;
 
+use self::network::{settle_neighbours, settle_route};
 use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::plan::RoutePlan;
+use crate::plan::InterfacePlan;
 use crate::scenario::model::{CableChange, End, Middlebox, Node, RouteChange};
 
 /// The name of the bridge that silences a host; it is never up.
@@ -23,7 +24,7 @@ const SILENCE_INDEX: u32 = 20;
 /// [`LabError`] where the kernel refuses, or the carrier does not come back.
 pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabError> {
     let host = lab.node(at.node());
-    let uplink = lab.uplink(at);
+    let uplink = &uplink_now(lab, at);
     let (neighbour, port) = lab.neighbour(at);
     let (node, interface, other, other_interface) = match neighbour.node {
         Node::Switch => (neighbour, port, host, uplink),
@@ -44,23 +45,20 @@ pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabErr
             if is_own_link {
                 lab.changes().set_plugged(at, true);
                 settle_route(lab, at).await?;
+                settle_neighbours(lab, at).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Makes a host's route to the other end what it was before its link went down, or what a step has made of it since.
-///
-/// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
-/// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
-async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (on, to) = (host.node(), host.peer());
-    let change = lab.changes().route(on, to);
-    match (change, lab.plan.route(on, to)) {
-        (RouteChange::Restore, Some(RoutePlan { via: None, .. })) => Ok(()),
-        _ => change_route(lab, on, to, change).await,
+/// A host's interface as it is: without the address that a step has taken away, which nobody can wait for.
+fn uplink_now(lab: &Lab, host: End) -> InterfacePlan {
+    let mut uplink = lab.uplink(host).clone();
+    if !lab.changes().is_addressed(host) {
+        uplink.address = None;
     }
+    uplink
 }
 
 /// Silences a host in both directions, with its carrier up and its state kept.
@@ -73,22 +71,13 @@ async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
 /// [`LabError`] where the kernel refuses.
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.set_mute(link, true).await?;
+    node.mute(link).await?;
     match node.add_bridge(SILENCE, SILENCE_INDEX).await {
         // From an earlier silence.
         Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
         added => added?,
     }
     node.set_bridge(link, Some(SILENCE_INDEX)).await
-}
-
-/// Delays all that a host sends.
-///
-/// # Errors
-/// [`LabError`] where the kernel refuses, or has no netem.
-pub async fn delay(lab: &Lab, host: End, by: Duration) -> Result<(), LabError> {
-    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.set_delay(link, by).await
 }
 
 /// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which
@@ -98,12 +87,12 @@ pub async fn delay(lab: &Lab, host: End, by: Duration) -> Result<(), LabError> {
 /// [`LabError`] where the kernel refuses.
 pub async fn unsilence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.set_mute(link, false).await?;
+    node.reset_queue(link).await?;
     node.set_bridge(link, None).await
 }
 
-/// Changes the route by which a node reaches one end's network. While the node's link is down there is no route to delete or to
-/// restore: the change then takes effect when the cable is plugged in.
+/// Changes the route by which a node reaches one end's network. While the node's link is down or its address gone, there is no route to
+/// delete or to restore: the change then takes effect when that is over.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
@@ -123,7 +112,7 @@ async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Resu
         RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
         RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
         RouteChange::Restore => match lab.plan.route(on, to) {
-            Some(route) if lab.changes().is_plugged(on) => node.add_route(route).await,
+            Some(route) if lab.changes().is_attached(on) => node.add_route(route).await,
             _ => Ok(()),
         },
     }

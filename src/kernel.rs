@@ -32,6 +32,18 @@ pub fn release() -> Option<String> {
     Some(release.trim().to_owned())
 }
 
+/// Whether it is of this series or a later one; `false` where that is not to be had.
+#[must_use]
+pub fn is_since(series: (u32, u32)) -> bool {
+    release().is_some_and(|release| series_of(&release) >= Some(series))
+}
+
+/// The first two numbers.
+fn series_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 /// Where distributions put it.
 fn installed_config() -> Option<String> {
     let release = release()?;
@@ -61,6 +73,13 @@ fn sum_of_drops(softnet_stat: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_release_is_of_a_series() {
+        assert_eq!(super::series_of("6.1.0-13-amd64"), Some((6, 1)));
+        assert_eq!(super::series_of("6.12-rc1+"), Some((6, 12)));
+        assert_eq!(super::series_of("unknown"), None);
+    }
+
     #[test]
     fn the_drops_of_all_processors_are_added() {
         let text = "0000a1b2 00000041 00000002 00000000\n00000001 0000000a 00000000 00000000\n";

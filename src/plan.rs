@@ -265,6 +265,30 @@ impl NetworkPlan {
                 .copied(),
         }
     }
+
+    /// The next node on the way from `on` to the end `to`: over which link, and its address there. Behind NAT the server's way to the
+    /// client ends at the router.
+    #[must_use]
+    pub fn next_hop(&self, on: Node, to: End) -> Option<(u32, IpAddr)> {
+        let across = to.peer().node() == on;
+        let address = if across {
+            self.seen_address(to)
+        } else {
+            self.address(to).address
+        };
+        let near = |interface: &&InterfacePlan| {
+            let network = |address, prefix| Subnet { address, prefix }.network();
+            interface
+                .address
+                .is_some_and(|own| network(own.address, own.prefix) == network(address, own.prefix))
+        };
+        let plan = self.node(on)?;
+        if let Some(interface) = plan.interfaces.iter().find(near) {
+            return Some((interface.index, address));
+        }
+        let route = self.route(on, to)?;
+        Some((route.interface, route.via?))
+    }
 }
 
 fn client(address: Subnet, routes: Vec<RoutePlan>) -> NodePlan {

@@ -68,12 +68,23 @@ pub(super) async fn follow(
             RouteNetlinkMessage::NewAddress(address) => {
                 announced.send_modify(|known| known.take_address(&address));
             }
+            RouteNetlinkMessage::DelAddress(address) => {
+                announced.send_modify(|known| known.lose_address(&address));
+            }
             _ => {}
         }
     }
 }
 
 impl Announced {
+    fn lose_address(&mut self, message: &AddressMessage) {
+        for attribute in &message.attributes {
+            if let AddressAttribute::Address(address) = attribute {
+                self.addresses.remove(&(message.header.index, *address));
+            }
+        }
+    }
+
     fn take_address(&mut self, message: &AddressMessage) {
         let tentative = message.attributes.iter().any(|attribute| {
             matches!(attribute, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Tentative))

@@ -8,6 +8,11 @@ use crate::scenario::model::{End, Node, RouteChange};
 #[derive(Debug, Default)]
 pub struct Changes {
     unplugged: BTreeSet<End>,
+    unaddressed: BTreeSet<End>,
+    /// Nodes with a wrong entry for their neighbour towards an end.
+    mistaken: BTreeSet<(Node, End)>,
+    /// How many new hardware addresses there have been.
+    macs: u8,
     routes: BTreeMap<(Node, End), RouteChange>,
 }
 
@@ -19,6 +24,43 @@ impl Changes {
         } else {
             self.unplugged.insert(host);
         }
+    }
+
+    /// Takes into account that a host's address is taken away or given back.
+    pub fn set_addressed(&mut self, host: End, addressed: bool) {
+        if addressed {
+            self.unaddressed.remove(&host);
+        } else {
+            self.unaddressed.insert(host);
+        }
+    }
+
+    /// Whether a host has its address.
+    #[must_use]
+    pub fn is_addressed(&self, host: End) -> bool {
+        !self.unaddressed.contains(&host)
+    }
+
+    /// Takes into account whether a node's entry for its neighbour towards an end is wrong.
+    pub fn set_mistaken(&mut self, on: Node, to: End, mistaken: bool) {
+        if mistaken {
+            self.mistaken.insert((on, to));
+        } else {
+            self.mistaken.remove(&(on, to));
+        }
+    }
+
+    /// Whether a node's entry for its neighbour towards an end is wrong.
+    #[must_use]
+    pub fn is_mistaken(&self, on: Node, to: End) -> bool {
+        self.mistaken.contains(&(on, to))
+    }
+
+    /// A hardware address that no host has had, out of the documentation range (RFC 7042), beyond those that the network begins with.
+    pub fn new_mac(&mut self) -> [u8; 6] {
+        let number = 0x80 | (self.macs & 0x3f);
+        self.macs = self.macs.wrapping_add(1);
+        [0x00, 0x00, 0x5e, 0x00, 0x53, number]
     }
 
     /// Takes into account that a node's route to an end changes.
@@ -36,9 +78,10 @@ impl Changes {
         changed.unwrap_or(RouteChange::Restore)
     }
 
-    /// Whether the links of a node are up, so that a route can lead over them.
+    /// Whether the links of a node are up and have their addresses, so that a route can lead over them.
     #[must_use]
-    pub fn is_plugged(&self, node: Node) -> bool {
-        self.unplugged.iter().all(|host| host.node() != node)
+    pub fn is_attached(&self, node: Node) -> bool {
+        let mut detached = self.unplugged.union(&self.unaddressed);
+        detached.all(|host| host.node() != node)
     }
 }

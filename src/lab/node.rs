@@ -207,6 +207,16 @@ impl LabNode {
         self.change_link(message, doing).await
     }
 
+    /// Sets the hardware address of a link, which may be up (`IFF_LIVE_ADDR_CHANGE`).
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn set_mac(&self, link: u32, mac: [u8; 6]) -> Result<(), LabError> {
+        let message = LinkUnspec::new_with_index(link).address(mac.to_vec());
+        let doing = format!("set the hardware address of link {link}");
+        self.change_link(message, doing).await
+    }
+
     async fn change_link(
         &self,
         message: LinkMessageBuilder<LinkUnspec>,

@@ -24,6 +24,21 @@ impl LabNode {
             .map_err(self.failed(format!("add address {subnet} to link {link}")))
     }
 
+    /// Removes an address from its link.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn remove_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
+        let addresses = self.handle.address();
+        // The same message, but for what is done with it.
+        let message = addresses
+            .add(link, subnet.address, subnet.prefix)
+            .message_mut()
+            .clone();
+        let removed = addresses.del(message).execute().await;
+        removed.map_err(self.failed(format!("remove address {subnet} from link {link}")))
+    }
+
     /// Adds a route.
     ///
     /// # Errors

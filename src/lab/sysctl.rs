@@ -13,6 +13,7 @@
 use std::io::Write;
 
 use super::error::LabError;
+use super::node::LabNode;
 use crate::scenario::model::{EndSettings, Family, Keepalive, Node};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
@@ -107,6 +108,21 @@ fn each_interface(protocol: &str, settings: &[(&str, &str)]) -> Vec<Setting> {
 
 fn owned((name, value): &(&str, &str)) -> Setting {
     ((*name).to_owned(), (*value).to_owned())
+}
+
+impl LabNode {
+    /// Lets the node forward, or not, on every interface (`inet_forward_change`, `addrconf_forward_change`).
+    ///
+    /// # Errors
+    /// [`LabError::Sysctl`].
+    pub async fn set_forwarding(&self, family: Family, forwards: bool) -> Result<(), LabError> {
+        let setting = (
+            format!("{family}/conf/all/forwarding"),
+            u8::from(forwards).to_string(),
+        );
+        let node = self.node.to_string();
+        self.namespace.run(move || write(&node, &setting)).await
+    }
 }
 
 /// What a host's own settings ask of its namespace.

@@ -65,9 +65,12 @@ pub(super) fn in_flight(
             let (stuck, errno) = unreachable(family, message.code(family)?);
             Some((stuck, Answer::Errno(errno)))
         }
-        Fault::Forgotten | Fault::Flushed | Fault::Filtered(_) | Fault::Lost(_) => {
-            Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))
-        }
+        Fault::Forgotten
+        | Fault::Flushed
+        | Fault::Filtered(_)
+        | Fault::Lost(_)
+        | Fault::Misdirected(..)
+        | Fault::NotForwarded => Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT))),
         // The data arrives; its acknowledgement does not.
         Fault::Route(_, to, _) if to == end => {
             Some((Stuck::Silent, Answer::Errno(Errno::ETIMEDOUT)))

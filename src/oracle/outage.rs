@@ -25,6 +25,10 @@ pub enum Fault {
     Filtered(Filter),
     /// A box on the way loses every segment to this end.
     Lost(End),
+    /// A node sends every packet on the way to this end to a hardware address that nobody has.
+    Misdirected(Node, End),
+    /// The router forwards nothing, and tells nobody.
+    NotForwarded,
 }
 
 impl Fault {
@@ -32,11 +36,14 @@ impl Fault {
     #[must_use]
     pub fn blocks(self, to: End) -> bool {
         match self {
-            Self::Route(_, end, _) | Self::Lost(end) => end == to,
+            Self::Route(_, end, _) | Self::Lost(end) | Self::Misdirected(_, end) => end == to,
             Self::Filtered(filter) => filter.to.is_none_or(|end| end == to),
-            Self::Cable(_) | Self::Crash(_) | Self::Reboot(_) | Self::Forgotten | Self::Flushed => {
-                true
-            }
+            Self::Cable(_)
+            | Self::Crash(_)
+            | Self::Reboot(_)
+            | Self::Forgotten
+            | Self::Flushed
+            | Self::NotForwarded => true,
         }
     }
 }

@@ -8,8 +8,8 @@ use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, EndSettings, Firewall, Middlebox, ProbeEvent, RouteChange,
-    Segments, Start, Step, Which,
+    Action, CableChange, Case, End, EndSettings, Firewall, HardwareAddress, Middlebox,
+    NeighbourChange, NetworkStep, ProbeEvent, RouteChange, Segments, Start, Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -195,12 +195,16 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Delay { .. } | Action::Fill { .. } | Action::Program(_) | Action::Connect => {
-                return None;
-            }
+            Action::Fill { .. } | Action::Program(_) | Action::Connect => return None,
+            Action::Network(step) => self.network(step)?,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
-            Action::Reboot { host, downtime } => {
+            // A neighbour goes on sending to the old address until it is in doubt, by its own timers.
+            Action::Reboot {
+                mac: HardwareAddress::New,
+                ..
+            } => return None,
+            Action::Reboot { host, downtime, .. } => {
                 if self.active.contains(&Fault::Crash(*host)) {
                     self.reboot_crashed(*host)?;
                 } else {
@@ -221,6 +225,38 @@ impl Walk {
                         .retain(|fault| place.next() == Some(new) || !same(*fault));
                 }
             }
+        }
+        Some(())
+    }
+
+    /// `None` for what comes and goes by itself, for what hits some segments and not others, and for a host without its address, of which
+    /// the two families make different things.
+    fn network(&mut self, step: &NetworkStep) -> Option<()> {
+        match step {
+            // Whoever forgets a neighbour asks, and the answer comes at once.
+            NetworkStep::Neighbour {
+                change: NeighbourChange::Remove,
+                ..
+            } if self.active.is_empty() => {}
+            NetworkStep::Neighbour { on, to, change } => match change {
+                NeighbourChange::Wrong => self.fail(Fault::Misdirected(*on, *to))?,
+                NeighbourChange::Restore => {
+                    self.undo(|fault| fault == Fault::Misdirected(*on, *to));
+                }
+                NeighbourChange::Remove => return None,
+            },
+            // A router that does not forward drops in silence (ip_error, ip6_forward).
+            NetworkStep::Forwarding { forwards, .. } => {
+                if *forwards {
+                    self.undo(|fault| fault == Fault::NotForwarded);
+                } else {
+                    self.fail(Fault::NotForwarded)?;
+                }
+            }
+            NetworkStep::Address { .. }
+            | NetworkStep::Flap { .. }
+            | NetworkStep::Impair { .. }
+            | NetworkStep::Heal { .. } => return None,
         }
         Some(())
     }

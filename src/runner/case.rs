@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::marks::Marks;
@@ -62,8 +62,10 @@ pub(super) struct Running {
     pub(super) neighbours_refused: u64,
     /// Set by the first fault.
     pub(super) zero: Option<Moment>,
-    /// Hosts that come back from a reboot in their own time.
+    /// Hosts that come back from a reboot, and cables that flap, in their own time.
     pub(super) returns: JoinSet<()>,
+    /// Held by a cable that flaps.
+    pub(super) cables: Arc<Mutex<()>>,
     /// Tells of a host that could not come back.
     pub(super) lost: mpsc::UnboundedSender<LabError>,
     /// The client's ports, in the order of its connections.

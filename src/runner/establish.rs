@@ -76,6 +76,7 @@ impl Running {
             neighbours_refused,
             zero: None,
             returns: JoinSet::new(),
+            cables: Arc::default(),
             lost,
             ports,
             proofs: BTreeMap::new(),

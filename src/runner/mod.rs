@@ -8,6 +8,7 @@ mod connect;
 mod descriptors;
 mod establish;
 mod marks;
+mod network;
 mod observe;
 mod one;
 mod program;

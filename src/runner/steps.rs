@@ -16,7 +16,7 @@ use crate::evidence::StepKind;
 use crate::fault;
 use crate::lab::error::LabError;
 use crate::outcome::BrokenStep;
-use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
+use crate::scenario::model::{Action, End, HardwareAddress, ProbeEvent, Start, Step};
 use crate::wire::Probe;
 
 /// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
@@ -116,16 +116,30 @@ impl Running {
             Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
             Action::Connect => self.connect().await?,
             Action::Fill { from } => return Ok(self.fill(*from).await),
-            Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
+            Action::Cable { at, change } => {
+                let _idle = self.cables.lock().await;
+                fault::cable(&self.lab, *at, *change).await?;
+            }
             Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
                 let back = Moment::now();
                 fault::unsilence(&self.lab, *host).await?;
                 self.side(*host).deaf.end(back);
             }
-            Action::Delay { at, by } => fault::delay(&self.lab, *at, *by).await?,
-            Action::Reboot { host, downtime } => self.reboot(step.line, *host, *downtime).await?,
+            Action::Reboot {
+                host,
+                downtime,
+                mac,
+            } => {
+                let returning = Returning {
+                    line: step.line,
+                    downtime: *downtime,
+                    mac: *mac,
+                };
+                self.reboot(*host, returning).await?;
+            }
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
+            Action::Network(network) => self.network(step.line, network).await?,
             Action::Middlebox(step) => fault::middlebox(&self.lab, step).await?,
             Action::Program(step) => return self.program(*step).await,
         }
@@ -189,7 +203,12 @@ impl Running {
     }
 
     /// The path goes first, so that nothing can escape; then the state; then, in its own time, the path comes back.
-    async fn reboot(&mut self, line: usize, host: End, downtime: Duration) -> Result<(), LabError> {
+    async fn reboot(&mut self, host: End, returning: Returning) -> Result<(), LabError> {
+        let Returning {
+            line,
+            downtime,
+            mac,
+        } = returning;
         let begun = Moment::now();
         let down = self.silence(host).await?;
         let (side, _) = self.pair(host);
@@ -206,7 +225,13 @@ impl Running {
             let due = begun + downtime;
             sleep_until(due).await;
             let back = Moment::now();
-            match fault::unsilence(&lab, host).await {
+            let returned = async {
+                if mac == HardwareAddress::New {
+                    fault::network::new_mac(&lab, host).await?;
+                }
+                fault::unsilence(&lab, host).await
+            };
+            match returned.await {
                 Ok(()) => {
                     deaf.end(back);
                     let what = format!("return of {host}");
@@ -219,6 +244,13 @@ impl Running {
         });
         Ok(())
     }
+}
+
+/// How a host comes back from its reboot.
+struct Returning {
+    line: usize,
+    downtime: Duration,
+    mac: HardwareAddress,
 }
 
 fn broken(step: &Step, error: String) -> BrokenStep {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::model::{
-    Action, CableChange, CaseId, Clock, CounterName, End, Family, NextWrite, Node, ProbeEvent,
-    RouteChange, Topology,
+    Action, CableChange, CaseId, Clock, CounterName, End, Family, HardwareAddress, NextWrite, Node,
+    ProbeEvent, RouteChange, Topology,
 };
 use crate::text::seconds;
 
@@ -55,15 +55,21 @@ impl fmt::Display for Action {
             Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
             Self::Crash { host } => write!(f, "crash the {host}"),
             Self::Resume { host } => write!(f, "resume the {host}"),
-            Self::Reboot { host, downtime } => {
-                write!(f, "reboot the {host}, {} down", seconds(*downtime))
-            }
-            Self::Delay { at, by } => {
-                write!(f, "delay what the {at} sends by {}", seconds(*by))
+            Self::Reboot {
+                host,
+                downtime,
+                mac,
+            } => {
+                let mac = match mac {
+                    HardwareAddress::Kept => "",
+                    HardwareAddress::New => ", with another hardware address",
+                };
+                write!(f, "reboot the {host}, {} down{mac}", seconds(*downtime))
             }
             Self::Route { on, to, change } => {
                 write!(f, "{change} the route to the {to} on the {on}")
             }
+            Self::Network(step) => step.fmt(f),
             Self::Middlebox(step) => step.fmt(f),
             Self::Program(step) => step.fmt(f),
         }

@@ -63,6 +63,7 @@ mod evidence;
 mod load;
 mod middlebox;
 mod middlebox_check;
+mod network;
 mod overlay;
 mod program;
 mod program_check;

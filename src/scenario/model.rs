@@ -16,6 +16,10 @@ use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
 pub use super::middlebox::{
     DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
 };
+pub use super::network::{
+    AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
+    Percent,
+};
 pub use super::program::{Act, ProgramStep};
 use crate::endpoint::Ended;
 pub use crate::endpoint::PollEvent;
@@ -309,21 +313,15 @@ pub enum Action {
         /// Which host.
         host: End,
     },
-    /// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same addresses later.
+    /// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same IP address later.
     Reboot {
         /// Which host.
         host: End,
         /// How long it is gone; may be zero.
         #[serde_as(as = "DurationNanoSeconds<u64>")]
         downtime: Duration,
-    },
-    /// All that a host sends arrives later from now on.
-    Delay {
-        /// Which host.
-        at: End,
-        /// By how much; whole milliseconds, up to a minute.
-        #[serde_as(as = "DurationNanoSeconds<u64>")]
-        by: Duration,
+        /// Its hardware address then.
+        mac: HardwareAddress,
     },
     /// A route to one end's network changes.
     Route {
@@ -334,6 +332,8 @@ pub enum Action {
         /// How.
         change: RouteChange,
     },
+    /// Something becomes of the network itself.
+    Network(NetworkStep),
     /// A box between the hosts does something to their packets.
     Middlebox(Middlebox),
     /// Something becomes of the program at one end.

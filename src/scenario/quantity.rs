@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::limits::CountRange;
-use super::model::{ProbeEvent, Start};
+use super::model::{Percent, ProbeEvent, Start};
 
 /// What is wrong with a text, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +115,15 @@ fn fraction_of(decimals: &str, unit: u128) -> Option<u128> {
     let scaled = decimals.parse::<u128>().ok()? * unit;
     let divisor = 10_u128.pow(digits);
     scaled.is_multiple_of(divisor).then_some(scaled / divisor)
+}
+
+/// `30%`: whole, 1 to 100.
+pub(super) fn share(text: &str) -> Result<Percent, Problem> {
+    let number = text.strip_suffix('%').and_then(|n| n.parse().ok());
+    number.and_then(Percent::new).ok_or_else(|| {
+        let message = format!("`{text}` is not a share");
+        Problem::new(message, "write 1 to 100 percent, whole: `30%`")
+    })
 }
 
 /// `30%`: whole, 1 to 99.

@@ -87,6 +87,7 @@ impl Action {
             Self::Resume { .. } => true,
             Self::Cable { change, .. } => *change == CableChange::Plug,
             Self::Route { change, .. } => *change == RouteChange::Restore,
+            Self::Network(step) => step.is_repair(),
             Self::Middlebox(step) => step.is_repair(),
             Self::Program(step) => step.act.is_repair(),
             _ => false,
@@ -104,7 +105,8 @@ impl Action {
             | Self::Resume { .. } => false,
             Self::Cable { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
-            Self::Crash { .. } | Self::Reboot { .. } | Self::Delay { .. } => true,
+            Self::Crash { .. } | Self::Reboot { .. } => true,
+            Self::Network(step) => !step.is_repair(),
             Self::Middlebox(step) => !step.is_repair(),
             Self::Program(step) => !step.act.is_repair(),
         }
@@ -115,6 +117,7 @@ impl Action {
     pub fn node(&self) -> Option<Node> {
         match self {
             Self::Route { on, .. } => Some(*on),
+            Self::Network(step) => step.node(),
             Self::Middlebox(step) => Some(step.node()),
             _ => None,
         }

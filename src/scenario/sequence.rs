@@ -1,6 +1,7 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
 mod middlebox;
+mod network;
 mod program;
 
 use std::ops::Range;
@@ -18,7 +19,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let mut network = Network {
         one_cable: matches!(case.preset, Ok(Some(preset)) if preset.value == Topology::Direct),
         broken: Vec::new(),
-        delayed: Vec::new(),
+        impaired: Vec::new(),
+        flapping: Vec::new(),
         returning: Vec::new(),
         silent: None,
     };
@@ -44,8 +46,10 @@ struct Network {
     one_cable: bool,
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
-    /// Hosts that send late.
-    delayed: Vec<(End, Range<usize>)>,
+    /// Hosts whose packets have a bad path.
+    impaired: Vec<(End, Range<usize>)>,
+    /// Cables that flap, and for how much longer; `None` as below.
+    flapping: Vec<(End, Option<Duration>, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
     /// The router tells nobody of what is too large.
@@ -63,6 +67,12 @@ enum Broken {
     Filter(Node, Hit),
     /// The node loses segments to this end.
     Loss(Node, End, Hit),
+    /// The host has no address.
+    Address(End),
+    /// The node has a wrong entry for its neighbour on the way to this end.
+    Neighbour(Node, End),
+    /// The router forwards nothing.
+    Forwarding(Node),
     /// The program reads nothing.
     Deaf(End),
     /// The program can write nothing any more.
@@ -90,6 +100,11 @@ impl Broken {
             Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
             Self::Filter(on, _) => format!("the {on} filters from here"),
             Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
+            Self::Address(at) => format!("the {at}'s address is removed here"),
+            Self::Neighbour(on, to) => {
+                format!("the {on}'s entry for its neighbour towards the {to} is wrong from here")
+            }
+            Self::Forwarding(on) => format!("the {on} forwards nothing from here"),
             Self::Deaf(at) => format!("the {at} stops reading here"),
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
             Self::Unopened => "the connection is opened here".to_owned(),
@@ -114,7 +129,7 @@ impl Broken {
 impl Network {
     /// Takes the time into account that goes by before a step.
     fn pass(&mut self, start: Start) {
-        for (_, left, _) in &mut self.returning {
+        for (_, left, _) in self.returning.iter_mut().chain(&mut self.flapping) {
             *left = match start {
                 Start::AtOnce => *left,
                 Start::After(time) => left.map(|left| left.saturating_sub(time)),
@@ -131,15 +146,17 @@ impl Network {
             Action::Send { from, .. } | Action::Fill { from } => {
                 self.unopened(verb).or_else(|| self.write(*from, verb))
             }
-            Action::Cable { at, change } => match change {
-                CableChange::Pull => self.pull(*at, verb),
-                CableChange::Plug => self.plug(*at, verb),
-            },
-            Action::Delay { at, .. } => self.delay(*at, verb),
+            Action::Cable { at, change } => {
+                self.still_flapping(*at, verb).or_else(|| match change {
+                    CableChange::Pull => self.pull(*at, verb),
+                    CableChange::Plug => self.plug(*at, verb),
+                })
+            }
             Action::Crash { host } => self.crash(*host, verb),
             Action::Resume { host } => self.resume(*host, verb),
-            Action::Reboot { host, downtime } => self.reboot(*host, *downtime, verb),
+            Action::Reboot { host, downtime, .. } => self.reboot(*host, *downtime, verb),
             Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
+            Action::Network(step) => self.network(step, verb),
             Action::Middlebox(step) => self.middlebox(step, verb),
             Action::Program(step) if step.act == Act::Kill => self.program(*step, verb),
             Action::Program(step) => self.unopened(verb).or_else(|| self.program(*step, verb)),
@@ -193,21 +210,26 @@ impl Network {
     }
 
     fn pull(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let one_cable = self.one_cable;
-        let same = |broken| matches!(broken, Broken::Cable(end) if end == at || one_cable);
-        if let Some((pulled, earlier)) = self.find(same) {
-            let message = format!("the {at}'s cable is pulled already");
-            let help = if *pulled == Broken::Cable(at) {
-                "remove one of the two, or plug it in between"
-            } else {
-                "remove one of the two: a `direct` topology has one cable, with the client at one end and the server at the other"
-            };
-            let twice =
-                Diagnostic::new(verb.clone(), message).related(earlier.clone(), pulled.label());
-            return Some(twice.help(help));
+        if let Some(wrong) = self.out(at, verb) {
+            return Some(wrong);
         }
         self.breaks(Broken::Cable(at), verb);
         None
+    }
+
+    /// What is wrong with pulling a cable that is pulled.
+    fn out(&self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        let one_cable = self.one_cable;
+        let same = |broken| matches!(broken, Broken::Cable(end) if end == at || one_cable);
+        let (pulled, earlier) = self.find(same)?;
+        let message = format!("the {at}'s cable is pulled already");
+        let help = if *pulled == Broken::Cable(at) {
+            "remove one of the two, or plug it in between"
+        } else {
+            "remove one of the two: a `direct` topology has one cable, with the client at one end and the server at the other"
+        };
+        let twice = Diagnostic::new(verb.clone(), message).related(earlier.clone(), pulled.label());
+        Some(twice.help(help))
     }
 
     fn plug(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
@@ -229,37 +251,10 @@ impl Network {
         })
     }
 
-    /// What delays a host's packets and what silences it take the same place, the queue of its interface.
-    fn delay(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let silent = [Broken::Crashed(host), Broken::Forgotten(host)];
-        if let Some((broken, earlier)) = self.find(|broken| silent.contains(&broken)) {
-            let message = format!("the {host} cannot be delayed where it also falls silent");
-            let silent = Diagnostic::new(verb.clone(), message);
-            let silent = silent.related(earlier.clone(), broken.label());
-            return Some(silent.help(format!(
-                "delay the {}, or remove one of the two",
-                host.peer()
-            )));
-        }
-        self.delayed.push((host, verb.clone()));
-        None
-    }
-
-    fn is_delayed(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let (_, earlier) = self.delayed.iter().find(|(delayed, _)| *delayed == host)?;
-        let message = format!("the {host} cannot fall silent where it is also delayed");
-        let delayed = Diagnostic::new(verb.clone(), message);
-        let delayed = delayed.related(earlier.clone(), "it is delayed here");
-        Some(delayed.help(format!(
-            "delay the {}, or remove one of the two",
-            host.peer()
-        )))
-    }
-
     fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
         if let Some(wrong) = self
             .still_down(host, verb)
-            .or_else(|| self.is_delayed(host, verb))
+            .or_else(|| self.is_impaired(host, verb))
         {
             return Some(wrong);
         }
@@ -295,7 +290,7 @@ impl Network {
     fn reboot(&mut self, host: End, downtime: Duration, verb: &Range<usize>) -> Option<Diagnostic> {
         if let Some(wrong) = self
             .still_down(host, verb)
-            .or_else(|| self.is_delayed(host, verb))
+            .or_else(|| self.is_impaired(host, verb))
         {
             return Some(wrong);
         }

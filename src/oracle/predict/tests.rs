@@ -6,6 +6,7 @@ use crate::oracle::wheel::Hz;
 use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
 use crate::scenario::model::{
     Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
+    HardwareAddress,
     Keepalive, Node, ProbeEvent, RouteChange, Start, Step, Topology,
 };
 
@@ -80,7 +81,14 @@ fn cable(start: Start, at: End, change: CableChange) -> (Start, Action) {
 
 fn reboot(downtime: f64) -> (Start, Action) {
     let (host, downtime) = (End::Server, secs(downtime));
-    (Start::AtOnce, Action::Reboot { host, downtime })
+    (
+        Start::AtOnce,
+        Action::Reboot {
+            host,
+            downtime,
+            mac: HardwareAddress::Kept,
+        },
+    )
 }
 
 fn crash() -> (Start, Action) {

@@ -6,6 +6,7 @@ mod evidence;
 mod expect;
 mod firewall;
 mod middlebox;
+mod network;
 mod program;
 mod step;
 mod sysctl;

@@ -3,22 +3,18 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{middlebox, program};
+use super::{middlebox, network, program};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::StepPart;
 use crate::scenario::model::{Action, CableChange, End, Node, RouteChange, Start, Step};
 use crate::scenario::quantity;
-use crate::text::seconds;
 
 /// The most that one step writes: more would make "the payload was sent" a matter of buffers.
 const MOST_BYTES: u64 = 65536;
 
-/// Beyond any path on Earth, and to Mars it is no TCP.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
-
-const ENDS: [End; 2] = [End::Client, End::Server];
+pub(super) const ENDS: [End; 2] = [End::Client, End::Server];
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -28,19 +24,21 @@ enum Kind {
     Crash,
     Resume,
     Reboot,
-    Delay,
     Route,
     Connect,
     Fill,
+    Network(ReadNetwork),
     Middlebox(ReadMiddlebox),
     Program(ReadProgram),
 }
+
+type ReadNetwork = fn(&mut Table, &Range<usize>, &mut Context) -> network::Read;
 
 type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::Read;
 
 type ReadProgram = fn(&mut Table, &mut Context) -> program::Read;
 
-const KINDS: [(&str, Kind); 17] = [
+const KINDS: [(&str, Kind); 21] = [
     ("connect", Kind::Connect),
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
@@ -49,8 +47,12 @@ const KINDS: [(&str, Kind); 17] = [
     ("crash", Kind::Crash),
     ("resume", Kind::Resume),
     ("reboot", Kind::Reboot),
-    ("delay", Kind::Delay),
     ("route", Kind::Route),
+    ("address", Kind::Network(network::address)),
+    ("neighbour", Kind::Network(network::neighbour)),
+    ("forwarding", Kind::Network(network::forwarding)),
+    ("flap", Kind::Network(network::flap)),
+    ("impair", Kind::Network(network::impair)),
     ("filter", Kind::Middlebox(middlebox::filter)),
     ("lose", Kind::Middlebox(middlebox::lose)),
     ("conntrack", Kind::Middlebox(middlebox::conntrack)),
@@ -61,23 +63,30 @@ const KINDS: [(&str, Kind); 17] = [
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 28] = [
     "action",
     "after",
     "at",
-    "by",
     "bytes",
     "count",
+    "delay",
     "downtime",
+    "duplicate",
     "established",
     "every",
     "fraction",
     "from",
     "host",
     "icmp",
+    "jitter",
+    "loss",
+    "mac",
     "nth",
     "on",
     "payload",
+    "period",
+    "rate",
+    "reorder",
     "seed",
     "to",
     "what",
@@ -135,7 +144,6 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
         Kind::Crash => host(&mut table, cx).map(|host| Action::Crash { host }),
         Kind::Resume => host(&mut table, cx).map(|host| Action::Resume { host }),
         Kind::Reboot => reboot(&mut table, cx),
-        Kind::Delay => delay(&mut table, cx),
         Kind::Route => route(&mut table, cx).map(|route| {
             verb = route.change.span;
             node = Some(route.on.span);
@@ -144,6 +152,10 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
                 to: route.to,
                 change: route.change.value,
             }
+        }),
+        Kind::Network(read) => read(&mut table, &verb, cx).map(|(step, word, on)| {
+            (verb, node) = (word, on);
+            Action::Network(step)
         }),
         Kind::Middlebox(read) => read(&mut table, &verb, cx).map(|(step, word, on)| {
             (verb, node) = (word, Some(on));
@@ -272,27 +284,11 @@ fn cable(table: &mut Table, cx: &mut Context) -> Result<(Action, Range<usize>), 
 fn reboot(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
     let host = host(table, cx);
     let downtime = table.optional("downtime", cx, Value::duration);
+    let mac = network::mac(table, cx);
     Ok(Action::Reboot {
         host: host?,
         downtime: downtime?.map_or(Duration::ZERO, |at| at.value),
-    })
-}
-
-fn delay(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
-    let at = end(table, "at", cx);
-    let example = "by how much: `by = \"200ms\"`";
-    let by = table.required("by", example, cx, |value, cx| {
-        let by = value.duration(cx)?;
-        if by.is_zero() || by > LONGEST_DELAY {
-            let message = format!("`{}` cannot be {}", value.path(), seconds(by));
-            let wrong = Diagnostic::new(value.span(), message);
-            return Err(cx.report(wrong.help("a delay is more than 0 s and at most 60 s")));
-        }
-        Ok(by)
-    });
-    Ok(Action::Delay {
-        at: at?,
-        by: by?.value,
+        mac: mac?,
     })
 }
 

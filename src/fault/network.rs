@@ -1,0 +1,112 @@
+//! Steps of the network to kernel operations.
+
+use super::change_route;
+use crate::lab::Lab;
+use crate::lab::error::LabError;
+use crate::plan::RoutePlan;
+use crate::scenario::model::{AddressChange, End, Impairment, NeighbourChange, Node, RouteChange};
+
+/// Takes a host's address away, or gives it back with its routes.
+///
+/// With its last address an IPv4 interface loses every route through it (`fib_disable_ip`), with any address an IPv6 one those of its
+/// prefix (`cleanup_prefix_route`). The kernel brings back that of the attached network alone.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), LabError> {
+    let (node, uplink) = (lab.node(at.node()), lab.uplink(at));
+    let subnet = lab.plan.address(at);
+    match change {
+        AddressChange::Remove => {
+            lab.changes().set_addressed(at, false);
+            node.remove_address(uplink.index, subnet).await
+        }
+        AddressChange::Restore => {
+            node.add_address(uplink.index, subnet).await?;
+            lab.changes().set_addressed(at, true);
+            if lab.changes().is_attached(at.node()) {
+                node.wait_until_usable(uplink).await?;
+                settle_route(lab, at).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Changes a node's entry for the next node on the way to an end.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn neighbour(
+    lab: &Lab,
+    on: Node,
+    to: End,
+    change: NeighbourChange,
+) -> Result<(), LabError> {
+    let Some((link, address)) = lab.plan.next_hop(on, to) else {
+        return Ok(());
+    };
+    let node = lab.node(on);
+    lab.changes()
+        .set_mistaken(on, to, change == NeighbourChange::Wrong);
+    match change {
+        NeighbourChange::Wrong => node.mistake_neighbour(link, address).await,
+        NeighbourChange::Remove | NeighbourChange::Restore => {
+            node.forget_neighbour(link, address).await
+        }
+    }
+}
+
+/// Puts a host's wrong entries back: they go with the link (`neigh_ifdown`), and with its hardware address (`neigh_changeaddr`).
+pub(super) async fn settle_neighbours(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (on, to) = (host.node(), host.peer());
+    if lab.changes().is_mistaken(on, to) {
+        neighbour(lab, on, to, NeighbourChange::Wrong).await?;
+    }
+    Ok(())
+}
+
+/// Makes a host's route to the other end what it was before its link went down or its address was taken away, or what a step has made of it
+/// since.
+///
+/// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
+/// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
+pub(super) async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (on, to) = (host.node(), host.peer());
+    let change = lab.changes().route(on, to);
+    match (change, lab.plan.route(on, to)) {
+        (RouteChange::Restore, Some(RoutePlan { via: None, .. })) => Ok(()),
+        _ => change_route(lab, on, to, change).await,
+    }
+}
+
+/// Lets a router forward, or not.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn forwarding(lab: &Lab, on: Node, forwards: bool) -> Result<(), LabError> {
+    lab.node(on).set_forwarding(lab.plan.family, forwards).await
+}
+
+/// Impairs what a host sends; `None`: no more. What is under way in an impaired path is lost when that ends.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or has no netem.
+pub async fn impair(lab: &Lab, at: End, impairment: Option<&Impairment>) -> Result<(), LabError> {
+    let (node, link) = (lab.node(at.node()), lab.uplink(at).index);
+    match impairment {
+        Some(impairment) => node.impair(link, impairment).await,
+        None => node.reset_queue(link).await,
+    }
+}
+
+/// Gives a host a hardware address that it never had.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn new_mac(lab: &Lab, host: End) -> Result<(), LabError> {
+    let mac = lab.changes().new_mac();
+    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
+    node.set_mac(link, mac).await?;
+    settle_neighbours(lab, host).await
+}

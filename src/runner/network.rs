@@ -1,0 +1,67 @@
+//! Steps of the network, of which one goes on by itself.
+
+use std::sync::Arc;
+
+use super::case::Running;
+use crate::clock::{Moment, sleep_until};
+use crate::evidence::StepKind;
+use crate::fault;
+use crate::lab::error::LabError;
+use crate::scenario::model::{CableChange, End, Flapping, NetworkStep};
+
+impl Running {
+    pub(super) async fn network(
+        &mut self,
+        line: usize,
+        step: &NetworkStep,
+    ) -> Result<(), LabError> {
+        let lab = &self.lab;
+        match step {
+            NetworkStep::Address { at, change } => fault::network::address(lab, *at, *change).await,
+            NetworkStep::Neighbour { on, to, change } => {
+                fault::network::neighbour(lab, *on, *to, *change).await
+            }
+            NetworkStep::Forwarding { on, forwards } => {
+                fault::network::forwarding(lab, *on, *forwards).await
+            }
+            NetworkStep::Impair { at, impairment } => {
+                fault::network::impair(lab, *at, Some(impairment)).await
+            }
+            NetworkStep::Heal { at } => fault::network::impair(lab, *at, None).await,
+            NetworkStep::Flap { at, flapping } => self.flap(line, *at, *flapping).await,
+        }
+    }
+
+    /// Done when the cable is out for the first time. The others, and each time that it is in again, come when they are due, counted from
+    /// the first: what is late does not make later what follows.
+    async fn flap(&mut self, line: usize, at: End, flapping: Flapping) -> Result<(), LabError> {
+        let begun = Moment::now();
+        // A later step at a cable waits for the end, which the machine may bring later than the file.
+        let busy = Arc::clone(&self.cables).lock_owned().await;
+        fault::cable(&self.lab, at, CableChange::Pull).await?;
+        let lab = Arc::clone(&self.lab);
+        let (lost, steps_taken) = (self.lost.clone(), self.steps_taken.clone());
+        self.returns.spawn(async move {
+            let Flapping { count, period } = flapping;
+            for half in 1..count * 2 {
+                let (change, kind) = if half % 2 == 0 {
+                    (CableChange::Pull, StepKind::Fault)
+                } else {
+                    (CableChange::Plug, StepKind::Repair)
+                };
+                let due = begun + period * half / 2;
+                sleep_until(due).await;
+                let from = Moment::now();
+                if let Err(error) = fault::cable(&lab, at, change).await {
+                    // Nobody listens any more only when the case is over.
+                    drop(lost.send(error));
+                    break;
+                }
+                let what = format!("{change} the {at}'s cable ({} of {count})", half / 2 + 1);
+                steps_taken.done(line, what, kind, (due, from));
+            }
+            drop(busy);
+        });
+        Ok(())
+    }
+}
