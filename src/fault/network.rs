@@ -27,6 +27,7 @@ pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), La
             if lab.changes().is_attached(at.node()) {
                 node.wait_until_usable(uplink).await?;
                 settle_route(lab, at).await?;
+                settle_neighbours(lab, at).await?;
             }
             Ok(())
         }
@@ -57,7 +58,8 @@ pub async fn neighbour(
     }
 }
 
-/// Puts a host's wrong entries back: they go with the link (`neigh_ifdown`), and with its hardware address (`neigh_changeaddr`).
+/// Puts a host's wrong entries back: they go with the link (`neigh_ifdown`), its hardware address (`neigh_changeaddr`) and its last IPv4
+/// address (`fib_disable_ip`).
 pub(super) async fn settle_neighbours(lab: &Lab, host: End) -> Result<(), LabError> {
     let (on, to) = (host.node(), host.peer());
     if lab.changes().is_mistaken(on, to) {

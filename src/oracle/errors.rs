@@ -54,7 +54,12 @@ pub(super) fn in_flight(
         Fault::Cable(_) if topology == Topology::Routed => {
             Some((reverted_by_host_unreachable(family), Answer::Carrier))
         }
-        Fault::Cable(_) | Fault::Crash(_) | Fault::Reboot(_) => {
+        // The route has gone with the address (fib_disable_ip, cleanup_prefix_route).
+        Fault::Unaddressed(at) if at == end => Some((
+            Stuck::Unsent,
+            Answer::Errno(own_route(family, RouteChange::Delete).unwrap_or(Errno::ETIMEDOUT)),
+        )),
+        Fault::Cable(_) | Fault::Crash(_) | Fault::Reboot(_) | Fault::Unaddressed(_) => {
             Some((Stuck::Silent, Answer::Neighbour))
         }
         Fault::Filtered(Filter {
@@ -182,6 +187,7 @@ pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoNa
     }
     let mut own = faults.iter().filter_map(|fault| match *fault {
         Fault::Route(on, to, change) if on == end.node() && to == end.peer() => Some(change),
+        Fault::Unaddressed(at) if at == end => Some(RouteChange::Delete),
         _ => None,
     });
     match (own.next(), own.next()) {

@@ -27,6 +27,8 @@ pub enum Fault {
     Lost(End),
     /// A node sends every packet on the way to this end to a hardware address that nobody has.
     Misdirected(Node, End),
+    /// This end's host has no address, and neither takes what is for it nor answers for it.
+    Unaddressed(End),
     /// The router forwards nothing, and tells nobody.
     NotForwarded,
 }
@@ -43,6 +45,7 @@ impl Fault {
             | Self::Reboot(_)
             | Self::Forgotten
             | Self::Flushed
+            | Self::Unaddressed(_)
             | Self::NotForwarded => true,
         }
     }

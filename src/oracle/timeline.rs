@@ -8,8 +8,9 @@ use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, EndSettings, Firewall, HardwareAddress, Middlebox,
-    NeighbourChange, NetworkStep, ProbeEvent, RouteChange, Segments, Start, Step, Which,
+    Action, AddressChange, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress,
+    Middlebox, NeighbourChange, NetworkStep, ProbeEvent, RouteChange, Segments, Start, Step,
+    Topology, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -54,6 +55,7 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         tracking: Tracking::new(case, hz),
         firewall: case.firewall,
         server_probes: case.connection.server.keepalive.is_some(),
+        sends_unaddressed: (case.family, case.topology) == (Family::Ipv6, Topology::Routed),
         active: Vec::new(),
         probes: Some(0),
         unacknowledged: false,
@@ -88,6 +90,8 @@ struct Walk {
     firewall: Option<Firewall>,
     /// Whether the server has keepalive.
     server_probes: bool,
+    /// Whether a host goes on sending without its address.
+    sends_unaddressed: bool,
     active: Vec<Fault>,
     /// Unanswered so far; `None` where not known.
     probes: Option<u32>,
@@ -229,8 +233,7 @@ impl Walk {
         Some(())
     }
 
-    /// `None` for what comes and goes by itself, for what hits some segments and not others, and for a host without its address, of which
-    /// the two families make different things.
+    /// `None` for what comes and goes by itself, and for what hits some segments and not others.
     fn network(&mut self, step: &NetworkStep) -> Option<()> {
         match step {
             // Whoever forgets a neighbour asks, and the answer comes at once.
@@ -253,10 +256,18 @@ impl Walk {
                     self.fail(Fault::NotForwarded)?;
                 }
             }
-            NetworkStep::Address { .. }
-            | NetworkStep::Flap { .. }
-            | NetworkStep::Impair { .. }
-            | NetworkStep::Heal { .. } => return None,
+            // An IPv6 host goes on sending through a router from the address that it has no more (ip6_route_output asks for no source), and
+            // drops the answers, which a capture takes for received.
+            NetworkStep::Address { at, .. } if *at == self.end && self.sends_unaddressed => {
+                return None;
+            }
+            NetworkStep::Address { at, change } => match change {
+                AddressChange::Remove => self.fail(Fault::Unaddressed(*at))?,
+                AddressChange::Restore => self.undo(|fault| fault == Fault::Unaddressed(*at)),
+            },
+            NetworkStep::Flap { .. } | NetworkStep::Impair { .. } | NetworkStep::Heal { .. } => {
+                return None;
+            }
         }
         Some(())
     }

@@ -6,8 +6,7 @@ use crate::oracle::wheel::Hz;
 use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
 use crate::scenario::model::{
     Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
-    HardwareAddress,
-    Keepalive, Node, ProbeEvent, RouteChange, Start, Step, Topology,
+    HardwareAddress, Keepalive, Node, ProbeEvent, RouteChange, Start, Step, Topology,
 };
 
 fn secs(n: f64) -> Duration {
