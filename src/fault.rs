@@ -8,7 +8,7 @@ use self::network::{settle_neighbours, settle_route};
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::InterfacePlan;
-use crate::scenario::model::{CableChange, End, Middlebox, Node, RouteChange};
+use crate::scenario::model::{CableChange, End, HardwareAddress, Middlebox, Node, RouteChange};
 
 /// The name of the bridge that silences a host; it is never up.
 pub const SILENCE: &str = "silence";
@@ -83,11 +83,17 @@ pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
 /// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which
 /// the host would go on to be silent.
 ///
+/// A new hardware address comes once the host can send and while it hears nothing: where it tells its neighbours by itself (`arp_notify`,
+/// `ndisc_notify`), they hear it, and nothing is answered from the old one.
+///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn unsilence(lab: &Lab, host: End) -> Result<(), LabError> {
+pub async fn unsilence(lab: &Lab, host: End, mac: HardwareAddress) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.reset_queue(link).await?;
+    if mac == HardwareAddress::New {
+        network::new_mac(lab, host).await?;
+    }
     node.set_bridge(link, None).await
 }
 

@@ -103,10 +103,7 @@ pub async fn impair(lab: &Lab, at: End, impairment: Option<&Impairment>) -> Resu
 }
 
 /// Gives a host a hardware address that it never had.
-///
-/// # Errors
-/// [`LabError`] where the kernel refuses.
-pub async fn new_mac(lab: &Lab, host: End) -> Result<(), LabError> {
+pub(super) async fn new_mac(lab: &Lab, host: End) -> Result<(), LabError> {
     let mac = lab.changes().new_mac();
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mac(link, mac).await?;

@@ -123,7 +123,7 @@ impl Running {
             Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
                 let back = Moment::now();
-                fault::unsilence(&self.lab, *host).await?;
+                fault::unsilence(&self.lab, *host, HardwareAddress::Kept).await?;
                 self.side(*host).deaf.end(back);
             }
             Action::Reboot {
@@ -225,13 +225,7 @@ impl Running {
             let due = begun + downtime;
             sleep_until(due).await;
             let back = Moment::now();
-            let returned = async {
-                if mac == HardwareAddress::New {
-                    fault::network::new_mac(&lab, host).await?;
-                }
-                fault::unsilence(&lab, host).await
-            };
-            match returned.await {
+            match fault::unsilence(&lab, host, mac).await {
                 Ok(()) => {
                     deaf.end(back);
                     let what = format!("return of {host}");
