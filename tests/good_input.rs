@@ -69,6 +69,7 @@ fn full_steps() -> Vec<Step> {
             Action::Reboot {
                 host: server,
                 downtime: millis(2500),
+                mac: HardwareAddress::Kept,
             },
         ),
         (56, Start::AtOnce, route(RouteChange::Prohibit)),

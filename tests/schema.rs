@@ -85,6 +85,8 @@ const BEYOND: &[&str] = &[
     "connect",
     "done_twice",
     "filter_sequence",
+    "impair_sequence",
+    "network_sequence",
     "program_sequence",
     "resume_after_reboot",
     "still_down",

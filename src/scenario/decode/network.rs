@@ -121,7 +121,7 @@ pub(super) fn flap(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -> 
 }
 
 pub(super) fn impair(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -> Read {
-    let at = end(table, "at", "what which host sends", cx);
+    let at = end(table, "at", "the host whose packets go over it", cx);
     let words = [("stop", ())];
     if let Some(stop) = table.optional("action", cx, |value, cx| value.word(&words, cx))? {
         let at = at?.value;
@@ -146,7 +146,8 @@ pub(super) fn impair(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -
     };
     match seed {
         Some(seed) if !impairment.draws() => {
-            let idle = Diagnostic::new(seed.span, "`seed` has no chance to decide");
+            let idle =
+                Diagnostic::new(seed.span, "`seed` is given where nothing is left to chance");
             let help = "add `jitter`, `loss`, `duplicate` or `reorder`, or remove `seed`";
             Err(cx.report(idle.help(help)))
         }

@@ -23,7 +23,7 @@ impl Network {
                         self.once(gone, verb, message, "restore it in between")
                     }
                     AddressChange::Restore => self.undo(gone, verb, || {
-                        let message = format!("the {at} has its address when it is restored");
+                        let message = format!("the {at} has its address already");
                         let step =
                             format!("`do = \"address\"`, `at = \"{at}\"`, `action = \"remove\"`");
                         (message, step)
