@@ -26,6 +26,10 @@ use crate::wire::Direction;
 /// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
 const PACKET_OUTGOING: u8 = 4;
 
+/// `PACKET_OTHERHOST`: a frame for another hardware address, which a switch has flooded. A packet socket sees it, and a real interface would not
+/// have taken it (`eth_type_trans`, `ip_rcv_core`).
+const PACKET_OTHERHOST: u8 = 3;
+
 /// Bytes that may wait to be read.
 const RECEIVE_BUFFER: usize = 32 << 20;
 
@@ -149,7 +153,7 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
     sys::watch(socket)
 }
 
-/// One frame; `None` if it is another interface's.
+/// One frame; `None` if it is another interface's, or none of this host's.
 fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<Option<Frame>> {
     let mut buffer = [0_u8; SNAP_LENGTH];
     let mut parts = [IoSliceMut::new(&mut buffer)];
@@ -171,10 +175,10 @@ fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<
     if address.ifindex() != interface as usize {
         return Ok(None);
     }
-    let direction = if address.pkttype() == PACKET_OUTGOING {
-        Direction::Out
-    } else {
-        Direction::In
+    let direction = match address.pkttype() {
+        PACKET_OUTGOING => Direction::Out,
+        PACKET_OTHERHOST => return Ok(None),
+        _ => Direction::In,
     };
     let length = message.bytes;
     Ok(Some(Frame {

@@ -323,4 +323,6 @@ fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
 #[cfg(test)]
 mod middlebox_tests;
 #[cfg(test)]
+mod network_tests;
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! A case's steps as outages: when the path is broken, from when to when, and what is unacknowledged meanwhile.
 
+mod network;
+
 use std::time::Duration;
 
 use super::keepalive::EffectiveKeepalive;
@@ -8,9 +10,8 @@ use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, AddressChange, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress,
-    Middlebox, NeighbourChange, NetworkStep, ProbeEvent, RouteChange, Segments, Start, Step,
-    Topology, Which,
+    Action, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress, Middlebox,
+    ProbeEvent, RouteChange, Segments, Start, Step, Topology, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -228,45 +229,6 @@ impl Walk {
                     self.active
                         .retain(|fault| place.next() == Some(new) || !same(*fault));
                 }
-            }
-        }
-        Some(())
-    }
-
-    /// `None` for what comes and goes by itself, and for what hits some segments and not others.
-    fn network(&mut self, step: &NetworkStep) -> Option<()> {
-        match step {
-            // Whoever forgets a neighbour asks, and the answer comes at once.
-            NetworkStep::Neighbour {
-                change: NeighbourChange::Remove,
-                ..
-            } if self.active.is_empty() => {}
-            NetworkStep::Neighbour { on, to, change } => match change {
-                NeighbourChange::Wrong => self.fail(Fault::Misdirected(*on, *to))?,
-                NeighbourChange::Restore => {
-                    self.undo(|fault| fault == Fault::Misdirected(*on, *to));
-                }
-                NeighbourChange::Remove => return None,
-            },
-            // A router that does not forward drops in silence (ip_error, ip6_forward).
-            NetworkStep::Forwarding { forwards, .. } => {
-                if *forwards {
-                    self.undo(|fault| fault == Fault::NotForwarded);
-                } else {
-                    self.fail(Fault::NotForwarded)?;
-                }
-            }
-            // An IPv6 host goes on sending through a router from the address that it has no more (ip6_route_output asks for no source), and
-            // drops the answers, which a capture takes for received.
-            NetworkStep::Address { at, .. } if *at == self.end && self.sends_unaddressed => {
-                return None;
-            }
-            NetworkStep::Address { at, change } => match change {
-                AddressChange::Remove => self.fail(Fault::Unaddressed(*at))?,
-                AddressChange::Restore => self.undo(|fault| fault == Fault::Unaddressed(*at)),
-            },
-            NetworkStep::Flap { .. } | NetworkStep::Impair { .. } | NetworkStep::Heal { .. } => {
-                return None;
             }
         }
         Some(())

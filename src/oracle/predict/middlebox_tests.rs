@@ -6,11 +6,11 @@ use crate::oracle::wheel::Hz;
 use crate::scenario::model::{Case, End};
 use crate::scenario::parse;
 
-const KEEPALIVE: &str = "keepalive = { idle = \"1s\", interval = \"1s\", probes = 3 }";
-const TIMEOUT: &str = "user_timeout = \"2s\"";
-const SEND: &str = "{ do = \"send\" }";
+pub(super) const KEEPALIVE: &str = "keepalive = { idle = \"1s\", interval = \"1s\", probes = 3 }";
+pub(super) const TIMEOUT: &str = "user_timeout = \"2s\"";
+pub(super) const SEND: &str = "{ do = \"send\" }";
 
-fn case(family: &str, client: &str, server: &str, steps: &[&str]) -> Case {
+pub(super) fn case(family: &str, client: &str, server: &str, steps: &[&str]) -> Case {
     let firewall = if steps[0].contains("conntrack") {
         ", firewall = { loose = false }"
     } else {
@@ -28,7 +28,7 @@ fn case(family: &str, client: &str, server: &str, steps: &[&str]) -> Case {
 }
 
 /// Errno, the earliest and latest millisecond, and whether they count from data in flight; `survives`; `open`.
-fn seen(case: &Case, end: End) -> String {
+pub(super) fn seen(case: &Case, end: End) -> String {
     match predict(case, end, Hz::new(250).unwrap()).map(|known| known.outcome) {
         None => "open".to_owned(),
         Some(PredictedOutcome::Survives) => "survives".to_owned(),

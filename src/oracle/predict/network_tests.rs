@@ -1,0 +1,106 @@
+use super::middlebox_tests::{KEEPALIVE, SEND, TIMEOUT, case, seen};
+use crate::scenario::model::End;
+
+const OFF: &str = "{ do = \"forwarding\", on = \"router\", action = \"off\" }";
+const ON: &str = "{ do = \"forwarding\", on = \"router\", action = \"on\", after = \"2500ms\" }";
+
+fn address(at: &str, action: &str) -> String {
+    format!("{{ do = \"address\", at = \"{at}\", action = \"{action}\" }}")
+}
+
+fn neighbour(on: &str, to: &str, action: &str) -> String {
+    format!("{{ do = \"neighbour\", on = \"{on}\", to = \"{to}\", action = \"{action}\" }}")
+}
+
+#[test]
+fn what_the_network_swallows_is_silence() {
+    let wrong = [
+        ("client", "server"),
+        ("router", "server"),
+        ("router", "client"),
+        ("server", "client"),
+    ]
+    .map(|(on, to)| neighbour(on, to, "wrong"));
+    for step in wrong.into_iter().chain([OFF.to_owned()]) {
+        for family in ["ipv4", "ipv6"] {
+            let idle = case(family, KEEPALIVE, "", &[&step]);
+            assert_eq!(seen(&idle, End::Client), "ETIMEDOUT 4000..4128", "{step}");
+            let in_flight = case(family, TIMEOUT, "", &[&step, SEND]);
+            let window = "ETIMEDOUT 2404..2528 in flight";
+            assert_eq!(seen(&in_flight, End::Client), window, "{step}");
+        }
+    }
+}
+
+#[test]
+fn what_is_undone_in_time_is_survived() {
+    let later = |step: String| step.replace(" }", ", after = \"2500ms\" }");
+    let restored = later(neighbour("client", "server", "restore"));
+    let back = later(address("server", "restore"));
+    for steps in [
+        [OFF.to_owned(), ON.to_owned()],
+        [neighbour("client", "server", "wrong"), restored],
+        [address("server", "remove"), back],
+    ] {
+        let steps = steps.each_ref().map(String::as_str);
+        let case = case("ipv4", KEEPALIVE, "", &steps);
+        assert_eq!(seen(&case, End::Client), "survives", "{steps:?}");
+    }
+}
+
+#[test]
+fn a_host_without_its_address_cannot_send_unless_over_ipv6_through_a_router() {
+    let step = address("client", "remove");
+    for (family, idle, in_flight) in [
+        (
+            "ipv4",
+            "ETIMEDOUT 4000..4128",
+            "ETIMEDOUT 2200..2428 in flight",
+        ),
+        ("ipv6", "open", "open"),
+    ] {
+        let quiet = case(family, KEEPALIVE, "", &[&step]);
+        assert_eq!(seen(&quiet, End::Client), idle, "{family}");
+        let written = case(family, TIMEOUT, "", &[&step, SEND]);
+        assert_eq!(seen(&written, End::Client), in_flight, "{family}");
+        let mut near = quiet;
+        near.topology = crate::scenario::model::Topology::Direct;
+        let error = if family == "ipv4" {
+            "ETIMEDOUT"
+        } else {
+            "ENETUNREACH"
+        };
+        assert_eq!(seen(&near, End::Client), format!("{error} 4000..4128"));
+    }
+}
+
+#[test]
+fn whoever_has_no_address_hears_nothing() {
+    let step = address("server", "remove");
+    for family in ["ipv4", "ipv6"] {
+        let idle = case(family, KEEPALIVE, KEEPALIVE, &[&step]);
+        assert_eq!(seen(&idle, End::Client), "ETIMEDOUT 4000..4128");
+    }
+}
+
+#[test]
+fn a_forgotten_neighbour_answers_or_not() {
+    let forgotten = neighbour("client", "server", "remove");
+    let alive = case("ipv4", KEEPALIVE, "", &[&forgotten]);
+    assert_eq!(seen(&alive, End::Client), "survives");
+    let crash = "{ do = \"crash\", host = \"server\" }";
+    let gone = case("ipv4", KEEPALIVE, "", &[crash, &forgotten]);
+    assert_eq!(seen(&gone, End::Client), "open");
+}
+
+#[test]
+fn what_comes_and_goes_by_itself_is_left_to_the_kernel() {
+    for step in [
+        "{ do = \"flap\", at = \"server\", count = 2, period = \"4s\" }",
+        "{ do = \"impair\", at = \"server\", loss = \"20%\" }",
+        "{ do = \"reboot\", host = \"server\", mac = \"new\" }",
+    ] {
+        let case = case("ipv4", KEEPALIVE, "", &[step]);
+        assert_eq!(seen(&case, End::Client), "open", "{step}");
+    }
+}
