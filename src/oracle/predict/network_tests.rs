@@ -55,7 +55,7 @@ fn a_host_without_its_address_cannot_send_unless_over_ipv6_through_a_router() {
         (
             "ipv4",
             "ETIMEDOUT 4000..4128",
-            "ETIMEDOUT 2200..2428 in flight",
+            "ETIMEDOUT 2200..2284 in flight",
         ),
         ("ipv6", "open", "open"),
     ] {
