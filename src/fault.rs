@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use netlink_packet_route::route::RouteType;
 
-use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::plan::RoutePlan;
-use crate::scenario::model::{CableChange, End, Middlebox, Node, RouteChange};
+use crate::lab::{Lab, Side};
+use crate::plan::{RoutePlan, SILENCE_BRIDGE};
+use crate::scenario::model::{CableChange, End, Middlebox, Node, Role, RouteChange};
 
 /// The name of the bridge that silences a host; it is never up.
 pub const SILENCE: &str = "silence";
-/// Its link index.
-const SILENCE_INDEX: u32 = 20;
 
 /// Pulls or plugs the cable of one host.
 ///
@@ -22,45 +20,64 @@ const SILENCE_INDEX: u32 = 20;
 /// # Errors
 /// [`LabError`] where the kernel refuses, or the carrier does not come back.
 pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabError> {
-    let host = lab.node(at.node());
-    let uplink = lab.uplink(at);
-    let (neighbour, port) = lab.neighbour(at);
-    let (node, interface, other, other_interface) = match neighbour.node {
-        Node::Switch => (neighbour, port, host, uplink),
-        _ => (host, uplink, neighbour, port),
-    };
-    let is_own_link = node.node == at.node();
+    let [own, across] = lab.sides(at.node(), None);
+    match across.node.role {
+        Role::Switch => set_link(lab, [across, own], change).await,
+        Role::Host | Role::Router => set_link(lab, [own, across], change).await,
+    }
+}
+
+/// Sets a machine's own end of a link down or up; the other end loses its carrier with it.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or the carrier does not come back.
+pub async fn link(lab: &Lab, at: Node, to: Node, change: CableChange) -> Result<(), LabError> {
+    set_link(lab, lab.sides(at, Some(to)), change).await
+}
+
+async fn set_link(
+    lab: &Lab,
+    [own, across]: [Side<'_>; 2],
+    change: CableChange,
+) -> Result<(), LabError> {
+    let (node, link) = (own.node.node, own.interface.index);
     match change {
         CableChange::Pull => {
-            node.set_up(interface.index, false).await?;
-            if is_own_link {
-                lab.changes().set_plugged(at, false);
-            }
+            own.node.set_up(link, false).await?;
+            lab.changes().set_up(node, link, false);
         }
         CableChange::Plug => {
-            node.set_up(interface.index, true).await?;
-            node.wait_until_usable(interface).await?;
-            other.wait_until_usable(other_interface).await?;
-            if is_own_link {
-                lab.changes().set_plugged(at, true);
-                settle_route(lab, at).await?;
+            own.node.set_up(link, true).await?;
+            own.node.wait_until_usable(own.interface).await?;
+            across.node.wait_until_usable(across.interface).await?;
+            lab.changes().set_up(node, link, true);
+            for to in [End::Client, End::Server] {
+                settle_route(lab, own, to).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Makes a host's route to the other end what it was before its link went down, or what a step has made of it since.
+/// Makes a node's route to an end what it was before its link went down, or what a step has made of it since.
 ///
 /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
 /// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
-async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (on, to) = (host.node(), host.peer());
-    let change = lab.changes().route(on, to);
-    match (change, lab.plan.route(on, to)) {
-        (RouteChange::Restore, Some(RoutePlan { via: None, .. })) => Ok(()),
-        _ => change_route(lab, on, to, change).await,
+async fn settle_route(lab: &Lab, own: Side<'_>, to: End) -> Result<(), LabError> {
+    let on = own.node.node;
+    if own.node.role == Role::Switch || on == to.node() {
+        return Ok(());
     }
+    let change = lab.changes().route(on, to);
+    if change != RouteChange::Restore {
+        return change_route(lab, on, to, change).await;
+    }
+    for route in lab.plan.routes(on, to) {
+        if route.via.is_some() && route.interface == own.interface.index {
+            own.node.add_route(route).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Silences a host in both directions, with its carrier up and its state kept.
@@ -74,12 +91,12 @@ async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mute(link, true).await?;
-    match node.add_bridge(SILENCE, SILENCE_INDEX).await {
+    match node.add_bridge(SILENCE, SILENCE_BRIDGE).await {
         // From an earlier silence.
         Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
         added => added?,
     }
-    node.set_bridge(link, Some(SILENCE_INDEX)).await
+    node.set_bridge(link, Some(SILENCE_BRIDGE)).await
 }
 
 /// Delays all that a host sends.
@@ -122,11 +139,26 @@ async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Resu
         RouteChange::Unreachable => node.add_dead_route(network, RouteType::Unreachable).await,
         RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
         RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
-        RouteChange::Restore => match lab.plan.route(on, to) {
-            Some(route) if lab.changes().is_plugged(on) => node.add_route(route).await,
-            _ => Ok(()),
-        },
+        RouteChange::Via(next) => {
+            let route = lab.plan.route_via(on, to, next);
+            add_routes(lab, on, route).await
+        }
+        RouteChange::Restore => add_routes(lab, on, lab.plan.routes(on, to)).await,
     }
+}
+
+/// Those that lead over links that are up.
+async fn add_routes(
+    lab: &Lab,
+    on: Node,
+    routes: impl IntoIterator<Item = RoutePlan>,
+) -> Result<(), LabError> {
+    for route in routes {
+        if lab.changes().is_up(on, route.interface) {
+            lab.node(on).add_route(route).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets a box between the hosts do something to their packets.

@@ -125,7 +125,7 @@ impl Prepared {
     /// Adds to a case what follows from it.
     #[must_use]
     pub fn new(path: PathBuf, case: Case, ticks: Ticks) -> Self {
-        let network = NetworkPlan::new(case.topology, case.family).with_firewall(case.firewall);
+        let network = NetworkPlan::new(&case.topology, case.family).with_firewall(case.firewall);
         let predict = |end| {
             case.expect
                 .end(end)

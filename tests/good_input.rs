@@ -44,7 +44,7 @@ fn full_steps() -> Vec<Step> {
     };
     let cable = |change| Action::Cable { at: server, change };
     let route = |change| Action::Route {
-        on: Node::Router,
+        on: Node::ROUTER,
         to: client,
         change,
     };
@@ -170,8 +170,9 @@ fn every_key_arrives_in_the_checked_types() {
         note: None,
         clock: Clock::Virtual,
         family: Family::Ipv6,
-        topology: Topology::Routed,
+        topology: Preset::Routed.into(),
         firewall: Some(Firewall {
+            on: Node::ROUTER,
             established: TrackingSeconds::new(350).unwrap(),
             loose: false,
             nat: false,
@@ -302,7 +303,7 @@ fn a_case_overlays_the_file_key_by_key() {
     assert_eq!(same.note.as_deref(), Some("as the file has it"));
 
     // The preset and the count are the file's, the family is the case's.
-    assert_eq!(other.topology, Topology::Routed);
+    assert_eq!(other.topology, Preset::Routed.into());
     assert_eq!(other.connection.count, 2);
 
     // Keepalive is replaced as a whole; the user timeout beside it stays.
@@ -328,6 +329,7 @@ fn what_is_left_out_of_a_firewall_is_the_kernels() {
     };
     let five_days = TrackingSeconds::new(432_000).unwrap();
     let kernels = Firewall {
+        on: Node::ROUTER,
         established: five_days,
         loose: true,
         nat: false,
@@ -371,9 +373,10 @@ fn a_preset_may_come_from_every_case_alone() {
             "name = \"same\"\ntopology.preset = \"direct\"",
         )
         .replace("[case.topology]", "[case.topology]\npreset = \"switched\"");
-    let topologies: Vec<Topology> = scenario(&text).cases.iter().map(|c| c.topology).collect();
-    let expected = [Topology::Direct, Topology::Switched, Topology::Switched];
-    assert_eq!(topologies, expected);
+    let scenario = scenario(&text);
+    let presets: Vec<_> = scenario.cases.iter().map(|c| c.topology.preset()).collect();
+    let expected = [Preset::Direct, Preset::Switched, Preset::Switched].map(Some);
+    assert_eq!(presets, expected);
 }
 
 /// What the file means, without its text and the places in it.

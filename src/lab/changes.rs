@@ -7,17 +7,18 @@ use crate::scenario::model::{End, Node, RouteChange};
 /// The changes that have not been undone.
 #[derive(Debug, Default)]
 pub struct Changes {
-    unplugged: BTreeSet<End>,
+    /// Links that are down, with whose they are.
+    down: BTreeSet<(Node, u32)>,
     routes: BTreeMap<(Node, End), RouteChange>,
 }
 
 impl Changes {
-    /// Takes into account that a host's own link goes down or comes up.
-    pub fn set_plugged(&mut self, host: End, plugged: bool) {
-        if plugged {
-            self.unplugged.remove(&host);
+    /// Takes into account that a node's own link goes down or comes up.
+    pub fn set_up(&mut self, node: Node, link: u32, up: bool) {
+        if up {
+            self.down.remove(&(node, link));
         } else {
-            self.unplugged.insert(host);
+            self.down.insert((node, link));
         }
     }
 
@@ -36,9 +37,9 @@ impl Changes {
         changed.unwrap_or(RouteChange::Restore)
     }
 
-    /// Whether the links of a node are up, so that a route can lead over them.
+    /// Whether a link of a node is up, so that a route can lead over it.
     #[must_use]
-    pub fn is_plugged(&self, node: Node) -> bool {
-        self.unplugged.iter().all(|host| host.node() != node)
+    pub fn is_up(&self, node: Node, link: u32) -> bool {
+        !self.down.contains(&(node, link))
     }
 }

@@ -6,6 +6,7 @@ use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Moment, Outage, Written};
 use super::span::Span;
 use super::tracking::{Entry, Tracking};
+use super::way;
 use super::wheel::Hz;
 use crate::scenario::model::{
     Action, CableChange, Case, End, EndSettings, Firewall, Middlebox, ProbeEvent, RouteChange,
@@ -42,6 +43,9 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         .iter()
         .any(|end| has_no_rule(case.connection.end(*end)))
     {
+        return None;
+    }
+    if !way::is_plain(case) {
         return None;
     }
     let keepalive = case.connection.end(end).keepalive;
@@ -192,6 +196,10 @@ impl Walk {
             Action::Cable { at, change } => match change {
                 CableChange::Pull => self.fail(Fault::Cable(*at))?,
                 CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
+            },
+            Action::Link { at, to, change } => match change {
+                CableChange::Pull => self.fail(Fault::Link(*at, *to))?,
+                CableChange::Plug => self.undo(|fault| fault == Fault::Link(*at, *to)),
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.

@@ -1,18 +1,21 @@
 use super::*;
+use crate::scenario::model::Preset;
 
 #[test]
 fn links_join_neighbours_by_the_facing_interfaces() {
-    let plan = NetworkPlan::new(Topology::Routed, Family::Ipv4);
+    let plan = NetworkPlan::new(&Preset::Routed.into(), Family::Ipv4);
     assert_eq!(
         plan.links,
         [
             LinkPlan {
                 near: (0, 0),
-                far: (1, 0)
+                far: (1, 0),
+                mtu: 1500
             },
             LinkPlan {
                 near: (1, 1),
-                far: (2, 0)
+                far: (2, 0),
+                mtu: 1500
             }
         ]
     );
@@ -20,8 +23,8 @@ fn links_join_neighbours_by_the_facing_interfaces() {
 
 #[test]
 fn link_indices_are_unique_in_the_whole_lab() {
-    for topology in [Topology::Direct, Topology::Switched, Topology::Routed] {
-        let plan = NetworkPlan::new(topology, Family::Ipv4);
+    for topology in [Preset::Direct, Preset::Switched, Preset::Routed] {
+        let plan = NetworkPlan::new(&topology.into(), Family::Ipv4);
         let mut indices: Vec<_> = plan
             .nodes
             .iter()
@@ -36,8 +39,8 @@ fn link_indices_are_unique_in_the_whole_lab() {
 
 #[test]
 fn hardware_addresses_are_unique() {
-    for topology in [Topology::Direct, Topology::Switched, Topology::Routed] {
-        let plan = NetworkPlan::new(topology, Family::Ipv6);
+    for topology in [Preset::Direct, Preset::Switched, Preset::Routed] {
+        let plan = NetworkPlan::new(&topology.into(), Family::Ipv6);
         let mut macs: Vec<_> = plan
             .nodes
             .iter()
@@ -53,14 +56,14 @@ fn hardware_addresses_are_unique() {
 #[test]
 fn every_node_with_addresses_has_a_route_to_both_ends() {
     for (topology, nodes) in [
-        (Topology::Direct, vec![Node::Client, Node::Server]),
+        (Preset::Direct, vec![Node::CLIENT, Node::SERVER]),
         (
-            Topology::Routed,
-            vec![Node::Client, Node::Router, Node::Server],
+            Preset::Routed,
+            vec![Node::CLIENT, Node::ROUTER, Node::SERVER],
         ),
     ] {
         for family in [Family::Ipv4, Family::Ipv6] {
-            let plan = NetworkPlan::new(topology, family);
+            let plan = NetworkPlan::new(&topology.into(), family);
             for node in &nodes {
                 for end in [End::Client, End::Server] {
                     assert!(
@@ -75,8 +78,8 @@ fn every_node_with_addresses_has_a_route_to_both_ends() {
 
 #[test]
 fn the_clients_route_goes_through_the_router() {
-    let plan = NetworkPlan::new(Topology::Routed, Family::Ipv4);
-    let route = plan.route(Node::Client, End::Server).unwrap();
+    let plan = NetworkPlan::new(&Preset::Routed.into(), Family::Ipv4);
+    let route = plan.route(Node::CLIENT, End::Server).unwrap();
     assert_eq!(route.to.to_string(), "198.51.100.0/24");
     assert_eq!(route.via.unwrap().to_string(), "192.0.2.254");
 }

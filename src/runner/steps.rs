@@ -117,6 +117,9 @@ impl Running {
             Action::Connect => self.connect().await?,
             Action::Fill { from } => return Ok(self.fill(*from).await),
             Action::Cable { at, change } => fault::cable(&self.lab, *at, *change).await?,
+            Action::Link { at, to, change } => {
+                fault::link(&self.lab, *at, *to, *change).await?;
+            }
             Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
                 let back = Moment::now();

@@ -9,6 +9,7 @@ use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
 use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, Scenario};
 use super::overlay::{Overlaid, View};
+use super::topology_check;
 
 pub(super) fn scenario(
     path: &Path,
@@ -78,7 +79,8 @@ fn expand(
     document: &Document,
     cx: &mut Context,
 ) -> Result<Vec<Case>, Reported> {
-    let topology = check::preset(case, document, cx);
+    let topology = check::network(case, document, cx);
+    let firewall = topology_check::firewall(case, cx);
     let (name, note) = match case.block {
         Some(block) => {
             let name = block.name.as_ref().map_err(|error| *error)?;
@@ -93,7 +95,7 @@ fn expand(
         clock: document.clock.clone()?.map_or(Clock::Any, |at| at.value),
         family: Family::Ipv4,
         topology: topology?,
-        firewall: case.firewall?.map(|at| at.value),
+        firewall: firewall?,
         connection: case.connection()?,
         steps: case
             .steps
