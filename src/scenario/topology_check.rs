@@ -116,7 +116,7 @@ fn others(topology: &Topology, node: Node, need: Need) -> String {
         ([], _) => {
             "there is a router in the preset `routed`, or one of your own in `nodes`".to_owned()
         }
-        ([only], _) => format!("write `on = \"{only}\"`"),
+        ([only], _) => format!("it can only be `{only}`"),
         (names, Need::Routes) => {
             format!("its nodes with routes are {}", alternatives(names, "and"))
         }
