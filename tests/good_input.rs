@@ -123,6 +123,7 @@ fn full_expectations() -> Expectations {
                 (icmp(Family::Ipv6, 1, 7), range(0, Some(0))),
                 (icmp(Family::Ipv6, 1, 0), range(2, None)),
             ],
+            icmp_from: Some(Node::ROUTER),
             solicited: Some(range(3, Some(3))),
             advertised: Some(range(0, Some(0))),
             timer: Some(ExpectedTimer::Armed(TimerKind::Keepalive)),

@@ -212,8 +212,16 @@ fn asked_of_evidence(asked: &EvidenceExpectation) -> Option<String> {
         .icmp
         .iter()
         .map(|(kind, range)| format!("{range} {} ICMP {kind}", kind.family));
+    let from = asked
+        .icmp_from
+        .map(|node| format!("ICMP errors from {node} only"));
     let timer = asked.timer.map(|timer| format!("timer {timer}"));
     let state = asked.state.map(|state| format!("state {state}"));
-    let all: Vec<String> = counts.chain(icmp).chain(timer).chain(state).collect();
+    let all: Vec<String> = counts
+        .chain(icmp)
+        .chain(from)
+        .chain(timer)
+        .chain(state)
+        .collect();
     (!all.is_empty()).then(|| format!("evidence: {}", all.join(", ")))
 }

@@ -14,7 +14,7 @@ use super::topology_check;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
-    topology_check::steps(case, cx);
+    topology_check::names(case, cx);
     middlebox::steps(case, cx);
     program_check::steps(case, cx);
     sequence::steps(case, cx);

@@ -103,4 +103,6 @@ pub(super) struct ExpectPart {
 pub(super) struct ExpectationPart {
     pub(super) expectation: Expectation,
     pub(super) probes: Option<Range<usize>>,
+    /// The machine that it names.
+    pub(super) machine: Option<At<Node>>,
 }

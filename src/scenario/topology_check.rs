@@ -34,13 +34,21 @@ impl Need {
     }
 }
 
-/// Reports each step that names a machine or a link that is not there, or a machine that cannot do what it says.
-pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
+/// Reports each step and expectation that names a machine or a link that is not there, or a machine that cannot do what it says.
+pub(super) fn names(case: &Overlaid, cx: &mut Context) {
     let Ok(Some(network)) = case.network else {
         return;
     };
     for part in case.steps.iter().flatten() {
         let wrong = step(&network.value, part);
+        if let Some((span, wrong)) = wrong {
+            cx.report(in_case(case, &span, wrong));
+        }
+    }
+    let expected = [case.expect_client, case.expect_server];
+    for part in expected.into_iter().flatten().flatten() {
+        let named = part.value.machine.as_ref();
+        let wrong = named.and_then(|at| machine(&network.value, at.value, Need::Routes, &at.span));
         if let Some((span, wrong)) = wrong {
             cx.report(in_case(case, &span, wrong));
         }
