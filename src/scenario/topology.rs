@@ -269,7 +269,7 @@ mod tests {
             role: *role,
         };
         let link = |between: &[&str; 2]| Link {
-            between: between.map(|name| node(name)),
+            between: between.map(&node),
             mtu: LARGEST_MTU,
         };
         Topology::graph(

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use super::graph;
 use crate::scenario::context::{At, Context, Reported};
-use crate::scenario::cursor::Table;
+use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{Action, CableChange, End, Node, RouteChange};
+use crate::scenario::quantity::Problem;
+use crate::scenario::suggest::{alternatives, nearest};
 
 const ENDS: [End; 2] = [End::Client, End::Server];
 
@@ -29,7 +31,7 @@ pub(super) fn cable(table: &mut Table, cx: &mut Context) -> Result<Read, Reporte
         if is_link {
             graph::node(value, cx)
         } else {
-            value.one_of(&ENDS, cx).map(End::node)
+            end(value, cx).map(End::node)
         }
     });
     let to = table.optional("to", cx, graph::node);
@@ -59,6 +61,24 @@ pub(super) fn cable(table: &mut Table, cx: &mut Context) -> Result<Read, Reporte
         node: Some(at.span),
         other: to.map(|to| to.span),
     })
+}
+
+/// Of other machines a step says which link.
+fn end(value: &Value, cx: &mut Context) -> Result<End, Reported> {
+    let ends = ENDS.map(|end| end.to_string());
+    let other = value.as_str().filter(|name| {
+        let slip = nearest(name, ends.iter().map(String::as_str));
+        slip.is_none() && Node::named(name).is_some()
+    });
+    let Some(other) = other else {
+        return value.one_of(&ENDS, cx);
+    };
+    let message = format!("`{other}` is not a value of `{}`", value.path());
+    let help = format!(
+        "it can be {}; another machine needs `to`, the one across",
+        alternatives(&["client", "server"], "or")
+    );
+    Err(value.wrong(Problem::new(message, help), cx))
 }
 
 #[derive(Clone, Copy)]
