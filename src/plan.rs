@@ -152,9 +152,11 @@ impl NetworkPlan {
         if firewall.nat {
             let inside = self.address(End::Client).network();
             let outside = self.outside().and_then(|interface| interface.address);
+            let outside = outside.map(Subnet::network);
+            let known = self.address(End::Server).network();
             routes::hide(&mut self.nodes, inside, firewall.on);
-            if let Some(outside) = outside {
-                routes::add(&mut self.nodes, outside.network());
+            if let Some(outside) = outside.filter(|outside| *outside != known) {
+                routes::add(&mut self.nodes, outside);
             }
         }
         self

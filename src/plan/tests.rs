@@ -220,3 +220,26 @@ fn behind_nat_the_client_is_known_by_the_routers_address() {
     };
     assert_eq!(route.to, outside);
 }
+
+#[test]
+fn nobody_has_a_route_twice() {
+    let nat = ", firewall = { on = 'r1', nat = true }";
+    for links in [
+        &["client r1", "r1 server"][..],
+        &["client r1", "r1 r2", "r2 server"],
+    ] {
+        let nodes = "r1 = 'router', r2 = 'router'";
+        let nodes = if links.len() == 2 {
+            "r1 = 'router'"
+        } else {
+            nodes
+        };
+        let plan = graph(nodes, links, nat);
+        for node in &plan.nodes {
+            let mut to: Vec<String> = node.routes.iter().map(|r| r.to.to_string()).collect();
+            let count = to.len();
+            to.dedup();
+            assert_eq!(to.len(), count, "{}", node.node);
+        }
+    }
+}
