@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{End, Family, Firewall, Node, Role, Topology};
+use crate::scenario::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
 
 /// The port that the server listens on.
 pub const SERVER_PORT: u16 = 7777;
@@ -45,6 +45,8 @@ pub struct NodePlan {
     pub interfaces: Vec<InterfacePlan>,
     /// Routes besides the connected ones.
     pub routes: Vec<RoutePlan>,
+    /// Settings that the file asks for.
+    pub sysctl: Vec<Sysctl>,
     /// What it forwards; `None`: everything.
     pub firewall: Option<Firewall>,
 }
@@ -158,6 +160,16 @@ impl NetworkPlan {
             if let Some(outside) = outside.filter(|outside| *outside != known) {
                 routes::add(&mut self.nodes, outside);
             }
+        }
+        self
+    }
+
+    /// The same network with these settings on its machines.
+    #[must_use]
+    pub fn with_sysctls(mut self, sysctls: &[NodeSysctls]) -> Self {
+        for node in &mut self.nodes {
+            let own = sysctls.iter().filter(|own| own.node == node.node);
+            node.sysctl.extend(own.flat_map(|own| own.sysctl.clone()));
         }
         self
     }

@@ -112,6 +112,7 @@ fixtures! {
     survivors_descriptors,
     syntax,
     table_for_list_of_tables,
+    topology_sysctl,
     undone_before_done,
     undone_twice,
     unknown_do,

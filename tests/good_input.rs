@@ -49,30 +49,30 @@ fn full_steps() -> Vec<Step> {
         change,
     };
     let steps = [
-        (19, Start::AtOnce, exchange(client, "hello world")),
-        (22, Start::After(millis(250)), exchange(server, "héllo")),
+        (20, Start::AtOnce, exchange(client, "hello world")),
+        (23, Start::After(millis(250)), exchange(server, "héllo")),
         (
-            28,
+            29,
             Start::AtOnce,
             Action::Send {
                 from: client,
                 bytes: 10,
             },
         ),
-        (31, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
-        (37, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
-        (43, Start::AtOnce, Action::Crash { host: client }),
-        (47, Start::AtOnce, Action::Resume { host: client }),
+        (32, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
+        (38, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
+        (44, Start::AtOnce, Action::Crash { host: client }),
+        (48, Start::AtOnce, Action::Resume { host: client }),
         (
-            51,
+            52,
             Start::AtOnce,
             Action::Reboot {
                 host: server,
                 downtime: millis(2500),
             },
         ),
-        (56, Start::AtOnce, route(RouteChange::Prohibit)),
-        (62, Start::AtOnce, route(RouteChange::Restore)),
+        (57, Start::AtOnce, route(RouteChange::Prohibit)),
+        (63, Start::AtOnce, route(RouteChange::Restore)),
     ];
     let step = |(line, start, action)| Step {
         start,
@@ -96,7 +96,7 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
 
 fn full_expectations() -> Expectations {
     let client = Expectation {
-        line: 68,
+        line: 69,
         places: Places {
             outcome: place("\"ETIMEDOUT\""),
             within: Some(place("\"4s..4.5s\"")),
@@ -141,7 +141,7 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 83,
+        line: 84,
         places: Places {
             outcome: place("\"6s\""),
             within: None,
@@ -178,6 +178,13 @@ fn every_key_arrives_in_the_checked_types() {
             loose: false,
             nat: false,
         }),
+        sysctl: vec![NodeSysctls {
+            node: Node::ROUTER,
+            sysctl: vec![Sysctl {
+                name: "net.ipv6.conf.default.hop_limit".into(),
+                value: "32".into(),
+            }],
+        }],
         connection: Connection {
             count: 50,
             client: EndSettings {

@@ -127,6 +127,7 @@ fn places() -> Vec<(String, String)> {
         ("", "ODD"),
         ("topology", "topology.ODD"),
         ("firewall", "topology.firewall.ODD"),
+        ("link", "topology.links = [{ ODD }]"),
         ("connection", "connection.ODD"),
         ("socket", "connection.client.ODD"),
         ("keepalive", "connection.client.keepalive.ODD"),

@@ -56,7 +56,7 @@ impl Lab {
             settings.extend(match node.node {
                 Node::CLIENT => sysctl::of_end(&connection.client),
                 Node::SERVER => sysctl::of_end(&connection.server),
-                _ => Vec::new(),
+                _ => sysctl::stated(&node.sysctl),
             });
             LabNode::create(node.node, node.role, plan.family, settings)
         }))

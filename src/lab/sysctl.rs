@@ -14,7 +14,7 @@ use std::io::Write;
 
 use super::error::LabError;
 use crate::plan::NodePlan;
-use crate::scenario::model::{EndSettings, Family, Keepalive, Role};
+use crate::scenario::model::{EndSettings, Family, Keepalive, Role, Sysctl};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
@@ -123,9 +123,15 @@ fn owned((name, value): &(&str, &str)) -> Setting {
 #[must_use]
 pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
     let mut all = of_keepalive(settings.keepalive);
-    let stated = settings.sysctl.iter();
-    all.extend(stated.map(|sysctl| (sysctl.path(), sysctl.value.clone())));
+    all.extend(stated(&settings.sysctl));
     all
+}
+
+/// What a file asks for.
+#[must_use]
+pub fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
+    let setting = |sysctl: &Sysctl| (sysctl.path(), sysctl.value.clone());
+    sysctls.iter().map(setting).collect()
 }
 
 /// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).

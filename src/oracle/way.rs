@@ -1,7 +1,8 @@
 //! Where the rules hold: one way between the ends, on which everything lies that happens.
 //!
 //! What a router does that has another way, and how long it takes to see that it needs one, the rules do not tell. Nor do they tell when
-//! data arrives whose packets are too large for a link of the way: that is found out by losing some (`tcp_v4_mtu_reduced`).
+//! data arrives whose packets are too large for a link of the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
+//! machine between the ends may change anything.
 
 use crate::scenario::model::{Action, Case, LARGEST_MTU, Node, RouteChange};
 
@@ -26,6 +27,7 @@ pub(super) fn is_plain(case: &Case) -> bool {
         _ => true,
     };
     is_wide
+        && case.sysctl.is_empty()
         && case.firewall.is_none_or(|firewall| on_way(&firewall.on))
         && case.steps.iter().all(|step| is_here(&step.action))
 }

@@ -34,6 +34,7 @@ pub(super) fn machines(topology: &Topology, family: Family) -> (Vec<NodePlan>, V
             role: machine.role,
             interfaces: interfaces.collect(),
             routes: Vec::new(),
+            sysctl: Vec::new(),
             firewall: None,
         }
     });

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::context::{At, Given, Reported};
 use super::limits::TrackingSeconds;
-use super::model::{Clock, Expectation, Family, Firewall, Keepalive, Node, Step, Sysctl, Topology};
+use super::model::{
+    Clock, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
+};
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -45,6 +47,7 @@ pub(super) struct TopologyPart {
     pub(super) network: Given<Topology>,
     pub(super) families: Given<Vec<Family>>,
     pub(super) firewall: Given<FirewallPart>,
+    pub(super) sysctl: Given<Vec<At<NodeSysctls>>>,
 }
 
 pub(super) struct FirewallPart {

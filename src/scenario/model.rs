@@ -55,6 +55,8 @@ pub struct Case {
     pub topology: Topology,
     /// What a router lets through; only where the topology has one.
     pub firewall: Option<Firewall>,
+    /// Settings of the machines between the ends.
+    pub sysctl: Vec<NodeSysctls>,
     /// The connection that is opened across it.
     pub connection: Connection,
     /// What happens to it, in order.
@@ -167,6 +169,15 @@ pub struct Sysctl {
     pub name: String,
     /// What is written.
     pub value: String,
+}
+
+/// Settings of one machine's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeSysctls {
+    /// Whose; neither end's, which have theirs in the connection's settings.
+    pub node: Node,
+    /// The settings.
+    pub sysctl: Vec<Sysctl>,
 }
 
 impl Sysctl {

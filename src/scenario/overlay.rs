@@ -8,7 +8,9 @@ use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
     StepPart,
 };
-use super::model::{Connection, End, EndSettings, Family, Keepalive, Sysctl, Topology};
+use super::model::{
+    Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
+};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -20,6 +22,7 @@ pub(super) struct Overlaid<'d> {
     pub(super) network: View<'d, Topology>,
     pub(super) families: View<'d, Vec<Family>>,
     pub(super) firewall: View<'d, FirewallPart>,
+    pub(super) sysctl: View<'d, Vec<At<NodeSysctls>>>,
     count: View<'d, u16>,
     client: EndView<'d>,
     server: EndView<'d>,
@@ -49,6 +52,7 @@ impl<'d> Overlaid<'d> {
             network: layers.top(|body| inside(view(&body.topology), |part| &part.network)),
             families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
             firewall: layers.top(|body| inside(view(&body.topology), |part| &part.firewall)),
+            sysctl: layers.top(|body| inside(view(&body.topology), |part| &part.sysctl)),
             count: layers.top(|body| inside(view(&body.connection), |part| &part.count)),
             client: layers.end(|connection| &connection.client),
             server: layers.end(|connection| &connection.server),

@@ -7,7 +7,7 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
-use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, Scenario};
+use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, NodeSysctls, Scenario};
 use super::overlay::{Overlaid, View};
 use super::topology_check;
 
@@ -96,6 +96,7 @@ fn expand(
         family: Family::Ipv4,
         topology: topology?,
         firewall: firewall?,
+        sysctl: sysctls(case)?,
         connection: case.connection()?,
         steps: case
             .steps
@@ -115,6 +116,11 @@ fn expand(
         ..template.clone()
     };
     Ok(families.iter().map(of_family).collect())
+}
+
+fn sysctls(case: &Overlaid) -> Result<Vec<NodeSysctls>, Reported> {
+    let parts = case.sysctl?.map_or(&[][..], |at| &at.value);
+    Ok(parts.iter().map(|at| at.value.clone()).collect())
 }
 
 fn expectation(part: View<ExpectationPart>) -> Result<Option<Expectation>, Reported> {

@@ -34,7 +34,7 @@ impl Need {
     }
 }
 
-/// Reports each step and expectation that names a machine or a link that is not there, or a machine that cannot do what it says.
+/// Reports each step, setting and expectation that names a machine or a link that is not there, or a machine that cannot do what it says.
 pub(super) fn names(case: &Overlaid, cx: &mut Context) {
     let Ok(Some(network)) = case.network else {
         return;
@@ -42,6 +42,12 @@ pub(super) fn names(case: &Overlaid, cx: &mut Context) {
     for part in case.steps.iter().flatten() {
         let wrong = step(&network.value, part);
         if let Some((span, wrong)) = wrong {
+            cx.report(in_case(case, &span, wrong));
+        }
+    }
+    let sysctls = case.sysctl.ok().flatten();
+    for at in sysctls.map_or(&[][..], |sysctls| &sysctls.value) {
+        if let Some((span, wrong)) = machine(&network.value, at.value.node, Need::Any, &at.span) {
             cx.report(in_case(case, &span, wrong));
         }
     }

@@ -54,6 +54,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         clock: Clock::Any,
         family,
         topology: Preset::Routed.into(),
+        sysctl: Vec::new(),
         firewall: None,
         connection: Connection {
             count: 1,

@@ -14,6 +14,11 @@ pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
         None => spelled_out(prepared),
     };
     lines.extend(case.firewall.map(firewall));
+    let sysctls = case.sysctl.iter().flat_map(|own| {
+        let settings = own.sysctl.iter();
+        settings.map(|set| format!("  sysctl      {}: {} = {}", own.node, set.name, set.value))
+    });
+    lines.extend(sysctls);
     lines
 }
 

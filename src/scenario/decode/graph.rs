@@ -71,7 +71,8 @@ pub(super) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
     }
 }
 
-fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
+/// The machine of this name, which is written there.
+pub(super) fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
     Node::named(name).ok_or_else(|| {
         let wrong = Diagnostic::new(span, format!("`{name}` is not a name of a machine"));
         let help = "a name begins with a letter and has lower-case letters, digits and hyphens, twelve at most";

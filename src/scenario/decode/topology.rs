@@ -1,6 +1,6 @@
 //! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
 
-use super::{firewall, graph};
+use super::{firewall, graph, sysctl};
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -13,6 +13,7 @@ pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, 
         network: network(&mut table, cx),
         families: table.optional("family", cx, families),
         firewall: table.optional("firewall", cx, firewall::firewall),
+        sysctl: table.optional("sysctl", cx, sysctl::of_nodes),
     };
     table.finish(cx)?;
     Ok(part)
