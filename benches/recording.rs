@@ -238,8 +238,8 @@ async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let lab = Lab::build(case.network.clone(), connection).await?;
     let server = lab.plan.socket_address(End::Server, SERVER_PORT);
     let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
-    let listener = socket::listen(lab.node(Node::Server), server, &connection.server).await?;
-    let client = socket::connect(lab.node(Node::Client), from, server, &connection.client).await?;
+    let listener = socket::listen(lab.node(Node::SERVER), server, &connection.server).await?;
+    let client = socket::connect(lab.node(Node::CLIENT), from, server, &connection.client).await?;
     let mut client = Endpoint::new(client, CLIENT_PORT);
     let mut server = Endpoint::new(listener.accept().await?.0, CLIENT_PORT);
     let mut counts_from = Moment::now();

@@ -14,7 +14,7 @@ use deadpeer::endpoint::socket;
 use deadpeer::lab::Lab;
 use deadpeer::plan::{CLIENT_PORT, NetworkPlan, SERVER_PORT};
 use deadpeer::privilege;
-use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Topology};
+use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Preset, Role};
 
 const ROUNDS: usize = 40;
 /// Between rounds: the kernel frees namespaces in its own time, and until then their neighbour entries count against the one table
@@ -22,10 +22,10 @@ const ROUNDS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Median bounds for the set-up up to the established connection.
-const BOUNDS: [(Topology, Option<Duration>); 3] = [
-    (Topology::Direct, Some(Duration::from_millis(6))),
-    (Topology::Switched, None),
-    (Topology::Routed, Some(Duration::from_millis(10))),
+const BOUNDS: [(Preset, Option<Duration>); 3] = [
+    (Preset::Direct, Some(Duration::from_millis(6))),
+    (Preset::Switched, None),
+    (Preset::Routed, Some(Duration::from_millis(10))),
 ];
 /// Of the shell script's time.
 const RATIO: f64 = 0.5;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut beyond = Vec::new();
     for (topology, bound) in BOUNDS {
         for family in [Family::Ipv4, Family::Ipv6] {
-            let plan = NetworkPlan::new(topology, family);
+            let plan = NetworkPlan::new(&topology.into(), family);
             let script = script(&plan);
             let (mut built, mut dropped, mut scripted) = (Vec::new(), Vec::new(), Vec::new());
             // One after the other in turn, so that whatever else the machine does meets both.
@@ -85,8 +85,8 @@ async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>>
     let lab = Lab::build(plan.clone(), &connection).await?;
     let address = lab.plan.socket_address(End::Server, SERVER_PORT);
     let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
-    let listener = socket::listen(lab.node(Node::Server), address, &settings).await?;
-    let client = lab.node(Node::Client);
+    let listener = socket::listen(lab.node(Node::SERVER), address, &settings).await?;
+    let client = lab.node(Node::CLIENT);
     let (stream, accepted) = tokio::try_join!(
         async {
             socket::connect(client, from, address, &settings)
@@ -123,13 +123,13 @@ fn script(plan: &NetworkPlan) -> String {
     }
     for node in &plan.nodes {
         let ip = format!("ip -n {}", node.node);
-        if node.node == Node::Switch {
+        if node.role == Role::Switch {
             lines.push(format!("{ip} link add br0 up type bridge"));
         } else {
             lines.push(format!("{ip} link set lo up"));
         }
         for interface in &node.interfaces {
-            let master = if node.node == Node::Switch {
+            let master = if node.role == Role::Switch {
                 " master br0"
             } else {
                 ""
@@ -154,7 +154,7 @@ fn script(plan: &NetworkPlan) -> String {
                 .unwrap_or_default();
             lines.push(format!("{ip} route add {}{via}", route.to));
         }
-        if node.node == Node::Router {
+        if node.role == Role::Router {
             lines.push("ip netns exec router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1".to_owned());
         }
     }

@@ -5,15 +5,15 @@ pub mod network;
 use netlink_packet_route::route::RouteType;
 
 use self::network::{settle_neighbours, settle_route};
-use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::plan::InterfacePlan;
-use crate::scenario::model::{CableChange, End, HardwareAddress, Middlebox, Node, RouteChange};
+use crate::lab::{Lab, Side};
+use crate::plan::{InterfacePlan, RoutePlan, SILENCE_BRIDGE};
+use crate::scenario::model::{
+    CableChange, End, HardwareAddress, Middlebox, Node, Role, RouteChange,
+};
 
 /// The name of the bridge that silences a host; it is never up.
 pub const SILENCE: &str = "silence";
-/// Its link index.
-const SILENCE_INDEX: u32 = 20;
 
 /// Pulls or plugs the cable of one host.
 ///
@@ -23,42 +23,56 @@ const SILENCE_INDEX: u32 = 20;
 /// # Errors
 /// [`LabError`] where the kernel refuses, or the carrier does not come back.
 pub async fn cable(lab: &Lab, at: End, change: CableChange) -> Result<(), LabError> {
-    let host = lab.node(at.node());
-    let uplink = &uplink_now(lab, at);
-    let (neighbour, port) = lab.neighbour(at);
-    let (node, interface, other, other_interface) = match neighbour.node {
-        Node::Switch => (neighbour, port, host, uplink),
-        _ => (host, uplink, neighbour, port),
-    };
-    let is_own_link = node.node == at.node();
+    let [own, across] = lab.sides(at.node(), None);
+    match across.node.role {
+        Role::Switch => set_link(lab, [across, own], change).await,
+        Role::Host | Role::Router => set_link(lab, [own, across], change).await,
+    }
+}
+
+/// Sets a machine's own end of a link down or up; the other end loses its carrier with it.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses, or the carrier does not come back.
+pub async fn link(lab: &Lab, at: Node, to: Node, change: CableChange) -> Result<(), LabError> {
+    set_link(lab, lab.sides(at, Some(to)), change).await
+}
+
+async fn set_link(
+    lab: &Lab,
+    [own, across]: [Side<'_>; 2],
+    change: CableChange,
+) -> Result<(), LabError> {
+    let (node, link) = (own.node.node, own.interface.index);
     match change {
         CableChange::Pull => {
-            node.set_up(interface.index, false).await?;
-            if is_own_link {
-                lab.changes().set_plugged(at, false);
-            }
+            own.node.set_up(link, false).await?;
+            lab.changes().set_up(node, link, false);
         }
         CableChange::Plug => {
-            node.set_up(interface.index, true).await?;
-            node.wait_until_usable(interface).await?;
-            other.wait_until_usable(other_interface).await?;
-            if is_own_link {
-                lab.changes().set_plugged(at, true);
-                settle_route(lab, at).await?;
-                settle_neighbours(lab, at).await?;
+            own.node.set_up(link, true).await?;
+            own.node.wait_until_usable(&as_it_is(lab, own)).await?;
+            across
+                .node
+                .wait_until_usable(&as_it_is(lab, across))
+                .await?;
+            lab.changes().set_up(node, link, true);
+            for to in [End::Client, End::Server] {
+                settle_route(lab, own, to).await?;
+                settle_neighbours(lab, node, to).await?;
             }
         }
     }
     Ok(())
 }
 
-/// A host's interface as it is: without the address that a step has taken away, which nobody can wait for.
-fn uplink_now(lab: &Lab, host: End) -> InterfacePlan {
-    let mut uplink = lab.uplink(host).clone();
-    if !lab.changes().is_addressed(host) {
-        uplink.address = None;
+/// An interface without the address that a step has taken away, which nobody can wait for.
+fn as_it_is(lab: &Lab, side: Side<'_>) -> InterfacePlan {
+    let mut interface = side.interface.clone();
+    if !lab.changes().is_addressed(side.node.node) {
+        interface.address = None;
     }
-    uplink
+    interface
 }
 
 /// Silences a host in both directions, with its carrier up and its state kept.
@@ -72,12 +86,12 @@ fn uplink_now(lab: &Lab, host: End) -> InterfacePlan {
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.mute(link).await?;
-    match node.add_bridge(SILENCE, SILENCE_INDEX).await {
+    match node.add_bridge(SILENCE, SILENCE_BRIDGE).await {
         // From an earlier silence.
         Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
         added => added?,
     }
-    node.set_bridge(link, Some(SILENCE_INDEX)).await
+    node.set_bridge(link, Some(SILENCE_BRIDGE)).await
 }
 
 /// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which
@@ -117,11 +131,26 @@ async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Resu
         RouteChange::Unreachable => node.add_dead_route(network, RouteType::Unreachable).await,
         RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
         RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
-        RouteChange::Restore => match lab.plan.route(on, to) {
-            Some(route) if lab.changes().is_attached(on) => node.add_route(route).await,
-            _ => Ok(()),
-        },
+        RouteChange::Via(next) => {
+            let route = lab.plan.route_via(on, to, next);
+            add_routes(lab, on, route).await
+        }
+        RouteChange::Restore => add_routes(lab, on, lab.plan.routes(on, to)).await,
     }
+}
+
+/// Those that lead over links that are up and have their addresses.
+async fn add_routes(
+    lab: &Lab,
+    on: Node,
+    routes: impl IntoIterator<Item = RoutePlan>,
+) -> Result<(), LabError> {
+    for route in routes {
+        if lab.changes().is_usable(on, route.interface) {
+            lab.node(on).add_route(route).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets a box between the hosts do something to their packets.

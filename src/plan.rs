@@ -3,26 +3,34 @@
 //! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be asked of the kernel while the
 //! lab is built, and two runs of a case put the same bytes on the wire.
 
+mod build;
+mod networks;
+mod routes;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{End, Family, Firewall, Node, Topology};
+use crate::scenario::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
 
 /// The port that the server listens on.
 pub const SERVER_PORT: u16 = 7777;
 /// The port of the client's first connection; the others follow.
 pub const CLIENT_PORT: u16 = 40_000;
+/// The link index of a switch's bridge; no planned link has it.
+pub const SWITCH_BRIDGE: u32 = 10;
+/// The link index of the bridge that silences a host; no planned link has it.
+pub const SILENCE_BRIDGE: u32 = 20;
 
 /// The network of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkPlan {
     /// IPv4 or IPv6.
     pub family: Family,
-    /// From the client to the server.
+    /// The client first, the server last.
     pub nodes: Vec<NodePlan>,
-    /// Each between two neighbours in `nodes`.
+    /// In the order of the topology.
     pub links: Vec<LinkPlan>,
 }
 
@@ -31,10 +39,14 @@ pub struct NetworkPlan {
 pub struct NodePlan {
     /// Which machine it plays.
     pub node: Node,
+    /// What that does with what is not for itself.
+    pub role: Role,
     /// Its interfaces, in the order of their indices.
     pub interfaces: Vec<InterfacePlan>,
     /// Routes besides the connected ones.
     pub routes: Vec<RoutePlan>,
+    /// Settings that the file asks for.
+    pub sysctl: Vec<Sysctl>,
     /// What it forwards; `None`: everything.
     pub firewall: Option<Firewall>,
 }
@@ -70,15 +82,19 @@ pub struct RoutePlan {
     pub via: Option<IpAddr>,
     /// Out of which interface.
     pub interface: u32,
+    /// Whether it is for when the first one is gone.
+    pub is_backup: bool,
 }
 
 /// A veth pair: the two ends as (position in `nodes`, position in `interfaces`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkPlan {
-    /// The end nearer to the client.
+    /// The one that the topology names first.
     pub near: (usize, usize),
-    /// The end nearer to the server.
+    /// The other one.
     pub far: (usize, usize),
+    /// The largest packet that it takes.
+    pub mtu: u16,
 }
 
 impl std::fmt::Display for Subnet {
@@ -109,79 +125,15 @@ impl Subnet {
     }
 }
 
-/// The address of host number `host` on network number `network` (1 or 2), within the documentation ranges
-/// (RFC 5737: 192.0.2.0/24 and 198.51.100.0/24; RFC 3849: 2001:db8::/32).
-fn subnet(family: Family, network: u8, host: u8) -> Subnet {
-    match family {
-        Family::Ipv4 if network == 1 => Subnet {
-            address: Ipv4Addr::new(192, 0, 2, host).into(),
-            prefix: 24,
-        },
-        Family::Ipv4 => Subnet {
-            address: Ipv4Addr::new(198, 51, 100, host).into(),
-            prefix: 24,
-        },
-        Family::Ipv6 => {
-            let segments = [
-                0x2001,
-                0xdb8,
-                u16::from(network),
-                0,
-                0,
-                0,
-                0,
-                u16::from(host),
-            ];
-            Subnet {
-                address: Ipv6Addr::from(segments).into(),
-                prefix: 64,
-            }
-        }
-    }
-}
-
-fn interface(name: &str, index: u32, mac: u8, address: Option<Subnet>) -> InterfacePlan {
-    InterfacePlan {
-        name: name.to_owned(),
-        index,
-        mac: [0x00, 0x00, 0x5e, 0x00, 0x53, mac],
-        address,
-    }
-}
-
-fn node(node: Node, interfaces: Vec<InterfacePlan>, routes: Vec<RoutePlan>) -> NodePlan {
-    NodePlan {
-        node,
-        interfaces,
-        routes,
-        firewall: None,
-    }
-}
-
-/// Link indices, the loopback's being 1. No two in a lab are equal: the kernel takes the carrier of a veth whose index equals its
-/// peer's for a matter without urgency, and announces it up to a second later (`linkwatch_urgent_event`).
-mod index {
-    pub(super) const CLIENT: u32 = 2;
-    pub(super) const SERVER: u32 = 3;
-    pub(super) const NEAR: u32 = 4;
-    pub(super) const FAR: u32 = 5;
-}
-
 impl NetworkPlan {
-    /// Plans the network of a preset.
+    /// Plans a network: [`build`], [`routes`].
     #[must_use]
-    pub fn new(topology: Topology, family: Family) -> Self {
-        let nodes = match topology {
-            Topology::Direct => attached(family, None),
-            Topology::Switched => attached(family, Some(switch())),
-            Topology::Routed => routed(family),
-        };
-        let links = (1..nodes.len())
-            .map(|far| LinkPlan {
-                near: (far - 1, nodes[far - 1].interfaces.len() - 1),
-                far: (far, 0),
-            })
-            .collect();
+    pub fn new(topology: &Topology, family: Family) -> Self {
+        let (mut nodes, links) = build::machines(topology, family);
+        for end in [End::Client, End::Server] {
+            let network = address_of(&nodes, end).network();
+            routes::add(&mut nodes, network);
+        }
         Self {
             family,
             nodes,
@@ -192,15 +144,32 @@ impl NetworkPlan {
     /// The same network with this firewall on its router.
     #[must_use]
     pub fn with_firewall(mut self, firewall: Option<Firewall>) -> Self {
-        let routers = self.nodes.iter_mut();
-        for router in routers.filter(|plan| plan.node == Node::Router) {
-            router.firewall = firewall;
+        let Some(firewall) = firewall else {
+            return self;
+        };
+        let mut nodes = self.nodes.iter_mut();
+        if let Some(router) = nodes.find(|plan| plan.node == firewall.on) {
+            router.firewall = Some(firewall);
         }
-        if firewall.is_some_and(|firewall| firewall.nat) {
+        if firewall.nat {
             let inside = self.address(End::Client).network();
-            for node in &mut self.nodes {
-                node.routes.retain(|route| route.to != inside);
+            let outside = self.outside().and_then(|interface| interface.address);
+            let outside = outside.map(Subnet::network);
+            let known = self.address(End::Server).network();
+            routes::hide(&mut self.nodes, inside, firewall.on);
+            if let Some(outside) = outside.filter(|outside| *outside != known) {
+                routes::add(&mut self.nodes, outside);
             }
+        }
+        self
+    }
+
+    /// The same network with these settings on its machines.
+    #[must_use]
+    pub fn with_sysctls(mut self, sysctls: &[NodeSysctls]) -> Self {
+        for node in &mut self.nodes {
+            let own = sysctls.iter().filter(|own| own.node == node.node);
+            node.sysctl.extend(own.flat_map(|own| own.sysctl.clone()));
         }
         self
     }
@@ -211,29 +180,33 @@ impl NetworkPlan {
         self.nodes.iter().find(|plan| plan.node == node)
     }
 
+    /// All that forward packets.
+    pub fn routers(&self) -> impl Iterator<Item = Node> {
+        let routers = self.nodes.iter().filter(|plan| plan.role == Role::Router);
+        routers.map(|plan| plan.node)
+    }
+
     /// The address of one end of the connection.
     #[must_use]
     pub fn address(&self, end: End) -> Subnet {
-        let position = match end {
-            End::Client => 0,
-            End::Server => self.nodes.len() - 1,
-        };
-        self.nodes[position].interfaces[0]
-            .address
-            .unwrap_or(Subnet {
-                address: Ipv4Addr::UNSPECIFIED.into(),
-                prefix: 0,
-            })
+        address_of(&self.nodes, end)
+    }
+
+    /// The interface by which a router that hides the client sends towards the server; `None` where there is none.
+    #[must_use]
+    pub fn outside(&self) -> Option<&InterfacePlan> {
+        let hides = |plan: &&NodePlan| plan.firewall.is_some_and(|firewall| firewall.nat);
+        let router = self.nodes.iter().find(hides)?;
+        let route = self.route(router.node, End::Server)?;
+        let mut interfaces = router.interfaces.iter();
+        interfaces.find(|interface| interface.index == route.interface)
     }
 
     /// The address under which the other end knows this one: behind NAT, the router's.
     #[must_use]
     pub fn seen_address(&self, end: End) -> IpAddr {
-        let hidden = |plan: &&NodePlan| {
-            end == End::Client && plan.firewall.is_some_and(|firewall| firewall.nat)
-        };
-        let outside = self.nodes.iter().find(hidden);
-        let outside = outside.and_then(|router| router.interfaces.last()?.address);
+        let outside = self.outside().filter(|_| end == End::Client);
+        let outside = outside.and_then(|interface| interface.address);
         outside.unwrap_or(self.address(end)).address
     }
 
@@ -243,27 +216,64 @@ impl NetworkPlan {
         SocketAddr::new(self.address(end).address, port)
     }
 
+    /// The machine that has an address.
+    #[must_use]
+    pub fn owner(&self, address: IpAddr) -> Option<Node> {
+        let has = |plan: &&NodePlan| {
+            let mut own = plan.interfaces.iter().filter_map(|own| own.address);
+            own.any(|own| own.address == address)
+        };
+        self.nodes.iter().find(has).map(|plan| plan.node)
+    }
+
     /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached network.
     #[must_use]
     pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
+        self.routes(on, to).into_iter().next()
+    }
+
+    /// That route, and the one for when it is gone.
+    #[must_use]
+    pub fn routes(&self, on: Node, to: End) -> Vec<RoutePlan> {
         let network = self.address(to).network();
-        let plan = self.node(on)?;
-        let attached = plan
-            .interfaces
-            .iter()
-            .find(|interface| interface.address.map(Subnet::network) == Some(network));
-        match attached {
-            Some(interface) => Some(RoutePlan {
-                to: network,
-                via: None,
-                interface: interface.index,
-            }),
-            None => plan
-                .routes
-                .iter()
-                .find(|route| route.to == network)
-                .copied(),
-        }
+        let Some(plan) = self.node(on) else {
+            return Vec::new();
+        };
+        let attached = plan.attached(network).map(|interface| RoutePlan {
+            to: network,
+            via: None,
+            interface: interface.index,
+            is_backup: false,
+        });
+        let planned = plan.routes.iter().filter(|route| route.to == network);
+        attached.into_iter().chain(planned.copied()).collect()
+    }
+
+    /// The route by which `on` would reach the network of `to` over this router, to which it must be attached.
+    #[must_use]
+    pub fn route_via(&self, on: Node, to: End, via: Node) -> Option<RoutePlan> {
+        let next = self.node(via)?.interfaces.iter();
+        let (next, own) = next.filter_map(|next| next.address).find_map(|next| {
+            let own = self.node(on)?.attached(next.network())?;
+            Some((next, own))
+        })?;
+        Some(RoutePlan {
+            to: self.address(to).network(),
+            via: Some(next.address),
+            interface: own.index,
+            is_backup: false,
+        })
+    }
+
+    /// The two sides of a machine's link to another one, or of its only link, its own side first; each as in [`LinkPlan`].
+    #[must_use]
+    pub fn sides(&self, at: Node, to: Option<Node>) -> Option<[(usize, usize); 2]> {
+        let name = |side: (usize, usize)| self.nodes[side.0].node;
+        let joins = |[own, across]: &[(usize, usize); 2]| {
+            name(*own) == at && to.is_none_or(|to| name(*across) == to)
+        };
+        let both = |link: &LinkPlan| [[link.near, link.far], [link.far, link.near]];
+        self.links.iter().flat_map(both).find(joins)
     }
 
     /// The next node on the way from `on` to the end `to`: over which link, and its address there. Behind NAT the server's way to the
@@ -291,52 +301,23 @@ impl NetworkPlan {
     }
 }
 
-fn client(address: Subnet, routes: Vec<RoutePlan>) -> NodePlan {
-    let uplink = interface("eth0", index::CLIENT, 0x01, Some(address));
-    node(Node::Client, vec![uplink], routes)
+impl NodePlan {
+    /// The interface on this network.
+    fn attached(&self, network: Subnet) -> Option<&InterfacePlan> {
+        let on_it =
+            |interface: &&InterfacePlan| interface.address.map(Subnet::network) == Some(network);
+        self.interfaces.iter().find(on_it)
+    }
 }
 
-fn server(address: Subnet, routes: Vec<RoutePlan>) -> NodePlan {
-    let uplink = interface("eth0", index::SERVER, 0x02, Some(address));
-    node(Node::Server, vec![uplink], routes)
-}
-
-fn switch() -> NodePlan {
-    let ports = vec![
-        interface("port1", index::NEAR, 0x11, None),
-        interface("port2", index::FAR, 0x12, None),
-    ];
-    node(Node::Switch, ports, vec![])
-}
-
-/// Both hosts on one network.
-fn attached(family: Family, between: Option<NodePlan>) -> Vec<NodePlan> {
-    let near = client(subnet(family, 1, 1), vec![]);
-    let far = server(subnet(family, 1, 2), vec![]);
-    [Some(near), between, Some(far)]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// Each host on a network of its own.
-fn routed(family: Family) -> Vec<NodePlan> {
-    let (here, there) = (subnet(family, 1, 1), subnet(family, 2, 1));
-    let (near, far) = (subnet(family, 1, 254), subnet(family, 2, 254));
-    let towards = |network: Subnet, router: Subnet, interface: u32| RoutePlan {
-        to: network.network(),
-        via: Some(router.address),
-        interface,
-    };
-    let ports = vec![
-        interface("eth0", index::NEAR, 0x21, Some(near)),
-        interface("eth1", index::FAR, 0x22, Some(far)),
-    ];
-    vec![
-        client(here, vec![towards(there, near, index::CLIENT)]),
-        node(Node::Router, ports, vec![]),
-        server(there, vec![towards(here, far, index::SERVER)]),
-    ]
+/// An end has one interface, with an address.
+fn address_of(nodes: &[NodePlan], end: End) -> Subnet {
+    let mut own = nodes.iter().filter(|plan| plan.node == end.node());
+    let address = own.next().and_then(|plan| plan.interfaces.first()?.address);
+    address.unwrap_or(Subnet {
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        prefix: 0,
+    })
 }
 
 #[cfg(test)]

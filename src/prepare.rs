@@ -125,7 +125,9 @@ impl Prepared {
     /// Adds to a case what follows from it.
     #[must_use]
     pub fn new(path: PathBuf, case: Case, ticks: Ticks) -> Self {
-        let network = NetworkPlan::new(case.topology, case.family).with_firewall(case.firewall);
+        let network = NetworkPlan::new(&case.topology, case.family)
+            .with_firewall(case.firewall)
+            .with_sysctls(&case.sysctl);
         let predict = |end| {
             case.expect
                 .end(end)

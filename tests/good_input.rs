@@ -44,27 +44,27 @@ fn full_steps() -> Vec<Step> {
     };
     let cable = |change| Action::Cable { at: server, change };
     let route = |change| Action::Route {
-        on: Node::Router,
+        on: Node::ROUTER,
         to: client,
         change,
     };
     let steps = [
-        (19, Start::AtOnce, exchange(client, "hello world")),
-        (22, Start::After(millis(250)), exchange(server, "héllo")),
+        (20, Start::AtOnce, exchange(client, "hello world")),
+        (23, Start::After(millis(250)), exchange(server, "héllo")),
         (
-            28,
+            29,
             Start::AtOnce,
             Action::Send {
                 from: client,
                 bytes: 10,
             },
         ),
-        (31, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
-        (37, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
-        (43, Start::AtOnce, Action::Crash { host: client }),
-        (47, Start::AtOnce, Action::Resume { host: client }),
+        (32, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
+        (38, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
+        (44, Start::AtOnce, Action::Crash { host: client }),
+        (48, Start::AtOnce, Action::Resume { host: client }),
         (
-            51,
+            52,
             Start::AtOnce,
             Action::Reboot {
                 host: server,
@@ -72,8 +72,8 @@ fn full_steps() -> Vec<Step> {
                 mac: HardwareAddress::Kept,
             },
         ),
-        (56, Start::AtOnce, route(RouteChange::Prohibit)),
-        (62, Start::AtOnce, route(RouteChange::Restore)),
+        (57, Start::AtOnce, route(RouteChange::Prohibit)),
+        (63, Start::AtOnce, route(RouteChange::Restore)),
     ];
     let step = |(line, start, action)| Step {
         start,
@@ -97,7 +97,7 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
 
 fn full_expectations() -> Expectations {
     let client = Expectation {
-        line: 68,
+        line: 69,
         places: Places {
             outcome: place("\"ETIMEDOUT\""),
             within: Some(place("\"4s..4.5s\"")),
@@ -124,6 +124,7 @@ fn full_expectations() -> Expectations {
                 (icmp(Family::Ipv6, 1, 7), range(0, Some(0))),
                 (icmp(Family::Ipv6, 1, 0), range(2, None)),
             ],
+            icmp_from: Some(Node::ROUTER),
             solicited: Some(range(3, Some(3))),
             advertised: Some(range(0, Some(0))),
             timer: Some(ExpectedTimer::Armed(TimerKind::Keepalive)),
@@ -141,7 +142,7 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 83,
+        line: 84,
         places: Places {
             outcome: place("\"6s\""),
             within: None,
@@ -171,12 +172,20 @@ fn every_key_arrives_in_the_checked_types() {
         note: None,
         clock: Clock::Virtual,
         family: Family::Ipv6,
-        topology: Topology::Routed,
+        topology: Preset::Routed.into(),
         firewall: Some(Firewall {
+            on: Node::ROUTER,
             established: TrackingSeconds::new(350).unwrap(),
             loose: false,
             nat: false,
         }),
+        sysctl: vec![NodeSysctls {
+            node: Node::ROUTER,
+            sysctl: vec![Sysctl {
+                name: "net.ipv6.conf.default.hop_limit".into(),
+                value: "32".into(),
+            }],
+        }],
         connection: Connection {
             count: 50,
             client: EndSettings {
@@ -303,7 +312,7 @@ fn a_case_overlays_the_file_key_by_key() {
     assert_eq!(same.note.as_deref(), Some("as the file has it"));
 
     // The preset and the count are the file's, the family is the case's.
-    assert_eq!(other.topology, Topology::Routed);
+    assert_eq!(other.topology, Preset::Routed.into());
     assert_eq!(other.connection.count, 2);
 
     // Keepalive is replaced as a whole; the user timeout beside it stays.
@@ -329,6 +338,7 @@ fn what_is_left_out_of_a_firewall_is_the_kernels() {
     };
     let five_days = TrackingSeconds::new(432_000).unwrap();
     let kernels = Firewall {
+        on: Node::ROUTER,
         established: five_days,
         loose: true,
         nat: false,
@@ -372,9 +382,10 @@ fn a_preset_may_come_from_every_case_alone() {
             "name = \"same\"\ntopology.preset = \"direct\"",
         )
         .replace("[case.topology]", "[case.topology]\npreset = \"switched\"");
-    let topologies: Vec<Topology> = scenario(&text).cases.iter().map(|c| c.topology).collect();
-    let expected = [Topology::Direct, Topology::Switched, Topology::Switched];
-    assert_eq!(topologies, expected);
+    let scenario = scenario(&text);
+    let presets: Vec<_> = scenario.cases.iter().map(|c| c.topology.preset()).collect();
+    let expected = [Preset::Direct, Preset::Switched, Preset::Switched].map(Some);
+    assert_eq!(presets, expected);
 }
 
 /// What the file means, without its text and the places in it.

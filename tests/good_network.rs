@@ -38,7 +38,7 @@ fn every_key_arrives_in_the_checked_types() {
         change,
     };
     let forwarding = |forwards| NetworkStep::Forwarding {
-        on: Node::Router,
+        on: Node::ROUTER,
         forwards,
     };
     let flapping = Flapping {
@@ -53,9 +53,9 @@ fn every_key_arrives_in_the_checked_types() {
         NetworkStep::Heal { at: client },
         address(AddressChange::Remove),
         address(AddressChange::Restore),
-        neighbour(Node::Router, NeighbourChange::Remove),
-        neighbour(Node::Client, NeighbourChange::Wrong),
-        neighbour(Node::Client, NeighbourChange::Restore),
+        neighbour(Node::ROUTER, NeighbourChange::Remove),
+        neighbour(Node::CLIENT, NeighbourChange::Wrong),
+        neighbour(Node::CLIENT, NeighbourChange::Restore),
         forwarding(false),
         forwarding(true),
         NetworkStep::Flap {

@@ -67,6 +67,9 @@ const BEYOND: &[&str] = &[
     "exchange_over_fault_in_case",
     "filter_message_of_one_family",
     "firewall_without_router",
+    "graph_links",
+    "graph_sequence",
+    "graph_steps",
     "lose_on_cable",
     "lose_probes_of_nobody",
     "no_expectation",
@@ -94,6 +97,7 @@ const BEYOND: &[&str] = &[
     "undone_twice",
     // One value against another.
     "probes_contradict",
+    "route_on_switch",
     "route_to_itself",
     // How much time is written in a text.
     "keepalive_fraction",
@@ -125,6 +129,7 @@ fn places() -> Vec<(String, String)> {
         ("", "ODD"),
         ("topology", "topology.ODD"),
         ("firewall", "topology.firewall.ODD"),
+        ("link", "topology.links = [{ ODD }]"),
         ("connection", "connection.ODD"),
         ("socket", "connection.client.ODD"),
         ("keepalive", "connection.client.keepalive.ODD"),

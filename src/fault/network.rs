@@ -1,10 +1,11 @@
 //! Steps of the network to kernel operations.
 
-use super::change_route;
-use crate::lab::Lab;
+use super::{add_routes, change_route};
 use crate::lab::error::LabError;
-use crate::plan::RoutePlan;
-use crate::scenario::model::{AddressChange, End, Impairment, NeighbourChange, Node, RouteChange};
+use crate::lab::{Lab, Side};
+use crate::scenario::model::{
+    AddressChange, End, Impairment, NeighbourChange, Node, Role, RouteChange,
+};
 
 /// Takes a host's address away, or gives it back with its routes.
 ///
@@ -24,10 +25,11 @@ pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), La
         AddressChange::Restore => {
             node.add_address(uplink.index, subnet).await?;
             lab.changes().set_addressed(at, true);
-            if lab.changes().is_attached(at.node()) {
+            if lab.changes().is_usable(at.node(), uplink.index) {
                 node.wait_until_usable(uplink).await?;
-                settle_route(lab, at).await?;
-                settle_neighbours(lab, at).await?;
+                let [own, _] = lab.sides(at.node(), None);
+                settle_route(lab, own, at.peer()).await?;
+                settle_neighbours(lab, at.node(), at.peer()).await?;
             }
             Ok(())
         }
@@ -58,28 +60,31 @@ pub async fn neighbour(
     }
 }
 
-/// Puts a host's wrong entries back: they go with the link (`neigh_ifdown`), its hardware address (`neigh_changeaddr`) and its last IPv4
-/// address (`fib_disable_ip`).
-pub(super) async fn settle_neighbours(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (on, to) = (host.node(), host.peer());
+/// Puts a wrong entry back: it goes with the link (`neigh_ifdown`), its hardware address (`neigh_changeaddr`) and its last IPv4 address
+/// (`fib_disable_ip`).
+pub(super) async fn settle_neighbours(lab: &Lab, on: Node, to: End) -> Result<(), LabError> {
     if lab.changes().is_mistaken(on, to) {
         neighbour(lab, on, to, NeighbourChange::Wrong).await?;
     }
     Ok(())
 }
 
-/// Makes a host's route to the other end what it was before its link went down or its address was taken away, or what a step has made of it
-/// since.
+/// Makes a node's route to an end what it was before its link went down or its address was taken away, or what a step has made of it since.
 ///
 /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
 /// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
-pub(super) async fn settle_route(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (on, to) = (host.node(), host.peer());
-    let change = lab.changes().route(on, to);
-    match (change, lab.plan.route(on, to)) {
-        (RouteChange::Restore, Some(RoutePlan { via: None, .. })) => Ok(()),
-        _ => change_route(lab, on, to, change).await,
+pub(super) async fn settle_route(lab: &Lab, own: Side<'_>, to: End) -> Result<(), LabError> {
+    let on = own.node.node;
+    if own.node.role == Role::Switch || on == to.node() {
+        return Ok(());
     }
+    let change = lab.changes().route(on, to);
+    if change != RouteChange::Restore {
+        return change_route(lab, on, to, change).await;
+    }
+    let routes = lab.plan.routes(on, to).into_iter();
+    let lost = routes.filter(|route| route.via.is_some() && route.interface == own.interface.index);
+    add_routes(lab, on, lost).await
 }
 
 /// Lets a router forward, or not.
@@ -107,5 +112,5 @@ pub(super) async fn new_mac(lab: &Lab, host: End) -> Result<(), LabError> {
     let mac = lab.changes().new_mac();
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mac(link, mac).await?;
-    settle_neighbours(lab, host).await
+    settle_neighbours(lab, host.node(), host.peer()).await
 }

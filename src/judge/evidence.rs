@@ -1,5 +1,7 @@
 //! What else was on the wire and in the kernel, against what the file asks for.
 
+use std::net::IpAddr;
+
 use super::Judging;
 use crate::clock::Moment;
 use crate::evidence::{SocketSample, SocketState, TcpState};
@@ -34,6 +36,7 @@ impl Judging<'_> {
             self.state(),
             self.poll(),
             self.next_write(),
+            self.icmp_from(),
         ];
         let family = self.prepared.case.family;
         let of_family = asked.icmp.iter().filter(|(kind, _)| kind.family == family);
@@ -114,13 +117,35 @@ impl Judging<'_> {
         self.count(what, asked?, moments(self.end))
     }
 
-    /// What comes in about the RST of a connection that was given up depends on how fast the machine is.
+    /// Whoever sent an ICMP error about a connection, it must have been this machine.
+    fn icmp_from(&self) -> Option<Mismatch> {
+        let expected = self.expectation.evidence.icmp_from?;
+        let network = &self.prepared.network;
+        self.of_connections(|connection| {
+            let errors = connection.track.icmp.iter();
+            let watched = errors.filter(|error| is_heard(error) && self.is_watched(error.at));
+            let mut senders: Vec<_> = watched.map(|error| error.message.from).collect();
+            senders.dedup();
+            let is_other = |from: &IpAddr| network.owner(*from) != Some(expected);
+            let other = senders.iter().find(|from| is_other(from));
+            if !senders.is_empty() && other.is_none() {
+                return None;
+            }
+            let observed = other.map_or("none".to_owned(), |from| match network.owner(*from) {
+                Some(node) => format!("one from {node}"),
+                None => format!("one from {from}"),
+            });
+            let expected = format!("ICMP errors from {expected}, and no other");
+            Some(self.mismatch(expected, self.line(), observed))
+        })
+    }
+
     fn icmp(&self, kind: IcmpKind, range: CountRange) -> Option<Mismatch> {
         let is_this = |error: &&IcmpError| {
             let message = error.message;
             message.kind == (kind.kind, kind.code)
                 && message.from.is_ipv6() == (kind.family == Family::Ipv6)
-                && error.fate != IcmpFate::NoConnection
+                && is_heard(error)
         };
         let what = format!("ICMP {kind}");
         self.of_connections(|connection| {
@@ -190,6 +215,11 @@ impl Judging<'_> {
         let expected = format!("state {expected} at the end");
         Some(self.mismatch(expected, self.line(), observed))
     }
+}
+
+/// What comes in about the RST of a connection that was given up depends on how fast the machine is.
+fn is_heard(error: &IcmpError) -> bool {
+    error.fate != IcmpFate::NoConnection
 }
 
 fn words(events: &[PollEvent]) -> String {

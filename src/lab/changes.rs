@@ -7,8 +7,10 @@ use crate::scenario::model::{End, Node, RouteChange};
 /// The changes that have not been undone.
 #[derive(Debug, Default)]
 pub struct Changes {
-    unplugged: BTreeSet<End>,
-    unaddressed: BTreeSet<End>,
+    /// Links that are down, with whose they are.
+    down: BTreeSet<(Node, u32)>,
+    /// Machines without their address.
+    unaddressed: BTreeSet<Node>,
     /// Nodes with a wrong entry for their neighbour towards an end.
     mistaken: BTreeSet<(Node, End)>,
     /// How many new hardware addresses there have been.
@@ -17,28 +19,28 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Takes into account that a host's own link goes down or comes up.
-    pub fn set_plugged(&mut self, host: End, plugged: bool) {
-        if plugged {
-            self.unplugged.remove(&host);
+    /// Takes into account that a node's own link goes down or comes up.
+    pub fn set_up(&mut self, node: Node, link: u32, up: bool) {
+        if up {
+            self.down.remove(&(node, link));
         } else {
-            self.unplugged.insert(host);
+            self.down.insert((node, link));
         }
     }
 
     /// Takes into account that a host's address is taken away or given back.
     pub fn set_addressed(&mut self, host: End, addressed: bool) {
         if addressed {
-            self.unaddressed.remove(&host);
+            self.unaddressed.remove(&host.node());
         } else {
-            self.unaddressed.insert(host);
+            self.unaddressed.insert(host.node());
         }
     }
 
-    /// Whether a host has its address.
+    /// Whether a machine has its address.
     #[must_use]
-    pub fn is_addressed(&self, host: End) -> bool {
-        !self.unaddressed.contains(&host)
+    pub fn is_addressed(&self, node: Node) -> bool {
+        !self.unaddressed.contains(&node)
     }
 
     /// Takes into account whether a node's entry for its neighbour towards an end is wrong.
@@ -78,10 +80,9 @@ impl Changes {
         changed.unwrap_or(RouteChange::Restore)
     }
 
-    /// Whether the links of a node are up and have their addresses, so that a route can lead over them.
+    /// Whether a link of a node is up and has its address, so that a route can lead over it.
     #[must_use]
-    pub fn is_attached(&self, node: Node) -> bool {
-        let mut detached = self.unplugged.union(&self.unaddressed);
-        detached.all(|host| host.node() != node)
+    pub fn is_usable(&self, node: Node, link: u32) -> bool {
+        !self.down.contains(&(node, link)) && self.is_addressed(node)
     }
 }

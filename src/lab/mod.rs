@@ -32,13 +32,11 @@ use futures::future::{try_join_all, try_join3};
 use self::changes::Changes;
 use self::error::LabError;
 use self::node::LabNode;
-use crate::plan::{InterfacePlan, NetworkPlan};
-use crate::scenario::model::{Connection, End, Node};
+use crate::plan::{InterfacePlan, NetworkPlan, SWITCH_BRIDGE};
+use crate::scenario::model::{Connection, End, Node, Role};
 
 /// The loopback's index in every namespace.
 const LOOPBACK: u32 = 1;
-/// The index of the switch's bridge: after its ports.
-const SWITCH_BRIDGE: u32 = 10;
 
 /// A network that is up.
 #[derive(Debug)]
@@ -56,18 +54,19 @@ impl Lab {
     /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
     pub async fn build(plan: NetworkPlan, connection: &Connection) -> Result<Self, LabError> {
         let nodes = try_join_all(plan.nodes.iter().map(|node| {
-            let settings = match node.node {
-                Node::Client => sysctl::of_end(&connection.client),
-                Node::Server => sysctl::of_end(&connection.server),
-                Node::Switch | Node::Router => Vec::new(),
-            };
-            LabNode::create(node.node, plan.family, settings)
+            let mut settings = sysctl::pinned(node, plan.family);
+            settings.extend(match node.node {
+                Node::CLIENT => sysctl::of_end(&connection.client),
+                Node::SERVER => sysctl::of_end(&connection.server),
+                _ => sysctl::stated(&node.sysctl),
+            });
+            LabNode::create(node.node, node.role, plan.family, settings)
         }))
         .await?;
+        let outside = plan.outside().map(|interface| interface.index);
         // Before any link, so that no packet passes it unseen.
         for (node, plan) in nodes.iter().zip(&plan.nodes) {
             if let Some(firewall) = plan.firewall {
-                let outside = plan.interfaces.last().map(|interface| interface.index);
                 node.set_firewall(firewall, outside).await?;
             }
         }
@@ -79,7 +78,8 @@ impl Lab {
         };
         try_join_all(lab.plan.links.iter().map(|link| {
             let (near, far) = (&lab.nodes[link.near.0], &lab.nodes[link.far.0]);
-            near.add_veth(lab.interface(link.near), far, lab.interface(link.far))
+            let (near_end, far_end) = (lab.interface(link.near), lab.interface(link.far));
+            near.add_veth(near_end, far, far_end, link.mtu)
         }))
         .await?;
         try_join_all((0..lab.nodes.len()).map(|position| lab.bring_up(position))).await?;
@@ -99,7 +99,7 @@ impl Lab {
     /// the futures are first polled, which is the order in which they stand here.
     async fn bring_up(&self, position: usize) -> Result<(), LabError> {
         let (node, plan) = (&self.nodes[position], &self.plan.nodes[position]);
-        if plan.node == Node::Switch {
+        if plan.role == Role::Switch {
             return bring_up_switch(node, &plan.interfaces).await;
         }
         let links = [LOOPBACK]
@@ -118,7 +118,7 @@ impl Lab {
         Ok(())
     }
 
-    /// All machines, from the client to the server.
+    /// All machines, the client first and the server last.
     #[must_use]
     pub fn nodes(&self) -> &[LabNode] {
         &self.nodes
@@ -155,15 +155,31 @@ impl Lab {
         self.interface((position, 0))
     }
 
-    /// What is at the other side of one end's cable: the node, and its interface.
+    /// The two sides of a machine's link to another one, or of its only link, its own side first.
+    ///
+    /// # Panics
+    /// Never for a checked case: its steps name only links that its topology has.
     #[must_use]
-    pub fn neighbour(&self, end: End) -> (&LabNode, &InterfacePlan) {
-        let side = match end {
-            End::Client => self.plan.links[0].far,
-            End::Server => self.plan.links[self.plan.links.len() - 1].near,
-        };
-        (&self.nodes[side.0], self.interface(side))
+    #[expect(
+        clippy::expect_used,
+        reason = "a checked case names only links that its topology has"
+    )]
+    pub fn sides(&self, at: Node, to: Option<Node>) -> [Side<'_>; 2] {
+        let sides = self.plan.sides(at, to).expect("a link of the topology");
+        sides.map(|side| Side {
+            node: &self.nodes[side.0],
+            interface: self.interface(side),
+        })
     }
+}
+
+/// One side of a link.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'l> {
+    /// Whose it is.
+    pub node: &'l LabNode,
+    /// The interface.
+    pub interface: &'l InterfacePlan,
 }
 
 async fn bring_up_switch(node: &LabNode, ports: &[InterfacePlan]) -> Result<(), LabError> {

@@ -17,7 +17,7 @@ use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
 use crate::evidence::{Kept, NetworkChange};
 use crate::plan::InterfacePlan;
-use crate::scenario::model::{Family, Node};
+use crate::scenario::model::{Family, Node, Role};
 
 /// The announcements that a node follows.
 const GROUPS: [MulticastGroup; 5] = [
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct LabNode {
     /// Which machine it plays.
     pub node: Node,
+    /// What that does with what is not for itself.
+    pub role: Role,
     /// The namespace itself.
     pub namespace: Namespace,
     pub(super) handle: Handle,
@@ -50,13 +52,14 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError`] where the kernel refuses the namespace, the netlink socket or a sysctl.
-    pub async fn create(node: Node, family: Family, extra: Vec<Setting>) -> Result<Self, LabError> {
+    pub async fn create(
+        node: Node,
+        role: Role,
+        family: Family,
+        settings: Vec<Setting>,
+    ) -> Result<Self, LabError> {
         let (namespace, (connection, handle, messages)) =
             Namespace::create(&node.to_string(), move || {
-                let settings: Vec<Setting> = sysctl::pinned(node, family)
-                    .into_iter()
-                    .chain(extra)
-                    .collect();
                 sysctl::apply(&node.to_string(), &settings, family)?;
                 rtnetlink::new_multicast_connection(&GROUPS).map_err(|source| LabError::Socket {
                     doing: "open an rtnetlink socket".to_owned(),
@@ -74,6 +77,7 @@ impl LabNode {
         ];
         Ok(Self {
             node,
+            role,
             namespace,
             handle,
             announced,
@@ -107,15 +111,18 @@ impl LabNode {
         near: &InterfacePlan,
         far_node: &Self,
         far: &InterfacePlan,
+        mtu: u16,
     ) -> Result<(), LabError> {
         let far_end = LinkUnspec::new_with_index(far.index)
             .name(far.name.to_owned())
             .address(far.mac.to_vec())
+            .mtu(mtu.into())
             .setns_by_fd(far_node.namespace.as_fd().as_raw_fd())
             .build();
         let pair = LinkMessageBuilder::<LinkVeth>::new(&near.name, &far.name)
             .index(near.index)
             .address(near.mac.to_vec())
+            .mtu(mtu.into())
             .set_info_data(InfoData::Veth(InfoVeth::Peer(far_end)))
             .build();
         let doing = format!(

@@ -10,6 +10,10 @@ use super::error::LabError;
 use super::node::LabNode;
 use crate::plan::{RoutePlan, Subnet};
 
+/// Of a route for when the first one is gone: larger than that of any other, which the kernel makes 0 or, over IPv6, 1024
+/// (`IP6_RT_PRIO_USER`).
+const BACKUP_METRIC: u32 = 2048;
+
 impl LabNode {
     /// Adds an address to a link.
     ///
@@ -50,6 +54,10 @@ impl LabNode {
             builder = gateway(builder, via);
         } else if route.to.address.is_ipv4() {
             builder = builder.scope(RouteScope::Link);
+        }
+        if route.is_backup {
+            let metric = RouteAttribute::Priority(BACKUP_METRIC);
+            builder.get_mut().attributes.push(metric);
         }
         self.handle
             .route()

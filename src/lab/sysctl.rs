@@ -14,7 +14,8 @@ use std::io::Write;
 
 use super::error::LabError;
 use super::node::LabNode;
-use crate::scenario::model::{EndSettings, Family, Keepalive, Node};
+use crate::plan::NodePlan;
+use crate::scenario::model::{EndSettings, Family, Keepalive, Role, Sysctl};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
@@ -53,19 +54,19 @@ const EACH_INTERFACE_IPV6: [(&str, &str); 8] = [
     ("accept_redirects", "0"),
 ];
 
-/// What a node of this kind needs.
+/// What a node needs.
 #[must_use]
-pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
-    let mut settings = match (node, family) {
-        (Node::Switch, _) | (_, Family::Ipv4) => {
+pub fn pinned(plan: &NodePlan, family: Family) -> Vec<Setting> {
+    let mut settings = match (plan.role, family) {
+        (Role::Switch, _) | (_, Family::Ipv4) => {
             vec![("ipv6/conf/default/disable_ipv6".to_owned(), "1".to_owned())]
         }
         (_, Family::Ipv6) => each_interface("ipv6", &EACH_INTERFACE_IPV6),
     };
-    if node == Node::Switch {
+    if plan.role == Role::Switch {
         return settings;
     }
-    let forwards = if node == Node::Router { "1" } else { "0" };
+    let forwards = if plan.role == Role::Router { "1" } else { "0" };
     // Of the two families' switches the one for all interfaces does nothing where it has the value already.
     let of_family: &[(&str, &str)] = match family {
         Family::Ipv4 => {
@@ -85,6 +86,15 @@ pub fn pinned(node: Node, family: Family) -> Vec<Setting> {
             ("ipv6/icmp/ratemask", "0"),
         ],
     };
+    // Where there is another way, the one whose link has no carrier is to be left.
+    if plan.routes.iter().any(|route| route.is_backup) {
+        let protocol = match family {
+            Family::Ipv4 => "ipv4",
+            Family::Ipv6 => "ipv6",
+        };
+        let ignore = [("ignore_routes_with_linkdown", "1")];
+        settings.extend(each_interface(protocol, &ignore));
+    }
     let of_tcp = [
         // Reno is in every kernel.
         ("ipv4/tcp_congestion_control", "reno"),
@@ -129,9 +139,15 @@ impl LabNode {
 #[must_use]
 pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
     let mut all = of_keepalive(settings.keepalive);
-    let stated = settings.sysctl.iter();
-    all.extend(stated.map(|sysctl| (sysctl.path(), sysctl.value.clone())));
+    all.extend(stated(&settings.sysctl));
     all
+}
+
+/// What a file asks for.
+#[must_use]
+pub fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
+    let setting = |sysctl: &Sysctl| (sysctl.path(), sysctl.value.clone());
+    sysctls.iter().map(setting).collect()
 }
 
 /// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).

@@ -15,7 +15,7 @@ use super::retransmission::Stuck;
 use super::span::Span;
 use super::wheel::{Hz, lateness};
 use crate::errno::ErrnoName;
-use crate::scenario::model::{End, Family, Filter, FilterVerdict, Node, RouteChange, Topology};
+use crate::scenario::model::{End, Family, Filter, FilterVerdict, Role, RouteChange, Topology};
 
 /// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);
@@ -45,13 +45,15 @@ pub(super) enum Answer {
 /// and until then what the driver drops counts as local congestion (`TCP_RESOURCE_PROBE_INTERVAL`).
 pub(super) fn in_flight(
     family: Family,
-    topology: Topology,
+    topology: &Topology,
     end: End,
     fault: Fault,
 ) -> Option<(Stuck, Answer)> {
     match fault {
-        Fault::Cable(at) if at == end || topology == Topology::Direct => None,
-        Fault::Cable(_) if topology == Topology::Routed => {
+        Fault::Cable(at) if at == end || topology.is_one_cable() => None,
+        // Whose carrier goes, and with it which neighbour entry, depends on what is at the link's two ends.
+        Fault::Link(..) => None,
+        Fault::Cable(at) if behind_cable(topology, at) == Some(Role::Router) => {
             Some((reverted_by_host_unreachable(family), Answer::Carrier))
         }
         // The route has gone with the address (fib_disable_ip, cleanup_prefix_route).
@@ -84,9 +86,13 @@ pub(super) fn in_flight(
             Stuck::Unsent,
             Answer::Errno(own_route(family, change).unwrap_or(Errno::ETIMEDOUT)),
         )),
-        Fault::Route(Node::Router, _, change) => Some(router(family, change)),
-        Fault::Route(..) => None,
+        Fault::Route(_, _, change) => Some(router(family, change)),
     }
+}
+
+fn behind_cable(topology: &Topology, end: End) -> Option<Role> {
+    let machine = topology.behind_cable(end)?;
+    Some(machine.role)
 }
 
 /// ICMP host unreachable takes back a doubling (`tcp_v4_err`); ICMPv6 address unreachable does not (`tcp_v6_err`).
@@ -106,7 +112,10 @@ fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
         (Family::Ipv6, RouteChange::Unreachable) => (Stuck::Reverted, Errno::ENETUNREACH),
         (Family::Ipv4, RouteChange::Prohibit) => (Stuck::Silent, Errno::EHOSTUNREACH),
         (Family::Ipv6, RouteChange::Prohibit) => (Stuck::Silent, Errno::EACCES),
-        (_, RouteChange::Blackhole | RouteChange::Restore) => (Stuck::Silent, Errno::ETIMEDOUT),
+        // A route over another router is no fault here.
+        (_, RouteChange::Blackhole | RouteChange::Via(_) | RouteChange::Restore) => {
+            (Stuck::Silent, Errno::ETIMEDOUT)
+        }
     };
     (stuck, Answer::Errno(errno))
 }
@@ -154,7 +163,7 @@ fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
         RouteChange::Unreachable => Errno::EHOSTUNREACH,
         RouteChange::Prohibit => Errno::EACCES,
         RouteChange::Blackhole => Errno::EINVAL,
-        RouteChange::Restore => return None,
+        RouteChange::Via(_) | RouteChange::Restore => return None,
     })
 }
 
@@ -192,7 +201,7 @@ pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoNa
     });
     match (own.next(), own.next()) {
         // Whether the routes go with the carrier depends on which side of the cable is down.
-        (None, _) if faults.contains(&Fault::Cable(end)) => None,
+        (None, _) if faults.iter().any(|fault| fault.is_at_cable(end)) => None,
         (None, _) => Some(name(Errno::ETIMEDOUT)),
         (Some(change), None) if faults.len() == 1 => own_route(family, change).map(name),
         _ => None,

@@ -14,6 +14,7 @@ pub mod span;
 mod ticks;
 pub mod timeline;
 mod tracking;
+mod way;
 pub mod wheel;
 mod wording;
 mod zero;

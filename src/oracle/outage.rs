@@ -11,6 +11,8 @@ use crate::scenario::model::{End, Filter, FilterVerdict, Node, RouteChange};
 pub enum Fault {
     /// The cable of this end's host is out.
     Cable(End),
+    /// A machine's interface on a link of the way is down.
+    Link(Node, Node),
     /// This end's host is silent, with its carrier up.
     Crash(End),
     /// This end's host has lost its sockets and is silent until it is back.
@@ -41,12 +43,23 @@ impl Fault {
             Self::Route(_, end, _) | Self::Lost(end) | Self::Misdirected(_, end) => end == to,
             Self::Filtered(filter) => filter.to.is_none_or(|end| end == to),
             Self::Cable(_)
+            | Self::Link(..)
             | Self::Crash(_)
             | Self::Reboot(_)
             | Self::Forgotten
             | Self::Flushed
             | Self::Unaddressed(_)
             | Self::NotForwarded => true,
+        }
+    }
+
+    /// Whether it takes the carrier of this end's host, or its interface down.
+    #[must_use]
+    pub fn is_at_cable(self, end: End) -> bool {
+        match self {
+            Self::Cable(at) => at == end,
+            Self::Link(at, to) => [at, to].contains(&end.node()),
+            _ => false,
         }
     }
 }

@@ -21,7 +21,8 @@ const HELD: Duration = Duration::from_secs(5);
 ///
 /// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with data in flight; data
 /// written less than 100 ms before a fault; several writes into one outage; several faults with data in flight; a return that falls
-/// together with the last probe; any fault behind a firewall, but that it forgets; and an end that may first get the RST of the other end's keepalive.
+/// together with the last probe; any fault behind a firewall, but that it forgets; whatever happens where
+/// there is more than one way between the ends, or off the only one, or where a link takes smaller packets; and an end that may first get the RST of the other end's keepalive.
 #[must_use]
 pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     let settings = case.connection.end(end);
@@ -191,7 +192,7 @@ impl View<'_> {
     fn in_flight(&self, outage: &Outage, written: Written) -> Settled {
         let fault = outage.only_fault()?;
         let case = self.case;
-        let (stuck, answer) = errors::in_flight(case.family, case.topology, self.end, fault)?;
+        let (stuck, answer) = errors::in_flight(case.family, &case.topology, self.end, fault)?;
         let mut flight = InFlight {
             user_timeout: self.user_timeout(),
             bytes: written.bytes,
@@ -262,7 +263,7 @@ impl View<'_> {
 
     /// How long a segment may wait for a neighbour's address: not at all while the neighbour entries live.
     fn held(&self, outage: &Outage, back: Span) -> Duration {
-        let cable = |fault: &Fault| matches!(fault, Fault::Cable(_));
+        let cable = |fault: &Fault| matches!(fault, Fault::Cable(_) | Fault::Link(..));
         if outage.faults.iter().any(cable) || outage.age.max + back.max >= NEIGHBOUR_KEPT {
             HELD
         } else {

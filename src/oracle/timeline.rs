@@ -8,10 +8,11 @@ use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Moment, Outage, Written};
 use super::span::Span;
 use super::tracking::{Entry, Tracking};
+use super::way;
 use super::wheel::Hz;
 use crate::scenario::model::{
     Action, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress, Middlebox,
-    ProbeEvent, RouteChange, Segments, Start, Step, Topology, Which,
+    ProbeEvent, Role, RouteChange, Segments, Start, Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -46,6 +47,9 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     {
         return None;
     }
+    if !way::is_plain(case) {
+        return None;
+    }
     let keepalive = case.connection.end(end).keepalive;
     let mut walk = Walk {
         end,
@@ -56,7 +60,12 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         tracking: Tracking::new(case, hz),
         firewall: case.firewall,
         server_probes: case.connection.server.keepalive.is_some(),
-        sends_unaddressed: (case.family, case.topology) == (Family::Ipv6, Topology::Routed),
+        sends_unaddressed: case.family == Family::Ipv6
+            && case
+                .topology
+                .machines()
+                .iter()
+                .any(|machine| machine.role == Role::Router),
         active: Vec::new(),
         probes: Some(0),
         unacknowledged: false,
@@ -197,6 +206,10 @@ impl Walk {
             Action::Cable { at, change } => match change {
                 CableChange::Pull => self.fail(Fault::Cable(*at))?,
                 CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
+            },
+            Action::Link { at, to, change } => match change {
+                CableChange::Pull => self.fail(Fault::Link(*at, *to))?,
+                CableChange::Plug => self.undo(|fault| fault == Fault::Link(*at, *to)),
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.

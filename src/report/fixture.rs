@@ -88,7 +88,7 @@ impl Wire {
     }
 
     pub(super) fn captures(self) -> Vec<Captured> {
-        [(Node::Client, self.client), (Node::Server, self.server)]
+        [(Node::CLIENT, self.client), (Node::SERVER, self.server)]
             .map(|(node, items)| Captured {
                 node,
                 interface: "eth0".to_owned(),
@@ -167,7 +167,7 @@ pub(crate) fn crash() -> Evidence {
         ],
         changes: vec![NetworkChange {
             at: at(3_000 * MS),
-            node: Node::Client,
+            node: Node::CLIENT,
             change: Change::Neighbour {
                 address: SERVER.into(),
                 state: "FAILED".to_owned(),

@@ -1,10 +1,11 @@
 //! What a case would do, in words: topology with addresses, settings, steps, expected outcome and window.
 
-use crate::plan::NodePlan;
+mod network;
+
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Firewall, Keepalive,
-    PollEvent, Start,
+    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
+    Start,
 };
 use crate::text::seconds;
 
@@ -21,13 +22,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     if let Some(note) = &case.note {
         lines.push(format!("  note        {note}"));
     }
-    let nodes: Vec<String> = prepared.network.nodes.iter().map(node).collect();
-    lines.push(format!(
-        "  topology    {}: {}",
-        case.topology,
-        nodes.join(" - ")
-    ));
-    lines.extend(case.firewall.map(firewall));
+    lines.extend(network::lines(prepared));
     let count = if case.connection.count == 1 {
         String::new()
     } else {
@@ -53,31 +48,6 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
         lines.extend(expected(prepared, end, expectation));
     }
     lines
-}
-
-fn node(plan: &NodePlan) -> String {
-    let addresses: Vec<String> = plan
-        .interfaces
-        .iter()
-        .filter_map(|interface| Some(interface.address?.to_string()))
-        .collect();
-    if addresses.is_empty() {
-        plan.node.to_string()
-    } else {
-        format!("{} {}", plan.node, addresses.join(" "))
-    }
-}
-
-fn firewall(firewall: Firewall) -> String {
-    let begins = if firewall.loose {
-        "any segment (nf_conntrack_tcp_loose)"
-    } else {
-        "a SYN only"
-    };
-    format!(
-        "  firewall    on the router: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}",
-        firewall.established
-    )
 }
 
 fn settings(settings: &EndSettings) -> String {
@@ -242,8 +212,16 @@ fn asked_of_evidence(asked: &EvidenceExpectation) -> Option<String> {
         .icmp
         .iter()
         .map(|(kind, range)| format!("{range} {} ICMP {kind}", kind.family));
+    let from = asked
+        .icmp_from
+        .map(|node| format!("ICMP errors from {node} only"));
     let timer = asked.timer.map(|timer| format!("timer {timer}"));
     let state = asked.state.map(|state| format!("state {state}"));
-    let all: Vec<String> = counts.chain(icmp).chain(timer).chain(state).collect();
+    let all: Vec<String> = counts
+        .chain(icmp)
+        .chain(from)
+        .chain(timer)
+        .chain(state)
+        .collect();
     (!all.is_empty()).then(|| format!("evidence: {}", all.join(", ")))
 }

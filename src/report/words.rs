@@ -4,7 +4,7 @@ use super::sighting::Bases;
 use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::evidence::{StepKind, StepTaken};
-use crate::scenario::model::End;
+use crate::scenario::model::{End, Node};
 use crate::wire::{IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
 
 /// Seconds from zero time, to the microsecond.
@@ -75,18 +75,20 @@ pub(super) fn neighbouring(message: Neighbouring) -> String {
     }
 }
 
-pub(super) fn icmp(message: &IcmpMessage) -> String {
-    format!("ICMP {} from {}", message.name(), message.from)
+/// `by` is who sent it, where that is not the only router.
+pub(super) fn icmp(message: &IcmpMessage, by: Option<Node>) -> String {
+    let by = by.map(|node| format!(" ({node})")).unwrap_or_default();
+    format!("ICMP {} from {}{by}", message.name(), message.from)
 }
 
 /// What becomes of an error follows from `tcp_v4_err` and `tcp_v6_err`.
-pub(super) fn icmp_error(error: &IcmpError, seq: u32) -> String {
+pub(super) fn icmp_error(error: &IcmpError, by: Option<Node>, seq: u32) -> String {
     let fate = match error.fate {
         IcmpFate::InWindow => "in the window: it counts",
         IcmpFate::OutOfWindow => "ignored: sequence number outside the window",
         IcmpFate::NoConnection => "ignored: the connection is gone",
     };
-    format!("{} about seq {seq} ({fate})", icmp(&error.message))
+    format!("{} about seq {seq} ({fate})", icmp(&error.message, by))
 }
 
 /// `fault: crash the server (line 13)`.

@@ -8,7 +8,7 @@ use crate::evidence::NodeCounters;
 use crate::lab::Lab;
 use crate::lab::counters::{self, Counters};
 use crate::lab::error::LabError;
-use crate::scenario::model::Node;
+use crate::scenario::model::{Node, Role};
 
 /// How the counters stood at one moment.
 #[derive(Debug, Default)]
@@ -17,7 +17,8 @@ pub(super) struct Marks(BTreeMap<Node, Counters>);
 impl Marks {
     /// Now, at every host; a switch is none.
     pub(super) async fn read(lab: &Lab) -> Result<Self, LabError> {
-        let hosts = lab.nodes().iter().filter(|node| node.node != Node::Switch);
+        let nodes = lab.nodes().iter();
+        let hosts = nodes.filter(|node| node.role != Role::Switch);
         let read = try_join_all(hosts.map(async |node| {
             let counters = counters::read(node).await?;
             Ok::<_, LabError>((node.node, counters))

@@ -120,6 +120,10 @@ impl Running {
                 let _idle = self.cables.lock().await;
                 fault::cable(&self.lab, *at, *change).await?;
             }
+            Action::Link { at, to, change } => {
+                let _idle = self.cables.lock().await;
+                fault::link(&self.lab, *at, *to, *change).await?;
+            }
             Action::Crash { host } => drop(self.silence(*host).await?),
             Action::Resume { host } => {
                 let back = Moment::now();

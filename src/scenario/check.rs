@@ -6,16 +6,15 @@ use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
 use super::middlebox_check as middlebox;
-use super::model::{Action, End, Middlebox, Node, Topology};
+use super::model::{End, Topology};
 use super::overlay::Overlaid;
 use super::program_check;
 use super::sequence;
-use super::suggest::alternatives;
+use super::topology_check;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
-    nodes_exist(case, cx);
-    firewall_has_a_router(case, cx);
+    topology_check::names(case, cx);
     middlebox::steps(case, cx);
     program_check::steps(case, cx);
     sequence::steps(case, cx);
@@ -30,60 +29,6 @@ pub(super) fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnost
         Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),
         _ => diagnostic,
     }
-}
-
-fn nodes_exist(case: &Overlaid, cx: &mut Context) {
-    let Ok(Some(preset)) = case.preset else {
-        return;
-    };
-    let nodes = preset.value.nodes();
-    for part in case.steps.iter().flatten() {
-        let (Some(on), Some(span)) = (part.step.action.node(), &part.node) else {
-            continue;
-        };
-        if nodes.contains(&on) {
-            continue;
-        }
-        let message = format!("the `{}` topology has no {on}", preset.value);
-        let routing = nodes.iter().filter(|node| **node != Node::Switch);
-        let names: Vec<String> = routing.map(Node::to_string).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let loses = |action: &Action| {
-            matches!(
-                action,
-                Action::Middlebox(Middlebox::Lose { .. } | Middlebox::StopLosing { .. })
-            )
-        };
-        let help = match preset.value {
-            Topology::Direct if loses(&part.step.action) => {
-                "a cable loses nothing: there is a switch in `switched` and a router in `routed`"
-                    .to_owned()
-            }
-            Topology::Switched if loses(&part.step.action) => "write `on = \"switch\"`".to_owned(),
-            Topology::Routed if loses(&part.step.action) => "write `on = \"router\"`".to_owned(),
-            _ => format!("its nodes with routes are {}", alternatives(&names, "and")),
-        };
-        let missing = Diagnostic::new(span.clone(), message).help(help);
-        cx.report(in_case(case, span, missing));
-    }
-}
-
-fn firewall_has_a_router(case: &Overlaid, cx: &mut Context) {
-    let (Ok(Some(preset)), Ok(Some(firewall))) = (case.preset, case.firewall) else {
-        return;
-    };
-    if preset.value.nodes().contains(&Node::Router) {
-        return;
-    }
-    let span = firewall.span.clone();
-    let message = format!(
-        "the `{}` topology has no router to put a firewall on",
-        preset.value
-    );
-    let nowhere = Diagnostic::new(span.clone(), message)
-        .related(preset.span.clone(), "the topology")
-        .help("write `preset = \"routed\"`, or remove `firewall`");
-    cx.report(in_case(case, &span, nowhere));
 }
 
 /// Probes are waited for at the observed end: the client if it has keepalive, else the server.
@@ -147,27 +92,31 @@ fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context)
 }
 
 /// The topology, which a file must give at its top or in each of its cases.
-pub(super) fn preset(
+pub(super) fn network(
     case: &Overlaid,
     document: &Document,
     cx: &mut Context,
 ) -> Result<Topology, Reported> {
-    if let Some(preset) = case.preset? {
-        return Ok(preset.value);
+    if let Some(network) = case.network? {
+        return Ok(network.value.clone());
     }
     let gives = |block: &CaseBlock| match &block.body.topology {
-        Ok(Some(part)) => !matches!(part.value.preset, Ok(None)),
+        Ok(Some(part)) => !matches!(part.value.network, Ok(None)),
         Ok(None) => false,
         Err(_) => true,
     };
     let missing = if document.cases.iter().flatten().any(gives) {
-        let message = "neither this case nor the file has `topology.preset`";
+        let message = "neither this case nor the file has `topology.preset`, or `links`";
         Diagnostic::new(case.span(), message)
     } else {
-        let message = "the file has no `topology.preset`";
+        let message = "the file has no `topology.preset`, and no `links`";
         Diagnostic::new(header(&document.body.topology), message)
     };
-    Err(cx.report(missing.help("add `preset = \"direct\"`, `\"switched\"` or `\"routed\"`")))
+    Err(cx.report(
+        missing.help(
+            "add `preset = \"direct\"`, `\"switched\"` or `\"routed\"`, or `nodes` and `links`",
+        ),
+    ))
 }
 
 fn header<T>(part: &Given<T>) -> Option<Range<usize>> {

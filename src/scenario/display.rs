@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::model::{
-    Action, CableChange, CaseId, Clock, CounterName, End, Family, HardwareAddress, NextWrite, Node,
-    ProbeEvent, RouteChange, Topology,
+    Action, CableChange, CaseId, Clock, CounterName, End, Family, HardwareAddress, NextWrite,
+    Preset, ProbeEvent, Role, RouteChange,
 };
 use crate::text::seconds;
 
@@ -20,19 +20,11 @@ macro_rules! display_as {
 
 display_as!(Clock { Clock::Any => "any", Clock::Virtual => "virtual" });
 display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
-display_as!(Topology { Topology::Direct => "direct", Topology::Switched => "switched", Topology::Routed => "routed" });
-display_as!(Node { Node::Client => "client", Node::Switch => "switch", Node::Router => "router", Node::Server => "server" });
+display_as!(Preset { Preset::Direct => "direct", Preset::Switched => "switched", Preset::Routed => "routed" });
+display_as!(Role { Role::Host => "host", Role::Router => "router", Role::Switch => "switch" });
 display_as!(End { End::Client => "client", End::Server => "server" });
 display_as!(ProbeEvent { ProbeEvent::Sent => "sent", ProbeEvent::Answered => "answered" });
 display_as!(CableChange { CableChange::Pull => "pull", CableChange::Plug => "plug" });
-display_as!(RouteChange {
-    RouteChange::Delete => "delete",
-    RouteChange::Unreachable => "unreachable",
-    RouteChange::Prohibit => "prohibit",
-    RouteChange::Blackhole => "blackhole",
-    RouteChange::Restore => "restore",
-});
-
 impl fmt::Display for NextWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,8 +58,20 @@ impl fmt::Display for Action {
                 };
                 write!(f, "reboot the {host}, {} down{mac}", seconds(*downtime))
             }
+            Self::Link { at, to, change } => {
+                let (change, at) = (change.to_string(), at.the());
+                write!(f, "{change} the link to {} at {at}", to.the())
+            }
             Self::Route { on, to, change } => {
-                write!(f, "{change} the route to the {to} on the {on}")
+                let (word, more) = match change {
+                    RouteChange::Delete => ("delete", String::new()),
+                    RouteChange::Unreachable => ("unreachable", String::new()),
+                    RouteChange::Prohibit => ("prohibit", String::new()),
+                    RouteChange::Blackhole => ("blackhole", String::new()),
+                    RouteChange::Via(next) => ("move", format!(", to go over {}", next.the())),
+                    RouteChange::Restore => ("restore", String::new()),
+                };
+                write!(f, "{word} the route to the {to} on {}{more}", on.the())
             }
             Self::Network(step) => step.fmt(f),
             Self::Middlebox(step) => step.fmt(f),

@@ -4,7 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::model::{Clock, Expectation, Family, Firewall, Keepalive, Step, Sysctl, Topology};
+use super::limits::TrackingSeconds;
+use super::model::{
+    Clock, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
+};
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -40,9 +43,32 @@ pub(super) static EMPTY: Body = Body {
 };
 
 pub(super) struct TopologyPart {
-    pub(super) preset: Given<Topology>,
+    /// A preset, or what is spelled out.
+    pub(super) network: Given<Topology>,
     pub(super) families: Given<Vec<Family>>,
-    pub(super) firewall: Given<Firewall>,
+    pub(super) firewall: Given<FirewallPart>,
+    pub(super) sysctl: Given<Vec<At<NodeSysctls>>>,
+}
+
+pub(super) struct FirewallPart {
+    /// Where; may be left out where there is one router.
+    pub(super) on: Option<At<Node>>,
+    pub(super) established: Option<TrackingSeconds>,
+    pub(super) loose: Option<bool>,
+    pub(super) nat: Option<bool>,
+}
+
+impl FirewallPart {
+    /// On this router, with the kernel's own settings where nothing else is given.
+    pub(super) fn at(&self, on: Node) -> Firewall {
+        let kernels = Firewall::new(on);
+        Firewall {
+            on,
+            established: self.established.unwrap_or(kernels.established),
+            loose: self.loose.unwrap_or(kernels.loose),
+            nat: self.nat.unwrap_or(kernels.nat),
+        }
+    }
 }
 
 pub(super) struct ConnectionPart {
@@ -63,8 +89,10 @@ pub(super) struct EndPart {
 #[derive(Clone)]
 pub(super) struct StepPart {
     pub(super) step: Step,
-    /// The node that the step names, where not every topology has it.
+    /// The node where it is done, if it names one.
     pub(super) node: Option<Range<usize>>,
+    /// The other node that it names.
+    pub(super) other: Option<Range<usize>>,
     /// The word that says what the step does.
     pub(super) verb: Range<usize>,
     pub(super) when: Option<Range<usize>>,
@@ -78,4 +106,6 @@ pub(super) struct ExpectPart {
 pub(super) struct ExpectationPart {
     pub(super) expectation: Expectation,
     pub(super) probes: Option<Range<usize>>,
+    /// The machine that it names.
+    pub(super) machine: Option<At<Node>>,
 }

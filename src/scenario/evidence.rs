@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::CountRange;
-use super::model::Family;
+use super::model::{Family, Node};
 use crate::evidence::{TcpState, TimerKind};
 use crate::wire;
 
@@ -21,6 +21,8 @@ pub struct EvidenceExpectation {
     pub rst_received: Option<CountRange>,
     /// ICMP errors about each connection that it received before the connection was given up. Only those of the case's own family.
     pub icmp: Vec<(IcmpKind, CountRange)>,
+    /// Who sent all of those that it received, whatever they say, and at least one.
+    pub icmp_from: Option<Node>,
     /// ARP requests or neighbour solicitations that the host sent.
     pub solicited: Option<CountRange>,
     /// ARP replies or neighbour advertisements that it received.

@@ -204,27 +204,25 @@ impl Middlebox {
 /// As `check` prints it and messages name it.
 impl fmt::Display for Middlebox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = self.node().the();
         match self {
-            Self::Filter { on, filter } => write!(f, "{filter} at the {on}"),
-            Self::Unfilter { on } => write!(f, "remove the filter at the {on}"),
-            Self::Lose { on, loss } => write!(f, "lose {loss} at the {on}"),
-            Self::StopLosing { on, to } => {
-                write!(f, "lose nothing to the {to} at the {on} any more")
+            Self::Filter { filter, .. } => write!(f, "{filter} at {on}"),
+            Self::Unfilter { .. } => write!(f, "remove the filter at {on}"),
+            Self::Lose { loss, .. } => write!(f, "lose {loss} at {on}"),
+            Self::StopLosing { to, .. } => {
+                write!(f, "lose nothing to the {to} at {on} any more")
             }
-            Self::Flush { on } => write!(f, "forget all flows at the {on}"),
-            Self::Remember { on, established } => {
-                write!(f, "know idle flows for {established} at the {on}")
+            Self::Flush { .. } => write!(f, "forget all flows at {on}"),
+            Self::Remember { established, .. } => {
+                write!(f, "know idle flows for {established} at {on}")
             }
             Self::Mtu {
-                on,
-                to,
-                bytes,
-                icmp,
+                to, bytes, icmp, ..
             } => {
                 let silent = if *icmp { "" } else { ", and nobody told" };
                 write!(
                     f,
-                    "packets of {bytes} bytes at most from the {on} to the {to}{silent}"
+                    "packets of {bytes} bytes at most from {on} to the {to}{silent}"
                 )
             }
         }

@@ -104,9 +104,18 @@ fn tracks(case: &Overlaid, step: &Middlebox, verb: &Range<usize>) -> Option<Diag
         Middlebox::Flush { .. } | Middlebox::Remember { .. } => true,
         _ => false,
     };
-    if !needs || !matches!(case.firewall, Ok(None)) {
+    if !needs {
         return None;
     }
     let untracked = Diagnostic::new(verb.clone(), "this router knows of no flows");
-    Some(untracked.help("add `firewall = {}` to `[topology]`"))
+    match case.firewall {
+        Ok(None) => Some(untracked.help("add `firewall = {}` to `[topology]`")),
+        Ok(Some(firewall)) => {
+            let on = firewall.value.on.as_ref();
+            let elsewhere = on.filter(|on| on.value != step.node())?;
+            let untracked = untracked.related(elsewhere.span.clone(), "the firewall is there");
+            Some(untracked.help(format!("write `on = \"{}\"`", elsewhere.value)))
+        }
+        Err(_) => None,
+    }
 }

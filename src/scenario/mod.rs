@@ -64,6 +64,7 @@ mod load;
 mod middlebox;
 mod middlebox_check;
 mod network;
+mod node;
 mod overlay;
 mod program;
 mod program_check;
@@ -72,6 +73,8 @@ mod relations;
 mod resolve;
 mod sequence;
 mod suggest;
+mod topology;
+mod topology_check;
 
 /// The JSON Schema (draft 2020-12) of a scenario file, for editors. It knows what a value may be by itself; what only shows when a
 /// file is seen as a whole is for [`parse`].

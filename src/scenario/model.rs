@@ -20,7 +20,9 @@ pub use super::network::{
     AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
     Percent,
 };
+pub use super::node::Node;
 pub use super::program::{Act, ProgramStep};
+pub use super::topology::{Link, Machine, Preset, Role, Topology};
 use crate::endpoint::Ended;
 pub use crate::endpoint::PollEvent;
 use crate::errno::ErrnoName;
@@ -55,8 +57,10 @@ pub struct Case {
     pub family: Family,
     /// The network that is built.
     pub topology: Topology,
-    /// What the router lets through; only where the topology has one.
+    /// What a router lets through; only where the topology has one.
     pub firewall: Option<Firewall>,
+    /// Settings of the machines between the ends.
+    pub sysctl: Vec<NodeSysctls>,
     /// The connection that is opened across it.
     pub connection: Connection,
     /// What happens to it, in order.
@@ -91,22 +95,12 @@ pub enum Family {
     Ipv6,
 }
 
-/// The networks that ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Topology {
-    /// client – server, one cable.
-    Direct,
-    /// client – switch – server, the switch being a real bridge in a namespace of its own.
-    Switched,
-    /// client – router – server, two subnets.
-    Routed,
-}
-
-/// A stateful filter on the router: it forwards what belongs to a flow that its connection tracking knows and what begins one, and drops
+/// A stateful filter on a router: it forwards what belongs to a flow that its connection tracking knows and what begins one, and drops
 /// all else in silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Firewall {
+    /// Which router.
+    pub on: Node,
     /// `net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is known.
     pub established: TrackingSeconds,
     /// `net.netfilter.nf_conntrack_tcp_loose`: whether a segment from the middle of a flow that it does not know begins one.
@@ -115,32 +109,18 @@ pub struct Firewall {
     pub nat: bool,
 }
 
-/// The kernel's own settings: five days (`tcp_timeouts` in `net/netfilter/nf_conntrack_proto_tcp.c`), and loose
-/// (`nf_conntrack_tcp_init_net`).
-impl Default for Firewall {
-    fn default() -> Self {
+impl Firewall {
+    /// With the kernel's own settings: five days (`tcp_timeouts` in `net/netfilter/nf_conntrack_proto_tcp.c`), and loose
+    /// (`nf_conntrack_tcp_init_net`).
+    #[must_use]
+    pub fn new(on: Node) -> Self {
         Self {
+            on,
             established: TrackingSeconds::DEFAULT,
             loose: true,
             nat: false,
         }
     }
-}
-
-/// A machine in the topology; each is a network namespace of its own.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Node {
-    /// Opens the connection.
-    Client,
-    /// A bridge; `switched` only.
-    Switch,
-    /// Forwards between two subnets; `routed` only.
-    Router,
-    /// Accepts the connection.
-    Server,
 }
 
 /// One end of the connection.
@@ -193,6 +173,15 @@ pub struct Sysctl {
     pub name: String,
     /// What is written.
     pub value: String,
+}
+
+/// Settings of one machine's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeSysctls {
+    /// Whose; neither end's, which have theirs in the connection's settings.
+    pub node: Node,
+    /// The settings.
+    pub sysctl: Vec<Sysctl>,
 }
 
 impl Sysctl {
@@ -303,6 +292,15 @@ pub enum Action {
         /// Pulled or plugged.
         change: CableChange,
     },
+    /// A machine's interface on one of its links goes down or comes up; the other end of the link loses its carrier with it.
+    Link {
+        /// Whose interface.
+        at: Node,
+        /// The machine across.
+        to: Node,
+        /// Down or up.
+        change: CableChange,
+    },
     /// The host falls silent in both directions with its carrier up, and forgets nothing.
     Crash {
         /// Which host.
@@ -325,7 +323,7 @@ pub enum Action {
     },
     /// A route to one end's network changes.
     Route {
-        /// On which node; never the switch.
+        /// On which node; never a switch.
         on: Node,
         /// Towards which end; never `on` itself.
         to: End,
@@ -362,6 +360,8 @@ pub enum RouteChange {
     Prohibit,
     /// Replaced by a `blackhole` route.
     Blackhole,
+    /// Replaced by one over this router.
+    Via(Node),
     /// The original is back.
     Restore,
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::context::{At, Given, Reported};
 use super::document::{
-    Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, StepPart,
+    Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
+    StepPart,
 };
-use super::model::{Connection, End, EndSettings, Family, Firewall, Keepalive, Sysctl, Topology};
+use super::model::{
+    Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
+};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -16,9 +19,10 @@ pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
 pub(super) struct Overlaid<'d> {
     /// `None` in a file without `[[case]]`.
     pub(super) block: Option<&'d CaseBlock>,
-    pub(super) preset: View<'d, Topology>,
+    pub(super) network: View<'d, Topology>,
     pub(super) families: View<'d, Vec<Family>>,
-    pub(super) firewall: View<'d, Firewall>,
+    pub(super) firewall: View<'d, FirewallPart>,
+    pub(super) sysctl: View<'d, Vec<At<NodeSysctls>>>,
     count: View<'d, u16>,
     client: EndView<'d>,
     server: EndView<'d>,
@@ -45,9 +49,10 @@ impl<'d> Overlaid<'d> {
         };
         Self {
             block,
-            preset: layers.top(|body| inside(view(&body.topology), |part| &part.preset)),
+            network: layers.top(|body| inside(view(&body.topology), |part| &part.network)),
             families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
             firewall: layers.top(|body| inside(view(&body.topology), |part| &part.firewall)),
+            sysctl: layers.top(|body| inside(view(&body.topology), |part| &part.sysctl)),
             count: layers.top(|body| inside(view(&body.connection), |part| &part.count)),
             client: layers.end(|connection| &connection.client),
             server: layers.end(|connection| &connection.server),

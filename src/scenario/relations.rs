@@ -1,8 +1,8 @@
-//! What follows from the model's types: which end is across, which nodes a topology has, which step is a fault.
+//! What follows from the model's types: which end is across, which step is a fault.
 
 use super::model::{
     Action, CableChange, Connection, End, EndSettings, Expectation, Expectations, Node,
-    ProbeExpectation, RouteChange, Topology,
+    ProbeExpectation, RouteChange,
 };
 use crate::evidence::StepKind;
 
@@ -20,20 +20,8 @@ impl End {
     #[must_use]
     pub fn node(self) -> Node {
         match self {
-            Self::Client => Node::Client,
-            Self::Server => Node::Server,
-        }
-    }
-}
-
-impl Topology {
-    /// The nodes, from the client to the server.
-    #[must_use]
-    pub fn nodes(self) -> &'static [Node] {
-        match self {
-            Self::Direct => &[Node::Client, Node::Server],
-            Self::Switched => &[Node::Client, Node::Switch, Node::Server],
-            Self::Routed => &[Node::Client, Node::Router, Node::Server],
+            Self::Client => Node::CLIENT,
+            Self::Server => Node::SERVER,
         }
     }
 }
@@ -85,7 +73,7 @@ impl Action {
     pub fn is_repair(&self) -> bool {
         match self {
             Self::Resume { .. } => true,
-            Self::Cable { change, .. } => *change == CableChange::Plug,
+            Self::Cable { change, .. } | Self::Link { change, .. } => *change == CableChange::Plug,
             Self::Route { change, .. } => *change == RouteChange::Restore,
             Self::Network(step) => step.is_repair(),
             Self::Middlebox(step) => step.is_repair(),
@@ -103,23 +91,12 @@ impl Action {
             | Self::Send { .. }
             | Self::Fill { .. }
             | Self::Resume { .. } => false,
-            Self::Cable { change, .. } => *change == CableChange::Pull,
+            Self::Cable { change, .. } | Self::Link { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
             Self::Crash { .. } | Self::Reboot { .. } => true,
             Self::Network(step) => !step.is_repair(),
             Self::Middlebox(step) => !step.is_repair(),
             Self::Program(step) => !step.act.is_repair(),
-        }
-    }
-
-    /// The node that the step names, where not every topology has it.
-    #[must_use]
-    pub fn node(&self) -> Option<Node> {
-        match self {
-            Self::Route { on, .. } => Some(*on),
-            Self::Network(step) => step.node(),
-            Self::Middlebox(step) => Some(step.node()),
-            _ => None,
         }
     }
 

@@ -7,8 +7,9 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
-use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, Scenario};
+use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, NodeSysctls, Scenario};
 use super::overlay::{Overlaid, View};
+use super::topology_check;
 
 pub(super) fn scenario(
     path: &Path,
@@ -78,7 +79,8 @@ fn expand(
     document: &Document,
     cx: &mut Context,
 ) -> Result<Vec<Case>, Reported> {
-    let topology = check::preset(case, document, cx);
+    let topology = check::network(case, document, cx);
+    let firewall = topology_check::firewall(case, cx);
     let (name, note) = match case.block {
         Some(block) => {
             let name = block.name.as_ref().map_err(|error| *error)?;
@@ -93,7 +95,8 @@ fn expand(
         clock: document.clock.clone()?.map_or(Clock::Any, |at| at.value),
         family: Family::Ipv4,
         topology: topology?,
-        firewall: case.firewall?.map(|at| at.value),
+        firewall: firewall?,
+        sysctl: sysctls(case)?,
         connection: case.connection()?,
         steps: case
             .steps
@@ -113,6 +116,11 @@ fn expand(
         ..template.clone()
     };
     Ok(families.iter().map(of_family).collect())
+}
+
+fn sysctls(case: &Overlaid) -> Result<Vec<NodeSysctls>, Reported> {
+    let parts = case.sysctl?.map_or(&[][..], |at| &at.value);
+    Ok(parts.iter().map(|at| at.value.clone()).collect())
 }
 
 fn expectation(part: View<ExpectationPart>) -> Result<Option<Expectation>, Reported> {

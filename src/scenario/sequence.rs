@@ -1,5 +1,6 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
+mod link;
 mod middlebox;
 mod network;
 mod program;
@@ -11,18 +12,23 @@ use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::model::{Act, Action, CableChange, End, Node, RouteChange, Start, Step, Topology};
+use super::model::{Act, Action, End, Node, RouteChange, Start, Step, Topology};
 use super::overlay::Overlaid;
+use link::Side;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let mut network = Network {
-        one_cable: matches!(case.preset, Ok(Some(preset)) if preset.value == Topology::Direct),
+        topology: case
+            .network
+            .ok()
+            .flatten()
+            .map(|network| network.value.clone()),
         broken: Vec::new(),
         impaired: Vec::new(),
         flapping: Vec::new(),
         returning: Vec::new(),
-        silent: None,
+        silent: Vec::new(),
     };
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
@@ -42,8 +48,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 
 /// What is broken at one time.
 struct Network {
-    /// Both hosts hang on the same cable.
-    one_cable: bool,
+    /// `None` where it is not known.
+    topology: Option<Topology>,
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
     /// Hosts whose packets have a bad path.
@@ -52,13 +58,13 @@ struct Network {
     flapping: Vec<(End, Option<Duration>, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
-    /// The router tells nobody of what is too large.
-    silent: Option<Range<usize>>,
+    /// Routers that tell nobody of what is too large.
+    silent: Vec<(Node, Range<usize>)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Broken {
-    Cable(End),
+    Link(Side),
     Crashed(End),
     /// The host has rebooted, and knows of no connection any more.
     Forgotten(End),
@@ -94,17 +100,20 @@ impl Broken {
     /// What the step is to a later one that suffers from it.
     fn label(self) -> String {
         match self {
-            Self::Cable(at) => format!("the {at}'s cable is pulled here"),
+            Self::Link(side) => side.label(),
             Self::Crashed(host) => format!("the {host} crashes here"),
             Self::Forgotten(host) => format!("the {host} forgets its connections here"),
-            Self::Route(on, to, _) => format!("the route to the {to} on the {on} changes here"),
-            Self::Filter(on, _) => format!("the {on} filters from here"),
-            Self::Loss(on, to, _) => format!("the {on} loses segments to the {to} from here"),
-            Self::Address(at) => format!("the {at}'s address is removed here"),
-            Self::Neighbour(on, to) => {
-                format!("the {on}'s entry for its neighbour towards the {to} is wrong from here")
+            Self::Route(on, to, _) => format!("the route to the {to} on {} changes here", on.the()),
+            Self::Filter(on, _) => format!("{} filters from here", on.the()),
+            Self::Loss(on, to, _) => {
+                format!("{} loses segments to the {to} from here", on.the())
             }
-            Self::Forwarding(on) => format!("the {on} forwards nothing from here"),
+            Self::Address(at) => format!("the {at}'s address is removed here"),
+            Self::Neighbour(on, to) => format!(
+                "the entry of {} for its neighbour towards the {to} is wrong from here",
+                on.the()
+            ),
+            Self::Forwarding(on) => format!("{} forwards nothing from here", on.the()),
             Self::Deaf(at) => format!("the {at} stops reading here"),
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
             Self::Unopened => "the connection is opened here".to_owned(),
@@ -112,12 +121,23 @@ impl Broken {
         }
     }
 
-    /// Whether an exchange can succeed all the same.
+    /// Whether an exchange can succeed all the same where the way leads there.
     fn lets_through(self) -> bool {
         matches!(
             self,
-            Self::Filter(_, Hit::Some) | Self::Loss(_, _, Hit::Some)
+            Self::Filter(_, Hit::Some)
+                | Self::Loss(_, _, Hit::Some)
+                | Self::Route(_, _, RouteChange::Via(_))
         )
+    }
+
+    /// The machines where it is, if it is not at one of the ends.
+    fn place(self) -> Vec<Node> {
+        match self {
+            Self::Link(Side::Link(at, to)) => vec![at, to],
+            Self::Route(on, ..) | Self::Filter(on, _) | Self::Loss(on, ..) => vec![on],
+            _ => Vec::new(),
+        }
     }
 
     /// Whether both are about the same route.
@@ -146,12 +166,8 @@ impl Network {
             Action::Send { from, .. } | Action::Fill { from } => {
                 self.unopened(verb).or_else(|| self.write(*from, verb))
             }
-            Action::Cable { at, change } => {
-                self.still_flapping(*at, verb).or_else(|| match change {
-                    CableChange::Pull => self.pull(*at, verb),
-                    CableChange::Plug => self.plug(*at, verb),
-                })
-            }
+            Action::Cable { at, change } => self.link(Side::Cable(*at), *change, verb),
+            Action::Link { at, to, change } => self.link(Side::Link(*at, *to), *change, verb),
             Action::Crash { host } => self.crash(*host, verb),
             Action::Resume { host } => self.resume(*host, verb),
             Action::Reboot { host, downtime, .. } => self.reboot(*host, *downtime, verb),
@@ -187,10 +203,20 @@ impl Network {
         Some(early.help("take this step after `do = \"connect\"`"))
     }
 
-    /// An exchange waits for its answer, and everything that can be broken lies on the way of it.
+    /// Whether every packet of the connection has to pass there; where there are several ways, the kernel decides.
+    fn is_on_way(&self, broken: Broken) -> bool {
+        let Some(topology) = &self.topology else {
+            return true;
+        };
+        let place = broken.place();
+        let way = topology.only_way();
+        place.is_empty() || way.is_some_and(|way| place.iter().all(|node| way.contains(node)))
+    }
+
+    /// An exchange waits for its answer.
     fn exchange(&self, verb: &Range<usize>) -> Option<Diagnostic> {
         let all: Vec<_> = (self.broken.iter())
-            .filter(|(broken, _)| !broken.lets_through())
+            .filter(|(broken, _)| !broken.lets_through() && self.is_on_way(*broken))
             .collect();
         if all.is_empty() {
             return None;
@@ -206,48 +232,6 @@ impl Network {
                 .help("exchange before the reboot; a connection that is forgotten never comes back")
         } else {
             stuck.help("undo that first; or use `do = \"send\"`, which writes and does not wait")
-        })
-    }
-
-    fn pull(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(wrong) = self.out(at, verb) {
-            return Some(wrong);
-        }
-        self.breaks(Broken::Cable(at), verb);
-        None
-    }
-
-    /// What is wrong with pulling a cable that is pulled.
-    fn out(&self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let one_cable = self.one_cable;
-        let same = |broken| matches!(broken, Broken::Cable(end) if end == at || one_cable);
-        let (pulled, earlier) = self.find(same)?;
-        let message = format!("the {at}'s cable is pulled already");
-        let help = if *pulled == Broken::Cable(at) {
-            "remove one of the two, or plug it in between"
-        } else {
-            "remove one of the two: a `direct` topology has one cable, with the client at one end and the server at the other"
-        };
-        let twice = Diagnostic::new(verb.clone(), message).related(earlier.clone(), pulled.label());
-        Some(twice.help(help))
-    }
-
-    fn plug(&mut self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        if self.heal(|broken| broken == Broken::Cable(at)) {
-            return None;
-        }
-        let message = format!("the {at}'s cable is not pulled when it is plugged in");
-        let early = Diagnostic::new(verb.clone(), message);
-        let across = at.peer();
-        Some(match self.find(|broken| broken == Broken::Cable(across)) {
-            Some((pulled, earlier)) if self.one_cable => {
-                early.related(earlier.clone(), pulled.label()).help(format!(
-                    "plug it in where it was pulled: `at = \"{across}\"`"
-                ))
-            }
-            _ => early.help(format!(
-                "pull it in an earlier step: `do = \"cable\"`, `at = \"{at}\"`, `action = \"pull\"`"
-            )),
         })
     }
 
@@ -323,7 +307,8 @@ impl Network {
         match now {
             None if change == RouteChange::Restore => {
                 let message = format!(
-                    "the route to the {to} on the {on} has not changed when it is restored"
+                    "the route to the {to} on {} has not changed when it is restored",
+                    on.the()
                 );
                 let help = format!(
                     "change it in an earlier step: `on = \"{on}\"`, `to = \"{to}\"`, `action = \"delete\"`"
@@ -331,7 +316,7 @@ impl Network {
                 return Some(Diagnostic::new(verb.clone(), message).help(help));
             }
             Some((same, earlier)) if *same == Broken::Route(on, to, change) => {
-                let message = format!("the route to the {to} on the {on} is like that already");
+                let message = format!("the route to the {to} on {} is like that already", on.the());
                 let twice =
                     Diagnostic::new(verb.clone(), message).related(earlier.clone(), same.label());
                 return Some(twice.help("remove one of the two, or restore the route in between"));

@@ -78,6 +78,15 @@ fn icmp_counts_by_type_and_code_while_the_connection_lasts() {
     assert_eq!(other, ["1 ICMP net-unreachable on the wire: 0"]);
     // The other family's are asked of the other family's cases.
     assert!(wrong("icmp = { ipv6 = { no-route = 9 } }", &observation).is_empty());
+    // Nobody in this network has the address of the sender.
+    let sender = wrong("icmp.from = \"server\"", &observation);
+    assert_eq!(
+        sender,
+        ["ICMP errors from server, and no other: one from 192.0.2.254"]
+    );
+    let silence = client(vec![Line::established(-40 * MS).fails("ETIMEDOUT", ENDS)]);
+    let nobody = wrong("icmp.from = \"server\"", &seen(silence));
+    assert_eq!(nobody, ["ICMP errors from server, and no other: none"]);
 }
 
 #[test]

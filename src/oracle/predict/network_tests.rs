@@ -64,7 +64,7 @@ fn a_host_without_its_address_cannot_send_unless_over_ipv6_through_a_router() {
         let written = case(family, TIMEOUT, "", &[&step, SEND]);
         assert_eq!(seen(&written, End::Client), in_flight, "{family}");
         let mut near = quiet;
-        near.topology = crate::scenario::model::Topology::Direct;
+        near.topology = crate::scenario::model::Preset::Direct.into();
         let error = if family == "ipv4" {
             "ETIMEDOUT"
         } else {

@@ -6,7 +6,7 @@ use crate::oracle::wheel::Hz;
 use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
 use crate::scenario::model::{
     Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
-    HardwareAddress, Keepalive, Node, ProbeEvent, RouteChange, Start, Step, Topology,
+    HardwareAddress, Keepalive, Node, Preset, ProbeEvent, RouteChange, Start, Step,
 };
 
 fn secs(n: f64) -> Duration {
@@ -53,7 +53,8 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         note: None,
         clock: Clock::Any,
         family,
-        topology: Topology::Routed,
+        topology: Preset::Routed.into(),
+        sysctl: Vec::new(),
         firewall: None,
         connection: Connection {
             count: 1,
@@ -115,7 +116,7 @@ fn idle_probes_ignore_what_a_router_answers() {
             RouteChange::Unreachable,
             RouteChange::Prohibit,
         ] {
-            let fault = route(Node::Router, End::Server, change);
+            let fault = route(Node::ROUTER, End::Server, change);
             let (errno, earliest, latest) = seen(&case(family, keepalive(1, 1, 3), vec![fault]));
             assert_eq!(errno, "ETIMEDOUT");
             assert_eq!((earliest, latest), (4.0, 4.128));
@@ -131,7 +132,7 @@ fn idle_ipv6_reports_its_own_missing_route_and_ipv4_does_not() {
         (RouteChange::Prohibit, "EACCES"),
         (RouteChange::Blackhole, "EINVAL"),
     ] {
-        let steps = vec![route(Node::Client, End::Server, change)];
+        let steps = vec![route(Node::CLIENT, End::Server, change)];
         let ipv6 = case(Family::Ipv6, keepalive(1, 1, 3), steps.clone());
         let ipv4 = case(Family::Ipv4, keepalive(1, 1, 3), steps);
         assert_eq!(seen(&ipv6).0, errno);
@@ -153,10 +154,10 @@ fn data_in_flight_learns_what_the_router_answers() {
         (Ipv6, RouteChange::Prohibit, "EACCES", 4.432),
         (Ipv6, RouteChange::Blackhole, "ETIMEDOUT", 4.424),
     ] {
-        let steps = vec![route(Node::Router, End::Server, change), send(10)];
+        let steps = vec![route(Node::ROUTER, End::Server, change), send(10)];
         let (seen, earliest, latest) = seen(&case(family, timeout(4.0), steps));
-        assert_eq!(seen, errno, "{family} {change}");
-        assert!(earliest <= at && at <= latest, "{family} {change}");
+        assert_eq!(seen, errno, "{family} {change:?}");
+        assert!(earliest <= at && at <= latest, "{family} {change:?}");
     }
 }
 
@@ -164,7 +165,7 @@ fn data_in_flight_learns_what_the_router_answers() {
 fn unsent_data_waits_for_the_probe_timer() {
     for (family, errno) in [(Family::Ipv4, "ETIMEDOUT"), (Family::Ipv6, "EHOSTUNREACH")] {
         let steps = vec![
-            route(Node::Client, End::Server, RouteChange::Unreachable),
+            route(Node::CLIENT, End::Server, RouteChange::Unreachable),
             send(10),
         ];
         let (seen, earliest, latest) = seen(&case(family, timeout(4.0), steps));
@@ -175,7 +176,7 @@ fn unsent_data_waits_for_the_probe_timer() {
 
 #[test]
 fn a_lost_return_route_is_silence_for_the_sender() {
-    for (on, to) in [(Node::Server, End::Client), (Node::Router, End::Client)] {
+    for (on, to) in [(Node::SERVER, End::Client), (Node::ROUTER, End::Client)] {
         let steps = vec![route(on, to, RouteChange::Unreachable), send(10)];
         assert_eq!(
             seen(&case(Family::Ipv4, timeout(4.0), steps)).0,
@@ -308,7 +309,7 @@ fn an_end_without_a_timer_never_learns() {
 
 #[test]
 fn another_ends_keepalive_may_reset_it_first() {
-    let steps = vec![route(Node::Router, End::Server, RouteChange::Delete)];
+    let steps = vec![route(Node::ROUTER, End::Server, RouteChange::Delete)];
     let mut both = case(Family::Ipv4, keepalive(1, 1, 3), steps);
     both.connection.server = keepalive(1, 1, 3);
     assert_eq!(seen(&both).0, "open");
@@ -319,8 +320,8 @@ fn another_ends_keepalive_may_reset_it_first() {
 #[test]
 fn a_replaced_route_is_still_an_outage() {
     let steps = vec![
-        route(Node::Router, End::Server, RouteChange::Delete),
-        route(Node::Router, End::Server, RouteChange::Prohibit),
+        route(Node::ROUTER, End::Server, RouteChange::Delete),
+        route(Node::ROUTER, End::Server, RouteChange::Prohibit),
     ];
     let (errno, earliest, _) = seen(&case(Family::Ipv4, keepalive(1, 1, 3), steps));
     assert_eq!((errno.as_str(), earliest), ("ETIMEDOUT", 4.0));

@@ -62,7 +62,6 @@ pub(super) fn of_frames(
     observation: &Observation,
     seen: &[Sighting],
 ) -> Vec<Vec<String>> {
-    let connection = &result.prepared.case.connection;
     let mut comments: Vec<Vec<String>> = seen.iter().map(|_| Vec::new()).collect();
     for (place, text) in steps(observation, seen) {
         comments[place].push(text);
@@ -72,7 +71,7 @@ pub(super) fn of_frames(
             comments.push(format!("{cut} frames before this one were not kept"));
         }
         if is_telling(&sighting.told) {
-            comments.push(sighting.purpose(connection));
+            comments.push(sighting.purpose(&result.prepared));
         }
         if sighting.frame.unheard {
             comments.push(format!(

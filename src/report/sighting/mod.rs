@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use super::words;
 use crate::evidence::{Captured, Evidence, Frame};
 use crate::oracle::keepalive::EffectiveKeepalive;
-use crate::scenario::model::{Connection, End, Node};
+use crate::prepare::Prepared;
+use crate::scenario::model::{End, Node};
 use crate::wire::{
     Direction, IcmpError, IcmpMessage, Meaning, Neighbouring, Packet, Segment, Track,
 };
@@ -95,18 +96,24 @@ impl Sighting<'_> {
     }
 
     /// What it is for, in words; empty where there is nothing to say.
-    pub(super) fn purpose(&self, connection: &Connection) -> String {
+    pub(super) fn purpose(&self, prepared: &Prepared) -> String {
+        let network = &prepared.network;
+        // Of one router there is nothing to tell.
+        let by = |message: &IcmpMessage| {
+            let owner = network.owner(message.from)?;
+            (network.routers().count() > 1).then_some(owner)
+        };
         match &self.told {
             Told::Segment {
                 segment, meaning, ..
             } => {
-                let keepalive = connection.end(self.sender()).keepalive;
+                let keepalive = prepared.case.connection.end(self.sender()).keepalive;
                 let probes = keepalive.map(|keepalive| EffectiveKeepalive::new(keepalive).probes);
                 words::meaning(*meaning, segment.len, probes)
             }
             Told::Neighbour(message) => words::neighbouring(*message),
-            Told::Error { error, seq, .. } => words::icmp_error(error, *seq),
-            Told::Icmp(message) => words::icmp(message),
+            Told::Error { error, seq, .. } => words::icmp_error(error, by(&error.message), *seq),
+            Told::Icmp(message) => words::icmp(message, by(message)),
             Told::Other => String::new(),
         }
     }
@@ -121,7 +128,7 @@ fn bases(captures: &[Captured]) -> HashMap<u16, Bases> {
                 continue;
             };
             let (client, server) = known.entry(segment.connection).or_default();
-            let from_client = (capture.node == Node::Client) == (frame.direction == Direction::Out);
+            let from_client = (capture.node == Node::CLIENT) == (frame.direction == Direction::Out);
             let base = if from_client { client } else { server };
             base.get_or_insert(segment.seq);
         }

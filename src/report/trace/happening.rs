@@ -79,9 +79,9 @@ fn is_machinery(change: &Change) -> bool {
 
 fn at_node(node: Node) -> Lanes {
     match node {
-        Node::Client => Lanes::AtClient,
-        Node::Server => Lanes::AtServer,
-        Node::Switch | Node::Router => Lanes::Still,
+        Node::CLIENT => Lanes::AtClient,
+        Node::SERVER => Lanes::AtServer,
+        _ => Lanes::Still,
     }
 }
 

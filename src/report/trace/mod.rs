@@ -130,7 +130,7 @@ pub fn write(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
             write_line(out, line, observation.zero)?;
         }
     }
-    for note in notes(observation, &lines) {
+    for note in notes(result, observation, &lines) {
         writeln!(out, "{:>12}  {note}", "")?;
     }
     Ok(())
@@ -156,15 +156,22 @@ fn lines(result: &CaseResult, observation: &Observation) -> Vec<Line> {
 }
 
 /// What the signs between the hosts' lines mean, for those that are there.
-const LEGEND: [(char, &str); 3] = [
-    ('x', "x: lost on the way"),
-    ('o', "o: the router"),
-    ('z', "z: the host was silent and did not hear it"),
-];
+fn legend(routers: usize) -> [(char, &'static str); 3] {
+    let router = match routers {
+        ..=1 => "o: the router",
+        _ => "o: a router",
+    };
+    [
+        ('x', "x: lost on the way"),
+        ('o', router),
+        ('z', "z: the host was silent and did not hear it"),
+    ]
+}
 
-fn notes(observation: &Observation, lines: &[Line]) -> Vec<String> {
+fn notes(result: &CaseResult, observation: &Observation, lines: &[Line]) -> Vec<String> {
+    let legend = legend(result.prepared.network.routers().count());
     let there = |sign: char| lines.iter().any(|line| line.lanes.draw().contains(sign));
-    let signs = LEGEND.into_iter().filter(|(sign, _)| there(*sign));
+    let signs = legend.into_iter().filter(|(sign, _)| there(*sign));
     let signs: Vec<&str> = signs.map(|(_, meaning)| meaning).collect();
     let mut notes = Vec::new();
     if !signs.is_empty() {

@@ -5,21 +5,21 @@ use crate::outcome::Observation;
 use crate::prepare::Prepared;
 use crate::report::sighting::{Sighting, Told, sightings};
 use crate::report::words;
-use crate::scenario::model::{Connection, End, Node};
+use crate::scenario::model::End;
 use crate::wire::{Direction, Meaning};
 
 pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: u16) -> Vec<Line> {
-    let is_routed = prepared.network.node(Node::Router).is_some();
+    let is_routed = prepared.network.routers().next().is_some();
     let seen = sightings(&observation.evidence);
     seen.iter()
         .filter(|seen| !seen.was_seen_leaving && !matches!(seen.told, Told::Other))
         .filter(|seen| seen.connection().is_none_or(|other| other == connection))
-        .map(|seen| line(seen, &prepared.case.connection, is_routed))
+        .map(|seen| line(seen, prepared, is_routed))
         .collect()
 }
 
-fn line(seen: &Sighting, connection: &Connection, is_routed: bool) -> Line {
-    let purpose = seen.purpose(connection);
+fn line(seen: &Sighting, prepared: &Prepared, is_routed: bool) -> Line {
+    let purpose = seen.purpose(prepared);
     let (text, mark) = match &seen.told {
         Told::Segment {
             segment,

@@ -1,12 +1,13 @@
 //! What a file asks of the evidence: retransmissions, RST, ICMP, neighbours, the timer, the state.
 
 use super::expect::count;
+use super::graph;
 use crate::evidence::TcpState;
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::limits::CountRange;
-use crate::scenario::model::{EvidenceExpectation, ExpectedTimer, Family, IcmpKind};
+use crate::scenario::model::{EvidenceExpectation, ExpectedTimer, Family, IcmpKind, Node};
 use crate::scenario::suggest::nearest;
 use crate::wire;
 
@@ -14,10 +15,17 @@ use crate::wire;
 pub(super) struct Parts {
     retransmissions: Given<CountRange>,
     rst: Given<Pair>,
-    icmp: Given<Vec<(IcmpKind, CountRange)>>,
+    icmp: Given<Icmp>,
     neighbours: Given<Pair>,
     timer: Given<ExpectedTimer>,
     state: Given<TcpState>,
+}
+
+/// Which messages there are to be, and from whom.
+#[derive(Default)]
+struct Icmp {
+    messages: Vec<(IcmpKind, CountRange)>,
+    from: Option<At<Node>>,
 }
 
 /// Two counts, of which one at least is given.
@@ -39,19 +47,23 @@ impl Parts {
         }
     }
 
-    pub(super) fn checked(self) -> Result<EvidenceExpectation, Reported> {
+    /// What is asked for, and the machine that it names.
+    pub(super) fn checked(self) -> Result<(EvidenceExpectation, Option<At<Node>>), Reported> {
+        let icmp = value(self.icmp)?.unwrap_or_default();
         let rst = value(self.rst)?.unwrap_or_default();
         let neighbours = value(self.neighbours)?.unwrap_or_default();
-        Ok(EvidenceExpectation {
+        let asked = EvidenceExpectation {
             retransmissions: value(self.retransmissions)?,
             rst_sent: rst.0,
             rst_received: rst.1,
-            icmp: value(self.icmp)?.unwrap_or_default(),
+            icmp: icmp.messages,
+            icmp_from: icmp.from.as_ref().map(|at| at.value),
             solicited: neighbours.0,
             advertised: neighbours.1,
             timer: value(self.timer)?,
             state: value(self.state)?,
-        })
+        };
+        Ok((asked, icmp.from))
     }
 }
 
@@ -72,21 +84,25 @@ fn pair(value: &Value, keys: [&'static str; 2], cx: &mut Context) -> Result<Pair
 }
 
 /// One table for each family, because their messages differ.
-fn icmp(value: &Value, cx: &mut Context) -> Result<Vec<(IcmpKind, CountRange)>, Reported> {
+fn icmp(value: &Value, cx: &mut Context) -> Result<Icmp, Reported> {
     let mut table = value.table(cx)?;
     if table.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
         let help = "give `ipv4` or `ipv6`, each with messages and how many there are, such as \
-                    `ipv4 = { host-unreachable = 3 }`";
+                    `ipv4 = { host-unreachable = 3 }`, or `from`, a machine";
         return Err(cx.report(empty.help(help)));
     }
     let families = [("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)];
     let [v4, v6] = families
         .map(|(key, family)| table.optional(key, cx, |value, cx| messages(value, family, cx)));
+    let from = table.optional("from", cx, graph::node);
     table.finish(cx)?;
-    let mut all = self::value(v4)?.unwrap_or_default();
-    all.extend(self::value(v6)?.unwrap_or_default());
-    Ok(all)
+    let mut messages = self::value(v4)?.unwrap_or_default();
+    messages.extend(self::value(v6)?.unwrap_or_default());
+    Ok(Icmp {
+        messages,
+        from: from?,
+    })
 }
 
 fn messages(

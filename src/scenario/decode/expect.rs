@@ -53,6 +53,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         (Some(at.span), at.value)
     });
     let (outcome, within) = (outcome?, within?);
+    let (evidence, machine) = evidence.checked()?;
     let expectation = Expectation {
         line: cx.line(&value.span()),
         places: Places {
@@ -63,7 +64,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         textbook: textbook?.map(|at| at.value),
         within: within.map(|at| at.value),
         probes,
-        evidence: evidence.checked()?,
+        evidence,
         counters: counters?.map(|at| at.value).unwrap_or_default(),
         poll: poll?.map(|at| at.value).unwrap_or_default(),
         next_write: next_write?.map(|at| at.value),
@@ -72,6 +73,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     Ok(ExpectationPart {
         expectation,
         probes: span,
+        machine,
     })
 }
 

@@ -1,23 +1,25 @@
-//! `topology.firewall`: what the router lets through.
+//! `topology.firewall`: what a router lets through.
 
+use super::graph;
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::Value;
+use crate::scenario::document::FirewallPart;
 use crate::scenario::limits::TrackingSeconds;
-use crate::scenario::model::Firewall;
 use crate::scenario::quantity::Problem;
 
-pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<Firewall, Reported> {
+pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<FirewallPart, Reported> {
     let how = "`{}` is one with the kernel's own settings";
     let mut table = value.table_or(Some(how), cx)?;
+    let on = table.optional("on", cx, graph::node);
     let established = table.optional("established", cx, established);
     let loose = table.optional("loose", cx, Value::boolean);
     let nat = table.optional("nat", cx, Value::boolean);
     table.finish(cx)?;
-    let default = Firewall::default();
-    Ok(Firewall {
-        established: established?.map_or(default.established, |at| at.value),
-        loose: loose?.map_or(default.loose, |at| at.value),
-        nat: nat?.map_or(default.nat, |at| at.value),
+    Ok(FirewallPart {
+        on: on?,
+        established: established?.map(|at| at.value),
+        loose: loose?.map(|at| at.value),
+        nat: nat?.map(|at| at.value),
     })
 }
 

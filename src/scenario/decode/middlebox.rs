@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::firewall;
+use super::{firewall, graph};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -39,7 +39,7 @@ enum FilterAction {
 }
 
 pub(super) fn filter(table: &mut Table, _: &Range<usize>, cx: &mut Context) -> Read {
-    let on = on(table, &[Node::Router], cx);
+    let on = on(table, cx);
     let words = [
         ("drop", FilterAction::Drop),
         ("reject", FilterAction::Reject),
@@ -130,7 +130,7 @@ enum LossAction {
 }
 
 pub(super) fn lose(table: &mut Table, _: &Range<usize>, cx: &mut Context) -> Read {
-    let on = on(table, &[Node::Switch, Node::Router], cx);
+    let on = on(table, cx);
     let to = to(table, "the direction in which they get lost", cx);
     let words = [("start", LossAction::Start), ("stop", LossAction::Stop)];
     let action = table.optional("action", cx, |value, cx| value.word(&words, cx))?;
@@ -220,7 +220,7 @@ enum TrackingAction {
 }
 
 pub(super) fn conntrack(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -> Read {
-    let on = on(table, &[Node::Router], cx);
+    let on = on(table, cx);
     let words = [("flush", TrackingAction::Flush)];
     let action = table.optional("action", cx, |value, cx| value.word(&words, cx));
     let established = table.optional("established", cx, firewall::established);
@@ -244,7 +244,7 @@ pub(super) fn conntrack(table: &mut Table, verb: &Range<usize>, cx: &mut Context
 }
 
 pub(super) fn mtu(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -> Read {
-    let on = on(table, &[Node::Router], cx);
+    let on = on(table, cx);
     let to = to(table, "the end that the link leads to", cx);
     let limits = u64::from(SMALLEST_MTU)..=u64::from(LARGEST_MTU);
     let example = "the largest packet that the link takes: `bytes = 1300`";
@@ -262,13 +262,9 @@ pub(super) fn mtu(table: &mut Table, verb: &Range<usize>, cx: &mut Context) -> R
     Ok((step, verb.clone(), on.span))
 }
 
-fn on(table: &mut Table, nodes: &[Node], cx: &mut Context) -> Result<At<Node>, Reported> {
-    let names: Vec<String> = nodes
-        .iter()
-        .map(|node| format!("`on = \"{node}\"`"))
-        .collect();
-    let example = format!("where it is done: {}", names.join(" or "));
-    table.required("on", &example, cx, |value, cx| value.one_of(nodes, cx))
+fn on(table: &mut Table, cx: &mut Context) -> Result<At<Node>, Reported> {
+    let example = "where it is done: `on = \"router\"`";
+    table.required("on", example, cx, graph::node)
 }
 
 fn to(table: &mut Table, what: &str, cx: &mut Context) -> Result<At<End>, Reported> {

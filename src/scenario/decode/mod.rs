@@ -5,17 +5,20 @@ mod counter;
 mod evidence;
 mod expect;
 mod firewall;
+mod graph;
 mod middlebox;
 mod network;
 mod program;
 mod step;
 mod sysctl;
+mod topology;
+mod wiring;
 
 use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{Body, CaseBlock, Document, TopologyPart};
-use crate::scenario::model::{Clock, Family, Topology};
+use crate::scenario::document::{Body, CaseBlock, Document};
+use crate::scenario::model::Clock;
 
 /// Reads the whole file.
 pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
@@ -98,52 +101,9 @@ fn body(table: &mut Table, cx: &mut Context) -> Body {
         None => Ok(Vec::new()),
     };
     Body {
-        topology: table.optional("topology", cx, topology),
+        topology: table.optional("topology", cx, topology::topology),
         connection: table.optional("connection", cx, connection::connection),
         steps,
         expect: table.optional("expect", cx, expect::expect),
     }
-}
-
-fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
-    let mut table = value.table(cx)?;
-    let presets = [Topology::Direct, Topology::Switched, Topology::Routed];
-    let part = TopologyPart {
-        preset: table.optional("preset", cx, |value, cx| value.one_of(&presets, cx)),
-        families: table.optional("family", cx, families),
-        firewall: table.optional("firewall", cx, firewall::firewall),
-    };
-    table.finish(cx)?;
-    Ok(part)
-}
-
-/// One family, or a list of them.
-fn families(value: &Value, cx: &mut Context) -> Result<Vec<Family>, Reported> {
-    let known = [Family::Ipv4, Family::Ipv6];
-    if value.as_str().is_some() {
-        return value.one_of(&known, cx).map(|family| vec![family]);
-    }
-    let mut families = Vec::new();
-    let mut reported = None;
-    for element in value.list("`ipv4` and `ipv6`", cx)? {
-        match element.one_of(&known, cx) {
-            Ok(family) if families.contains(&family) => {
-                let message = format!("`{family}` is listed twice");
-                let twice = Diagnostic::new(element.span(), message);
-                reported = Some(cx.report(twice.help("a family makes one case")));
-            }
-            Ok(family) => families.push(family),
-            Err(error) => reported = Some(error),
-        }
-    }
-    if let Some(reported) = reported {
-        return Err(reported);
-    }
-    if families.is_empty() {
-        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
-        return Err(
-            cx.report(empty.help("list `ipv4`, `ipv6` or both, or leave the key out for both"))
-        );
-    }
-    Ok(families)
 }

@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::graph;
 use super::step::ENDS;
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{
     AddressChange, Delay, End, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
-    Node, Percent,
+    Percent,
 };
 use crate::scenario::quantity;
 use crate::text::seconds;
@@ -48,7 +49,7 @@ pub(super) fn address(table: &mut Table, _: &Range<usize>, cx: &mut Context) -> 
 
 pub(super) fn neighbour(table: &mut Table, _: &Range<usize>, cx: &mut Context) -> Read {
     let example = "the node whose entry it is: `on = \"...\"`";
-    let on = table.required("on", example, cx, host_or_router);
+    let on = table.required("on", example, cx, graph::node);
     let to = end(table, "to", "the end that the way leads to", cx);
     let words = [
         ("remove", NeighbourChange::Remove),
@@ -72,20 +73,9 @@ pub(super) fn neighbour(table: &mut Table, _: &Range<usize>, cx: &mut Context) -
     Ok((step, change.span, Some(on.span)))
 }
 
-fn host_or_router(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
-    if value.as_str() == Some("switch") {
-        let message = "the switch has no neighbours: it forwards frames, not packets";
-        let switch = Diagnostic::new(value.span(), message);
-        return Err(cx.report(switch.help("`client`, `router` and `server` have")));
-    }
-    value.one_of(&[Node::Client, Node::Router, Node::Server], cx)
-}
-
 pub(super) fn forwarding(table: &mut Table, _: &Range<usize>, cx: &mut Context) -> Read {
     let example = "where it is done: `on = \"router\"`";
-    let on = table.required("on", example, cx, |value, cx| {
-        value.one_of(&[Node::Router], cx)
-    });
+    let on = table.required("on", example, cx, graph::node);
     let words = [("off", false), ("on", true)];
     let example = "`action = \"off\"` or `action = \"on\"`";
     let action = table.required("action", example, cx, |value, cx| value.word(&words, cx));

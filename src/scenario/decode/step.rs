@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{middlebox, network, program};
-use crate::scenario::context::{At, Context, Reported};
+use super::{middlebox, network, program, wiring};
+use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::StepPart;
-use crate::scenario::model::{Action, CableChange, End, Node, RouteChange, Start, Step};
+use crate::scenario::model::{Action, End, Start, Step};
 use crate::scenario::quantity;
 
 /// The most that one step writes: more would make "the payload was sent" a matter of buffers.
@@ -20,18 +20,18 @@ pub(super) const ENDS: [End; 2] = [End::Client, End::Server];
 enum Kind {
     Exchange,
     Send,
-    Cable,
     Crash,
     Resume,
     Reboot,
-    Route,
     Connect,
     Fill,
+    Wiring(ReadWiring),
     Network(ReadNetwork),
     Middlebox(ReadMiddlebox),
     Program(ReadProgram),
 }
 
+type ReadWiring = fn(&mut Table, &mut Context) -> Result<wiring::Read, Reported>;
 type ReadNetwork = fn(&mut Table, &Range<usize>, &mut Context) -> network::Read;
 
 type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::Read;
@@ -43,11 +43,11 @@ const KINDS: [(&str, Kind); 21] = [
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
     ("fill", Kind::Fill),
-    ("cable", Kind::Cable),
+    ("cable", Kind::Wiring(wiring::cable)),
     ("crash", Kind::Crash),
     ("resume", Kind::Resume),
     ("reboot", Kind::Reboot),
-    ("route", Kind::Route),
+    ("route", Kind::Wiring(wiring::route)),
     ("address", Kind::Network(network::address)),
     ("neighbour", Kind::Network(network::neighbour)),
     ("forwarding", Kind::Network(network::forwarding)),
@@ -63,7 +63,7 @@ const KINDS: [(&str, Kind); 21] = [
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "action",
     "after",
     "at",
@@ -89,6 +89,7 @@ const KEYS: [&str; 28] = [
     "reorder",
     "seed",
     "to",
+    "via",
     "what",
     "when",
     "with",
@@ -131,27 +132,18 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
         }
     };
     let mut verb = kind.span;
-    let mut node = None;
+    let (mut node, mut other) = (None, None);
     let action = match kind.value {
         Kind::Exchange => exchange(&mut table, cx),
         Kind::Send => send(&mut table, cx),
         Kind::Connect => Ok(Action::Connect),
         Kind::Fill => from(&mut table, cx).map(|from| Action::Fill { from }),
-        Kind::Cable => cable(&mut table, cx).map(|(action, change)| {
-            verb = change;
-            action
-        }),
         Kind::Crash => host(&mut table, cx).map(|host| Action::Crash { host }),
         Kind::Resume => host(&mut table, cx).map(|host| Action::Resume { host }),
         Kind::Reboot => reboot(&mut table, cx),
-        Kind::Route => route(&mut table, cx).map(|route| {
-            verb = route.change.span;
-            node = Some(route.on.span);
-            Action::Route {
-                on: route.on.value,
-                to: route.to,
-                change: route.change.value,
-            }
+        Kind::Wiring(read) => read(&mut table, cx).map(|read| {
+            (verb, node, other) = (read.verb, read.node, read.other);
+            read.action
         }),
         Kind::Network(read) => read(&mut table, &verb, cx).map(|(step, word, on)| {
             (verb, node) = (word, on);
@@ -181,6 +173,7 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
     let part = StepPart {
         step,
         node,
+        other,
         verb,
         when,
     };
@@ -269,18 +262,6 @@ fn from(table: &mut Table, cx: &mut Context) -> Result<End, Reported> {
     Ok(from.map_or(End::Client, |at| at.value))
 }
 
-fn cable(table: &mut Table, cx: &mut Context) -> Result<(Action, Range<usize>), Reported> {
-    let at = end(table, "at", cx);
-    let changes = [CableChange::Pull, CableChange::Plug];
-    let example = "`action = \"pull\"` or `action = \"plug\"`";
-    let change = table.required("action", example, cx, |v, cx| v.one_of(&changes, cx))?;
-    let action = Action::Cable {
-        at: at?,
-        change: change.value,
-    };
-    Ok((action, change.span))
-}
-
 fn reboot(table: &mut Table, cx: &mut Context) -> Result<Action, Reported> {
     let host = host(table, cx);
     let downtime = table.optional("downtime", cx, Value::duration);
@@ -300,53 +281,4 @@ fn end(table: &mut Table, key: &'static str, cx: &mut Context) -> Result<End, Re
     let example = format!("`{key} = \"client\"` or `{key} = \"server\"`");
     let end = table.required(key, &example, cx, |value, cx| value.one_of(&ENDS, cx))?;
     Ok(end.value)
-}
-
-struct Route {
-    on: At<Node>,
-    to: End,
-    change: At<RouteChange>,
-}
-
-fn route(table: &mut Table, cx: &mut Context) -> Result<Route, Reported> {
-    let on = table.required(
-        "on",
-        "the node whose route changes: `on = \"...\"`",
-        cx,
-        route_node,
-    );
-    let to = table.required(
-        "to",
-        "the end that the route leads to: `to = \"client\"` or `to = \"server\"`",
-        cx,
-        |value, cx| value.one_of(&ENDS, cx),
-    );
-    let changes = [
-        RouteChange::Delete,
-        RouteChange::Unreachable,
-        RouteChange::Prohibit,
-        RouteChange::Blackhole,
-        RouteChange::Restore,
-    ];
-    let example = "what happens to the route: `action = \"delete\"`";
-    let change = table.required("action", example, cx, |v, cx| v.one_of(&changes, cx));
-    let (on, to, change) = (on?, to?, change?);
-    if on.value == to.value.node() {
-        let peer = to.value.peer();
-        let message = format!("the {} has no route to itself", to.value);
-        let itself = Diagnostic::new(to.span, message).related(on.span, "the same end");
-        return Err(cx.report(itself.help(format!("write `to = \"{peer}\"`"))));
-    }
-    let to = to.value;
-    Ok(Route { on, to, change })
-}
-
-fn route_node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
-    let nodes = [Node::Client, Node::Router, Node::Server];
-    if value.as_str() == Some("switch") {
-        let message = "the switch has no routes: it forwards frames, not packets";
-        let switch = Diagnostic::new(value.span(), message);
-        return Err(cx.report(switch.help("routes change on `client`, `router` or `server`")));
-    }
-    value.one_of(&nodes, cx)
 }

@@ -1,9 +1,10 @@
-//! `sysctl`: settings of a host's network namespace, by their names.
+//! `sysctl`: settings of a machine's network namespace, by their names.
 
-use crate::scenario::context::{Context, Reported};
+use super::graph;
+use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::Value;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::Sysctl;
+use crate::scenario::model::{Node, NodeSysctls, Sysctl};
 
 /// Below `net.` alone: nothing else belongs to a network namespace.
 pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, Reported> {
@@ -28,6 +29,37 @@ pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, R
         }
     }
     reported.map_or(Ok(settings), Err)
+}
+
+/// Those of machines between the ends, each under its name.
+pub(super) fn of_nodes(value: &Value, cx: &mut Context) -> Result<Vec<At<NodeSysctls>>, Reported> {
+    let how = "name each machine: `{ r1 = { \"net.ipv4.ip_default_ttl\" = 32 } }`";
+    let table = value.table_or(Some(how), cx)?;
+    let nodes: Vec<_> = table
+        .entries()
+        .map(|(name, value)| {
+            let node = graph::named(name.value, name.span.clone(), cx);
+            let sysctl = settings(&value, cx);
+            let node = node.and_then(|node| between(node, &name, cx))?;
+            let sysctl = sysctl?;
+            Ok(At {
+                value: NodeSysctls { node, sysctl },
+                span: name.span,
+            })
+        })
+        .collect();
+    let mut nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    nodes.sort_by_key(|node| node.span.start);
+    Ok(nodes)
+}
+
+fn between(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Reported> {
+    if ![Node::CLIENT, Node::SERVER].contains(&node) {
+        return Ok(node);
+    }
+    let message = format!("the {node} has its settings elsewhere");
+    let end = Diagnostic::new(name.span.clone(), message);
+    Err(cx.report(end.help(format!("write them in `connection.{node}.sysctl`"))))
 }
 
 /// The name becomes a path, so nothing may lead out of the folder.

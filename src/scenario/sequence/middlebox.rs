@@ -32,13 +32,13 @@ impl Network {
                 let hit = Hit::of(filter.what);
                 let same = |broken| matches!(broken, Broken::Filter(node, _) if node == *on);
                 self.begin(Broken::Filter(*on, hit), same, verb, || {
-                    format!("the {on} filters already")
+                    format!("{} filters already", on.the())
                 })
             }
             Middlebox::Unfilter { on } => {
                 let found = self.heal(|broken| matches!(broken, Broken::Filter(n, _) if n == *on));
                 (!found).then(|| {
-                    let message = format!("the {on} has no filter when it is removed");
+                    let message = format!("{} has no filter when it is removed", on.the());
                     let early = Diagnostic::new(verb.clone(), message);
                     early.help("add one in an earlier step: `do = \"filter\"`, `action = \"drop\"`")
                 })
@@ -52,24 +52,32 @@ impl Network {
                 let same =
                     |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, to));
                 self.begin(Broken::Loss(*on, to, hit), same, verb, || {
-                    format!("the {on} loses segments to the {to} already")
+                    format!("{} loses segments to the {to} already", on.the())
                 })
             }
             Middlebox::StopLosing { on, to } => {
                 let same =
                     |broken| matches!(broken, Broken::Loss(n, end, _) if (n, end) == (*on, *to));
                 (!self.heal(same)).then(|| {
-                    let message = format!("the {on} loses nothing to the {to} when it stops to");
+                    let message =
+                        format!("{} loses nothing to the {to} when it stops to", on.the());
                     let early = Diagnostic::new(verb.clone(), message);
                     early.help(format!(
                         "let it begin in an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
                     ))
                 })
             }
-            Middlebox::Mtu { icmp: false, .. } => {
-                let silent = self.silent.replace(verb.clone())?;
+            Middlebox::Mtu {
+                on, icmp: false, ..
+            } => {
+                let known = self.silent.iter().find(|(node, _)| node == on);
+                let Some((_, silent)) = known else {
+                    self.silent.push((*on, verb.clone()));
+                    return None;
+                };
                 let message = "nobody is told already of what is too large";
-                let twice = Diagnostic::new(verb.clone(), message).related(silent, "since here");
+                let twice = Diagnostic::new(verb.clone(), message);
+                let twice = twice.related(silent.clone(), "since here");
                 Some(twice.help("leave `icmp = false` out, or remove one of the two"))
             }
             Middlebox::Flush { .. } | Middlebox::Remember { .. } | Middlebox::Mtu { .. } => None,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::link::Side;
 use super::{Broken, Network};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{AddressChange, End, Flapping, NeighbourChange, NetworkStep, Node};
@@ -121,7 +122,9 @@ impl Network {
     }
 
     fn flap(&mut self, at: End, flapping: Flapping, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(wrong) = self.still_flapping(at, verb).or_else(|| self.out(at, verb)) {
+        let cable = Side::Cable(at);
+        let wrong = self.still_flapping(cable, verb);
+        if let Some(wrong) = wrong.or_else(|| self.out(cable, verb)) {
             return Some(wrong);
         }
         self.flapping.retain(|(end, ..)| *end != at);
@@ -131,12 +134,12 @@ impl Network {
     }
 
     /// What is wrong with a step at a cable that goes out and in by itself, for all that is known.
-    pub(super) fn still_flapping(&self, at: End, verb: &Range<usize>) -> Option<Diagnostic> {
+    pub(super) fn still_flapping(&self, side: Side, verb: &Range<usize>) -> Option<Diagnostic> {
         let flapping = |(end, left, _): &&(End, Option<Duration>, _)| {
-            (*end == at || self.one_cable) && left.is_none_or(|left| !left.is_zero())
+            self.is_same(Side::Cable(*end), side) && left.is_none_or(|left| !left.is_zero())
         };
         let (end, _, earlier) = self.flapping.iter().find(flapping)?;
-        let message = format!("the {at}'s cable may still flap at this step");
+        let message = format!("{} may still flap at this step", side.named());
         let early = Diagnostic::new(verb.clone(), message);
         let early = early.related(
             earlier.clone(),

@@ -1,0 +1,94 @@
+//! Where the rules hold: one way between the ends, on which everything lies that happens.
+//!
+//! What a router does that has another way, and how long it takes to see that it needs one, the rules do not tell. Nor do they tell when
+//! data arrives whose packets are too large for a link of the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
+//! machine between the ends may change anything.
+
+use crate::scenario::model::{Action, Case, LARGEST_MTU, Node, RouteChange};
+
+/// Whether there is only one way, without narrow links, and whether all that is done is done there.
+pub(super) fn is_plain(case: &Case) -> bool {
+    let Some(way) = case.topology.only_way() else {
+        return false;
+    };
+    let on_way = |node: &Node| way.contains(node);
+    let is_wide = case.topology.links().iter().all(|link| {
+        let is_narrow = link.mtu < LARGEST_MTU;
+        !(is_narrow && link.between.iter().all(on_way))
+    });
+    let is_here = |action: &Action| match action {
+        Action::Route {
+            change: RouteChange::Via(_),
+            ..
+        } => false,
+        Action::Route { on, .. } => on_way(on),
+        Action::Link { at, to, .. } => on_way(at) && on_way(to),
+        Action::Middlebox(step) => on_way(&step.node()),
+        _ => true,
+    };
+    is_wide
+        && case.sysctl.is_empty()
+        && case.firewall.is_none_or(|firewall| on_way(&firewall.on))
+        && case.steps.iter().all(|step| is_here(&step.action))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::oracle::{Hz, predict};
+    use crate::scenario::model::End;
+    use crate::scenario::parse;
+
+    /// Whether the oracle says anything of the client, whose connection breaks in this network.
+    fn is_settled(topology: &str, step: &str) -> bool {
+        let text = format!(
+            "summary = 's'\n\
+             topology = {{ family = 'ipv4', {topology} }}\n\
+             connection.client.keepalive = {{ time = '3s' }}\n\
+             step = [{{ {step} }}]\n\
+             expect.client = {{ error = 'ETIMEDOUT', within = '1s..9s' }}\n"
+        );
+        let scenario = parse(Path::new("x.toml"), &text).unwrap();
+        let ticks = Hz::new(250).unwrap().into();
+        predict(&scenario.cases[0], End::Client, ticks).is_some()
+    }
+
+    const CHAIN: &str = "nodes = { r1 = 'router', r2 = 'router', other = 'host' }, links = [\
+        { between = ['client', 'r1'] }, { between = ['r1', 'r2'] }, { between = ['r2', 'server'] }, { between = ['r1', 'other'] }]";
+
+    #[test]
+    fn a_chain_has_the_rules_of_the_presets() {
+        for step in [
+            "do = 'route', on = 'r2', to = 'server', action = 'delete'",
+            "do = 'cable', at = 'r2', to = 'r1', action = 'pull'",
+            "do = 'crash', host = 'server'",
+            "do = 'filter', on = 'r1', action = 'drop'",
+        ] {
+            assert!(is_settled(CHAIN, step), "{step}");
+        }
+    }
+
+    #[test]
+    fn off_the_way_nothing_is_settled() {
+        for step in [
+            "do = 'cable', at = 'r1', to = 'other', action = 'pull'",
+            "do = 'route', on = 'other', to = 'server', action = 'delete'",
+            "do = 'route', on = 'r1', to = 'server', action = 'via', via = 'r2'",
+        ] {
+            assert!(!is_settled(CHAIN, step), "{step}");
+        }
+    }
+
+    #[test]
+    fn a_second_way_or_a_narrow_one_settles_nothing() {
+        let crash = "do = 'crash', host = 'server'";
+        let narrow = CHAIN.replace("['r1', 'r2']", "['r1', 'r2'], mtu = 1400");
+        let second = CHAIN.replace("other = 'host'", "other = 'router'");
+        let second = second.replace("'other'] }]", "'other'] }, { between = ['other', 'r2'] }]");
+        assert!(!is_settled(&narrow, crash));
+        assert!(!is_settled(&second, crash));
+        let aside = CHAIN.replace("'other'] }", "'other'], mtu = 1400 }");
+        assert!(is_settled(&aside, crash));
+    }
+}

@@ -1,0 +1,88 @@
+//! The network of a case: machines with addresses, and of one that is spelled out the links and routes too.
+
+use crate::plan::{NetworkPlan, NodePlan, RoutePlan};
+use crate::prepare::Prepared;
+use crate::scenario::model::{Firewall, LARGEST_MTU, Link, Role};
+
+pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
+    let (case, network) = (&prepared.case, &prepared.network);
+    let mut lines = match case.topology.preset() {
+        Some(preset) => {
+            let nodes: Vec<String> = network.nodes.iter().map(node).collect();
+            vec![format!("  topology    {preset}: {}", nodes.join(" - "))]
+        }
+        None => spelled_out(prepared),
+    };
+    lines.extend(case.firewall.map(firewall));
+    let sysctls = case.sysctl.iter().flat_map(|own| {
+        let settings = own.sysctl.iter();
+        settings.map(|set| format!("  sysctl      {}: {} = {}", own.node, set.name, set.value))
+    });
+    lines.extend(sysctls);
+    lines
+}
+
+fn spelled_out(prepared: &Prepared) -> Vec<String> {
+    let network = &prepared.network;
+    let nodes: Vec<String> = network.nodes.iter().map(role).collect();
+    let links: Vec<String> = prepared.case.topology.links().iter().map(link).collect();
+    let routes = network.nodes.iter().flat_map(|node| {
+        let routes = node.routes.iter();
+        routes.filter_map(|route| self::route(network, node, *route))
+    });
+    let first = format!("  topology    {}", nodes.join(", "));
+    let second = format!("  links       {}", links.join(", "));
+    [first, second].into_iter().chain(routes).collect()
+}
+
+fn role(plan: &NodePlan) -> String {
+    match plan.role {
+        Role::Host => node(plan),
+        Role::Router | Role::Switch => format!("{} {}", plan.role, node(plan)),
+    }
+}
+
+fn link(link: &Link) -> String {
+    let [near, far] = link.between;
+    let narrow = (link.mtu < LARGEST_MTU).then(|| format!(" ({} bytes)", link.mtu));
+    format!("{near} - {far}{}", narrow.unwrap_or_default())
+}
+
+fn route(network: &NetworkPlan, node: &NodePlan, route: RoutePlan) -> Option<String> {
+    let next = network.owner(route.via?)?;
+    let when = if route.is_backup {
+        ", when its first link has no carrier"
+    } else {
+        ""
+    };
+    Some(format!(
+        "  route       {} to {} over {next}{when}",
+        node.node, route.to
+    ))
+}
+
+fn node(plan: &NodePlan) -> String {
+    let addresses: Vec<String> = plan
+        .interfaces
+        .iter()
+        .filter_map(|interface| Some(interface.address?.to_string()))
+        .collect();
+    if addresses.is_empty() {
+        plan.node.to_string()
+    } else {
+        format!("{} {}", plan.node, addresses.join(" "))
+    }
+}
+
+fn firewall(firewall: Firewall) -> String {
+    let begins = if firewall.loose {
+        "any segment (nf_conntrack_tcp_loose)"
+    } else {
+        "a SYN only"
+    };
+    format!(
+        "  firewall    on {}: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}",
+        firewall.on.the(),
+        firewall.established
+    )
+}

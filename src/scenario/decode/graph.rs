@@ -1,0 +1,271 @@
+//! `topology.nodes` and `topology.links`: a network of the author's own.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::scenario::context::{At, Context, Reported};
+use crate::scenario::cursor::Value;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::middlebox::{LARGEST_MTU, SMALLEST_MTU};
+use crate::scenario::model::{Link, Machine, Node, Role, Topology};
+use crate::scenario::suggest::{alternatives, nearest};
+
+/// With the client and the server. More would be slow to build, and nobody could see what happens.
+const MOST_NODES: usize = 16;
+/// So many networks have room in the ranges for documentation, with all their machines.
+const MOST_LINKS: usize = 32;
+
+/// A machine, and where it is named.
+pub(super) type NodePart = At<Machine>;
+
+/// A link, and where its two ends are named.
+#[derive(Clone)]
+pub(super) struct LinkPart {
+    between: [At<Node>; 2],
+    mtu: u16,
+    span: Range<usize>,
+}
+
+/// In the order of the file.
+pub(super) fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
+    let how = "name each machine with what it is: `{ r1 = \"router\", lan = \"switch\" }`";
+    let table = value.table_or(Some(how), cx)?;
+    let roles = [Role::Host, Role::Router, Role::Switch];
+    let mut nodes = Vec::new();
+    for (name, role) in table.entries() {
+        let node = named(name.value, name.span.clone(), cx).and_then(|node| own(node, &name, cx));
+        let role = role.one_of(&roles, cx);
+        nodes.push(node.and_then(|node| {
+            let value = Machine { node, role: role? };
+            let span = name.span;
+            Ok(At { value, span })
+        }));
+    }
+    let mut nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    nodes.sort_by_key(|node| node.span.start);
+    if nodes.len() + 2 > MOST_NODES {
+        let message = format!("`{}` has {} machines", value.path(), nodes.len());
+        let many = Diagnostic::new(value.span(), message);
+        let help = format!("with the client and the server there are {MOST_NODES} at most");
+        return Err(cx.report(many.help(help)));
+    }
+    Ok(nodes)
+}
+
+fn own(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Reported> {
+    if ![Node::CLIENT, Node::SERVER].contains(&node) {
+        return Ok(node);
+    }
+    let known = Diagnostic::new(
+        name.span.clone(),
+        format!("the {node} is there without being named"),
+    );
+    Err(cx.report(known.help("remove it here, and use it in `links`")))
+}
+
+/// A machine's name, wherever a file has one.
+pub(super) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
+    match value.as_str() {
+        Some(name) => named(name, value.span(), cx),
+        None => Err(value.expected("the name of a machine", None, cx)),
+    }
+}
+
+/// The machine of this name, which is written there.
+pub(super) fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
+    Node::named(name).ok_or_else(|| {
+        let wrong = Diagnostic::new(span, format!("`{name}` is not a name of a machine"));
+        let help = "a name begins with a letter and has lower-case letters, digits and hyphens, twelve at most";
+        cx.report(wrong.help(help))
+    })
+}
+
+pub(super) fn links(value: &Value, cx: &mut Context) -> Result<Vec<LinkPart>, Reported> {
+    let links = value.list("links", cx)?;
+    let links: Vec<_> = links.iter().map(|value| link(value, cx)).collect();
+    let links = links.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if links.len() > MOST_LINKS {
+        let message = format!("`{}` has {} links", value.path(), links.len());
+        let many = Diagnostic::new(value.span(), message);
+        return Err(cx.report(many.help(format!("there are {MOST_LINKS} at most"))));
+    }
+    Ok(links)
+}
+
+fn link(value: &Value, cx: &mut Context) -> Result<LinkPart, Reported> {
+    let how = "write `{ between = [\"client\", \"r1\"] }`";
+    let mut table = value.table_or(Some(how), cx)?;
+    let example = "the two machines: `between = [\"client\", \"r1\"]`";
+    let between = table.required("between", example, cx, between);
+    let limits = u64::from(SMALLEST_MTU)..=u64::from(LARGEST_MTU);
+    let mtu = table.optional("mtu", cx, |value, cx| {
+        value.integer(limits, |bytes| u16::try_from(bytes).ok(), cx)
+    });
+    table.finish(cx)?;
+    let between = between?;
+    Ok(LinkPart {
+        between: between.value,
+        mtu: mtu?.map_or(LARGEST_MTU, |at| at.value),
+        span: between.span,
+    })
+}
+
+fn between(value: &Value, cx: &mut Context) -> Result<[At<Node>; 2], Reported> {
+    let mut names = Vec::new();
+    for name in value.list("two machines", cx)? {
+        let span = name.span();
+        names.push(node(&name, cx).map(|value| At { value, span }));
+    }
+    let names = names.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let two: Result<[At<Node>; 2], _> = names.try_into();
+    let two = two.map_err(|names| {
+        let message = format!("`{}` has {} of two machines", value.path(), names.len());
+        let wrong = Diagnostic::new(value.span(), message);
+        cx.report(wrong.help("a link has two ends; a switch joins more"))
+    })?;
+    if two[0].value == two[1].value {
+        let message = format!("this link joins {} to itself", two[0].value.the());
+        return Err(cx.report(Diagnostic::new(value.span(), message).help("name two machines")));
+    }
+    Ok(two)
+}
+
+/// What is wrong with each link as one of a network, and with the network.
+pub(super) fn topology(
+    nodes: &[NodePart],
+    links: &At<Vec<LinkPart>>,
+    cx: &mut Context,
+) -> Result<Topology, Reported> {
+    let graph = Topology::graph(
+        nodes.iter().map(|node| node.value).collect(),
+        links.value.iter().map(LinkPart::link).collect(),
+    );
+    let mut found = Vec::new();
+    found.extend(strangers(&graph, links));
+    if found.is_empty() {
+        found.extend(twice(links));
+        found.extend(second_links(&graph, links));
+        found.extend(storms(&graph, links));
+    }
+    if found.is_empty() {
+        found.extend(shared_networks(&graph, links));
+        found.extend(islands(&graph, nodes, links));
+    }
+    let reported = found.into_iter().map(|wrong| cx.report(wrong)).last();
+    reported.map_or(Ok(graph), Err)
+}
+
+impl LinkPart {
+    fn link(&self) -> Link {
+        Link {
+            between: [self.between[0].value, self.between[1].value],
+            mtu: self.mtu,
+        }
+    }
+}
+
+fn strangers(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+    let ends = links.value.iter().flat_map(|link| &link.between);
+    let unknown = ends.filter(|end| graph.role(end.value).is_none());
+    unknown
+        .map(|end| {
+            let names: Vec<&str> = graph.machines().iter().map(|m| m.node.name()).collect();
+            let help = match nearest(end.value.name(), names.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!(
+                    "the machines are {}; others are named in `nodes`",
+                    alternatives(&names, "and")
+                ),
+            };
+            let message = format!("there is no `{}`", end.value);
+            Diagnostic::new(end.span.clone(), message).help(help)
+        })
+        .collect()
+}
+
+fn twice(links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (place, link) in links.value.iter().enumerate() {
+        let [a, b] = link.link().between;
+        let mut earlier = links.value[..place].iter();
+        if let Some(first) = earlier.find(|first| first.link().joins(a, b)) {
+            let message = format!("{} and {} have a link already", a.the(), b.the());
+            let twice = Diagnostic::new(link.span.clone(), message);
+            let twice = twice.related(first.span.clone(), "the first one");
+            found.push(twice.help("remove one of the two, or put a router into one"));
+        }
+    }
+    found
+}
+
+fn second_links(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+    let mut first: BTreeMap<Node, Range<usize>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for end in links.value.iter().flat_map(|link| &link.between) {
+        if graph.role(end.value) != Some(Role::Host) {
+            continue;
+        }
+        match first.get(&end.value) {
+            None => drop(first.insert(end.value, end.span.clone())),
+            Some(first) => {
+                let message = format!("{} has a link already", end.value.the());
+                let second = Diagnostic::new(end.span.clone(), message);
+                let second = second.related(first.clone(), "the first one");
+                let help = "a host has one link, one address and no way to choose: put a router or a switch in front of it";
+                found.push(second.help(help));
+            }
+        }
+    }
+    found
+}
+
+/// A frame that nobody knows the way of goes round for ever: the bridges here speak no spanning tree protocol.
+fn storms(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+    let mut group: BTreeMap<Node, Node> = graph.of_role(Role::Switch).map(|s| (s, s)).collect();
+    let mut found = Vec::new();
+    for link in &links.value {
+        let [a, b] = link.link().between;
+        let (Some(near), Some(far)) = (group.get(&a).copied(), group.get(&b).copied()) else {
+            continue;
+        };
+        if near == far {
+            let message = format!("this link closes a loop of switches, from {a} to {b}");
+            let storm = Diagnostic::new(link.span.clone(), message);
+            found.push(storm.help("a frame would go round it for ever: make one of them a router"));
+        }
+        let joined = group.values_mut().filter(|of| **of == far);
+        joined.for_each(|of| *of = near);
+    }
+    found
+}
+
+fn shared_networks(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+    let mut first: BTreeMap<(Node, u32), Range<usize>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (link, network) in links.value.iter().zip(graph.networks()) {
+        for end in &link.between {
+            if graph.role(end.value) != Some(Role::Router) {
+                continue;
+            }
+            let earlier = first.insert((end.value, network), end.span.clone());
+            if let Some(earlier) = earlier {
+                let message = format!("{} is on this network already", end.value.the());
+                let twice = Diagnostic::new(end.span.clone(), message);
+                let twice = twice.related(earlier, "by this link");
+                found.push(twice.help(
+                    "a router answers for each of its addresses at all of its interfaces: give it one on each network",
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn islands(graph: &Topology, nodes: &[NodePart], links: &At<Vec<LinkPart>>) -> Option<Diagnostic> {
+    let node = graph.unreachable()?;
+    let named = nodes.iter().find(|part| part.value.node == node);
+    let span = named.map_or(links.span.clone(), |part| part.span.clone());
+    let message = format!("the client has no way to {}", node.the());
+    let help = format!("add a link: `{{ between = [\"{node}\", \"...\"] }}`");
+    Some(Diagnostic::new(span, message).help(help))
+}

@@ -1,0 +1,86 @@
+//! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
+
+use super::{firewall, graph, sysctl};
+use crate::scenario::context::{At, Context, Given, Reported};
+use crate::scenario::cursor::{Table, Value};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::document::TopologyPart;
+use crate::scenario::model::{Family, Preset, Topology};
+
+pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
+    let mut table = value.table(cx)?;
+    let part = TopologyPart {
+        network: network(&mut table, cx),
+        families: table.optional("family", cx, families),
+        firewall: table.optional("firewall", cx, firewall::firewall),
+        sysctl: table.optional("sysctl", cx, sysctl::of_nodes),
+    };
+    table.finish(cx)?;
+    Ok(part)
+}
+
+/// A preset is a graph under a name.
+fn network(table: &mut Table, cx: &mut Context) -> Given<Topology> {
+    let presets = [Preset::Direct, Preset::Switched, Preset::Routed];
+    let preset = table.optional("preset", cx, |value, cx| value.one_of(&presets, cx));
+    let nodes = table.optional("nodes", cx, graph::nodes);
+    let links = table.optional("links", cx, graph::links);
+    match (preset?, nodes?, links?) {
+        (None, None, None) => Ok(None),
+        (Some(At { value, span }), None, None) => {
+            let value = Topology::from(value);
+            Ok(Some(At { value, span }))
+        }
+        (None, nodes, Some(links)) => {
+            let nodes = nodes.map(|nodes| nodes.value).unwrap_or_default();
+            let value = graph::topology(&nodes, &links, cx)?;
+            let span = links.span;
+            Ok(Some(At { value, span }))
+        }
+        (None, Some(nodes), None) => {
+            let loose = Diagnostic::new(nodes.span, "these machines have no links");
+            let help = "add `links = [{ between = [\"client\", \"...\"] }, ...]` to `[topology]`";
+            Err(cx.report(loose.help(help)))
+        }
+        (Some(preset), nodes, links) => {
+            let message = "a topology is a preset, or it is spelled out";
+            let mut both = Diagnostic::new(preset.span, message);
+            for span in [nodes.map(|at| at.span), links.map(|at| at.span)] {
+                both.related
+                    .extend(span.map(|span| (span, "spelled out here".to_owned())));
+            }
+            Err(cx.report(both.help("remove `preset`, or `nodes` and `links`")))
+        }
+    }
+}
+
+/// One family, or a list of them.
+fn families(value: &Value, cx: &mut Context) -> Result<Vec<Family>, Reported> {
+    let known = [Family::Ipv4, Family::Ipv6];
+    if value.as_str().is_some() {
+        return value.one_of(&known, cx).map(|family| vec![family]);
+    }
+    let mut families = Vec::new();
+    let mut reported = None;
+    for element in value.list("`ipv4` and `ipv6`", cx)? {
+        match element.one_of(&known, cx) {
+            Ok(family) if families.contains(&family) => {
+                let message = format!("`{family}` is listed twice");
+                let twice = Diagnostic::new(element.span(), message);
+                reported = Some(cx.report(twice.help("a family makes one case")));
+            }
+            Ok(family) => families.push(family),
+            Err(error) => reported = Some(error),
+        }
+    }
+    if let Some(reported) = reported {
+        return Err(reported);
+    }
+    if families.is_empty() {
+        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
+        return Err(
+            cx.report(empty.help("list `ipv4`, `ipv6` or both, or leave the key out for both"))
+        );
+    }
+    Ok(families)
+}
