@@ -27,13 +27,26 @@ pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), La
             lab.changes().set_addressed(at, true);
             if lab.changes().is_usable(at.node(), uplink.index) {
                 node.wait_until_usable(uplink).await?;
-                let [own, _] = lab.sides(at.node(), None);
-                settle_route(lab, own, at.peer()).await?;
+                renew_route(lab, at).await?;
                 settle_neighbours(lab, at.node(), at.peer()).await?;
             }
             Ok(())
         }
     }
+}
+
+/// A host's route over a router stays in IPv6 when the address goes, and not in IPv4: out, then in.
+async fn renew_route(lab: &Lab, host: End) -> Result<(), LabError> {
+    let (on, to) = (host.node(), host.peer());
+    let change = lab.changes().route(on, to);
+    let attached = lab
+        .plan
+        .route(on, to)
+        .is_some_and(|route| route.via.is_none());
+    if change == RouteChange::Restore && attached {
+        return Ok(());
+    }
+    change_route(lab, on, to, change).await
 }
 
 /// Changes a node's entry for the next node on the way to an end.
