@@ -31,6 +31,7 @@ use deadpeer::scenario;
 use deadpeer::scenario::model::{Action, End, Node};
 use futures::future::try_join_all;
 use nix::sys::resource::{UsageWho, getrusage};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 const IN_FLIGHT: &str = r#"
@@ -235,7 +236,7 @@ async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, F
 /// The same with nothing but the connection: from the write, or else from the fault, to the error.
 async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let connection = &case.case.connection;
-    let lab = Lab::build(case.network.clone(), connection).await?;
+    let lab = Lab::build(case.network.clone(), connection, &Handle::current()).await?;
     let server = lab.plan.socket_address(End::Server, SERVER_PORT);
     let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(lab.node(Node::SERVER), server, &connection.server).await?;

@@ -15,6 +15,7 @@ use deadpeer::lab::Lab;
 use deadpeer::plan::{CLIENT_PORT, NetworkPlan, SERVER_PORT};
 use deadpeer::privilege;
 use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Preset, Role};
+use tokio::runtime::Handle;
 
 const ROUNDS: usize = 40;
 /// Between rounds: the kernel frees namespaces in its own time, and until then their neighbour entries count against the one table
@@ -82,7 +83,7 @@ async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>>
         server: settings.clone(),
     };
     let begun = Instant::now();
-    let lab = Lab::build(plan.clone(), &connection).await?;
+    let lab = Lab::build(plan.clone(), &connection, &Handle::current()).await?;
     let address = lab.plan.socket_address(End::Server, SERVER_PORT);
     let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(lab.node(Node::SERVER), address, &settings).await?;

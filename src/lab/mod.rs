@@ -29,6 +29,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{try_join_all, try_join3};
 
+use tokio::runtime::Handle;
+
 use self::changes::Changes;
 use self::error::LabError;
 use self::node::LabNode;
@@ -48,11 +50,16 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds the network and waits until every link and address is usable.
+    /// Builds the network and waits until every link and address is usable. Requests to rtnetlink are made in `netlink`, whose threads may
+    /// have to wait for the kernel.
     ///
     /// # Errors
     /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
-    pub async fn build(plan: NetworkPlan, connection: &Connection) -> Result<Self, LabError> {
+    pub async fn build(
+        plan: NetworkPlan,
+        connection: &Connection,
+        netlink: &Handle,
+    ) -> Result<Self, LabError> {
         let nodes = try_join_all(plan.nodes.iter().map(|node| {
             let mut settings = sysctl::pinned(node, plan.family);
             settings.extend(match node.node {
@@ -60,7 +67,7 @@ impl Lab {
                 Node::SERVER => sysctl::of_end(&connection.server),
                 _ => sysctl::stated(&node.sysctl),
             });
-            LabNode::create(node.node, node.role, plan.family, settings)
+            LabNode::create(node.node, node.role, plan.family, settings, netlink)
         }))
         .await?;
         let outside = plan.outside().map(|interface| interface.index);

@@ -48,7 +48,7 @@ pub struct LabNode {
 }
 
 impl LabNode {
-    /// Makes the namespace and sets its sysctls, before it has any link that could inherit others.
+    /// Makes the namespace and sets its sysctls, before it has any link that could inherit others. Its rtnetlink connection runs in `netlink`.
     ///
     /// # Errors
     /// [`LabError`] where the kernel refuses the namespace, the netlink socket or a sysctl.
@@ -57,6 +57,7 @@ impl LabNode {
         role: Role,
         family: Family,
         settings: Vec<Setting>,
+        netlink: &tokio::runtime::Handle,
     ) -> Result<Self, LabError> {
         let (namespace, (connection, handle, messages)) =
             Namespace::create(&node.to_string(), move || {
@@ -72,7 +73,7 @@ impl LabNode {
         let history = History::of(node);
         let following = announced::follow(messages, sender, history.clone());
         let tasks = [
-            tokio::spawn(connection).abort_handle(),
+            netlink.spawn(connection).abort_handle(),
             tokio::spawn(following).abort_handle(),
         ];
         Ok(Self {

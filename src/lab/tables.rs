@@ -33,9 +33,9 @@ pub struct NeighbourTables {
 impl NeighbourTables {
     /// `None` where there is no rtnetlink socket to be had: whoever builds a lab next is told why.
     #[must_use]
-    pub fn open() -> Option<Self> {
+    pub fn open(netlink: &tokio::runtime::Handle) -> Option<Self> {
         let (connection, handle, _) = rtnetlink::new_connection().ok()?;
-        let connection = tokio::spawn(connection).abort_handle();
+        let connection = netlink.spawn(connection).abort_handle();
         Some(Self { handle, connection })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -27,8 +28,10 @@ use crate::stall::StallWatch;
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What there is of the machine besides the lab.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Surroundings {
+    /// Where requests to rtnetlink are made.
+    pub(super) netlink: Handle,
     pub(super) stalls: StallWatch,
     /// Until a step waits.
     pub(super) turn: Option<Turn>,

@@ -37,7 +37,9 @@ impl Running {
         let backlog_drops = kernel::backlog_drops();
         let neighbours_refused = surroundings.neighbours_refused(prepared.case.family).await;
         let connection = &prepared.case.connection;
-        let lab = Arc::new(Lab::build(prepared.network.clone(), connection).await?);
+        let lab = Arc::new(
+            Lab::build(prepared.network.clone(), connection, &surroundings.netlink).await?,
+        );
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
             Side::new(&lab, End::Client, rate),

@@ -13,6 +13,7 @@ mod observe;
 mod one;
 mod program;
 mod record;
+mod requests;
 mod room;
 mod side;
 mod steps;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::case::Surroundings;
@@ -81,6 +82,7 @@ impl One {
         let mut task = JoinSet::new();
         let (_admitted, turn) = self.room.enter(&self.entry.prepared).await;
         let shared = Surroundings {
+            netlink: self.room.netlink(),
             stalls: self.stalls,
             turn: Some(turn),
             tables: self.room.tables(),
@@ -110,6 +112,7 @@ struct Attempted {
 /// Runs a case that has a kernel to itself.
 pub async fn attempt_alone(prepared: Prepared) -> Attempt {
     let alone = Surroundings {
+        netlink: Handle::current(),
         stalls: StallWatch::default(),
         turn: None,
         tables: None,

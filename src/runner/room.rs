@@ -11,8 +11,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
+use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::prepare::Prepared;
 use crate::scenario::model::Family;
@@ -73,6 +75,7 @@ struct Taken {
 #[derive(Debug)]
 pub(super) struct Room {
     descriptors: u64,
+    requests: Requests,
     tables: Option<Arc<NeighbourTables>>,
     /// Labs are let in one after the other, in the order in which they came.
     door: Mutex<()>,
@@ -98,14 +101,21 @@ pub(super) struct Turn {
 
 impl Room {
     pub(super) fn new() -> Self {
+        let requests = Requests::new();
         let limit = getrlimit(Resource::RLIMIT_NOFILE);
         Self {
             descriptors: limit.map_or(u64::MAX, |(soft, _)| soft.saturating_sub(OWN_DESCRIPTORS)),
-            tables: NeighbourTables::open().map(Arc::new),
+            tables: NeighbourTables::open(&requests.handle()).map(Arc::new),
+            requests,
             door: Mutex::new(()),
             taken: watch::Sender::default(),
             turns: Arc::new(Semaphore::new(busy_at_once())),
         }
+    }
+
+    /// Where requests to rtnetlink are made.
+    pub(super) fn netlink(&self) -> Handle {
+        self.requests.handle()
     }
 
     /// The tables that all labs share.

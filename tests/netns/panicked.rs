@@ -12,6 +12,7 @@ use deadpeer::prepare::{Prepared, prepare};
 use deadpeer::scenario::model::End;
 use deadpeer::{fault, kernel, privilege, scenario};
 use libtest_mimic::Trial;
+use tokio::runtime::Handle;
 
 use crate::cage::{self, Before, Check};
 use crate::harness::source;
@@ -71,7 +72,7 @@ fn first_case(file: &Path) -> anyhow::Result<Prepared> {
 
 async fn connect_and_panic(prepared: &Prepared) -> anyhow::Result<()> {
     let connection = &prepared.case.connection;
-    let lab = Lab::build(prepared.network.clone(), connection).await?;
+    let lab = Lab::build(prepared.network.clone(), connection, &Handle::current()).await?;
     let [client, server] = [End::Client, End::Server].map(|end| lab.node(end.node()));
     let address = lab.plan.socket_address(End::Server, SERVER_PORT);
     let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
