@@ -81,9 +81,24 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     Some(Timeline { outages, silence })
 }
 
-/// Settings that change the kernel's timers or what it makes of an ICMP error.
+/// Settings that change the kernel's timers, what it makes of an ICMP error, or what is in flight when (a window that a small buffer
+/// closes is the persist timer's, and a close that lingers takes its time).
 fn has_no_rule(settings: &EndSettings) -> bool {
-    !settings.sysctl.is_empty() || settings.rto_max.is_some() || settings.recverr
+    let EndSettings {
+        keepalive: _,
+        user_timeout: _,
+        syn_retries: _,
+        rto_max,
+        recverr,
+        nagle,
+        send_buffer,
+        receive_buffer,
+        linger,
+        sysctl,
+    } = settings;
+    let timers = !sysctl.is_empty() || rto_max.is_some() || *recverr;
+    let flight = *nagle || send_buffer.is_some() || receive_buffer.is_some();
+    timers || flight || linger.is_some()
 }
 
 struct Walk {

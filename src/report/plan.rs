@@ -102,6 +102,14 @@ fn settings(settings: &EndSettings) -> String {
             .rto_max
             .map(|longest| format!("TCP_RTO_MAX_MS {}", seconds(longest))),
         settings.recverr.then(|| "IP_RECVERR".to_owned()),
+        settings.nagle.then(|| "TCP_NODELAY off".to_owned()),
+        settings
+            .send_buffer
+            .map(|size| format!("SO_SNDBUF {size}")),
+        settings
+            .receive_buffer
+            .map(|size| format!("SO_RCVBUF {size}")),
+        settings.linger.map(|time| format!("SO_LINGER {time}")),
     ];
     let sysctls = settings.sysctl.iter();
     let sysctls = sysctls.map(|sysctl| format!("{} = {}", sysctl.name, sysctl.value));

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::limits::TrackingSeconds;
+use super::limits::{BufferSize, Linger, TrackingSeconds};
 use super::model::{
     Clock, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
 };
@@ -83,6 +83,10 @@ pub(super) struct EndPart {
     pub(super) syn_retries: Given<u8>,
     pub(super) rto_max: Given<Duration>,
     pub(super) recverr: Given<bool>,
+    pub(super) nodelay: Given<bool>,
+    pub(super) send_buffer: Given<BufferSize>,
+    pub(super) receive_buffer: Given<BufferSize>,
+    pub(super) linger: Given<Linger>,
     pub(super) sysctl: Given<Vec<Sysctl>>,
 }
 

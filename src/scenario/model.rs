@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
-use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
+use super::limits::{
+    BufferSize, CountRange, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds,
+};
 pub use super::middlebox::{
     DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
 };
@@ -162,6 +164,14 @@ pub struct EndSettings {
     pub rto_max: Option<Duration>,
     /// `IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once.
     pub recverr: bool,
+    /// `TCP_NODELAY` off: a small write waits until what is in flight is acknowledged (RFC 896).
+    pub nagle: bool,
+    /// `SO_SNDBUF`.
+    pub send_buffer: Option<BufferSize>,
+    /// `SO_RCVBUF`.
+    pub receive_buffer: Option<BufferSize>,
+    /// `SO_LINGER`, whole seconds, for when the program closes its socket.
+    pub linger: Option<Linger>,
     /// Sysctls of the host's namespace.
     pub sysctl: Vec<Sysctl>,
 }

@@ -11,6 +11,7 @@ use super::document::{
 use super::model::{
     Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
 };
+use super::limits::{BufferSize, Linger};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -38,6 +39,10 @@ struct EndView<'d> {
     syn_retries: View<'d, u8>,
     rto_max: View<'d, Duration>,
     recverr: View<'d, bool>,
+    nodelay: View<'d, bool>,
+    send_buffer: View<'d, BufferSize>,
+    receive_buffer: View<'d, BufferSize>,
+    linger: View<'d, Linger>,
     sysctl: View<'d, Vec<Sysctl>>,
 }
 
@@ -82,6 +87,10 @@ impl<'d> Overlaid<'d> {
                 syn_retries: end.syn_retries?.map(|at| at.value),
                 rto_max: end.rto_max?.map(|at| at.value),
                 recverr: end.recverr?.is_some_and(|at| at.value),
+                nagle: end.nodelay?.is_some_and(|at| !at.value),
+                send_buffer: end.send_buffer?.map(|at| at.value),
+                receive_buffer: end.receive_buffer?.map(|at| at.value),
+                linger: end.linger?.map(|at| at.value),
                 sysctl: end.sysctl?.map(|at| at.value.clone()).unwrap_or_default(),
             })
         };
@@ -114,6 +123,10 @@ impl<'d> Layers<'d> {
             syn_retries: self.top(|body| inside(end(body), |end| &end.syn_retries)),
             rto_max: self.top(|body| inside(end(body), |end| &end.rto_max)),
             recverr: self.top(|body| inside(end(body), |end| &end.recverr)),
+            nodelay: self.top(|body| inside(end(body), |end| &end.nodelay)),
+            send_buffer: self.top(|body| inside(end(body), |end| &end.send_buffer)),
+            receive_buffer: self.top(|body| inside(end(body), |end| &end.receive_buffer)),
+            linger: self.top(|body| inside(end(body), |end| &end.linger)),
             sysctl: self.top(|body| inside(end(body), |end| &end.sysctl)),
         }
     }
