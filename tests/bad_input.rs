@@ -80,6 +80,8 @@ fixtures! {
     keepalive_probes_zero,
     keepalive_sysctl_mixed_names,
     keepalive_time_too_short,
+    listener,
+    listener_sequence,
     lose,
     lose_on_cable,
     lose_probes_of_nobody,

@@ -198,6 +198,7 @@ fn doubled(asked: BufferSize, got: usize, sysctl: &str) -> io::Result<()> {
     if got == 2 * asked.get() {
         return Ok(());
     }
-    let cut = format!("of a buffer of {asked} bytes the kernel made {got} and not the double: {sysctl}");
+    let cut =
+        format!("of a buffer of {asked} bytes the kernel made {got} and not the double: {sysctl}");
     Err(io::Error::other(cut))
 }

@@ -228,7 +228,7 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Fill { .. } | Action::Program(_) | Action::Connect => return None,
+            Action::Fill { .. } | Action::Program(_) | Action::Listener(_) | Action::Connect => return None,
             Action::Network(step) => self.network(step)?,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),

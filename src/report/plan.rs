@@ -103,9 +103,7 @@ fn settings(settings: &EndSettings) -> String {
             .map(|longest| format!("TCP_RTO_MAX_MS {}", seconds(longest))),
         settings.recverr.then(|| "IP_RECVERR".to_owned()),
         settings.nagle.then(|| "TCP_NODELAY off".to_owned()),
-        settings
-            .send_buffer
-            .map(|size| format!("SO_SNDBUF {size}")),
+        settings.send_buffer.map(|size| format!("SO_SNDBUF {size}")),
         settings
             .receive_buffer
             .map(|size| format!("SO_RCVBUF {size}")),

@@ -7,6 +7,7 @@ mod case;
 mod connect;
 mod descriptors;
 mod establish;
+mod listener;
 mod marks;
 mod network;
 mod observe;

@@ -76,6 +76,7 @@ impl fmt::Display for Action {
             Self::Network(step) => step.fmt(f),
             Self::Middlebox(step) => step.fmt(f),
             Self::Program(step) => step.fmt(f),
+            Self::Listener(step) => step.fmt(f),
         }
     }
 }

@@ -160,7 +160,10 @@ impl Linger {
     #[must_use]
     pub fn new(time: Duration) -> Option<Self> {
         let possible = time.subsec_nanos() == 0 && time <= Duration::from_secs(3600);
-        u16::try_from(time.as_secs()).ok().filter(|_| possible).map(Self)
+        u16::try_from(time.as_secs())
+            .ok()
+            .filter(|_| possible)
+            .map(Self)
     }
 
     /// The same as a duration.

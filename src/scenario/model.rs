@@ -15,6 +15,7 @@ pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
 use super::limits::{
     BufferSize, CountRange, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds,
 };
+pub use super::listener::{ListenerAct, ListenerStep};
 pub use super::middlebox::{
     DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
 };
@@ -346,6 +347,8 @@ pub enum Action {
     Middlebox(Middlebox),
     /// Something becomes of the program at one end.
     Program(ProgramStep),
+    /// Something becomes of the server's listening socket.
+    Listener(ListenerStep),
 }
 
 /// What happens to a cable.

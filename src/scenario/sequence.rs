@@ -1,6 +1,7 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
 mod link;
+mod listener;
 mod middlebox;
 mod network;
 mod program;
@@ -24,6 +25,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             .ok()
             .flatten()
             .map(|network| network.value.clone()),
+        connects: false,
         broken: Vec::new(),
         impaired: Vec::new(),
         flapping: Vec::new(),
@@ -32,6 +34,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     };
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
+        network.connects = true;
         network.breaks(Broken::Unopened, &part.verb);
     }
     for part in &case.steps {
@@ -50,6 +53,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 struct Network {
     /// `None` where it is not known.
     topology: Option<Topology>,
+    /// One of the steps opens the connections.
+    connects: bool,
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
     /// Hosts whose packets have a bad path.
@@ -85,6 +90,11 @@ enum Broken {
     Shut(End),
     /// The program has no connection any more.
     Gone(End),
+    /// The server accepts nothing; whether its queue is full, and whether that passes while the client connects.
+    Unaccepting {
+        full: bool,
+        passes: bool,
+    },
     /// No connection has been opened yet; the step that will.
     Unopened,
 }
@@ -116,6 +126,7 @@ impl Broken {
             Self::Forwarding(on) => format!("{} forwards nothing from here", on.the()),
             Self::Deaf(at) => format!("the {at} stops reading here"),
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
+            Self::Unaccepting { .. } => "the server accepts nothing from here".to_owned(),
             Self::Unopened => "the connection is opened here".to_owned(),
             Self::Gone(at) => format!("the {at} loses its connections here"),
         }
@@ -164,7 +175,9 @@ impl Network {
             Action::Connect => self.connect(verb),
             Action::Exchange { .. } => self.unopened(verb).or_else(|| self.exchange(verb)),
             Action::Send { from, .. } | Action::Fill { from } => {
-                self.unopened(verb).or_else(|| self.write(*from, verb))
+                self.unopened(verb)
+                    .or_else(|| self.unaccepted(*from, verb))
+                    .or_else(|| self.write(*from, verb))
             }
             Action::Cable { at, change } => self.link(Side::Cable(*at), *change, verb),
             Action::Link { at, to, change } => self.link(Side::Link(*at, *to), *change, verb),
@@ -174,8 +187,12 @@ impl Network {
             Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
             Action::Network(step) => self.network(step, verb),
             Action::Middlebox(step) => self.middlebox(step, verb),
+            Action::Listener(step) => self.listener(*step, verb),
             Action::Program(step) if step.act == Act::Kill => self.program(*step, verb),
-            Action::Program(step) => self.unopened(verb).or_else(|| self.program(*step, verb)),
+            Action::Program(step) => self
+                .unopened(verb)
+                .or_else(|| self.unaccepted(step.at, verb))
+                .or_else(|| self.program(*step, verb)),
         }
     }
 
@@ -189,6 +206,7 @@ impl Network {
 
     fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
         if self.heal(|broken| broken == Broken::Unopened) {
+            self.heal(|broken| matches!(broken, Broken::Unaccepting { passes: true, .. }));
             return None;
         }
         let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");

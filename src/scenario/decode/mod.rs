@@ -6,6 +6,7 @@ mod evidence;
 mod expect;
 mod firewall;
 mod graph;
+mod listener;
 mod middlebox;
 mod network;
 mod program;
