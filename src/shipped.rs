@@ -88,6 +88,8 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "settings/receive-buffer",
     "settings/recverr",
     "settings/retries2",
+    "slow/grpc",
+    "slow/interactive",
     "topology/far-router",
     "topology/moved-route",
     "topology/narrow-link",

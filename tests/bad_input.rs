@@ -112,6 +112,7 @@ fixtures! {
     send_every,
     settings,
     step_unknown_keys,
+    slow,
     still_down,
     survives_zero,
     survivors_descriptors,

@@ -4,7 +4,7 @@ mod network;
 
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
+    Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
     Start,
 };
 use crate::text::seconds;
@@ -21,6 +21,9 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     )];
     if let Some(note) = &case.note {
         lines.push(format!("  note        {note}"));
+    }
+    if case.clock != Clock::Any {
+        lines.push(format!("  clock       {}", case.clock));
     }
     lines.extend(network::lines(prepared));
     let count = if case.connection.count == 1 {

@@ -24,7 +24,7 @@ pub(super) enum Accepts {
 impl Running {
     pub(super) async fn listener_step(&mut self, step: ListenerStep) -> Result<(), LabError> {
         if let ListenerAct::Fill { backlog } = step.act {
-            self.fill_queue(backlog).await?;
+            self.fill_queue(backlog, step.strangers()).await?;
         }
         self.accepts = match step.lasts {
             Some(time) => Accepts::From(Moment::now() + time),
@@ -33,8 +33,8 @@ impl Running {
         Ok(())
     }
 
-    /// The queue takes one more than its backlog (`sk_acceptq_is_full`). What waits in it already has been there for a step.
-    async fn fill_queue(&mut self, backlog: u8) -> Result<(), LabError> {
+    /// What waits in the queue already has been there for a step.
+    async fn fill_queue(&mut self, backlog: u8, places: u32) -> Result<(), LabError> {
         let Some(listener) = &self.listener else {
             return Ok(());
         };
@@ -42,7 +42,7 @@ impl Running {
         let size = Backlog::new(i32::from(backlog)).map_err(|errno| failed(errno.into()))?;
         listen(listener, size).map_err(|errno| failed(errno.into()))?;
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
-        let room = (u32::from(backlog) + 1).saturating_sub(waiting);
+        let room = places.saturating_sub(waiting);
         let node = self.lab.node(End::Client.node());
         let to = self.lab.plan.socket_address(End::Server, SERVER_PORT);
         for (port, _) in (STRANGER_PORT..).zip(0..room) {

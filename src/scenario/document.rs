@@ -13,6 +13,7 @@ pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
     pub(super) source: Given<String>,
     pub(super) clock: Given<Clock>,
+    pub(super) slow: Given<bool>,
     pub(super) body: Body,
     pub(super) cases: Result<Vec<CaseBlock>, Reported>,
 }
@@ -23,6 +24,7 @@ pub(super) struct CaseBlock {
     pub(super) span: Range<usize>,
     pub(super) name: Result<At<String>, Reported>,
     pub(super) note: Given<String>,
+    pub(super) slow: Given<bool>,
     pub(super) body: Body,
 }
 

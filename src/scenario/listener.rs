@@ -24,6 +24,17 @@ pub struct ListenerStep {
     pub lasts: Option<Duration>,
 }
 
+impl ListenerStep {
+    /// How many connections it takes to fill the queue (`sk_acceptq_is_full`).
+    #[must_use]
+    pub fn strangers(self) -> u32 {
+        match self.act {
+            ListenerAct::Pause => 0,
+            ListenerAct::Fill { backlog } => u32::from(backlog) + 1,
+        }
+    }
+}
+
 /// What becomes of a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -20,6 +20,7 @@ pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
 pub(super) struct Overlaid<'d> {
     /// `None` in a file without `[[case]]`.
     pub(super) block: Option<&'d CaseBlock>,
+    pub(super) slow: View<'d, bool>,
     pub(super) network: View<'d, Topology>,
     pub(super) families: View<'d, Vec<Family>>,
     pub(super) firewall: View<'d, FirewallPart>,
@@ -54,6 +55,10 @@ impl<'d> Overlaid<'d> {
         };
         Self {
             block,
+            slow: match block.map(|block| view(&block.slow)) {
+                None | Some(Ok(None)) => view(&document.slow),
+                Some(given) => given,
+            },
             network: layers.top(|body| inside(view(&body.topology), |part| &part.network)),
             families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
             firewall: layers.top(|body| inside(view(&body.topology), |part| &part.firewall)),
