@@ -90,6 +90,8 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "settings/retries2",
     "slow/grpc",
     "slow/interactive",
+    "timers/count-or-user-timeout",
+    "timers/user-timeout-alone",
     "topology/far-router",
     "topology/moved-route",
     "topology/narrow-link",

@@ -53,7 +53,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     lines
 }
 
-fn settings(settings: &EndSettings) -> String {
+pub(super) fn settings(settings: &EndSettings) -> String {
     let keepalive = match settings.keepalive {
         None => "no keepalive".to_owned(),
         Some(Keepalive::Options {
@@ -121,7 +121,7 @@ fn settings(settings: &EndSettings) -> String {
     all.join("; ")
 }
 
-fn start(start: Start) -> String {
+pub(super) fn start(start: Start) -> String {
     match start {
         Start::AtOnce => String::new(),
         Start::After(time) => format!("after {}: ", seconds(time)),

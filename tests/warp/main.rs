@@ -23,6 +23,8 @@ mod evidence;
 mod failures;
 mod guest;
 mod jobs;
+#[path = "../catalogue/masked.rs"]
+mod masked;
 mod scenarios;
 mod traces;
 

@@ -13,6 +13,7 @@ use deadpeer::record::Record;
 use libtest_mimic::{Failed, Trial};
 
 use crate::guest::kernel;
+use crate::masked::{difference, masked};
 use crate::traces::{open_to_all, without_privileges};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -95,8 +96,20 @@ fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     }
 }
 
+/// And what came of them is what the catalogue says.
 fn all_pass() -> Result<(), Failed> {
-    all_pass_but(&[], &["TCP_RTO_MAX_MS (Linux 6.15)"])
+    let folder = tempfile::tempdir()?;
+    let result = folder.path().join("result.json");
+    let to = result.to_str().ok_or("a path that is not UTF-8")?;
+    all_pass_but(&["--report-json", to], &["TCP_RTO_MAX_MS (Linux 6.15)"])?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    let output = command.arg("catalogue").arg(&result).output()?;
+    let page = String::from_utf8(output.stdout)?;
+    let kept = fs::read_to_string(source("docs/catalogue.md"))?;
+    match difference(&masked(&kept, &["after"]), &masked(&page, &["after"])) {
+        Some(stale) => Err(stale.into()),
+        None => Ok(()),
+    }
 }
 
 /// The series that Debian's stable release of 2023 has.
