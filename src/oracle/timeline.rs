@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Moment, Outage, Written};
+use super::settings::has_no_rule;
 use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::way;
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress, Middlebox,
+    Action, CableChange, Case, End, Family, Firewall, HardwareAddress, Middlebox,
     ProbeEvent, Role, RouteChange, Segments, Start, Step, Which,
 };
 
@@ -79,26 +80,6 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     walk.forget_for_lack_of_probes()?;
     let outages = walk.outages;
     Some(Timeline { outages, silence })
-}
-
-/// Settings that change the kernel's timers, what it makes of an ICMP error, or what is in flight when (a window that a small buffer
-/// closes is the persist timer's, and a close that lingers takes its time).
-fn has_no_rule(settings: &EndSettings) -> bool {
-    let EndSettings {
-        keepalive: _,
-        user_timeout: _,
-        syn_retries: _,
-        rto_max,
-        recverr,
-        nagle,
-        send_buffer,
-        receive_buffer,
-        linger,
-        sysctl,
-    } = settings;
-    let timers = !sysctl.is_empty() || rto_max.is_some() || *recverr;
-    let flight = *nagle || send_buffer.is_some() || receive_buffer.is_some();
-    timers || flight || linger.is_some()
 }
 
 struct Walk {

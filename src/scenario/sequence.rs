@@ -1,9 +1,9 @@
 //! Whether the steps of a case can be taken one after the other: each finds the network as those before it have left it.
 
 mod link;
-mod listener;
 mod middlebox;
 mod network;
+mod opening;
 mod program;
 
 use std::ops::Range;
@@ -202,23 +202,6 @@ impl Network {
 
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
         self.broken.push((broken, verb.clone()));
-    }
-
-    fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
-        if self.heal(|broken| broken == Broken::Unopened) {
-            self.heal(|broken| matches!(broken, Broken::Unaccepting { passes: true, .. }));
-            return None;
-        }
-        let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");
-        Some(twice.help("a case opens its connections once: remove one of the two"))
-    }
-
-    /// What is wrong with a step that needs a connection.
-    fn unopened(&self, verb: &Range<usize>) -> Option<Diagnostic> {
-        let (broken, later) = self.find(|broken| broken == Broken::Unopened)?;
-        let early = Diagnostic::new(verb.clone(), "there is no connection yet at this step");
-        let early = early.related(later.clone(), broken.label());
-        Some(early.help("take this step after `do = \"connect\"`"))
     }
 
     /// Whether every packet of the connection has to pass there; where there are several ways, the kernel decides.

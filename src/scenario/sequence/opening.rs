@@ -1,4 +1,4 @@
-//! Listening sockets whose program accepts nothing: only connections that are opened later meet one.
+//! Connections that are opened as a step, and listening sockets whose program accepts nothing, which only those meet.
 
 use std::ops::Range;
 
@@ -7,6 +7,23 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{End, ListenerAct, ListenerStep};
 
 impl Network {
+    pub(super) fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
+        if self.heal(|broken| broken == Broken::Unopened) {
+            self.heal(|broken| matches!(broken, Broken::Unaccepting { passes: true, .. }));
+            return None;
+        }
+        let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");
+        Some(twice.help("a case opens its connections once: remove one of the two"))
+    }
+
+    /// What is wrong with a step that needs a connection.
+    pub(super) fn unopened(&self, verb: &Range<usize>) -> Option<Diagnostic> {
+        let (broken, later) = self.find(|broken| broken == Broken::Unopened)?;
+        let early = Diagnostic::new(verb.clone(), "there is no connection yet at this step");
+        let early = early.related(later.clone(), broken.label());
+        Some(early.help("take this step after `do = \"connect\"`"))
+    }
+
     pub(super) fn listener(
         &mut self,
         step: ListenerStep,
