@@ -12,8 +12,8 @@ use super::tracking::{Entry, Tracking};
 use super::way;
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, Family, Firewall, HardwareAddress, Middlebox,
-    ProbeEvent, Role, RouteChange, Segments, Start, Step, Which,
+    Action, CableChange, Case, End, Family, Firewall, HardwareAddress, Middlebox, ProbeEvent, Role,
+    RouteChange, Segments, Start, Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -209,7 +209,9 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Fill { .. } | Action::Program(_) | Action::Listener(_) | Action::Connect => return None,
+            Action::Fill { .. } | Action::Program(_) | Action::Listener(_) | Action::Connect => {
+                return None;
+            }
             Action::Network(step) => self.network(step)?,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),

@@ -2,10 +2,12 @@
 
 mod network;
 
+pub(super) use network::outline;
+
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
-    Start,
+    Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive,
+    PollEvent, Start,
 };
 use crate::text::seconds;
 

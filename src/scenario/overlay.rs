@@ -8,10 +8,10 @@ use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
     StepPart,
 };
+use super::limits::{BufferSize, Linger};
 use super::model::{
     Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
 };
-use super::limits::{BufferSize, Linger};
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;

@@ -174,11 +174,10 @@ impl Network {
         match &step.action {
             Action::Connect => self.connect(verb),
             Action::Exchange { .. } => self.unopened(verb).or_else(|| self.exchange(verb)),
-            Action::Send { from, .. } | Action::Fill { from } => {
-                self.unopened(verb)
-                    .or_else(|| self.unaccepted(*from, verb))
-                    .or_else(|| self.write(*from, verb))
-            }
+            Action::Send { from, .. } | Action::Fill { from } => self
+                .unopened(verb)
+                .or_else(|| self.unaccepted(*from, verb))
+                .or_else(|| self.write(*from, verb)),
             Action::Cable { at, change } => self.link(Side::Cable(*at), *change, verb),
             Action::Link { at, to, change } => self.link(Side::Link(*at, *to), *change, verb),
             Action::Crash { host } => self.crash(*host, verb),

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use row::Row;
 
+use super::plan;
 use crate::oracle::Ticks;
 use crate::outcome::CaseResult;
 use crate::prepare::Prepared;
@@ -157,7 +158,7 @@ fn network(case: &Case, families: usize) -> String {
         Clock::Slow => Some("slow".to_owned()),
         Clock::Virtual => Some("virtual time".to_owned()),
     };
-    let words: Vec<String> = [Some(case.topology.to_string()), family, clock]
+    let words: Vec<String> = [Some(plan::outline(&case.topology)), family, clock]
         .into_iter()
         .flatten()
         .collect();
