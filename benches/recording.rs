@@ -221,6 +221,7 @@ async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, F
     let options = Options {
         jobs: None,
         timeout: None,
+        slow: false,
         fail_fast: false,
         place: Place::Here,
     };

@@ -9,7 +9,7 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::clock::Moment;
 use crate::endpoint::Ended;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, SocketState};
 use crate::lab::counters::Counters;
 use crate::prepare::Prepared;
 use crate::scenario::model::{CounterName, End, NextWrite, PollEvent};
@@ -101,6 +101,18 @@ pub struct Observation {
     pub evidence: Evidence,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
     pub cut_short: Option<Cut>,
+}
+
+impl Observation {
+    /// How an end's first socket stood at the last look before its connection, or the watch, was over.
+    #[must_use]
+    pub fn last_state(&self, end: &EndObservation) -> Option<&SocketState> {
+        let ended = end.connections.first().and_then(|first| first.ended);
+        let over = ended.map_or(end.watched_until, |(_, at)| at);
+        let mut samples = self.evidence.samples_of_first(end.end);
+        let last = samples.rfind(|sample| sample.at <= over && sample.state.is_some())?;
+        last.state.as_ref()
+    }
 }
 
 /// Why a case did not come to its end.

@@ -23,6 +23,9 @@ pub const SWITCH_BRIDGE: u32 = 10;
 /// The link index of the bridge that silences a host; no planned link has it.
 pub const SILENCE_BRIDGE: u32 = 20;
 
+/// The port of the first of those who fill the server's accept queue: behind all of the client's.
+pub const STRANGER_PORT: u16 = 41_000;
+
 /// The network of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkPlan {

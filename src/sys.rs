@@ -83,6 +83,29 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     }
 }
 
+/// How many connections wait to be accepted (`TCP_INFO`, of a listening socket `sk_ack_backlog`: `tcp_get_info`).
+///
+/// # Errors
+/// What `getsockopt` returns.
+#[expect(unsafe_code, reason = "no safe crate has this socket option")]
+pub fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32> {
+    // The beginning of struct tcp_info: eight bytes of flags, rto, ato, snd_mss, rcv_mss, unacked, sacked.
+    let mut info = [0_u32; 8];
+    let mut size = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes make a u32.
+    let result = unsafe {
+        libc::getsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    };
+    Errno::result(result)?;
+    Ok(info[6])
+}
+
 /// How many bytes a pipe holds (`FIONREAD`, pipe(7)).
 ///
 /// # Errors

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use deadpeer::errno::ErrnoName;
 use deadpeer::evidence::{TcpState, TimerKind};
-use deadpeer::scenario::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
+use deadpeer::scenario::limits::{
+    BufferSize, CountRange, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds,
+};
 use deadpeer::scenario::model::*;
 use deadpeer::scenario::parse;
 
@@ -49,22 +51,22 @@ fn full_steps() -> Vec<Step> {
         change,
     };
     let steps = [
-        (20, Start::AtOnce, exchange(client, "hello world")),
-        (23, Start::After(millis(250)), exchange(server, "héllo")),
+        (24, Start::AtOnce, exchange(client, "hello world")),
+        (27, Start::After(millis(250)), exchange(server, "héllo")),
         (
-            29,
+            33,
             Start::AtOnce,
             Action::Send {
                 from: client,
                 bytes: 10,
             },
         ),
-        (32, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
-        (38, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
-        (44, Start::AtOnce, Action::Crash { host: client }),
-        (48, Start::AtOnce, Action::Resume { host: client }),
+        (36, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
+        (42, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
+        (48, Start::AtOnce, Action::Crash { host: client }),
+        (52, Start::AtOnce, Action::Resume { host: client }),
         (
-            52,
+            56,
             Start::AtOnce,
             Action::Reboot {
                 host: server,
@@ -72,8 +74,8 @@ fn full_steps() -> Vec<Step> {
                 mac: HardwareAddress::Kept,
             },
         ),
-        (57, Start::AtOnce, route(RouteChange::Prohibit)),
-        (63, Start::AtOnce, route(RouteChange::Restore)),
+        (61, Start::AtOnce, route(RouteChange::Prohibit)),
+        (67, Start::AtOnce, route(RouteChange::Restore)),
     ];
     let step = |(line, start, action)| Step {
         start,
@@ -97,7 +99,7 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
 
 fn full_expectations() -> Expectations {
     let client = Expectation {
-        line: 69,
+        line: 73,
         places: Places {
             outcome: place("\"ETIMEDOUT\""),
             within: Some(place("\"4s..4.5s\"")),
@@ -142,7 +144,7 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 84,
+        line: 88,
         places: Places {
             outcome: place("\"6s\""),
             within: None,
@@ -203,7 +205,10 @@ fn every_key_arrives_in_the_checked_types() {
                     intvl: seconds(1),
                     probes: ProbeCount::new(127),
                 }),
-                user_timeout: None,
+                nagle: true,
+                send_buffer: BufferSize::new(4608),
+                receive_buffer: BufferSize::new(212_992),
+                linger: Linger::new(millis(2000)),
                 ..EndSettings::default()
             },
         },

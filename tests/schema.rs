@@ -90,6 +90,7 @@ const BEYOND: &[&str] = &[
     "filter_sequence",
     "impair_sequence",
     "network_sequence",
+    "listener_sequence",
     "program_sequence",
     "resume_after_reboot",
     "still_down",

@@ -1,10 +1,12 @@
 //! The command line: one file a command.
 
+mod catalogue;
 mod check;
 mod kernel;
 mod list;
 mod load;
 mod run;
+mod saved;
 mod schema;
 mod signals;
 mod trace;
@@ -52,6 +54,8 @@ enum Command {
     List(list::ListArguments),
     /// The timelines of a result that was saved
     Trace(trace::TraceArguments),
+    /// The shipped scenarios and what was observed of them, from a result that was saved, as Markdown
+    Catalogue(catalogue::CatalogueArguments),
     /// Print the JSON Schema of a result, or of a scenario
     Schema(schema::SchemaArguments),
     /// Build and list kernels for virtual time
@@ -89,6 +93,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
         Command::Trace(trace) => trace::trace(&trace),
+        Command::Catalogue(catalogue) => catalogue::catalogue(&catalogue),
         Command::Schema(schema) => schema::schema(&schema),
         Command::Kernel(kernel) => kernel::kernel(&kernel),
     };

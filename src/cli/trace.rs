@@ -1,13 +1,12 @@
 //! `harness trace`: the timelines of a result that was saved.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use deadpeer::record::Record;
 use deadpeer::report::{detail, summary};
 
+use super::saved::saved;
 use super::{Exit, complain, unless_unread};
 
 /// What `trace` takes.
@@ -29,14 +28,9 @@ Examples:
 
 pub(super) fn trace(arguments: &TraceArguments) -> anyhow::Result<Exit> {
     let path = arguments.file.display();
-    let text =
-        fs::read_to_string(&arguments.file).with_context(|| format!("cannot read {path}"))?;
-    let record = match Record::read(&text) {
+    let record = match saved(&arguments.file)? {
         Ok(record) => record,
-        Err(error) => {
-            complain(&format!("{path}: {error}"));
-            return Ok(Exit::Usage);
-        }
+        Err(exit) => return Ok(exit),
     };
     let selects = |name: &str| {
         let mut filters = arguments.filter.iter();

@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::poll::{self, PollEvent};
 use crate::clock::Moment;
 use crate::errno::ErrnoName;
+use crate::scenario::limits::Linger;
 use crate::scenario::model::NextWrite;
 use crate::wire::Write;
 
@@ -57,7 +59,8 @@ pub struct Endpoint {
     pub connection: u16,
     stream: Arc<TcpStream>,
     read: watch::Receiver<Read>,
-    reader: JoinHandle<()>,
+    /// One task, which ends with this. It shares the stream.
+    reader: JoinSet<()>,
     /// Whether the reader is to read.
     reads: watch::Sender<bool>,
     /// What was written, in order.
@@ -71,7 +74,8 @@ impl Endpoint {
         let stream = Arc::new(stream);
         let (sender, read) = watch::channel(Read::default());
         let (reads, may_read) = watch::channel(true);
-        let reader = tokio::spawn(read_all(Arc::clone(&stream), sender, may_read));
+        let mut reader = JoinSet::new();
+        reader.spawn(read_all(Arc::clone(&stream), sender, may_read));
         Self {
             connection,
             stream,
@@ -198,35 +202,48 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Closes the socket as programs do, with a FIN.
+    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`].
     ///
     /// # Errors
     /// What the socket's options return.
-    pub async fn close_with_fin(self) -> io::Result<()> {
+    pub async fn close_as_set(self, linger: Option<Linger>) -> io::Result<()> {
+        let linger = linger.map(Linger::duration);
         let socket = SockRef::from(&*self.stream);
-        socket.set_linger(None)?;
+        socket.set_linger(linger)?;
         // An orphan whose FIN nobody acknowledges would keep its namespace for minutes (tcp_orphan_retries).
         if socket
             .tcp_user_timeout()?
             .is_none_or(|timeout| timeout.is_zero())
         {
-            socket.set_tcp_user_timeout(Some(ORPHAN))?;
+            socket.set_tcp_user_timeout(Some(ORPHAN + linger.unwrap_or_default()))?;
         }
-        self.close().await;
-        Ok(())
+        if linger.is_none_or(|time| time.is_zero()) {
+            self.close().await;
+            return Ok(());
+        }
+        self.close_and_wait().await
+    }
+
+    /// close(2) sleeps while it lingers, on a socket that does not block as well (`inet_release`). It does so on a thread that nobody waits
+    /// for when the program ends.
+    async fn close_and_wait(mut self) -> io::Result<()> {
+        self.reader.shutdown().await;
+        let Some(stream) = Arc::into_inner(self.stream) else {
+            return Err(io::Error::other("the socket is still in use"));
+        };
+        let stream = stream.into_std()?;
+        let (done, closed) = oneshot::channel();
+        std::thread::Builder::new().spawn(move || {
+            drop(stream);
+            // Nobody waits any more only when the case is over.
+            done.send(()).ok();
+        })?;
+        closed.await.map_err(io::Error::other)
     }
 
     /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares it.
     pub async fn close(mut self) {
-        self.reader.abort();
-        (&mut self.reader).await.ok();
-    }
-}
-
-/// The reader shares the stream: the socket is closed when both are gone.
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.reader.abort();
+        self.reader.shutdown().await;
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
 use crate::oracle::keepalive::EffectiveKeepalive;
+use crate::scenario::limits::BufferSize;
 use crate::scenario::model::{EndSettings, Keepalive};
 use crate::sys;
 
@@ -177,5 +178,27 @@ fn apply(socket: &Socket, settings: &EndSettings) -> io::Result<()> {
             _ => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
         }
     }
+    // On a listening socket they are those of every connection from the first segment on: its window is announced with the SYN-ACK.
+    if let Some(size) = settings.send_buffer {
+        socket.set_send_buffer_size(size.get())?;
+        doubled(size, socket.send_buffer_size()?, "net.core.wmem_max")?;
+    }
+    if let Some(size) = settings.receive_buffer {
+        socket.set_recv_buffer_size(size.get())?;
+        doubled(size, socket.recv_buffer_size()?, "net.core.rmem_max")?;
+    }
+    if settings.nagle {
+        socket.set_tcp_nodelay(false)?;
+    }
     Ok(())
+}
+
+/// What is too large is cut in silence (`sk_setsockopt`).
+fn doubled(asked: BufferSize, got: usize, sysctl: &str) -> io::Result<()> {
+    if got == 2 * asked.get() {
+        return Ok(());
+    }
+    let cut =
+        format!("of a buffer of {asked} bytes the kernel made {got} and not the double: {sysctl}");
+    Err(io::Error::other(cut))
 }

@@ -23,6 +23,7 @@ pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind}
 pub use step::{StepKind, StepTaken};
 
 use crate::lab::counters::Counters;
+use crate::plan::CLIENT_PORT;
 use crate::scenario::model::{End, Node};
 
 /// Everything that was recorded of a case.
@@ -74,5 +75,11 @@ impl Evidence {
     /// The looks at one end's socket, in order.
     pub fn samples(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
         self.sockets.iter().filter(move |sample| sample.end == end)
+    }
+
+    /// The looks at one end's first connection.
+    pub fn samples_of_first(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
+        let samples = self.samples(end);
+        samples.filter(|sample| sample.connection == CLIENT_PORT)
     }
 }

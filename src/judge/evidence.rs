@@ -6,7 +6,6 @@ use super::Judging;
 use crate::clock::Moment;
 use crate::evidence::{SocketSample, SocketState, TcpState};
 use crate::outcome::{ConnectionObservation, EndObservation, Mismatch};
-use crate::plan::CLIENT_PORT;
 use crate::scenario::limits::CountRange;
 use crate::scenario::model::{ExpectedTimer, Family, IcmpKind, PollEvent};
 use crate::text::seconds;
@@ -157,23 +156,11 @@ impl Judging<'_> {
 
     /// The looks at the first connection of this end.
     fn samples(&self) -> impl DoubleEndedIterator<Item = &SocketSample> {
-        let samples = self.observation.evidence.samples(self.end.end);
-        samples.filter(|sample| sample.connection == CLIENT_PORT)
+        self.observation.evidence.samples_of_first(self.end.end)
     }
 
-    /// When the first connection ended, or the watch did.
-    fn over(&self) -> Moment {
-        let ended = self.end.connections.first().and_then(|first| first.ended);
-        ended.map_or(self.end.watched_until, |(_, at)| at)
-    }
-
-    /// The last look at the socket before the connection, or the watch, was over.
     fn last_state(&self) -> Option<&SocketState> {
-        let over = self.over();
-        let mut samples = self.samples();
-        samples
-            .rfind(|sample| sample.at <= over && sample.state.is_some())
-            .and_then(|sample| sample.state.as_ref())
+        self.observation.last_state(self.end)
     }
 
     fn timer(&self) -> Option<Mismatch> {

@@ -10,6 +10,7 @@ mod predict;
 pub mod prediction;
 mod reach;
 pub mod retransmission;
+mod settings;
 pub mod span;
 mod ticks;
 pub mod timeline;

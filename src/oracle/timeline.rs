@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Moment, Outage, Written};
+use super::settings::has_no_rule;
 use super::span::Span;
 use super::tracking::{Entry, Tracking};
 use super::way;
 use super::wheel::Hz;
 use crate::scenario::model::{
-    Action, CableChange, Case, End, EndSettings, Family, Firewall, HardwareAddress, Middlebox,
-    ProbeEvent, Role, RouteChange, Segments, Start, Step, Which,
+    Action, CableChange, Case, End, Family, Firewall, HardwareAddress, Middlebox, ProbeEvent, Role,
+    RouteChange, Segments, Start, Step, Which,
 };
 
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
@@ -79,11 +80,6 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     walk.forget_for_lack_of_probes()?;
     let outages = walk.outages;
     Some(Timeline { outages, silence })
-}
-
-/// Settings that change the kernel's timers or what it makes of an ICMP error.
-fn has_no_rule(settings: &EndSettings) -> bool {
-    !settings.sysctl.is_empty() || settings.rto_max.is_some() || settings.recverr
 }
 
 struct Walk {
@@ -213,7 +209,9 @@ impl Walk {
             },
             Action::Middlebox(step) => self.middlebox(step)?,
             // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Fill { .. } | Action::Program(_) | Action::Connect => return None,
+            Action::Fill { .. } | Action::Program(_) | Action::Listener(_) | Action::Connect => {
+                return None;
+            }
             Action::Network(step) => self.network(step)?,
             Action::Crash { host } => self.fail(Fault::Crash(*host))?,
             Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),

@@ -1,5 +1,6 @@
 //! What a person sees: functions of events and results, one file a form.
 
+pub mod catalogue;
 mod columns;
 pub mod detail;
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 mod network;
 
+pub(super) use network::outline;
+
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
-    Start,
+    Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive,
+    PollEvent, Start,
 };
 use crate::text::seconds;
 
@@ -21,6 +23,9 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     )];
     if let Some(note) = &case.note {
         lines.push(format!("  note        {note}"));
+    }
+    if case.clock != Clock::Any {
+        lines.push(format!("  clock       {}", case.clock));
     }
     lines.extend(network::lines(prepared));
     let count = if case.connection.count == 1 {
@@ -50,7 +55,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     lines
 }
 
-fn settings(settings: &EndSettings) -> String {
+pub(super) fn settings(settings: &EndSettings) -> String {
     let keepalive = match settings.keepalive {
         None => "no keepalive".to_owned(),
         Some(Keepalive::Options {
@@ -102,6 +107,12 @@ fn settings(settings: &EndSettings) -> String {
             .rto_max
             .map(|longest| format!("TCP_RTO_MAX_MS {}", seconds(longest))),
         settings.recverr.then(|| "IP_RECVERR".to_owned()),
+        settings.nagle.then(|| "TCP_NODELAY off".to_owned()),
+        settings.send_buffer.map(|size| format!("SO_SNDBUF {size}")),
+        settings
+            .receive_buffer
+            .map(|size| format!("SO_RCVBUF {size}")),
+        settings.linger.map(|time| format!("SO_LINGER {time}")),
     ];
     let sysctls = settings.sysctl.iter();
     let sysctls = sysctls.map(|sysctl| format!("{} = {}", sysctl.name, sysctl.value));
@@ -112,7 +123,7 @@ fn settings(settings: &EndSettings) -> String {
     all.join("; ")
 }
 
-fn start(start: Start) -> String {
+pub(super) fn start(start: Start) -> String {
     match start {
         Start::AtOnce => String::new(),
         Start::After(time) => format!("after {}: ", seconds(time)),

@@ -71,7 +71,7 @@ fn window_cell(window: &Window) -> String {
     }
 }
 
-fn expected(expectation: &Expectation) -> String {
+pub(super) fn expected(expectation: &Expectation) -> String {
     match expectation.outcome {
         ExpectedOutcome::Error(errno) => errno.to_string(),
         ExpectedOutcome::EndOfFile => "end of file".to_owned(),
@@ -120,7 +120,7 @@ pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
         .unwrap_or_default()
 }
 
-fn times_from(
+pub(super) fn times_from(
     origin: WindowOrigin,
     observation: &Observation,
     seen: &EndObservation,
@@ -141,7 +141,7 @@ fn activity(prepared: &Prepared, end: End) -> WindowOrigin {
 }
 
 /// What came, in the words of the column; several connections are counted.
-fn observed(seen: &EndObservation) -> String {
+pub(super) fn observed(seen: &EndObservation) -> String {
     if seen.connections.is_empty() {
         return "no connection".to_owned();
     }

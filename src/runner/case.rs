@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use super::listener::Accepts;
 use super::marks::Marks;
 use super::room::Turn;
 use super::side::Side;
@@ -85,6 +86,10 @@ pub(super) struct Running {
     pub(super) marks: Marks,
     /// Kept open, as a server does.
     pub(super) listener: Option<TcpListener>,
+    /// When the server takes what has connected.
+    pub(super) accepts: Accepts,
+    /// Those who fill the server's accept queue, at both their ends.
+    pub(super) strangers: Vec<TcpStream>,
 }
 
 /// Runs one case, and looks at what there is to see if it takes longer than `limit`. Dropping the future at any moment takes everything

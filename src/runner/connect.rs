@@ -1,12 +1,17 @@
 //! Opening the connections as a step of the case.
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::try_join_all;
+use tokio::net::TcpStream;
 
 use super::case::{Running, io_at};
+use super::listener::Accepts;
 use super::marks::Marks;
-use crate::clock::Moment;
+use crate::clock::{Moment, sleep_until};
 use crate::endpoint::{Endpoint, socket};
 use crate::errno::ErrnoName;
 use crate::lab::error::LabError;
@@ -17,23 +22,20 @@ use crate::scenario::model::End;
 /// answer to the next SYN-ACK, a second later, or two.
 const ACCEPTED: Duration = Duration::from_secs(4);
 
+/// The client's port, what connect(2) said, and when.
+type Opened = (u16, io::Result<TcpStream>, Moment);
+
+/// The server's end of a connection, and whose it is.
+pub(super) type Accepted = (TcpStream, SocketAddr);
+
 impl Running {
     /// All at once. What cannot be opened is an outcome, and no error.
     pub(super) async fn connect(&mut self) -> Result<(), LabError> {
         self.marks = Marks::read(&self.lab).await?;
         self.zero = Some(Moment::now());
-        let lab = &self.lab;
-        let node = lab.node(End::Client.node());
-        let to = lab.plan.socket_address(End::Server, SERVER_PORT);
-        let settings = &self.prepared.case.connection.client;
-        let opened = join_all(self.ports.iter().map(|&port| async move {
-            let from = lab.plan.socket_address(End::Client, port);
-            let opened = socket::try_connect(node, from, to, settings).await?;
-            Ok::<_, LabError>((port, opened, Moment::now()))
-        }));
-        for opened in opened.await {
-            let (port, opened, at) = opened?;
-            match opened {
+        let (opened, accepted) = self.open().await?;
+        for (port, said, at) in opened {
+            match said {
                 Ok(stream) => {
                     self.client.add_socket(&stream)?;
                     self.client.endpoints.push(Endpoint::new(stream, port));
@@ -46,23 +48,55 @@ impl Running {
                 },
             }
         }
-        self.accept().await
+        self.accept(accepted).await
     }
 
-    /// In the order in which the client's are.
-    async fn accept(&mut self) -> Result<(), LabError> {
-        let Some(listener) = &self.listener else {
-            return Ok(());
+    /// What connect said of each connection, and when; and what the server has accepted meanwhile.
+    async fn open(&self) -> Result<(Vec<Opened>, Vec<Accepted>), LabError> {
+        let lab = &self.lab;
+        let node = lab.node(End::Client.node());
+        let to = lab.plan.socket_address(End::Server, SERVER_PORT);
+        let settings = &self.prepared.case.connection.client;
+        let opening = try_join_all(self.ports.iter().map(|&port| async move {
+            let from = lab.plan.socket_address(End::Client, port);
+            let opened = socket::try_connect(node, from, to, settings).await?;
+            Ok::<_, LabError>((port, opened, Moment::now()))
+        }));
+        let mut accepted = Vec::new();
+        let mut opening = pin!(opening);
+        // A server that has accepted nothing for a time may have to, for the client to get through.
+        let opened = loop {
+            tokio::select! {
+                biased;
+                opened = &mut opening => break opened?,
+                next = self.next_accepted() => accepted.push(next?),
+            }
         };
-        for _ in 0..self.client.endpoints.len() {
-            let Ok(accepted) = tokio::time::timeout(ACCEPTED, listener.accept()).await else {
-                break;
-            };
-            let (stream, peer) =
-                accepted.map_err(|source| io_at(End::Server, "accept a connection", source))?;
-            self.server.add_socket(&stream)?;
-            let endpoint = Endpoint::new(stream, peer.port());
-            self.server.endpoints.push(endpoint);
+        Ok((opened, accepted))
+    }
+
+    /// All that the client has, in its order.
+    async fn accept(&mut self, mut accepted: Vec<Accepted>) -> Result<(), LabError> {
+        if let Accepts::From(moment) = self.accepts {
+            sleep_until(moment).await;
+        }
+        let ours = |(_, peer): &&Accepted| self.ports.contains(&peer.port());
+        while accepted.iter().filter(ours).count() < self.client.endpoints.len()
+            && self.accepts_on()
+        {
+            match tokio::time::timeout(ACCEPTED, self.next_accepted()).await {
+                Ok(next) => accepted.push(next?),
+                Err(_) => break,
+            }
+        }
+        for (stream, peer) in accepted {
+            if self.ports.contains(&peer.port()) {
+                self.server.add_socket(&stream)?;
+                let endpoint = Endpoint::new(stream, peer.port());
+                self.server.endpoints.push(endpoint);
+            } else {
+                self.strangers.push(stream);
+            }
         }
         let endpoints = &mut self.server.endpoints;
         endpoints.sort_by_key(|endpoint| endpoint.connection);

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::case::{Running, Surroundings, io_at};
+use super::listener::Accepts;
 use super::marks::Marks;
 use super::side::Side;
 use super::taken::StepsTaken;
@@ -88,6 +89,8 @@ impl Running {
             steps_taken: StepsTaken::default(),
             marks: Marks::default(),
             listener: Some(listener),
+            accepts: Accepts::Always,
+            strangers: Vec::new(),
         })
     }
 }

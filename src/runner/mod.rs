@@ -7,6 +7,7 @@ mod case;
 mod connect;
 mod descriptors;
 mod establish;
+mod listener;
 mod marks;
 mod network;
 mod observe;
@@ -45,6 +46,8 @@ pub struct Options {
     pub jobs: Option<NonZeroUsize>,
     /// No case may take longer, by the clock on the wall.
     pub timeout: Option<Duration>,
+    /// Whether slow cases run on a kernel in real time.
+    pub slow: bool,
     /// Stop at the first case that does not pass.
     pub fail_fast: bool,
     /// Where the cases run.
@@ -62,13 +65,18 @@ pub enum Place {
 
 impl Place {
     /// Why a case cannot run here, if it cannot.
-    fn lacks(&self, case: &Case) -> Option<&'static str> {
+    fn lacks(&self, case: &Case, slow: bool) -> Option<&'static str> {
         let is_virtual = match self {
             Self::Here => false,
             Self::Guest(machine) => machine.is_virtual(),
         };
-        let lacking = case.clock == Clock::Virtual && !is_virtual;
-        lacking.then_some("it takes too long but for virtual time: run it with --warp")
+        match case.clock {
+            _ if is_virtual => None,
+            Clock::Any => None,
+            Clock::Slow if slow => None,
+            Clock::Slow => Some("it is slow: run it with --slow, or with --warp"),
+            Clock::Virtual => Some("it takes too long but for virtual time: run it with --warp"),
+        }
     }
 
     /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a processor busy.

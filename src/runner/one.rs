@@ -54,7 +54,11 @@ impl One {
     }
 
     async fn ran(self) -> Result<Attempted, Verdict> {
-        if let Some(reason) = self.options.place.lacks(&self.entry.prepared.case) {
+        if let Some(reason) = self
+            .options
+            .place
+            .lacks(&self.entry.prepared.case, self.options.slow)
+        {
             return Err(Verdict::Skipped(reason.to_owned()));
         }
         match &self.options.place {

@@ -18,11 +18,14 @@ impl Running {
         if act == Act::Kill && at == End::Server {
             self.listener = None;
         }
+        let linger = self.prepared.case.connection.end(at).linger;
         let side = self.pair(at).0;
         match act {
             Act::Close | Act::Kill => {
+                // A process that exits waits for nothing (inet_release: PF_EXITING).
+                let linger = linger.filter(|linger| act == Act::Close || linger.resets());
                 for endpoint in side.endpoints.drain(..) {
-                    let closed = endpoint.close_with_fin().await;
+                    let closed = endpoint.close_as_set(linger).await;
                     closed.map_err(|source| io_at(at, "close a socket", source))?;
                 }
             }

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::prepare::Prepared;
-use crate::scenario::model::Family;
+use crate::scenario::model::{Action, Family};
 
 /// What the harness itself has open, and the descriptors that are open for a moment only.
 const OWN_DESCRIPTORS: u64 = 128;
@@ -43,15 +43,20 @@ struct Need {
 
 impl Need {
     /// Of each node the namespace and its rtnetlink socket; of each end a packet socket and one of `sock_diag`; the listener; each
-    /// connection's two sockets. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
+    /// connection's two sockets, and those of who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
     fn of(prepared: &Prepared) -> Self {
         let case = &prepared.case;
         let nodes = prepared.network.nodes.len() as u64;
         let interfaces = (prepared.network.nodes.iter()).flat_map(|node| &node.interfaces);
         let addressed = interfaces.filter(|interface| interface.address.is_some());
+        let strangers = case.steps.iter().map(|step| match step.action {
+            Action::Listener(step) => step.strangers(),
+            _ => 0,
+        });
+        let connections = u32::from(case.connection.count) + strangers.sum::<u32>();
         let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
         Self {
-            descriptors: 2 * nodes + 5 + 2 * u64::from(case.connection.count),
+            descriptors: 2 * nodes + 5 + 2 * u64::from(connections),
             memory: nodes * OF_A_NODE,
             family: case.family,
             neighbours: match case.family {

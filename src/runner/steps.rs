@@ -145,6 +145,7 @@ impl Running {
             Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
             Action::Network(network) => self.network(step.line, network).await?,
             Action::Middlebox(step) => fault::middlebox(&self.lab, step).await?,
+            Action::Listener(step) => self.listener_step(*step).await?,
             Action::Program(step) => return self.program(*step).await,
         }
         Ok(Ok(()))

@@ -6,7 +6,7 @@ use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
 use super::middlebox_check as middlebox;
-use super::model::{End, Topology};
+use super::model::{Clock, End, Topology};
 use super::overlay::Overlaid;
 use super::program_check;
 use super::sequence;
@@ -117,6 +117,29 @@ pub(super) fn network(
             "add `preset = \"direct\"`, `\"switched\"` or `\"routed\"`, or `nodes` and `links`",
         ),
     ))
+}
+
+/// Whose time the case can be run in.
+pub(super) fn clock(
+    case: &Overlaid,
+    document: &Document,
+    cx: &mut Context,
+) -> Result<Clock, Reported> {
+    let slow = case.slow?.filter(|slow| slow.value);
+    let Some(clock) = document.clock.clone()? else {
+        return Ok(slow.map_or(Clock::Any, |_| Clock::Slow));
+    };
+    match (clock.value, slow) {
+        (clock, None) => Ok(clock),
+        (Clock::Virtual, Some(slow)) => {
+            let message = "what runs in virtual time only is not slow";
+            let both = Diagnostic::new(slow.span.clone(), message)
+                .related(clock.span, "`clock` is given here");
+            let both = both.help("remove one of the two: in virtual time nothing is slow");
+            Err(cx.report(in_case(case, &slow.span, both)))
+        }
+        (_, Some(_)) => Ok(Clock::Slow),
+    }
 }
 
 fn header<T>(part: &Given<T>) -> Option<Range<usize>> {

@@ -18,7 +18,7 @@ macro_rules! display_as {
     };
 }
 
-display_as!(Clock { Clock::Any => "any", Clock::Virtual => "virtual" });
+display_as!(Clock { Clock::Any => "any", Clock::Slow => "slow", Clock::Virtual => "virtual" });
 display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
 display_as!(Preset { Preset::Direct => "direct", Preset::Switched => "switched", Preset::Routed => "routed" });
 display_as!(Role { Role::Host => "host", Role::Router => "router", Role::Switch => "switch" });
@@ -76,6 +76,7 @@ impl fmt::Display for Action {
             Self::Network(step) => step.fmt(f),
             Self::Middlebox(step) => step.fmt(f),
             Self::Program(step) => step.fmt(f),
+            Self::Listener(step) => step.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::limits::TrackingSeconds;
+use super::limits::{BufferSize, Linger, TrackingSeconds};
 use super::model::{
     Clock, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
 };
@@ -13,6 +13,7 @@ pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
     pub(super) source: Given<String>,
     pub(super) clock: Given<Clock>,
+    pub(super) slow: Given<bool>,
     pub(super) body: Body,
     pub(super) cases: Result<Vec<CaseBlock>, Reported>,
 }
@@ -23,6 +24,7 @@ pub(super) struct CaseBlock {
     pub(super) span: Range<usize>,
     pub(super) name: Result<At<String>, Reported>,
     pub(super) note: Given<String>,
+    pub(super) slow: Given<bool>,
     pub(super) body: Body,
 }
 
@@ -83,6 +85,10 @@ pub(super) struct EndPart {
     pub(super) syn_retries: Given<u8>,
     pub(super) rto_max: Given<Duration>,
     pub(super) recverr: Given<bool>,
+    pub(super) nodelay: Given<bool>,
+    pub(super) send_buffer: Given<BufferSize>,
+    pub(super) receive_buffer: Given<BufferSize>,
+    pub(super) linger: Given<Linger>,
     pub(super) sysctl: Given<Vec<Sysctl>>,
 }
 

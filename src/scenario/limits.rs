@@ -1,6 +1,7 @@
 //! The numbers that the kernel takes, as types: a value of one of these is within its limits.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -112,6 +113,75 @@ impl ProbeCount {
 impl fmt::Display for ProbeCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// What a program asks for with `SO_SNDBUF` or `SO_RCVBUF`, in bytes. The kernel takes twice as much, for what it adds to the data itself
+/// (`__sock_set_rcvbuf`, `sk_setsockopt`); asked for less than 2304 it takes more than that (`SOCK_MIN_SNDBUF`), and asked for more than
+/// 212992 it takes less, unless `net.core.wmem_max` says otherwise.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct BufferSize(u32);
+
+impl BufferSize {
+    /// What every kernel takes as it is.
+    pub const RANGE: RangeInclusive<u64> = 2304..=212_992;
+
+    /// `None` outside of [`Self::RANGE`].
+    #[must_use]
+    pub fn new(bytes: u64) -> Option<Self> {
+        let within = Self::RANGE.contains(&bytes);
+        u32::try_from(bytes).ok().filter(|_| within).map(Self)
+    }
+
+    /// The number of bytes that is asked for.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for BufferSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How long close(2) may wait for the peer to have everything (`SO_LINGER`), whole seconds, up to an hour. With zero it does not wait, but
+/// throws away what is not sent and resets the connection (`__tcp_close`).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct Linger(u16);
+
+impl Linger {
+    /// `None` for what is no whole number of seconds, or more than an hour.
+    #[must_use]
+    pub fn new(time: Duration) -> Option<Self> {
+        let possible = time.subsec_nanos() == 0 && time <= Duration::from_secs(3600);
+        u16::try_from(time.as_secs())
+            .ok()
+            .filter(|_| possible)
+            .map(Self)
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+
+    /// Whether it makes a close a reset.
+    #[must_use]
+    pub const fn resets(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for Linger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
     }
 }
 

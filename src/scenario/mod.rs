@@ -60,6 +60,7 @@ mod cursor;
 mod decode;
 mod document;
 mod evidence;
+mod listener;
 mod load;
 mod middlebox;
 mod middlebox_check;

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
-use super::limits::{CountRange, KeepaliveSeconds, ProbeCount, TrackingSeconds};
+use super::limits::{
+    BufferSize, CountRange, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds,
+};
+pub use super::listener::{ListenerAct, ListenerStep};
 pub use super::middlebox::{
     DRAWN, Filter, FilterVerdict, LARGEST_MTU, Loss, Middlebox, Segments, Unreachable, Which,
 };
@@ -81,6 +84,8 @@ pub struct CaseId(pub String);
 pub enum Clock {
     /// The clock on the wall, or a guest's.
     Any,
+    /// The clock on the wall as well, by who has the time: what takes longer than about 20 s.
+    Slow,
     /// Only one that leaps over idle hours.
     Virtual,
 }
@@ -162,6 +167,14 @@ pub struct EndSettings {
     pub rto_max: Option<Duration>,
     /// `IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once.
     pub recverr: bool,
+    /// `TCP_NODELAY` off: a small write waits until what is in flight is acknowledged (RFC 896).
+    pub nagle: bool,
+    /// `SO_SNDBUF`.
+    pub send_buffer: Option<BufferSize>,
+    /// `SO_RCVBUF`.
+    pub receive_buffer: Option<BufferSize>,
+    /// `SO_LINGER`, whole seconds, for when the program closes its socket.
+    pub linger: Option<Linger>,
     /// Sysctls of the host's namespace.
     pub sysctl: Vec<Sysctl>,
 }
@@ -336,6 +349,8 @@ pub enum Action {
     Middlebox(Middlebox),
     /// Something becomes of the program at one end.
     Program(ProgramStep),
+    /// Something becomes of the server's listening socket.
+    Listener(ListenerStep),
 }
 
 /// What happens to a cable.

@@ -8,6 +8,7 @@ use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
     StepPart,
 };
+use super::limits::{BufferSize, Linger};
 use super::model::{
     Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
 };
@@ -19,6 +20,7 @@ pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
 pub(super) struct Overlaid<'d> {
     /// `None` in a file without `[[case]]`.
     pub(super) block: Option<&'d CaseBlock>,
+    pub(super) slow: View<'d, bool>,
     pub(super) network: View<'d, Topology>,
     pub(super) families: View<'d, Vec<Family>>,
     pub(super) firewall: View<'d, FirewallPart>,
@@ -38,6 +40,10 @@ struct EndView<'d> {
     syn_retries: View<'d, u8>,
     rto_max: View<'d, Duration>,
     recverr: View<'d, bool>,
+    nodelay: View<'d, bool>,
+    send_buffer: View<'d, BufferSize>,
+    receive_buffer: View<'d, BufferSize>,
+    linger: View<'d, Linger>,
     sysctl: View<'d, Vec<Sysctl>>,
 }
 
@@ -49,6 +55,10 @@ impl<'d> Overlaid<'d> {
         };
         Self {
             block,
+            slow: match block.map(|block| view(&block.slow)) {
+                None | Some(Ok(None)) => view(&document.slow),
+                Some(given) => given,
+            },
             network: layers.top(|body| inside(view(&body.topology), |part| &part.network)),
             families: layers.top(|body| inside(view(&body.topology), |part| &part.families)),
             firewall: layers.top(|body| inside(view(&body.topology), |part| &part.firewall)),
@@ -82,6 +92,10 @@ impl<'d> Overlaid<'d> {
                 syn_retries: end.syn_retries?.map(|at| at.value),
                 rto_max: end.rto_max?.map(|at| at.value),
                 recverr: end.recverr?.is_some_and(|at| at.value),
+                nagle: end.nodelay?.is_some_and(|at| !at.value),
+                send_buffer: end.send_buffer?.map(|at| at.value),
+                receive_buffer: end.receive_buffer?.map(|at| at.value),
+                linger: end.linger?.map(|at| at.value),
                 sysctl: end.sysctl?.map(|at| at.value.clone()).unwrap_or_default(),
             })
         };
@@ -114,6 +128,10 @@ impl<'d> Layers<'d> {
             syn_retries: self.top(|body| inside(end(body), |end| &end.syn_retries)),
             rto_max: self.top(|body| inside(end(body), |end| &end.rto_max)),
             recverr: self.top(|body| inside(end(body), |end| &end.recverr)),
+            nodelay: self.top(|body| inside(end(body), |end| &end.nodelay)),
+            send_buffer: self.top(|body| inside(end(body), |end| &end.send_buffer)),
+            receive_buffer: self.top(|body| inside(end(body), |end| &end.receive_buffer)),
+            linger: self.top(|body| inside(end(body), |end| &end.linger)),
             sysctl: self.top(|body| inside(end(body), |end| &end.sysctl)),
         }
     }

@@ -24,16 +24,16 @@ pub struct ProgramStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). A FIN that nobody acknowledges is given up
-    /// after 10 s, in place of the minutes that `tcp_orphan_retries` would have it kept for, and the network namespace with it.
+    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). With the setting `linger` it waits, or
+    /// resets. A FIN that nobody acknowledges is given up 10 s later, in place of the minutes that `tcp_orphan_retries` would have it kept for, and the network namespace with it.
     Close,
     /// shutdown(2) with `SHUT_WR`: a FIN, and what comes is still read.
     Shutdown,
-    /// close(2) with `SO_LINGER` of zero: a RST (`tcp_disconnect`).
+    /// close(2) with `SO_LINGER` of zero, whatever was set: a RST (`tcp_disconnect`).
     Abort,
     /// The administrator destroys the socket (`ss -K`, `SOCK_DESTROY`): a RST to the peer, and `ECONNABORTED` to the program (`tcp_abort`).
     Destroy,
-    /// `SIGKILL`: the kernel closes all that the process has, the listening socket too.
+    /// `SIGKILL`: the kernel closes all that the process has, the listening socket too, and waits for nothing (`inet_release`).
     Kill,
     /// `SIGSTOP`: it does nothing, and its kernel goes on.
     Stop,

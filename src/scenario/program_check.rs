@@ -9,21 +9,25 @@ use super::overlay::Overlaid;
 /// Reports each end that is to see something after it has closed its own sockets.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     for part in case.steps.iter().flatten() {
-        let Action::Program(step) = part.step.action else {
-            continue;
+        let (end, why) = match part.step.action {
+            Action::Program(step) if step.act.takes_sockets() => (
+                step.at,
+                "sees nothing any more: it has no socket after this",
+            ),
+            Action::Listener(step) if step.lasts.is_none() => (
+                End::Server,
+                "sees nothing: it accepts no connection after this",
+            ),
+            _ => continue,
         };
-        let expected = match step.at {
+        let expected = match end {
             End::Client => case.expect_client,
             End::Server => case.expect_server,
         };
         let Ok(Some(expected)) = expected else {
             continue;
         };
-        if !step.act.takes_sockets() {
-            continue;
-        }
-        let end = step.at;
-        let message = format!("the {end} sees nothing any more: it has no socket after this");
+        let message = format!("the {end} {why}");
         let blind = Diagnostic::new(part.verb.clone(), message)
             .related(expected.span.clone(), "and this is expected of it")
             .help(format!("expect something of the {} alone", end.peer()));

@@ -93,7 +93,7 @@ impl Action {
             | Self::Resume { .. } => false,
             Self::Cable { change, .. } | Self::Link { change, .. } => *change == CableChange::Pull,
             Self::Route { change, .. } => *change != RouteChange::Restore,
-            Self::Crash { .. } | Self::Reboot { .. } => true,
+            Self::Crash { .. } | Self::Reboot { .. } | Self::Listener(_) => true,
             Self::Network(step) => !step.is_repair(),
             Self::Middlebox(step) => !step.is_repair(),
             Self::Program(step) => !step.act.is_repair(),

@@ -7,7 +7,7 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
-use super::model::{Case, CaseId, Clock, Expectation, Expectations, Family, NodeSysctls, Scenario};
+use super::model::{Case, CaseId, Expectation, Expectations, Family, NodeSysctls, Scenario};
 use super::overlay::{Overlaid, View};
 use super::topology_check;
 
@@ -92,7 +92,7 @@ fn expand(
         id: CaseId(name.map_or_else(|| stem.to_owned(), |name| format!("{stem}/{name}"))),
         line: case.span().map_or(1, |header| cx.line(&header)),
         note,
-        clock: document.clock.clone()?.map_or(Clock::Any, |at| at.value),
+        clock: check::clock(case, document, cx)?,
         family: Family::Ipv4,
         topology: topology?,
         firewall: firewall?,

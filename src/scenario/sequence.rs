@@ -3,6 +3,7 @@
 mod link;
 mod middlebox;
 mod network;
+mod opening;
 mod program;
 
 use std::ops::Range;
@@ -24,6 +25,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             .ok()
             .flatten()
             .map(|network| network.value.clone()),
+        connects: false,
         broken: Vec::new(),
         impaired: Vec::new(),
         flapping: Vec::new(),
@@ -32,6 +34,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     };
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
+        network.connects = true;
         network.breaks(Broken::Unopened, &part.verb);
     }
     for part in &case.steps {
@@ -50,6 +53,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 struct Network {
     /// `None` where it is not known.
     topology: Option<Topology>,
+    /// One of the steps opens the connections.
+    connects: bool,
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
     /// Hosts whose packets have a bad path.
@@ -85,6 +90,11 @@ enum Broken {
     Shut(End),
     /// The program has no connection any more.
     Gone(End),
+    /// The server accepts nothing; whether its queue is full, and whether that passes while the client connects.
+    Unaccepting {
+        full: bool,
+        passes: bool,
+    },
     /// No connection has been opened yet; the step that will.
     Unopened,
 }
@@ -116,6 +126,7 @@ impl Broken {
             Self::Forwarding(on) => format!("{} forwards nothing from here", on.the()),
             Self::Deaf(at) => format!("the {at} stops reading here"),
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
+            Self::Unaccepting { .. } => "the server accepts nothing from here".to_owned(),
             Self::Unopened => "the connection is opened here".to_owned(),
             Self::Gone(at) => format!("the {at} loses its connections here"),
         }
@@ -163,9 +174,10 @@ impl Network {
         match &step.action {
             Action::Connect => self.connect(verb),
             Action::Exchange { .. } => self.unopened(verb).or_else(|| self.exchange(verb)),
-            Action::Send { from, .. } | Action::Fill { from } => {
-                self.unopened(verb).or_else(|| self.write(*from, verb))
-            }
+            Action::Send { from, .. } | Action::Fill { from } => self
+                .unopened(verb)
+                .or_else(|| self.unaccepted(*from, verb))
+                .or_else(|| self.write(*from, verb)),
             Action::Cable { at, change } => self.link(Side::Cable(*at), *change, verb),
             Action::Link { at, to, change } => self.link(Side::Link(*at, *to), *change, verb),
             Action::Crash { host } => self.crash(*host, verb),
@@ -174,8 +186,12 @@ impl Network {
             Action::Route { on, to, change } => self.route(*on, *to, *change, verb),
             Action::Network(step) => self.network(step, verb),
             Action::Middlebox(step) => self.middlebox(step, verb),
+            Action::Listener(step) => self.listener(*step, verb),
             Action::Program(step) if step.act == Act::Kill => self.program(*step, verb),
-            Action::Program(step) => self.unopened(verb).or_else(|| self.program(*step, verb)),
+            Action::Program(step) => self
+                .unopened(verb)
+                .or_else(|| self.unaccepted(step.at, verb))
+                .or_else(|| self.program(*step, verb)),
         }
     }
 
@@ -185,22 +201,6 @@ impl Network {
 
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
         self.broken.push((broken, verb.clone()));
-    }
-
-    fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
-        if self.heal(|broken| broken == Broken::Unopened) {
-            return None;
-        }
-        let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");
-        Some(twice.help("a case opens its connections once: remove one of the two"))
-    }
-
-    /// What is wrong with a step that needs a connection.
-    fn unopened(&self, verb: &Range<usize>) -> Option<Diagnostic> {
-        let (broken, later) = self.find(|broken| broken == Broken::Unopened)?;
-        let early = Diagnostic::new(verb.clone(), "there is no connection yet at this step");
-        let early = early.related(later.clone(), broken.label());
-        Some(early.help("take this step after `do = \"connect\"`"))
     }
 
     /// Whether every packet of the connection has to pass there; where there are several ways, the kernel decides.

@@ -9,6 +9,7 @@
 //! * [`traces`]: nothing is left behind, by any end
 //! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
+//! * [`catalogue`]: the catalogue against a run
 //! * [`evidence`]: what a guest tells of a case, and this kernel does not
 #![allow(
     clippy::unwrap_used,
@@ -18,11 +19,14 @@
 )]
 
 mod answers;
+mod catalogue;
 mod ends;
 mod evidence;
 mod failures;
 mod guest;
 mod jobs;
+#[path = "../catalogue/masked.rs"]
+mod masked;
 mod scenarios;
 mod traces;
 

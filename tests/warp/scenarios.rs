@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use deadpeer::record::Record;
 use libtest_mimic::{Failed, Trial};
 
+use crate::catalogue;
 use crate::guest::kernel;
 use crate::traces::{open_to_all, without_privileges};
 
@@ -40,7 +41,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn source(path: &str) -> PathBuf {
+pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -95,8 +96,13 @@ fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     }
 }
 
+/// And what came of them is what the catalogue says.
 fn all_pass() -> Result<(), Failed> {
-    all_pass_but(&[], &["TCP_RTO_MAX_MS (Linux 6.15)"])
+    let folder = tempfile::tempdir()?;
+    let result = folder.path().join("result.json");
+    let to = result.to_str().ok_or("a path that is not UTF-8")?;
+    all_pass_but(&["--report-json", to], &["TCP_RTO_MAX_MS (Linux 6.15)"])?;
+    catalogue::is_made_of(&result)
 }
 
 /// The series that Debian's stable release of 2023 has.

@@ -30,6 +30,7 @@ pub(super) async fn drive(
     let options = Options {
         jobs: arguments.jobs,
         timeout: arguments.timeout,
+        slow: arguments.slow,
         fail_fast: arguments.fail_fast,
         place: kernel.place(),
     };

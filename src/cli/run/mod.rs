@@ -70,6 +70,9 @@ pub(super) struct RunArguments {
     /// own verdict
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroU32,
+    /// Run the slow cases too; in virtual time none is slow
+    #[arg(long)]
+    slow: bool,
     /// Stop at the first case that does not pass
     #[arg(long)]
     fail_fast: bool,
@@ -95,6 +98,7 @@ Examples:
   harness run scenarios/unreachable.toml
   harness run -v --filter in-flight scenarios/
   harness run -j 4 --timeout 5m scenarios/ my-own.toml
+  harness run --slow scenarios/slow/
   harness run --warp scenarios/real-time/
   harness run --warp --phases 43 scenarios/real-time/defaults.toml
   harness run --kernels native,6.12,6.1 scenarios/

@@ -2,7 +2,7 @@
 
 use crate::plan::{NetworkPlan, NodePlan, RoutePlan};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Firewall, LARGEST_MTU, Link, Role};
+use crate::scenario::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 
 pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
     let (case, network) = (&prepared.case, &prepared.network);
@@ -25,14 +25,25 @@ pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
 fn spelled_out(prepared: &Prepared) -> Vec<String> {
     let network = &prepared.network;
     let nodes: Vec<String> = network.nodes.iter().map(role).collect();
-    let links: Vec<String> = prepared.case.topology.links().iter().map(link).collect();
     let routes = network.nodes.iter().flat_map(|node| {
         let routes = node.routes.iter();
         routes.filter_map(|route| self::route(network, node, *route))
     });
     let first = format!("  topology    {}", nodes.join(", "));
-    let second = format!("  links       {}", links.join(", "));
+    let second = format!("  links       {}", links(&prepared.case.topology));
     [first, second].into_iter().chain(routes).collect()
+}
+
+/// The network in a few words: its preset, or its links.
+pub(in crate::report) fn outline(topology: &Topology) -> String {
+    topology
+        .preset()
+        .map_or_else(|| links(topology), |preset| preset.to_string())
+}
+
+fn links(topology: &Topology) -> String {
+    let links: Vec<String> = topology.links().iter().map(link).collect();
+    links.join(", ")
 }
 
 fn role(plan: &NodePlan) -> String {

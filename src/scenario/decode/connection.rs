@@ -7,7 +7,7 @@ use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ConnectionPart, EndPart};
-use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
+use crate::scenario::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount};
 use crate::scenario::model::Keepalive;
 use crate::scenario::quantity::Problem;
 use crate::scenario::suggest::alternatives;
@@ -40,6 +40,10 @@ fn end(value: &Value, cx: &mut Context) -> Result<EndPart, Reported> {
         }),
         rto_max: table.optional("rto_max", cx, rto_max),
         recverr: table.optional("recverr", cx, Value::boolean),
+        nodelay: table.optional("nodelay", cx, Value::boolean),
+        send_buffer: table.optional("send_buffer", cx, buffer),
+        receive_buffer: table.optional("receive_buffer", cx, buffer),
+        linger: table.optional("linger", cx, linger),
         sysctl: table.optional("sysctl", cx, sysctl::settings),
     };
     table.finish(cx)?;
@@ -55,6 +59,19 @@ fn rto_max(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
     let message = format!("`{}` is not what TCP_RTO_MAX_MS takes", value.path());
     let problem = Problem::new(message, "it is 1s to 120s, in whole milliseconds");
     Err(value.wrong(problem, cx))
+}
+
+fn buffer(value: &Value, cx: &mut Context) -> Result<BufferSize, Reported> {
+    value.integer(BufferSize::RANGE, BufferSize::new, cx)
+}
+
+fn linger(value: &Value, cx: &mut Context) -> Result<Linger, Reported> {
+    let time = value.duration(cx)?;
+    Linger::new(time).ok_or_else(|| {
+        let message = format!("`{}` is not what a lingering socket takes", value.path());
+        let help = "it is 0s to 3600s, in whole seconds";
+        value.wrong(Problem::new(message, help), cx)
+    })
 }
 
 fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {

@@ -6,6 +6,7 @@ mod evidence;
 mod expect;
 mod firewall;
 mod graph;
+mod listener;
 mod middlebox;
 mod network;
 mod program;
@@ -27,6 +28,7 @@ pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
     let source = table.optional("source", cx, Value::text);
     let clocks = [Clock::Any, Clock::Virtual];
     let clock = table.optional("clock", cx, |value, cx| value.one_of(&clocks, cx));
+    let slow = table.optional("slow", cx, Value::boolean);
     let body = body(&mut table, cx);
     let cases = match table.ask("case") {
         Some(value) => value
@@ -38,6 +40,7 @@ pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
         summary,
         source,
         clock,
+        slow,
         body: doubted(body, table.finish(cx)),
         cases,
     }
@@ -47,11 +50,13 @@ fn case_block(value: &Value, cx: &mut Context) -> Result<CaseBlock, Reported> {
     let mut table = value.table(cx)?;
     let name = table.required("name", "`name = \"...\"`", cx, case_name);
     let note = table.optional("note", cx, Value::text);
+    let slow = table.optional("slow", cx, Value::boolean);
     let body = body(&mut table, cx);
     Ok(CaseBlock {
         span: value.span(),
         name,
         note,
+        slow,
         body: doubted(body, table.finish(cx)),
     })
 }

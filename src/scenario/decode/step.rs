@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{middlebox, network, program, wiring};
+use super::{listener, middlebox, network, program, wiring};
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
@@ -25,6 +25,7 @@ enum Kind {
     Reboot,
     Connect,
     Fill,
+    Listener,
     Wiring(ReadWiring),
     Network(ReadNetwork),
     Middlebox(ReadMiddlebox),
@@ -38,11 +39,12 @@ type ReadMiddlebox = fn(&mut Table, &Range<usize>, &mut Context) -> middlebox::R
 
 type ReadProgram = fn(&mut Table, &mut Context) -> program::Read;
 
-const KINDS: [(&str, Kind); 21] = [
+const KINDS: [(&str, Kind); 22] = [
     ("connect", Kind::Connect),
     ("exchange", Kind::Exchange),
     ("send", Kind::Send),
     ("fill", Kind::Fill),
+    ("listener", Kind::Listener),
     ("cable", Kind::Wiring(wiring::cable)),
     ("crash", Kind::Crash),
     ("resume", Kind::Resume),
@@ -63,10 +65,11 @@ const KINDS: [(&str, Kind); 21] = [
 ];
 
 /// The keys of all of them.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 31] = [
     "action",
     "after",
     "at",
+    "backlog",
     "bytes",
     "count",
     "delay",
@@ -74,6 +77,7 @@ const KEYS: [&str; 29] = [
     "duplicate",
     "established",
     "every",
+    "for",
     "fraction",
     "from",
     "host",
@@ -138,6 +142,10 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
         Kind::Send => send(&mut table, cx),
         Kind::Connect => Ok(Action::Connect),
         Kind::Fill => from(&mut table, cx).map(|from| Action::Fill { from }),
+        Kind::Listener => listener::listener(&mut table, cx).map(|(step, word)| {
+            verb = word;
+            Action::Listener(step)
+        }),
         Kind::Crash => host(&mut table, cx).map(|host| Action::Crash { host }),
         Kind::Resume => host(&mut table, cx).map(|host| Action::Resume { host }),
         Kind::Reboot => reboot(&mut table, cx),

@@ -1,0 +1,74 @@
+//! A server whose program is too busy to accept, and the others that wait for it.
+
+use std::future::pending;
+
+use nix::sys::socket::{Backlog, listen};
+
+use super::case::{Running, io_at};
+use super::connect::Accepted;
+use crate::clock::{Moment, sleep_until};
+use crate::endpoint::socket;
+use crate::lab::error::LabError;
+use crate::plan::{SERVER_PORT, STRANGER_PORT};
+use crate::scenario::model::{End, EndSettings, ListenerAct, ListenerStep};
+use crate::sys;
+
+/// When the server takes what has connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepts {
+    Always,
+    From(Moment),
+    Never,
+}
+
+impl Running {
+    pub(super) async fn listener_step(&mut self, step: ListenerStep) -> Result<(), LabError> {
+        if let ListenerAct::Fill { backlog } = step.act {
+            self.fill_queue(backlog, step.strangers()).await?;
+        }
+        self.accepts = match step.lasts {
+            Some(time) => Accepts::From(Moment::now() + time),
+            None => Accepts::Never,
+        };
+        Ok(())
+    }
+
+    /// What waits in the queue already has been there for a step.
+    async fn fill_queue(&mut self, backlog: u8, places: u32) -> Result<(), LabError> {
+        let Some(listener) = &self.listener else {
+            return Ok(());
+        };
+        let failed = |source| io_at(End::Server, "listen with another backlog", source);
+        let size = Backlog::new(i32::from(backlog)).map_err(|errno| failed(errno.into()))?;
+        listen(listener, size).map_err(|errno| failed(errno.into()))?;
+        let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
+        let room = places.saturating_sub(waiting);
+        let node = self.lab.node(End::Client.node());
+        let to = self.lab.plan.socket_address(End::Server, SERVER_PORT);
+        for (port, _) in (STRANGER_PORT..).zip(0..room) {
+            let from = self.lab.plan.socket_address(End::Client, port);
+            let connected = socket::connect(node, from, to, &EndSettings::default()).await?;
+            self.strangers.push(connected);
+        }
+        Ok(())
+    }
+
+    /// Whether the server will ever accept anything.
+    pub(super) fn accepts_on(&self) -> bool {
+        self.listener.is_some() && self.accepts != Accepts::Never
+    }
+
+    /// The next connection that the server accepts, be it the client's or another's.
+    pub(super) async fn next_accepted(&self) -> Result<Accepted, LabError> {
+        let Some(listener) = &self.listener else {
+            return pending().await;
+        };
+        match self.accepts {
+            Accepts::Always => {}
+            Accepts::From(moment) => sleep_until(moment).await,
+            Accepts::Never => return pending().await,
+        }
+        let accepted = listener.accept().await;
+        accepted.map_err(|source| io_at(End::Server, "accept a connection", source))
+    }
+}
