@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         pace::waiting("flags::one_job_runs_one_case_at_a_time", one_job),
         pace::waiting("flags::a_case_beyond_the_timeout_fails", timeout),
         pace::waiting("flags::fail_fast_stops_the_rest", fail_fast),
+        pace::waiting("flags::slow_cases_run_when_they_are_asked_for", slow),
         pace::waiting("flags::quiet_shows_only_what_failed", quiet),
         pace::waiting("flags::verbose_shows_the_evidence_of_what_passed", verbose),
         pace::waiting("flags::without_a_terminal_lines_are_plain", plain),
@@ -49,6 +50,19 @@ fn filter_selects() -> anyhow::Result<()> {
     ])?;
     let closing = finished.closing();
     ensure!(closing.starts_with("3 cases in "), "{closing}");
+    Ok(())
+}
+
+fn slow() -> anyhow::Result<()> {
+    let path = source("tests/netns/flags/slow.toml");
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    let skipped = "skip 1 case: it is slow: run it with --slow, or with --warp (slow/slow/ipv4)";
+    run(&[path])?
+        .exits(0)?
+        .says(&[skipped, "1 passed, 1 skipped"])?;
+    run(&["--slow", "--deny-skips", path])?
+        .exits(0)?
+        .says(&["2 passed"])?;
     Ok(())
 }
 
