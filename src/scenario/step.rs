@@ -1,0 +1,157 @@
+//! What is done to a connection or its network, and when.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
+
+use super::model::{End, HardwareAddress, ListenerStep, Middlebox, NetworkStep, Node, ProgramStep};
+
+/// One thing that is done to the connection or its network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// When, counted from the end of the step before (or from the established connection).
+    pub start: Start,
+    /// What.
+    pub action: Action,
+    /// Line (from 1) in the file, for messages.
+    pub line: usize,
+}
+
+/// When a step is due.
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// As soon as the step before is done.
+    AtOnce,
+    /// This long after the step before is done.
+    After(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
+    /// Once the observed end has seen this many keepalive probes since the step before was done.
+    When {
+        /// At least 1.
+        count: u32,
+        /// Sent, or sent and answered.
+        what: ProbeEvent,
+    },
+}
+
+/// What happened to a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeEvent {
+    /// It went out.
+    Sent,
+    /// Its answer came in.
+    Answered,
+}
+
+/// What a step does.
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The client connects, once for each connection. Without this step it has done so before the first.
+    Connect,
+    /// `from` sends the payload on every connection; the other end sends it back.
+    Exchange {
+        /// Who speaks first.
+        from: End,
+        /// What is said; 1..=65536 bytes.
+        payload: Vec<u8>,
+    },
+    /// `from` writes until the kernel takes no more: the peer's window is full, and so is the send buffer.
+    Fill {
+        /// Who writes.
+        from: End,
+    },
+    /// `from` writes this many bytes on every connection and does not wait for anything.
+    Send {
+        /// Who writes.
+        from: End,
+        /// 1..=65536.
+        bytes: u32,
+    },
+    /// The cable of a host is pulled or plugged in again.
+    Cable {
+        /// Whose cable: the client's or the server's.
+        at: End,
+        /// Pulled or plugged.
+        change: CableChange,
+    },
+    /// A machine's interface on one of its links goes down or comes up; the other end of the link loses its carrier with it.
+    Link {
+        /// Whose interface.
+        at: Node,
+        /// The machine across.
+        to: Node,
+        /// Down or up.
+        change: CableChange,
+    },
+    /// The host falls silent in both directions with its carrier up, and forgets nothing.
+    Crash {
+        /// Which host.
+        host: End,
+    },
+    /// A host that crashed goes on as if nothing had happened.
+    Resume {
+        /// Which host.
+        host: End,
+    },
+    /// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same IP address later.
+    Reboot {
+        /// Which host.
+        host: End,
+        /// How long it is gone; may be zero.
+        #[serde_as(as = "DurationNanoSeconds<u64>")]
+        downtime: Duration,
+        /// Its hardware address then.
+        mac: HardwareAddress,
+    },
+    /// A route to one end's network changes.
+    Route {
+        /// On which node; never a switch.
+        on: Node,
+        /// Towards which end; never `on` itself.
+        to: End,
+        /// How.
+        change: RouteChange,
+    },
+    /// Something becomes of the network itself.
+    Network(NetworkStep),
+    /// A box between the hosts does something to their packets.
+    Middlebox(Middlebox),
+    /// Something becomes of the program at one end.
+    Program(ProgramStep),
+    /// Something becomes of the server's listening socket.
+    Listener(ListenerStep),
+}
+
+/// What happens to a cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CableChange {
+    /// Carrier lost.
+    Pull,
+    /// Carrier back.
+    Plug,
+}
+
+/// What happens to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteChange {
+    /// Removed: the lookup finds nothing.
+    Delete,
+    /// Replaced by an `unreachable` route.
+    Unreachable,
+    /// Replaced by a `prohibit` route.
+    Prohibit,
+    /// Replaced by a `blackhole` route.
+    Blackhole,
+    /// Replaced by one over this router.
+    Via(Node),
+    /// The original is back.
+    Restore,
+}
