@@ -198,7 +198,7 @@ impl fmt::Display for NetworkStep {
                 AddressChange::Restore => write!(f, "restore the {at}'s address"),
             },
             Self::Neighbour { on, to, change } => {
-                let entry = format!("the neighbour towards the {to} on the {on}");
+                let entry = format!("the neighbour towards the {to} on {}", on.the());
                 match change {
                     NeighbourChange::Remove => write!(f, "forget {entry}"),
                     NeighbourChange::Wrong => write!(f, "wrong hardware address of {entry}"),
@@ -207,7 +207,7 @@ impl fmt::Display for NetworkStep {
             }
             Self::Forwarding { on, forwards } => {
                 let word = if *forwards { "on" } else { "off" };
-                write!(f, "forwarding {word} at the {on}")
+                write!(f, "forwarding {word} at {}", on.the())
             }
             Self::Flap { at, flapping } => {
                 let Flapping { count, period } = flapping;

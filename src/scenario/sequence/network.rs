@@ -35,11 +35,11 @@ impl Network {
             NetworkStep::Forwarding { on, forwards } => {
                 let off = Broken::Forwarding(*on);
                 if !forwards {
-                    let message = format!("the {on} forwards nothing already");
+                    let message = format!("{} forwards nothing already", on.the());
                     return self.once(off, verb, message, "switch it on in between");
                 }
                 self.undo(off, verb, || {
-                    let message = format!("the {on} forwards already");
+                    let message = format!("{} forwards already", on.the());
                     let step =
                         format!("`do = \"forwarding\"`, `on = \"{on}\"`, `action = \"off\"`");
                     (message, step)
@@ -68,13 +68,17 @@ impl Network {
         verb: &Range<usize>,
     ) -> Option<Diagnostic> {
         let wrong = Broken::Neighbour(on, to);
-        let message =
-            format!("the {on} has a wrong entry for its neighbour towards the {to} already");
+        let message = format!(
+            "{} has a wrong entry for its neighbour towards the {to} already",
+            on.the()
+        );
         match change {
             NeighbourChange::Wrong => self.once(wrong, verb, message, "restore it in between"),
             NeighbourChange::Restore => self.undo(wrong, verb, || {
-                let message =
-                    format!("the {on} has no wrong entry for its neighbour towards the {to}");
+                let message = format!(
+                    "{} has no wrong entry for its neighbour towards the {to}",
+                    on.the()
+                );
                 let step = format!(
                     "`do = \"neighbour\"`, `on = \"{on}\"`, `to = \"{to}\"`, `action = \"wrong\"`"
                 );
