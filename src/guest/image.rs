@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::archive::Archive;
@@ -20,10 +22,14 @@ pub(super) const MODULES: &str = "/modules";
 /// Where the loader is told to look for libraries.
 pub(super) const LIBRARIES: &str = "/lib";
 
-/// An image in a file without a name: there is nothing to remove, whichever way the harness ends.
+/// An image, as two archives to be unpacked one after the other. Their files have no name: there is nothing to remove, whichever way
+/// the harness ends.
 #[derive(Debug)]
 pub(super) struct Image {
-    pub(super) file: OwnedFd,
+    /// This program and its libraries, in one file for all guests. None can write to it.
+    pub(super) program: OwnedFd,
+    /// Modules and a job, for one guest.
+    pub(super) errand: OwnedFd,
 }
 
 impl Image {
@@ -32,7 +38,6 @@ impl Image {
     /// # Errors
     /// Where this program's files cannot be read, or there is no memory for them.
     pub(super) fn new(modules: &[Module], job: &[u8]) -> io::Result<Self> {
-        let base = base()?;
         let mut archive = Archive::default();
         archive.file(JOB, job)?;
         archive.folder(MODULES)?;
@@ -40,22 +45,45 @@ impl Image {
             let path = format!("{MODULES}/{position:03}-{}", module.name);
             archive.file(&path, &module.content)?;
         }
-        let rest = archive.finish()?;
-        let mut file = File::from(memfd_create(c"deadpeer-guest", MFdFlags::MFD_CLOEXEC)?);
-        file.write_all(base)?;
-        file.write_all(&rest)?;
-        Ok(Self { file: file.into() })
+        Ok(Self {
+            program: program()?.try_clone()?.into(),
+            errand: sealed(&archive.finish()?)?.into(),
+        })
+    }
+
+    /// Both archives in one file, for what takes no more than one.
+    pub(super) fn joined(self) -> io::Result<OwnedFd> {
+        let whole = [content(self.program.into())?, content(self.errand.into())?].concat();
+        sealed(&whole).map(OwnedFd::from)
     }
 }
 
-/// All but the modules and the job: the same for each guest, so it is made once.
-fn base() -> io::Result<&'static [u8]> {
-    static BASE: OnceLock<Vec<u8>> = OnceLock::new();
-    if let Some(base) = BASE.get() {
-        return Ok(base);
+/// The same for each guest, so it is made once.
+fn program() -> io::Result<&'static File> {
+    static MADE: OnceLock<File> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made);
     }
-    let base = pack(&Program::running()?)?;
-    Ok(BASE.get_or_init(|| base))
+    let made = sealed(&pack(&Program::running()?)?)?;
+    Ok(MADE.get_or_init(|| made))
+}
+
+/// A file in memory that nobody can change.
+fn sealed(content: &[u8]) -> io::Result<File> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = File::from(memfd_create(c"deadpeer-guest", flags)?);
+    file.write_all(content)?;
+    let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(file)
+}
+
+/// Without its position, which all guests share.
+fn content(file: File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut content, 0)?;
+    Ok(content)
 }
 
 fn pack(program: &Program) -> io::Result<Vec<u8>> {
@@ -73,4 +101,25 @@ fn pack(program: &Program) -> io::Result<Vec<u8>> {
         archive.file(&format!("{LIBRARIES}/{}", library.name), &library.content)?;
     }
     archive.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_the_same_for_all_and_neither_part_can_be_written_to() {
+        let [one, other] = [b"one", b"two"].map(|job| Image::new(&[], job).unwrap());
+        for part in [&one.program, &one.errand] {
+            let mut part = File::from(part.try_clone().unwrap());
+            let refused = part.write_all(b"x").unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        }
+        let read = |part: OwnedFd| content(part.into()).unwrap();
+        let program = read(one.program.try_clone().unwrap());
+        assert_eq!(program, read(other.program));
+        let errand = read(one.errand.try_clone().unwrap());
+        assert_ne!(errand, read(other.errand));
+        assert_eq!(read(one.joined().unwrap()), [program, errand].concat());
+    }
 }

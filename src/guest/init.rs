@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
+use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
@@ -70,10 +71,19 @@ fn prepare() -> io::Result<Vec<u8>> {
     mount_at("proc", "/proc", "")?;
     mount_at("sysfs", "/sys", "")?;
     mount_at("tmpfs", "/tmp", "")?;
+    populate()?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     load_modules()?;
     fs::read(JOB)
+}
+
+/// Maps all that this program has so far, at once.
+///
+/// A page that is not there costs a guest in user mode three switches between its processes when it is touched, which took a third of
+/// what a case did.
+fn populate() -> io::Result<()> {
+    Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
 }
 
 fn load_modules() -> io::Result<()> {

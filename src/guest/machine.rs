@@ -33,9 +33,10 @@ const PROBE: &[u8] = &[];
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The descriptors that a guest's process inherits: its image, and where its answer goes.
-pub(super) const IMAGE: RawFd = sys::INHERITED[0];
-pub(super) const CHANNEL: RawFd = sys::INHERITED[1];
+/// The descriptors that a guest's process inherits: the two parts of its image, and where its answer goes.
+pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
+pub(super) const ERRAND: RawFd = sys::INHERITED[1];
+pub(super) const CHANNEL: RawFd = sys::INHERITED[2];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,14 @@ impl Machine {
             } => Ok(modules::of(folder)?),
             _ => Ok(Arc::new([])),
         }
+    }
+
+    /// Under which numbers it finds its image.
+    fn inherits(&self, image: Image) -> io::Result<Vec<(OwnedFd, RawFd)>> {
+        Ok(match self {
+            Machine::Uml { .. } => vec![(image.program, PROGRAM), (image.errand, ERRAND)],
+            Machine::Qemu { .. } => vec![(image.joined()?, PROGRAM)],
+        })
     }
 
     /// Whether its time leaps over what is idle.
@@ -164,11 +173,9 @@ impl Guest {
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
-        let leash = sys::leash(
-            command.as_std_mut(),
-            vec![(image.file, IMAGE), (channel_end, CHANNEL)],
-        );
-        let leash = leash.map_err(Failure::Start)?;
+        let mut inherited = machine.inherits(image).map_err(Failure::Image)?;
+        inherited.push((channel_end, CHANNEL));
+        let leash = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
         let process = command
             .spawn()
             .map_err(|error| machine.not_started(error))?;

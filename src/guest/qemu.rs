@@ -62,7 +62,7 @@ pub(super) fn command(kernel: &Path, accel: Accel) -> Command {
         .args(["-serial", "chardev:channel", "-kernel"])
         .arg(kernel)
         .arg("-initrd")
-        .arg(format!("/proc/self/fd/{}", machine::IMAGE))
+        .arg(format!("/proc/self/fd/{}", machine::PROGRAM))
         .arg("-append")
         .arg(kernel_command_line());
     command

@@ -12,7 +12,7 @@ use super::memory;
 
 /// The guest's memory. The kernel describes each page of it and sizes its hash tables by it, which
 /// is what a boot takes longest for. What it makes of it for TCP's buffers does not matter: a lab sets its own.
-const MEMORY: &str = "256M";
+const MEMORY: &str = "128M";
 
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
 const START: &str = "1700000000000000000";
@@ -26,6 +26,10 @@ const CALM: [&str; 3] = [
     "nf_conntrack.hashsize=512",
 ];
 
+/// What the C library is told: one heap for all threads, that begins with so much room that [`init`](super::init) can have it mapped at
+/// once, instead of page by page as it is used.
+const HEAP: [&str; 2] = ["MALLOC_ARENA_MAX=1", "MALLOC_TOP_PAD_=1048576"];
+
 /// The command that boots the inherited image and answers on the inherited channel.
 pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
     let mut command = Command::new(kernel);
@@ -35,19 +39,24 @@ pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
         // A static glibc registers restartable sequences before the kernel has made room for them, and crashes.
         .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
         .arg(format!("mem={MEMORY}"))
-        .arg(format!("initrd=/proc/self/fd/{}", machine::IMAGE))
+        .arg(format!(
+            "initrd=/proc/self/fd/{},/proc/self/fd/{}",
+            machine::PROGRAM,
+            machine::ERRAND
+        ))
         .args(["con=null", "con0=null,fd:1", "quiet"])
         .arg("ssl=null")
         .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
         .arg("time-travel=inf-cpu")
         .arg(format!("time-travel-start={START}"))
         .args(CALM)
-        // Freeing it would mean to fill it with a pattern first, and the guest has no use for the memory.
+        // It is not the guest's own memory (`edits::image`), and cannot be freed.
         .arg("retain_initrd")
         // It would leave a folder with its process number behind. Here is one that exists and takes no files, not even root's.
         .arg("uml_dir=/proc/self/")
         // What the kernel does not know becomes init's environment.
         .arg(format!("LD_LIBRARY_PATH={LIBRARIES}"))
+        .args(HEAP)
         .arg(format!("{CHANNEL}=/dev/ttyS0"));
     Ok(command)
 }

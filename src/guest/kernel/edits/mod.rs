@@ -1,9 +1,14 @@
 //! What is changed in the kernel's source. Each edit replaces a text that must be there exactly once, so that none is ever lost
 //! without notice.
 
+mod image;
+mod registers;
+
 use std::fs;
 use std::path::Path;
 
+use self::image::image;
+use self::registers::registers;
 use super::error::{BuildError, Io};
 use crate::oracle::Hz;
 
@@ -17,32 +22,20 @@ pub(super) struct Edit {
 }
 
 /// The changes for a kernel of this tick; the texts are the same in all [`Series`](super::Series).
-pub(super) fn edits(hz: Hz) -> [Edit; 5] {
-    [
-        registers(),
+pub(super) fn edits(hz: Hz) -> Vec<Edit> {
+    let mut edits = vec![
         interrupts(),
         randomness(),
         ticks(hz),
         idleness(),
-    ]
+        image(),
+        names(),
+    ];
+    edits.extend(registers());
+    edits
 }
 
-/// Room for the host's floating-point registers.
-///
-/// User-mode Linux reads and writes the registers of its processes by ptrace, in a buffer of 2696 bytes: what the processor's XSAVE
-/// area takes up to AVX-512. The host refuses to set fewer than it has (`xstateregs_set`: EFAULT), and a processor with AMX has 11,008
-/// bytes, permitted or not: the guest panics at its first process ("ptrace set fp regs failed, errno = 14"). The size is a maximum; on
-/// another processor, the host uses less of it. Three pages hold every register that processors have today, with some to spare. The
-/// buffer lies on the stack of each kernel thread too, hence `CONFIG_KERNEL_STACK_ORDER=3`.
-fn registers() -> Edit {
-    Edit {
-        path: "arch/x86/um/user-offsets.c",
-        old: "DEFINE_LONGS(HOST_FP_SIZE, 2696);",
-        new: "DEFINE_LONGS(HOST_FP_SIZE, 12288);".to_owned(),
-    }
-}
-
-/// No clearing of those registers at each interrupt of the timer: they took a third of the time that a guest idles for.
+/// No clearing of the floating-point registers at each interrupt of the timer: they took a third of the time that a guest idles for.
 fn interrupts() -> Edit {
     Edit {
         path: "arch/um/os-Linux/signal.c",
@@ -101,6 +94,16 @@ fn idleness() -> Edit {
         path: "arch/um/kernel/time.c",
         old: "\t.max_delta_ns\t\t= 0xffffffff,\n\t.max_delta_ticks\t= 0xffffffff,\n",
         new: "\t.max_delta_ns\t\t= LONG_MAX,\n\t.max_delta_ticks\t= LONG_MAX,\n".to_owned(),
+    }
+}
+
+/// No replacing of enumerations by their names in the texts of all trace events, which nobody reads: it took a thirtieth of a boot. The
+/// drop monitor needs what comes with trace events, and no trace.
+fn names() -> Edit {
+    Edit {
+        path: "kernel/trace/trace.c",
+        old: "\tqueue_work(eval_map_wq, &eval_map_work);\n",
+        new: String::new(),
     }
 }
 
