@@ -223,6 +223,7 @@ async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, F
         timeout: None,
         slow: false,
         fail_fast: false,
+        all_evidence: true,
         place: Place::Here,
     };
     let (events, _) = mpsc::unbounded_channel();

@@ -38,6 +38,15 @@ pub struct CaseResult {
     pub guest_time: Option<Duration>,
 }
 
+impl CaseResult {
+    /// Leaves what its verdict was made of, and not what explains it.
+    pub fn forget_evidence(&mut self) {
+        if let Some(observation) = &mut self.observation {
+            observation.evidence = Evidence::default();
+        }
+    }
+}
+
 /// What came of running a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use super::burial::Tenancy;
 use super::listener::Accepts;
 use super::marks::Marks;
 use super::room::Turn;
@@ -34,6 +35,8 @@ pub(super) struct Surroundings {
     /// Where requests to rtnetlink are made.
     pub(super) netlink: Handle,
     pub(super) stalls: StallWatch,
+    /// Where it shares the machine with other cases.
+    pub(super) tenancy: Option<Tenancy>,
     /// Until a step waits.
     pub(super) turn: Option<Turn>,
     /// Only where other cases share them.

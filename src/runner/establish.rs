@@ -33,7 +33,7 @@ impl Running {
     pub(super) async fn establish(
         prepared: Arc<Prepared>,
         lost: mpsc::UnboundedSender<LabError>,
-        surroundings: Surroundings,
+        mut surroundings: Surroundings,
     ) -> Result<Self, LabError> {
         let backlog_drops = kernel::backlog_drops();
         let neighbours_refused = surroundings.neighbours_refused(prepared.case.family).await;
@@ -41,6 +41,9 @@ impl Running {
         let lab = Arc::new(
             Lab::build(prepared.network.clone(), connection, &surroundings.netlink).await?,
         );
+        if let Some(tenancy) = &mut surroundings.tenancy {
+            tenancy.hold(&lab);
+        }
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
             Side::new(&lab, End::Client, rate),

@@ -3,6 +3,7 @@
 //! Each case is one task; a semaphore limits how many are under way. A lab that cannot be built, or a case that panics, is an error
 //! of that case alone.
 
+mod burial;
 mod case;
 mod connect;
 mod descriptors;
@@ -50,6 +51,8 @@ pub struct Options {
     pub slow: bool,
     /// Stop at the first case that does not pass.
     pub fail_fast: bool,
+    /// Whether the evidence of what passed is wanted too: some 0.15 MB a case.
+    pub all_evidence: bool,
     /// Where the cases run.
     pub place: Place,
 }
@@ -136,9 +139,12 @@ pub async fn run(
     }
     let mut results: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
     while let Some(finished) = tasks.join_next().await {
-        let Ok((position, result)) = finished else {
+        let Ok((position, mut result)) = finished else {
             continue;
         };
+        if !options.all_evidence && result.verdict == Verdict::Passed {
+            result.forget_evidence();
+        }
         let failed = matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
         tell(&events, Event::Finished(position, Box::new(result.clone())));
         results[position] = Some(result);

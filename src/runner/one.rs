@@ -84,10 +84,11 @@ impl One {
     async fn ran_here(self) -> Result<Attempted, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
-        let (_admitted, turn) = self.room.enter(&self.entry.prepared).await;
+        let (tenancy, turn) = self.room.enter(&self.entry.prepared).await;
         let shared = Surroundings {
             netlink: self.room.netlink(),
             stalls: self.stalls,
+            tenancy: Some(tenancy),
             turn: Some(turn),
             tables: self.room.tables(),
             drops: None,
@@ -118,6 +119,7 @@ pub async fn attempt_alone(prepared: Prepared) -> Attempt {
     let alone = Surroundings {
         netlink: Handle::current(),
         stalls: StallWatch::default(),
+        tenancy: None,
         turn: None,
         tables: None,
         drops: match DropMonitor::start() {

@@ -14,6 +14,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
+use super::burial::{Graveyard, Tenancy};
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::prepare::Prepared;
@@ -69,8 +70,8 @@ impl Need {
 
 /// What has been given away.
 #[derive(Debug, Default)]
-struct Taken {
-    labs: usize,
+pub(super) struct Taken {
+    pub(super) labs: usize,
     descriptors: u64,
     /// Of labs that are being built, whose entries are not in the tables yet.
     neighbours: u32,
@@ -80,6 +81,7 @@ struct Taken {
 #[derive(Debug)]
 pub(super) struct Room {
     descriptors: u64,
+    graveyard: Graveyard,
     requests: Requests,
     tables: Option<Arc<NeighbourTables>>,
     /// Labs are let in one after the other, in the order in which they came.
@@ -88,7 +90,7 @@ pub(super) struct Room {
     turns: Arc<Semaphore>,
 }
 
-/// A lab's place. Dropped when the lab is.
+/// A lab's place. Dropped when the kernel may have its namespaces back.
 #[derive(Debug)]
 pub(super) struct Admitted {
     taken: watch::Sender<Taken>,
@@ -110,6 +112,7 @@ impl Room {
         let limit = getrlimit(Resource::RLIMIT_NOFILE);
         Self {
             descriptors: limit.map_or(u64::MAX, |(soft, _)| soft.saturating_sub(OWN_DESCRIPTORS)),
+            graveyard: Graveyard::open(&requests.handle()),
             tables: NeighbourTables::open(&requests.handle()).map(Arc::new),
             requests,
             door: Mutex::new(()),
@@ -129,7 +132,7 @@ impl Room {
     }
 
     /// Waits until there is room for the lab, and until it is its turn to be built.
-    pub(super) async fn enter(&self, prepared: &Prepared) -> (Admitted, Turn) {
+    pub(super) async fn enter(&self, prepared: &Prepared) -> (Tenancy, Turn) {
         let _first = self.door.lock().await;
         // Never closed.
         let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
@@ -139,21 +142,15 @@ impl Room {
             // What is given back may be free only a little later.
             tokio::time::timeout(AGAIN, changes.changed()).await.ok();
         }
-        self.taken.send_modify(|taken| {
-            taken.labs += 1;
-            taken.descriptors += need.descriptors;
-            taken.neighbours += need.neighbours;
-        });
-        let admitted = Admitted {
-            taken: self.taken.clone(),
-            descriptors: need.descriptors,
-        };
+        self.taken
+            .send_modify(|taken| taken.neighbours += need.neighbours);
+        let admitted = Admitted::new(&self.taken, need.descriptors);
         let turn = Turn {
             taken: self.taken.clone(),
             neighbours: need.neighbours,
             _permit: permit,
         };
-        (admitted, turn)
+        (self.graveyard.tenancy(admitted), turn)
     }
 
     async fn fits(&self, need: Need) -> bool {
@@ -177,6 +174,19 @@ impl Room {
         };
         let fill = tables.fill(family).await;
         fill.is_none_or(|fill| fill.entries + neighbours <= fill.most)
+    }
+}
+
+impl Admitted {
+    pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64) -> Self {
+        taken.send_modify(|taken| {
+            taken.labs += 1;
+            taken.descriptors += descriptors;
+        });
+        Self {
+            taken: taken.clone(),
+            descriptors,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) async fn drive(
         timeout: arguments.timeout,
         slow: arguments.slow,
         fail_fast: arguments.fail_fast,
+        all_evidence: arguments.wants_all_evidence(kernel.is_virtual()),
         place: kernel.place(),
     };
     let (sender, mut events) = mpsc::unbounded_channel();

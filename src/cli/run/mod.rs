@@ -200,6 +200,12 @@ impl RunArguments {
         selected.saturating_mul(of_each.get() as usize)
     }
 
+    /// Whether anything is made of the evidence of a case that passes: in virtual time, its repetitions are compared with it.
+    fn wants_all_evidence(&self, is_virtual: bool) -> bool {
+        let compared = is_virtual && self.repeat.get() > 1;
+        self.verbose || self.report_json.is_some() || self.pcap.is_some() || compared
+    }
+
     fn form(&self) -> Form {
         match (self.quiet, io::stderr().is_terminal()) {
             (true, _) => Form::Silent,
