@@ -12,6 +12,7 @@ use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::stall::stalled;
 use crate::text::{self, plural, seconds};
+use crate::wire::{Asks, Probe};
 
 /// One end of one case, column by column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -306,27 +307,36 @@ fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
     of_kind.collect()
 }
 
+fn probed(probe: &Probe, at: String) -> String {
+    let answer = match probe.answered {
+        Some(_) => "answered",
+        None => "no answer",
+    };
+    format!("{at} ({answer})")
+}
+
 fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec<String> {
     let track = &connection.track;
     let after = |at: Moment| seconds(at.since(observation.zero));
-    let probes: Vec<String> = track
-        .probes_since(observation.zero)
-        .iter()
-        .map(|probe| {
-            let answer = if probe.answered.is_some() {
-                "answered"
-            } else {
-                "no answer"
-            };
-            format!("{} ({answer})", after(probe.sent))
-        })
-        .collect();
-    let mut lines = vec![if probes.is_empty() {
-        "no keepalive probe on the wire".to_owned()
-    } else {
-        let count = plural(probes.len(), "keepalive probe");
-        format!("{count} at {}", probes.join(", "))
-    }];
+    let asked = |what: Asks, kind: &str| {
+        let probes = track.probes_since(observation.zero).iter();
+        let probes = probes.filter(|probe| probe.asks == what);
+        let times: Vec<String> = probes
+            .map(|probe| probed(probe, after(probe.sent)))
+            .collect();
+        let count = plural(times.len(), kind);
+        (!times.is_empty()).then(|| format!("{count} at {}", times.join(", ")))
+    };
+    let mut lines: Vec<String> = [
+        asked(Asks::Presence, "keepalive probe"),
+        asked(Asks::Window, "window probe"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if lines.is_empty() {
+        lines.push("no keepalive probe on the wire".to_owned());
+    }
     if let Some(at) = track.first_unacknowledged(&connection.writes) {
         lines.push(format!("data of {} is unacknowledged", after(at)));
     }

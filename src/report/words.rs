@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::evidence::{StepKind, StepTaken};
 use crate::scenario::model::{End, Node};
-use crate::wire::{IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
+use crate::wire::{Asks, IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
 
 /// Seconds from zero time, to the microsecond.
 pub(super) fn time(at: Moment, zero: Moment) -> String {
@@ -53,7 +53,9 @@ pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String
         Meaning::Resets => "RST".to_owned(),
         Meaning::Data => format!("{len} bytes"),
         Meaning::Retransmission => "retransmission".to_owned(),
-        Meaning::Probe(number) => {
+        // The persist timer has no such count.
+        Meaning::Probe(Asks::Window, number) => format!("window probe {number}"),
+        Meaning::Probe(Asks::Presence, number) => {
             let of = probes
                 .map(|probes| format!(" of {probes}"))
                 .unwrap_or_default();

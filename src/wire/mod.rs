@@ -10,4 +10,4 @@ pub use icmp::{IcmpMessage, Quoted, name as icmp_name, names as icmp_names};
 pub use neighbours::Neighbours;
 pub use packet::{Neighbouring, Packet};
 pub use segment::{Direction, Flags, Segment};
-pub use track::{IcmpError, IcmpFate, Meaning, Probe, Track, Write};
+pub use track::{Asks, IcmpError, IcmpFate, Meaning, Probe, Track, Write};

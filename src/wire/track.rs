@@ -7,9 +7,22 @@ use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::clock::Moment;
 
-/// A keepalive probe that this end sent.
+/// What a probe asks. On the wire both are the same, an empty segment one below the next sequence number (`tcp_xmit_probe_skb`), which the
+/// peer must acknowledge; what differs is the window that it had last been offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// Whether the peer is there: keepalive (RFC 1122 4.2.3.6).
+    Presence,
+    /// Whether its window is still closed: the persist timer (RFC 9293 3.8.6.1).
+    Window,
+}
+
+/// A probe that this end sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
+    /// What it asks.
+    pub asks: Asks,
     /// When it went out.
     pub sent: Moment,
     /// When the bare acknowledgement came in that answered it, before anything else was sent.
@@ -29,8 +42,8 @@ pub enum Meaning {
     Data,
     /// What was sent before: payload, SYN or FIN.
     Retransmission,
-    /// A keepalive probe; how many there have been since the last sign of life, this one included.
-    Probe(u32),
+    /// A probe; how many there have been since the last sign of life, this one included.
+    Probe(Asks, u32),
     /// The bare acknowledgement that answers one.
     Answer,
     /// Any other bare acknowledgement.
@@ -82,6 +95,9 @@ pub struct Track {
     owes_answer: bool,
     /// Probes sent since the last sign of life.
     unanswered: u32,
+    /// The window that this end offered last, and the one that it was offered, both as the header has it.
+    offers: Option<u16>,
+    offered: Option<u16>,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
     /// The next that it expects (`rcv_nxt`).
@@ -104,6 +120,15 @@ pub struct Track {
     pub icmp: Vec<IcmpError>,
 }
 
+impl Asks {
+    fn with(window: Option<u16>) -> Self {
+        match window {
+            Some(0) => Self::Window,
+            _ => Self::Presence,
+        }
+    }
+}
+
 /// Serial-number comparison (RFC 1982): whether `a` is after `b`.
 fn after(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b)).cast_signed() > 0
@@ -124,15 +149,17 @@ impl Track {
             return Meaning::Resets;
         }
         let seq = relative(&mut self.first.0, segment);
-        // tcp_xmit_probe_skb: an empty segment one below the next sequence number, which the peer must acknowledge.
+        self.offers = Some(segment.window);
         if segment.is_bare() && self.next_out == Some(seq.wrapping_add(1)) {
+            let asks = Asks::with(self.offered);
             self.probes.push(Probe {
+                asks,
                 sent: segment.at,
                 answered: None,
             });
             self.awaits_answer = true;
             self.unanswered += 1;
-            return Meaning::Probe(self.unanswered);
+            return Meaning::Probe(asks, self.unanswered);
         }
         // What acknowledges new data answers no probe any more.
         self.awaits_answer &= segment.len == 0;
@@ -175,8 +202,9 @@ impl Track {
         // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
         if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
             self.owes_answer = true;
-            return Meaning::Probe(1);
+            return Meaning::Probe(Asks::with(self.offers), 1);
         }
+        self.offered = Some(segment.window);
         self.received.push(segment.at);
         self.unanswered = 0;
         let end = segment_end(seq, segment);

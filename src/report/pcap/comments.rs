@@ -90,7 +90,9 @@ pub(super) fn of_frames(
 fn is_telling(told: &Told) -> bool {
     match told {
         Told::Segment { meaning, .. } => match meaning {
-            Meaning::Resets | Meaning::Retransmission | Meaning::Probe(_) | Meaning::Answer => true,
+            Meaning::Resets | Meaning::Retransmission | Meaning::Probe(..) | Meaning::Answer => {
+                true
+            }
             Meaning::Opens | Meaning::Closes | Meaning::Data | Meaning::Acknowledges => false,
         },
         Told::Error { .. } | Told::Icmp(_) => true,

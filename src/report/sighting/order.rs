@@ -49,7 +49,7 @@ fn join<'a>(departure: &mut Sighting<'a>, arrival: &mut Sighting<'a>) {
             meaning: received, ..
         },
     ) = (&departure.told, &mut arrival.told)
-        && matches!(sent, Meaning::Probe(_))
+        && matches!(sent, Meaning::Probe(..))
     {
         *received = *sent;
     }

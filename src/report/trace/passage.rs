@@ -46,7 +46,7 @@ fn mark(meaning: Meaning) -> Mark {
     match meaning {
         Meaning::Opens | Meaning::Closes | Meaning::Data | Meaning::Acknowledges => Mark::Plain,
         Meaning::Resets | Meaning::Retransmission => Mark::Trouble,
-        Meaning::Probe(_) | Meaning::Answer => Mark::Probe,
+        Meaning::Probe(..) | Meaning::Answer => Mark::Probe,
     }
 }
 

@@ -32,10 +32,32 @@ fn an_empty_segment_below_the_next_sequence_number_is_a_probe() {
     track.observe(&segment(3, Direction::Out, 109, 500, 0));
     track.observe(&segment(4, Direction::In, 500, 110, 0));
     let probe = Probe {
+        asks: Asks::Presence,
         sent: Moment::from_nanos(3),
         answered: Some(Moment::from_nanos(4)),
     };
     assert_eq!(track.probes, [probe]);
+}
+
+#[test]
+fn a_probe_into_a_closed_window_asks_for_the_window() {
+    let closed = |mut segment: Segment| {
+        segment.window = 0;
+        segment
+    };
+    let mut track = exchanged(100);
+    track.observe(&closed(segment(3, Direction::In, 500, 110, 0)));
+    let sent = track.observe(&segment(4, Direction::Out, 109, 500, 0));
+    assert_eq!(sent, Meaning::Probe(Asks::Window, 1));
+    track.observe(&closed(segment(5, Direction::In, 500, 110, 0)));
+    track.observe(&segment(6, Direction::Out, 109, 500, 0));
+    track.observe(&segment(7, Direction::In, 500, 110, 0));
+    track.observe(&segment(8, Direction::Out, 109, 500, 0));
+    let asked: Vec<Asks> = track.probes.iter().map(|probe| probe.asks).collect();
+    assert_eq!(asked, [Asks::Window, Asks::Window, Asks::Presence]);
+    track.observe(&closed(segment(9, Direction::Out, 110, 500, 0)));
+    let received = track.observe(&segment(10, Direction::In, 499, 110, 0));
+    assert_eq!(received, Meaning::Probe(Asks::Window, 1));
 }
 
 #[test]
