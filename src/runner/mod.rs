@@ -10,6 +10,7 @@ mod descriptors;
 mod establish;
 mod listener;
 mod marks;
+mod memory;
 mod network;
 mod observe;
 mod one;

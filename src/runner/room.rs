@@ -4,7 +4,6 @@
 //! many entries it may come to: what is really there is asked of the kernel, since a pulled cable gives them back at once and a dead namespace
 //! in its own time. A lab that is alone is always begun: if even that does not fit, the kernel's error says what is missing.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -15,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::burial::{Graveyard, Tenancy};
+use super::memory;
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::prepare::Prepared;
@@ -162,7 +162,7 @@ impl Room {
             (taken.descriptors, taken.neighbours)
         };
         descriptors + need.descriptors <= self.descriptors
-            && memory_available().is_none_or(|free| free >= need.memory + OWN_MEMORY)
+            && memory::available().is_none_or(|free| free >= need.memory + OWN_MEMORY)
             && self
                 .has_room_for(need.family, neighbours + need.neighbours)
                 .await
@@ -212,19 +212,6 @@ fn busy_at_once() -> usize {
     4 * available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// `MemAvailable` (proc_meminfo(5)), in bytes.
-fn memory_available() -> Option<u64> {
-    available(&fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,12 +234,5 @@ mod tests {
         assert_eq!(need("switched", 1).neighbours, 6);
         assert_eq!(need("routed", 1).neighbours, 12);
         assert_eq!(need("switched", 1).memory, 3 * OF_A_NODE);
-    }
-
-    #[test]
-    fn available_memory_is_read_in_kilobytes() {
-        let text = "MemTotal: 24684048 kB\nMemFree: 1 kB\nMemAvailable:   24056552 kB\n";
-        assert_eq!(available(text), Some(24_056_552 * 1024));
-        assert_eq!(available("MemFree: 1 kB\n"), None);
     }
 }
