@@ -61,9 +61,12 @@ pub struct NodeCounters {
 }
 
 impl Evidence {
-    /// The repairs that came later than what is expected of a case allows for.
-    pub fn late_repairs(&self) -> impl Iterator<Item = &StepTaken> {
-        self.steps.iter().filter(|step| step.is_late_repair())
+    /// The steps for which what is expected of a case does not allow, and why.
+    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, String)> {
+        let delayed = |step: &StepTaken| step.delay();
+        self.steps
+            .iter()
+            .filter_map(move |step| Some((step, delayed(step)?)))
     }
 
     /// What was captured of one host.

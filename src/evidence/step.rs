@@ -1,12 +1,11 @@
 //! Steps that were taken, and when.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::oracle::timeline::STEP_TIME;
+use crate::text::seconds;
 
 /// A step that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,15 +37,19 @@ pub enum StepKind {
 }
 
 impl StepTaken {
-    /// From when it was due to when it was done.
+    /// Why what came after it cannot be held against what is expected, which allows for [`STEP_TIME`].
+    ///
+    /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may meet a broken one. A fault may begin
+    /// at any time, because all counts from its beginning; but a probe that is answered before it is done was not to be answered.
     #[must_use]
-    pub fn late(&self) -> Duration {
-        self.until.since(self.due)
-    }
-
-    /// What comes of a fault counts from what the end received before it. What comes of a repair depends on when it is done: a probe
-    /// that was to meet a whole path may meet a broken one.
-    pub(super) fn is_late_repair(&self) -> bool {
-        self.kind == StepKind::Repair && self.late() > STEP_TIME
+    pub fn delay(&self) -> Option<String> {
+        let (late, long) = (self.until.since(self.due), self.until.since(self.from));
+        match self.kind {
+            StepKind::Repair if late > STEP_TIME => {
+                Some(format!("was done {} late", seconds(late)))
+            }
+            StepKind::Fault if long > STEP_TIME => Some(format!("took {}", seconds(long))),
+            _ => None,
+        }
     }
 }

@@ -39,14 +39,11 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    match (
-        mismatches.is_empty(),
-        observation.evidence.late_repairs().next(),
-    ) {
-        // What came as expected although a repair was late came as expected.
+    match (mismatches.is_empty(), observation.evidence.delays().next()) {
+        // What came as expected although a step was late came as expected.
         (true, _) => Verdict::Passed,
-        (false, Some(late)) if follows_from_time(observation) => {
-            Verdict::Error(too_busy(late, &mismatches))
+        (false, Some((step, delay))) if follows_from_time(observation) => {
+            Verdict::Error(too_busy(step, &delay, &mismatches))
         }
         (false, _) => Verdict::Failed(mismatches),
     }
@@ -59,14 +56,13 @@ fn follows_from_time(observation: &Observation) -> bool {
 }
 
 /// What did not come as expected followed from a step's time, and the step came later.
-fn too_busy(late: &StepTaken, mismatches: &[Mismatch]) -> String {
+fn too_busy(step: &StepTaken, delay: &str, mismatches: &[Mismatch]) -> String {
     let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
     format!(
-        "no verdict: {} (line {}) was done {} late, and what is expected allows for {}; observed {observed}\n  \
+        "no verdict: {} (line {}) {delay}, and what is expected allows for {}; observed {observed}\n  \
          help: the machine is too busy: run fewer cases at once (-j)",
-        late.what,
-        late.line,
-        seconds(late.late()),
+        step.what,
+        step.line,
         seconds(STEP_TIME)
     )
 }

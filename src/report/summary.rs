@@ -257,13 +257,8 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         let stood = seconds(stood);
         lines.push(format!("the machine itself stood still for {stood} in all"));
     }
-    for late in observation.evidence.late_repairs() {
-        lines.push(format!(
-            "{} (line {}) was done {} late",
-            late.what,
-            late.line,
-            seconds(late.late())
-        ));
+    for (step, delay) in observation.evidence.delays() {
+        lines.push(format!("{} (line {}) {delay}", step.what, step.line));
     }
     if observation.neighbours_refused > 0 {
         lines.push(format!(

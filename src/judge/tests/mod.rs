@@ -275,12 +275,23 @@ mod steps {
         let expected = "no verdict: return of server (line 12) was done 0.6s late, and what is expected allows for 0.05s; \
                         observed ETIMEDOUT after 5.06s";
         assert!(reason.starts_with(expected), "{reason}");
-        // What a fault breaks, it breaks later.
+        // What a fault breaks that begins late, it breaks later.
         let observation = Observation {
             evidence: late_by(600 * MS, StepKind::Fault),
             ..observed(vec![client(vec![timed_out(5_060 * MS)])])
         };
         only(mismatches(&prepared, &observation));
+        // What is broken late has answered meanwhile.
+        let mut evidence = late_by(600 * MS, StepKind::Fault);
+        evidence.steps[0].from = at(0);
+        let observation = Observation {
+            evidence,
+            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
+        };
+        let Verdict::Error(reason) = judge(&prepared, &observation) else {
+            panic!("a verdict was given");
+        };
+        assert!(reason.contains("(line 12) took 0.6s, and"), "{reason}");
         // That the connections are gone is no matter of time.
         let observation = Observation {
             evidence: late_by(600 * MS, StepKind::Repair),
