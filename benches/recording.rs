@@ -238,9 +238,9 @@ async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, F
 /// The same with nothing but the connection: from the write, or else from the fault, to the error.
 async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let connection = &case.case.connection;
-    let lab = Lab::build(case.network.clone(), connection, &Handle::current()).await?;
-    let server = lab.plan.socket_address(End::Server, SERVER_PORT);
-    let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
+    let lab = Lab::build(case.networks(), connection, &Handle::current()).await?;
+    let server = lab.plans[0].socket_address(End::Server, SERVER_PORT);
+    let from = lab.plans[0].socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(lab.node(Node::SERVER), server, &connection.server).await?;
     let client = socket::connect(lab.node(Node::CLIENT), from, server, &connection.client).await?;
     let mut client = Endpoint::new(client, CLIENT_PORT);

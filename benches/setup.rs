@@ -83,9 +83,9 @@ async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>>
         server: settings.clone(),
     };
     let begun = Instant::now();
-    let lab = Lab::build(plan.clone(), &connection, &Handle::current()).await?;
-    let address = lab.plan.socket_address(End::Server, SERVER_PORT);
-    let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
+    let lab = Lab::build(vec![plan.clone()], &connection, &Handle::current()).await?;
+    let address = lab.plans[0].socket_address(End::Server, SERVER_PORT);
+    let from = lab.plans[0].socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(lab.node(Node::SERVER), address, &settings).await?;
     let client = lab.node(Node::CLIENT);
     let (stream, accepted) = tokio::try_join!(

@@ -6,10 +6,10 @@ use netlink_packet_route::route::RouteType;
 
 use self::network::{settle_neighbours, settle_route};
 use crate::lab::error::LabError;
-use crate::lab::{Lab, Side};
-use crate::plan::{InterfacePlan, RoutePlan, SILENCE_BRIDGE};
+use crate::lab::{Lab, Layer, Side};
+use crate::plan::{RoutePlan, SILENCE_BRIDGE};
 use crate::scenario::model::{
-    CableChange, End, HardwareAddress, Middlebox, Node, Role, RouteChange,
+    CableChange, End, Family, HardwareAddress, Middlebox, Node, Role, RouteChange,
 };
 
 /// The name of the bridge that silences a host; it is never up.
@@ -51,28 +51,20 @@ async fn set_link(
         }
         CableChange::Plug => {
             own.node.set_up(link, true).await?;
-            own.node.wait_until_usable(&as_it_is(lab, own)).await?;
-            across
-                .node
-                .wait_until_usable(&as_it_is(lab, across))
-                .await?;
+            for layer in lab.layers(None) {
+                layer.wait_until_usable(own).await?;
+                layer.wait_until_usable(across).await?;
+            }
             lab.changes().set_up(node, link, true);
-            for to in [End::Client, End::Server] {
-                settle_route(lab, own, to).await?;
-                settle_neighbours(lab, node, to).await?;
+            for layer in lab.layers(None) {
+                for to in [End::Client, End::Server] {
+                    settle_route(layer, own, to).await?;
+                    settle_neighbours(layer, node, to).await?;
+                }
             }
         }
     }
     Ok(())
-}
-
-/// An interface without the address that a step has taken away, which nobody can wait for.
-fn as_it_is(lab: &Lab, side: Side<'_>) -> InterfacePlan {
-    let mut interface = side.interface.clone();
-    if !lab.changes().is_addressed(side.node.node) {
-        interface.address = None;
-    }
-    interface
 }
 
 /// Silences a host in both directions, with its carrier up and its state kept.
@@ -116,15 +108,28 @@ pub async fn unsilence(lab: &Lab, host: End, mac: HardwareAddress) -> Result<(),
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Result<(), LabError> {
-    lab.changes().set_route(on, to, change);
-    change_route(lab, on, to, change).await
+pub async fn route(
+    layer: Layer<'_>,
+    on: Node,
+    to: End,
+    change: RouteChange,
+) -> Result<(), LabError> {
+    layer
+        .lab
+        .changes()
+        .set_route((layer.family(), on, to), change);
+    change_route(layer, on, to, change).await
 }
 
 /// Out, then in: the attached network's route and a dead one differ in metric and scope, so one does not replace the other.
-async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Result<(), LabError> {
-    let node = lab.node(on);
-    let network = lab.plan.address(to).network();
+async fn change_route(
+    layer: Layer<'_>,
+    on: Node,
+    to: End,
+    change: RouteChange,
+) -> Result<(), LabError> {
+    let (node, plan) = (layer.lab.node(on), layer.plan);
+    let network = plan.address(to).network();
     node.delete_routes(network).await?;
     match change {
         RouteChange::Delete => Ok(()),
@@ -132,46 +137,34 @@ async fn change_route(lab: &Lab, on: Node, to: End, change: RouteChange) -> Resu
         RouteChange::Prohibit => node.add_dead_route(network, RouteType::Prohibit).await,
         RouteChange::Blackhole => node.add_dead_route(network, RouteType::BlackHole).await,
         RouteChange::Via(next) => {
-            let route = lab.plan.route_via(on, to, next);
-            add_routes(lab, on, route).await
+            let route = plan.route_via(on, to, next);
+            add_routes(layer, on, route).await
         }
-        RouteChange::Restore => add_routes(lab, on, lab.plan.routes(on, to)).await,
+        RouteChange::Restore => add_routes(layer, on, plan.routes(on, to)).await,
     }
 }
 
 /// Those that lead over links that are up and have their addresses.
 async fn add_routes(
-    lab: &Lab,
+    layer: Layer<'_>,
     on: Node,
     routes: impl IntoIterator<Item = RoutePlan>,
 ) -> Result<(), LabError> {
     for route in routes {
-        if lab.changes().is_usable(on, route.interface) {
-            lab.node(on).add_route(route).await?;
+        if layer.is_usable(on, route.interface) {
+            layer.lab.node(on).add_route(route).await?;
         }
     }
     Ok(())
 }
 
-/// Lets a box between the hosts do something to their packets.
+/// Lets a box between the hosts do something to their packets, of one family or of all that the network carries.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses, or has no packet filter.
-pub async fn middlebox(lab: &Lab, step: &Middlebox) -> Result<(), LabError> {
+pub async fn middlebox(lab: &Lab, step: &Middlebox, only: Option<Family>) -> Result<(), LabError> {
     let node = lab.node(step.node());
-    let family = lab.plan.family;
     match step {
-        Middlebox::Filter { filter, .. } => node.add_filter(*filter, family).await,
-        Middlebox::Unfilter { .. } => node.remove_filter().await,
-        Middlebox::Lose { on, loss } => {
-            let interfaces = lab.plan.node(*on).map_or(&[][..], |plan| &plan.interfaces);
-            let names = interfaces
-                .iter()
-                .map(|interface| interface.name.clone())
-                .collect();
-            node.add_loss(loss, family, names).await
-        }
-        Middlebox::StopLosing { to, .. } => node.remove_loss(*to).await,
         Middlebox::Flush { .. } => node.forget_flows().await,
         Middlebox::Remember { established, .. } => node.remember_flows(*established).await,
         Middlebox::Mtu {
@@ -183,10 +176,45 @@ pub async fn middlebox(lab: &Lab, step: &Middlebox) -> Result<(), LabError> {
             if !icmp {
                 node.silence_too_big().await?;
             }
-            match lab.plan.route(*on, *to) {
+            // The routes of all families lead over the same link.
+            let route = lab
+                .layers(None)
+                .find_map(|layer| layer.plan.route(*on, *to));
+            match route {
                 Some(route) => node.set_mtu(route.interface, u32::from(*bytes)).await,
                 None => Ok(()),
             }
         }
+        Middlebox::Filter { .. }
+        | Middlebox::Unfilter { .. }
+        | Middlebox::Lose { .. }
+        | Middlebox::StopLosing { .. } => {
+            for layer in lab.layers(only) {
+                catch(layer, step).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What is caught is of one family: the rules know its headers.
+async fn catch(layer: Layer<'_>, step: &Middlebox) -> Result<(), LabError> {
+    let (node, family) = (layer.lab.node(step.node()), layer.family());
+    match step {
+        Middlebox::Filter { filter, .. } => node.add_filter(*filter, family).await,
+        Middlebox::Unfilter { .. } => node.remove_filter(family).await,
+        Middlebox::Lose { on, loss } => {
+            let interfaces = layer
+                .plan
+                .node(*on)
+                .map_or(&[][..], |plan| &plan.interfaces);
+            let names = interfaces
+                .iter()
+                .map(|interface| interface.name.clone())
+                .collect();
+            node.add_loss(loss, family, names).await
+        }
+        Middlebox::StopLosing { to, .. } => node.remove_loss(*to, family).await,
+        Middlebox::Flush { .. } | Middlebox::Remember { .. } | Middlebox::Mtu { .. } => Ok(()),
     }
 }

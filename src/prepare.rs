@@ -16,7 +16,7 @@ use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
 use crate::scenario::FileDiagnostics;
-use crate::scenario::model::{Case, End, Expectation, Scenario, Since, Start};
+use crate::scenario::model::{Case, End, Expectation, Scenario, Since, Stack, Start};
 use crate::wire::{Track, Write};
 
 /// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
@@ -30,8 +30,10 @@ pub struct Prepared {
     pub path: PathBuf,
     /// The case itself.
     pub case: Case,
-    /// Its network.
+    /// Its network, in the family of its connection.
     pub network: NetworkPlan,
+    /// What the same network has of the other family, where it carries both.
+    pub beside: Option<NetworkPlan>,
     /// What is known of the kernel's tick.
     pub ticks: Ticks,
     /// What the oracle says of the client; `None` where its rules do not settle it.
@@ -125,9 +127,16 @@ impl Prepared {
     /// Adds to a case what follows from it.
     #[must_use]
     pub fn new(path: PathBuf, case: Case, ticks: Ticks) -> Self {
-        let network = NetworkPlan::new(&case.topology, case.family)
-            .with_firewall(case.firewall)
-            .with_sysctls(&case.sysctl);
+        let network = |family| {
+            NetworkPlan::new(&case.topology, family)
+                .with_firewall(case.firewall)
+                .with_sysctls(&case.sysctl)
+        };
+        let beside = match case.stack {
+            Stack::Single => None,
+            Stack::Dual => Some(network(case.family.other())),
+        };
+        let network = network(case.family);
         let predict = |end| {
             case.expect
                 .end(end)
@@ -138,10 +147,20 @@ impl Prepared {
             path,
             case,
             network,
+            beside,
             ticks,
             client,
             server,
         }
+    }
+
+    /// All that the network carries, IPv4 first: what a lab is built from.
+    #[must_use]
+    pub fn networks(&self) -> Vec<NetworkPlan> {
+        let carried = std::iter::once(&self.network).chain(&self.beside);
+        let mut networks: Vec<NetworkPlan> = carried.cloned().collect();
+        networks.sort_by_key(|network| network.family);
+        networks
     }
 
     /// What the oracle says of one end.

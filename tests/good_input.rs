@@ -80,6 +80,7 @@ fn full_steps() -> Vec<Step> {
     let step = |(line, start, action)| Step {
         start,
         action,
+        family: None,
         line,
     };
     steps.into_iter().map(step).collect()
@@ -174,6 +175,7 @@ fn every_key_arrives_in_the_checked_types() {
         note: None,
         clock: Clock::Virtual,
         family: Family::Ipv6,
+        stack: Stack::Single,
         topology: Preset::Routed.into(),
         firewall: Some(Firewall {
             on: Node::ROUTER,

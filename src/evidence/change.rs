@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
-use crate::scenario::model::Node;
+use crate::scenario::model::{Family, Node};
 
 /// One announcement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +59,20 @@ pub enum LinkState {
     NoCarrier,
     /// Up, with a carrier.
     Up,
+}
+
+impl Change {
+    /// Whether it makes a difference to what runs over this family.
+    #[must_use]
+    pub fn concerns(&self, family: Family) -> bool {
+        let is_ipv6 = match self {
+            Self::Link { .. } => return true,
+            Self::Neighbour { address, .. } | Self::NeighbourGone { address } => address.is_ipv6(),
+            // An address of IPv6 is never without a colon, and one of IPv4 never has any.
+            Self::RouteAdded(route) | Self::RouteDeleted(route) => route.contains(':'),
+        };
+        is_ipv6 == (family == Family::Ipv6)
+    }
 }
 
 impl fmt::Display for Change {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
 use crate::clock::Moment;
-use crate::scenario::model::Node;
+use crate::scenario::model::{Family, Node};
 use crate::wire::Direction;
 
 /// What one packet socket saw.
@@ -34,4 +34,39 @@ pub struct Frame {
     #[serde(with = "hex::serde")]
     #[schemars(with = "String")]
     pub bytes: Vec<u8>,
+}
+
+/// Where a frame says what it carries, and that this is IPv6 (RFC 2464).
+const ETHER_TYPE: std::ops::Range<usize> = 12..14;
+const IPV6: [u8; 2] = [0x86, 0xdd];
+
+impl Frame {
+    /// Whether it is of this family; ARP is IPv4's, and NDP is IPv6 itself.
+    #[must_use]
+    pub fn is_of(&self, family: Family) -> bool {
+        let is_ipv6 = self.bytes.get(ETHER_TYPE) == Some(&IPV6[..]);
+        is_ipv6 == (family == Family::Ipv6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arp_is_of_ipv4_and_all_of_ipv6_is_of_ipv6() {
+        let is_ipv6 = |kind: [u8; 2]| {
+            let frame = Frame {
+                at: Moment::from_nanos(0),
+                direction: Direction::In,
+                unheard: false,
+                length: 60,
+                bytes: [&[0; 12][..], &kind].concat(),
+            };
+            assert_ne!(frame.is_of(Family::Ipv4), frame.is_of(Family::Ipv6));
+            frame.is_of(Family::Ipv6)
+        };
+        let kinds = [[0x08, 0x00], [0x08, 0x06], [0x86, 0xdd]];
+        assert_eq!(kinds.map(is_ipv6), [false, false, true]);
+    }
 }

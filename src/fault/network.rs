@@ -2,10 +2,24 @@
 
 use super::{add_routes, change_route};
 use crate::lab::error::LabError;
-use crate::lab::{Lab, Side};
+use crate::lab::{Lab, Layer, Side};
 use crate::scenario::model::{
-    AddressChange, End, Impairment, NeighbourChange, Node, Role, RouteChange,
+    AddressChange, End, Impairment, NeighbourChange, NetworkStep, Node, Role, RouteChange,
 };
+
+/// Takes a step at something of which each family has its own.
+///
+/// # Errors
+/// [`LabError`] where the kernel refuses.
+pub async fn of_family(layer: Layer<'_>, step: &NetworkStep) -> Result<(), LabError> {
+    match step {
+        NetworkStep::Address { at, change } => address(layer, *at, *change).await,
+        NetworkStep::Neighbour { on, to, change } => neighbour(layer, *on, *to, *change).await,
+        NetworkStep::Forwarding { on, forwards } => forwarding(layer, *on, *forwards).await,
+        // What goes through an interface goes through it whatever its family.
+        NetworkStep::Flap { .. } | NetworkStep::Impair { .. } | NetworkStep::Heal { .. } => Ok(()),
+    }
+}
 
 /// Takes a host's address away, or gives it back with its routes.
 ///
@@ -14,21 +28,22 @@ use crate::scenario::model::{
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), LabError> {
-    let (node, uplink) = (lab.node(at.node()), lab.uplink(at));
-    let subnet = lab.plan.address(at);
+async fn address(layer: Layer<'_>, at: End, change: AddressChange) -> Result<(), LabError> {
+    let (lab, family) = (layer.lab, layer.family());
+    let (node, uplink) = (lab.node(at.node()), layer.uplink(at));
+    let subnet = layer.plan.address(at);
     match change {
         AddressChange::Remove => {
-            lab.changes().set_addressed(at, false);
+            lab.changes().set_addressed(family, at, false);
             node.remove_address(uplink.index, subnet).await
         }
         AddressChange::Restore => {
             node.add_address(uplink.index, subnet).await?;
-            lab.changes().set_addressed(at, true);
-            if lab.changes().is_usable(at.node(), uplink.index) {
+            lab.changes().set_addressed(family, at, true);
+            if layer.is_usable(at.node(), uplink.index) {
                 node.wait_until_usable(uplink).await?;
-                renew_route(lab, at).await?;
-                settle_neighbours(lab, at.node(), at.peer()).await?;
+                renew_route(layer, at).await?;
+                settle_neighbours(layer, at.node(), at.peer()).await?;
             }
             Ok(())
         }
@@ -36,35 +51,36 @@ pub async fn address(lab: &Lab, at: End, change: AddressChange) -> Result<(), La
 }
 
 /// A host's route over a router stays in IPv6 when the address goes, and not in IPv4: out, then in.
-async fn renew_route(lab: &Lab, host: End) -> Result<(), LabError> {
+async fn renew_route(layer: Layer<'_>, host: End) -> Result<(), LabError> {
     let (on, to) = (host.node(), host.peer());
-    let change = lab.changes().route(on, to);
-    let attached = lab
-        .plan
-        .route(on, to)
-        .is_some_and(|route| route.via.is_none());
+    let change = layer.lab.changes().route((layer.family(), on, to));
+    let route = layer.plan.route(on, to);
+    let attached = route.is_some_and(|route| route.via.is_none());
     if change == RouteChange::Restore && attached {
         return Ok(());
     }
-    change_route(lab, on, to, change).await
+    change_route(layer, on, to, change).await
 }
 
 /// Changes a node's entry for the next node on the way to an end.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn neighbour(
-    lab: &Lab,
+async fn neighbour(
+    layer: Layer<'_>,
     on: Node,
     to: End,
     change: NeighbourChange,
 ) -> Result<(), LabError> {
-    let Some((link, address)) = lab.plan.next_hop(on, to) else {
+    let Some((link, address)) = layer.plan.next_hop(on, to) else {
         return Ok(());
     };
-    let node = lab.node(on);
-    lab.changes()
-        .set_mistaken(on, to, change == NeighbourChange::Wrong);
+    let node = layer.lab.node(on);
+    let entry = (layer.family(), on, to);
+    layer
+        .lab
+        .changes()
+        .set_mistaken(entry, change == NeighbourChange::Wrong);
     match change {
         NeighbourChange::Wrong => node.mistake_neighbour(link, address).await,
         NeighbourChange::Remove | NeighbourChange::Restore => {
@@ -75,9 +91,10 @@ pub async fn neighbour(
 
 /// Puts a wrong entry back: it goes with the link (`neigh_ifdown`), its hardware address (`neigh_changeaddr`) and its last IPv4 address
 /// (`fib_disable_ip`).
-pub(super) async fn settle_neighbours(lab: &Lab, on: Node, to: End) -> Result<(), LabError> {
-    if lab.changes().is_mistaken(on, to) {
-        neighbour(lab, on, to, NeighbourChange::Wrong).await?;
+pub(super) async fn settle_neighbours(layer: Layer<'_>, on: Node, to: End) -> Result<(), LabError> {
+    let is_mistaken = layer.lab.changes().is_mistaken((layer.family(), on, to));
+    if is_mistaken {
+        neighbour(layer, on, to, NeighbourChange::Wrong).await?;
     }
     Ok(())
 }
@@ -86,26 +103,27 @@ pub(super) async fn settle_neighbours(lab: &Lab, on: Node, to: End) -> Result<()
 ///
 /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
 /// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
-pub(super) async fn settle_route(lab: &Lab, own: Side<'_>, to: End) -> Result<(), LabError> {
+pub(super) async fn settle_route(layer: Layer<'_>, own: Side<'_>, to: End) -> Result<(), LabError> {
     let on = own.node.node;
     if own.node.role == Role::Switch || on == to.node() {
         return Ok(());
     }
-    let change = lab.changes().route(on, to);
+    let change = layer.lab.changes().route((layer.family(), on, to));
     if change != RouteChange::Restore {
-        return change_route(lab, on, to, change).await;
+        return change_route(layer, on, to, change).await;
     }
-    let routes = lab.plan.routes(on, to).into_iter();
+    let routes = layer.plan.routes(on, to).into_iter();
     let lost = routes.filter(|route| route.via.is_some() && route.interface == own.interface.index);
-    add_routes(lab, on, lost).await
+    add_routes(layer, on, lost).await
 }
 
 /// Lets a router forward, or not.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn forwarding(lab: &Lab, on: Node, forwards: bool) -> Result<(), LabError> {
-    lab.node(on).set_forwarding(lab.plan.family, forwards).await
+async fn forwarding(layer: Layer<'_>, on: Node, forwards: bool) -> Result<(), LabError> {
+    let node = layer.lab.node(on);
+    node.set_forwarding(layer.family(), forwards).await
 }
 
 /// Impairs what a host sends; `None`: no more. What is under way in an impaired path is lost when that ends.
@@ -125,5 +143,8 @@ pub(super) async fn new_mac(lab: &Lab, host: End) -> Result<(), LabError> {
     let mac = lab.changes().new_mac();
     let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
     node.set_mac(link, mac).await?;
-    settle_neighbours(lab, host.node(), host.peer()).await
+    for layer in lab.layers(None) {
+        settle_neighbours(layer, host.node(), host.peer()).await?;
+    }
+    Ok(())
 }

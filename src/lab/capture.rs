@@ -20,6 +20,7 @@ use super::error::LabError;
 use super::node::LabNode;
 use crate::clock::Translation;
 use crate::evidence::Frame;
+use crate::scenario::model::Family;
 use crate::sys;
 use crate::wire::Direction;
 
@@ -42,6 +43,8 @@ pub struct Capture {
     /// Taken only by the drop.
     socket: Option<AsyncFd<OwnedFd>>,
     interface: u32,
+    /// Of a network that carries both, what is of the other one is left to another capture.
+    family: Family,
 }
 
 impl Capture {
@@ -49,7 +52,7 @@ impl Capture {
     ///
     /// # Errors
     /// [`LabError::Socket`] where the kernel refuses it.
-    pub async fn open(node: &LabNode, interface: u32) -> Result<Self, LabError> {
+    pub async fn open(node: &LabNode, interface: u32, family: Family) -> Result<Self, LabError> {
         let name = node.node.to_string();
         node.namespace
             .run(move || {
@@ -57,6 +60,7 @@ impl Capture {
                     .map(|socket| Self {
                         socket: Some(socket),
                         interface,
+                        family,
                     })
                     .map_err(|source| LabError::Socket {
                         doing: "open a packet socket".to_owned(),
@@ -98,7 +102,9 @@ impl Capture {
         };
         loop {
             match receive(socket.get_ref(), self.interface, clocks) {
-                Ok(frame) => frames.extend(frame),
+                Ok(frame) => {
+                    frames.extend(frame.filter(|frame| frame.is_of(self.family)));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(frames),
                 // The interface went down: the socket says so once and goes on.
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENETDOWN) => {}

@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scenario::model::{End, Node, RouteChange};
+use crate::scenario::model::{End, Family, Node, RouteChange};
 
 /// The changes that have not been undone.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Links that are down, with whose they are.
     down: BTreeSet<(Node, u32)>,
-    /// Machines without their address.
-    unaddressed: BTreeSet<Node>,
+    /// Machines without their address of a family.
+    unaddressed: BTreeSet<(Family, Node)>,
     /// Nodes with a wrong entry for their neighbour towards an end.
-    mistaken: BTreeSet<(Node, End)>,
+    mistaken: BTreeSet<(Family, Node, End)>,
     /// How many new hardware addresses there have been.
     macs: u8,
-    routes: BTreeMap<(Node, End), RouteChange>,
+    routes: BTreeMap<(Family, Node, End), RouteChange>,
 }
 
 impl Changes {
@@ -29,33 +29,34 @@ impl Changes {
     }
 
     /// Takes into account that a host's address is taken away or given back.
-    pub fn set_addressed(&mut self, host: End, addressed: bool) {
+    pub fn set_addressed(&mut self, family: Family, host: End, addressed: bool) {
+        let own = (family, host.node());
         if addressed {
-            self.unaddressed.remove(&host.node());
+            self.unaddressed.remove(&own);
         } else {
-            self.unaddressed.insert(host.node());
+            self.unaddressed.insert(own);
         }
     }
 
     /// Whether a machine has its address.
     #[must_use]
-    pub fn is_addressed(&self, node: Node) -> bool {
-        !self.unaddressed.contains(&node)
+    pub fn is_addressed(&self, family: Family, node: Node) -> bool {
+        !self.unaddressed.contains(&(family, node))
     }
 
     /// Takes into account whether a node's entry for its neighbour towards an end is wrong.
-    pub fn set_mistaken(&mut self, on: Node, to: End, mistaken: bool) {
+    pub fn set_mistaken(&mut self, entry: (Family, Node, End), mistaken: bool) {
         if mistaken {
-            self.mistaken.insert((on, to));
+            self.mistaken.insert(entry);
         } else {
-            self.mistaken.remove(&(on, to));
+            self.mistaken.remove(&entry);
         }
     }
 
     /// Whether a node's entry for its neighbour towards an end is wrong.
     #[must_use]
-    pub fn is_mistaken(&self, on: Node, to: End) -> bool {
-        self.mistaken.contains(&(on, to))
+    pub fn is_mistaken(&self, entry: (Family, Node, End)) -> bool {
+        self.mistaken.contains(&entry)
     }
 
     /// A hardware address that no host has had, out of the documentation range (RFC 7042), beyond those that the network begins with.
@@ -66,23 +67,23 @@ impl Changes {
     }
 
     /// Takes into account that a node's route to an end changes.
-    pub fn set_route(&mut self, on: Node, to: End, change: RouteChange) {
+    pub fn set_route(&mut self, route: (Family, Node, End), change: RouteChange) {
         match change {
-            RouteChange::Restore => self.routes.remove(&(on, to)),
-            changed => self.routes.insert((on, to), changed),
+            RouteChange::Restore => self.routes.remove(&route),
+            changed => self.routes.insert(route, changed),
         };
     }
 
     /// What a node's route to an end is: as planned ([`RouteChange::Restore`]), or what a step has made of it.
     #[must_use]
-    pub fn route(&self, on: Node, to: End) -> RouteChange {
-        let changed = self.routes.get(&(on, to)).copied();
+    pub fn route(&self, route: (Family, Node, End)) -> RouteChange {
+        let changed = self.routes.get(&route).copied();
         changed.unwrap_or(RouteChange::Restore)
     }
 
     /// Whether a link of a node is up and has its address, so that a route can lead over it.
     #[must_use]
-    pub fn is_usable(&self, node: Node, link: u32) -> bool {
-        !self.down.contains(&(node, link)) && self.is_addressed(node)
+    pub fn is_usable(&self, family: Family, node: Node, link: u32) -> bool {
+        !self.down.contains(&(node, link)) && self.is_addressed(family, node)
     }
 }

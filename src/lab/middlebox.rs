@@ -16,7 +16,6 @@ const TCP: u8 = 6;
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 
-const FILTER: &str = "filter";
 const SILENT: &str = "silent";
 /// Where the segments go that are meant.
 const CAUGHT: &str = "caught";
@@ -34,8 +33,9 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn remove_filter(&self) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Inet, FILTER).await
+    pub async fn remove_filter(&self, family: Family) -> Result<(), LabError> {
+        self.remove_table(TableFamily::Inet, filter_name(family))
+            .await
     }
 
     /// Loses segments from now on as they arrive at these interfaces.
@@ -55,8 +55,9 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn remove_loss(&self, to: End) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Netdev, loss_name(to)).await
+    pub async fn remove_loss(&self, to: End, family: Family) -> Result<(), LabError> {
+        self.remove_table(TableFamily::Netdev, loss_name(to, family))
+            .await
     }
 
     /// Tells nobody from now on that a packet is too large.
@@ -96,7 +97,7 @@ fn filtering(filter: Filter, family: Family) -> Table {
         .collect();
     let caught = vec![rule(vec![], verdict)];
     Table {
-        name: FILTER,
+        name: filter_name(family),
         family: TableFamily::Inet,
         chains: vec![
             chain("forward", Some(Hook::Forward), rules),
@@ -122,7 +123,7 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
     let rules = catching(family, loss.to, loss.what);
     let caught = vec![rule(which, Verdict::Drop)];
     Table {
-        name: loss_name(loss.to),
+        name: loss_name(loss.to, family),
         family: TableFamily::Netdev,
         chains: vec![
             chain("ingress", Some(Hook::Ingress(interfaces)), rules),
@@ -131,10 +132,20 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
     }
 }
 
-fn loss_name(to: End) -> &'static str {
-    match to {
-        End::Client => "loss-to-client",
-        End::Server => "loss-to-server",
+/// Each family has tables of its own, so that one of them can go and the other stay.
+fn filter_name(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "filter-ipv4",
+        Family::Ipv6 => "filter-ipv6",
+    }
+}
+
+fn loss_name(to: End, family: Family) -> &'static str {
+    match (to, family) {
+        (End::Client, Family::Ipv4) => "loss-to-client-ipv4",
+        (End::Client, Family::Ipv6) => "loss-to-client-ipv6",
+        (End::Server, Family::Ipv4) => "loss-to-server-ipv4",
+        (End::Server, Family::Ipv6) => "loss-to-server-ipv6",
     }
 }
 
@@ -155,7 +166,7 @@ fn not_telling() -> Table {
 /// Sends the segments that are meant to the chain [`CAUGHT`].
 fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
     let flow = |matches: Vec<Match>| {
-        let mut all = connection(to);
+        let mut all = connection(family, to);
         all.extend(matches);
         all
     };
@@ -174,8 +185,8 @@ fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
     }
 }
 
-/// Segments of the connections to one end. NAT changes addresses and the client's port.
-fn connection(to: End) -> Vec<Match> {
+/// Segments of the connections of one family to one end. NAT changes addresses and the client's port.
+fn connection(family: Family, to: End) -> Vec<Match> {
     let offset = match to {
         End::Client => 0,
         End::Server => 2,
@@ -186,7 +197,7 @@ fn connection(to: End) -> Vec<Match> {
         &[0xff; 2],
         &SERVER_PORT.to_be_bytes(),
     );
-    vec![Match::Protocol(TCP), port]
+    vec![Match::Family(family), Match::Protocol(TCP), port]
 }
 
 /// FIN 0x01, SYN 0x02, RST 0x04.
@@ -256,7 +267,7 @@ mod tests {
         let table = losing(&third, Family::Ipv4, vec!["eth0".to_owned()]);
         let rules = told(&table);
         // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words (timestamps), and 20 bytes of IP with it.
-        let with_timestamps = "ingress: meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
+        let with_timestamps = "ingress: meta protocol ip meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
                                @th,96,8 & 0xf0 == 0x80 @nh,16,16 & 0xffff == 0x0034 jump caught";
         assert!(
             rules.iter().any(|rule| rule == with_timestamps),
@@ -282,7 +293,7 @@ mod tests {
             "{rules:#?}"
         );
         assert!(returned[3].contains("@th,96,8 & 0xf0 == 0x80 @nh,32,16 & 0xffff == 0x0020"));
-        let flow = "meta l4proto 6 @th,0,16 & 0xffff == 0x1e61";
+        let flow = "meta protocol ip6 meta l4proto 6 @th,0,16 & 0xffff == 0x1e61";
         assert_eq!(
             rest,
             [

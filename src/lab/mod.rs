@@ -15,6 +15,7 @@ mod firewall;
 mod flows;
 mod history;
 mod impairment;
+mod layer;
 mod middlebox;
 pub mod namespace;
 mod neighbours;
@@ -33,9 +34,10 @@ use tokio::runtime::Handle;
 
 use self::changes::Changes;
 use self::error::LabError;
+pub use self::layer::Layer;
 use self::node::LabNode;
 use crate::plan::{InterfacePlan, NetworkPlan, SWITCH_BRIDGE};
-use crate::scenario::model::{Connection, End, Node, Role};
+use crate::scenario::model::{Connection, End, Family, Node, Role};
 
 /// The loopback's index in every namespace.
 const LOOPBACK: u32 = 1;
@@ -43,83 +45,102 @@ const LOOPBACK: u32 = 1;
 /// A network that is up.
 #[derive(Debug)]
 pub struct Lab {
-    /// What it was built from.
-    pub plan: NetworkPlan,
+    /// What it was built from: of each family that it carries its addresses and routes. Machines and links are the same in all.
+    pub plans: Vec<NetworkPlan>,
     nodes: Vec<LabNode>,
     changes: Mutex<Changes>,
 }
 
 impl Lab {
-    /// Builds the network and waits until every link and address is usable. Requests to rtnetlink are made in `netlink`, whose threads may
-    /// have to wait for the kernel.
+    /// Builds the network, which carries the families of these plans, and waits until every link and address is usable. Requests to
+    /// rtnetlink are made in `netlink`, whose threads may have to wait for the kernel.
     ///
     /// # Errors
     /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
     pub async fn build(
-        plan: NetworkPlan,
+        plans: Vec<NetworkPlan>,
         connection: &Connection,
         netlink: &Handle,
     ) -> Result<Self, LabError> {
-        let nodes = try_join_all(plan.nodes.iter().map(|node| {
-            let mut settings = sysctl::pinned(node, plan.family);
+        let nodes = try_join_all(plans[0].nodes.iter().map(|node| {
+            let mut settings = sysctl::pinned(node.node, &plans);
             settings.extend(match node.node {
                 Node::CLIENT => sysctl::of_end(&connection.client),
                 Node::SERVER => sysctl::of_end(&connection.server),
                 _ => sysctl::stated(&node.sysctl),
             });
-            LabNode::create(node.node, node.role, plan.family, settings, netlink)
+            LabNode::create(node.node, node.role, &plans, settings, netlink)
         }))
         .await?;
-        let outside = plan.outside().map(|interface| interface.index);
+        let outside = plans[0].outside().map(|interface| interface.index);
         // Before any link, so that no packet passes it unseen.
-        for (node, plan) in nodes.iter().zip(&plan.nodes) {
+        for (node, plan) in nodes.iter().zip(&plans[0].nodes) {
             if let Some(firewall) = plan.firewall {
                 node.set_firewall(firewall, outside).await?;
             }
         }
         let changes = Mutex::default();
         let lab = Self {
-            plan,
+            plans,
             nodes,
             changes,
         };
-        try_join_all(lab.plan.links.iter().map(|link| {
+        try_join_all(lab.plans[0].links.iter().map(|link| {
             let (near, far) = (&lab.nodes[link.near.0], &lab.nodes[link.far.0]);
             let (near_end, far_end) = (lab.interface(link.near), lab.interface(link.far));
             near.add_veth(near_end, far, far_end, link.mtu)
         }))
         .await?;
         try_join_all((0..lab.nodes.len()).map(|position| lab.bring_up(position))).await?;
-        for (node, plan) in lab.nodes.iter().zip(&lab.plan.nodes) {
-            for interface in &plan.interfaces {
-                node.wait_until_usable(interface).await?;
+        for plan in &lab.plans {
+            for (node, plan) in lab.nodes.iter().zip(&plan.nodes) {
+                for interface in &plan.interfaces {
+                    node.wait_until_usable(interface).await?;
+                }
             }
         }
         Ok(lab)
     }
 
+    /// The addresses and routes of one family.
+    ///
+    /// # Panics
+    /// Never for a case that the lab was built for: its network carries the family of its connection.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "the network of a case carries the family of its connection"
+    )]
+    pub fn plan(&self, family: Family) -> &NetworkPlan {
+        let mut plans = self.plans.iter();
+        plans
+            .find(|plan| plan.family == family)
+            .expect("a family that the network carries")
+    }
+
     fn interface(&self, (node, interface): (usize, usize)) -> &InterfacePlan {
-        &self.plan.nodes[node].interfaces[interface]
+        &self.plans[0].nodes[node].interfaces[interface]
     }
 
     /// One node's links up, with addresses and routes. The requests go out together; the kernel takes them in the order in which
     /// the futures are first polled, which is the order in which they stand here.
     async fn bring_up(&self, position: usize) -> Result<(), LabError> {
-        let (node, plan) = (&self.nodes[position], &self.plan.nodes[position]);
+        let (node, plan) = (&self.nodes[position], &self.plans[0].nodes[position]);
+        let of_families = || self.plans.iter().map(|plan| &plan.nodes[position]);
         if plan.role == Role::Switch {
             return bring_up_switch(node, &plan.interfaces).await;
         }
         let links = [LOOPBACK]
             .into_iter()
             .chain(plan.interfaces.iter().map(|interface| interface.index));
-        let addresses = plan
-            .interfaces
-            .iter()
+        let addresses = of_families()
+            .flat_map(|plan| &plan.interfaces)
             .filter_map(|interface| Some((interface.index, interface.address?)));
+        let routes = of_families().flat_map(|plan| &plan.routes);
         try_join3(
             try_join_all(links.map(|link| node.set_up(link, true))),
             try_join_all(addresses.map(|(link, subnet)| node.add_address(link, subnet))),
-            try_join_all(plan.routes.iter().map(|route| node.add_route(*route))),
+            try_join_all(routes.map(|route| node.add_route(*route))),
         )
         .await?;
         Ok(())
@@ -155,11 +176,8 @@ impl Lab {
     /// The link over which one end is attached.
     #[must_use]
     pub fn uplink(&self, end: End) -> &InterfacePlan {
-        let position = match end {
-            End::Client => 0,
-            End::Server => self.plan.nodes.len() - 1,
-        };
-        self.interface((position, 0))
+        let [own, _] = self.positions(end.node(), None);
+        self.interface(own)
     }
 
     /// The two sides of a machine's link to another one, or of its only link, its own side first.
@@ -167,16 +185,20 @@ impl Lab {
     /// # Panics
     /// Never for a checked case: its steps name only links that its topology has.
     #[must_use]
+    pub fn sides(&self, at: Node, to: Option<Node>) -> [Side<'_>; 2] {
+        self.positions(at, to).map(|side| Side {
+            node: &self.nodes[side.0],
+            interface: self.interface(side),
+        })
+    }
+
+    /// The same, by their positions among the machines and their interfaces.
     #[expect(
         clippy::expect_used,
         reason = "a checked case names only links that its topology has"
     )]
-    pub fn sides(&self, at: Node, to: Option<Node>) -> [Side<'_>; 2] {
-        let sides = self.plan.sides(at, to).expect("a link of the topology");
-        sides.map(|side| Side {
-            node: &self.nodes[side.0],
-            interface: self.interface(side),
-        })
+    fn positions(&self, at: Node, to: Option<Node>) -> [(usize, usize); 2] {
+        self.plans[0].sides(at, to).expect("a link of the topology")
     }
 }
 

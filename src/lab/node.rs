@@ -16,7 +16,7 @@ use super::history::History;
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
 use crate::evidence::{Kept, NetworkChange};
-use crate::plan::InterfacePlan;
+use crate::plan::{InterfacePlan, NetworkPlan};
 use crate::scenario::model::{Family, Node, Role};
 
 /// The announcements that a node follows.
@@ -55,13 +55,14 @@ impl LabNode {
     pub async fn create(
         node: Node,
         role: Role,
-        family: Family,
+        plans: &[NetworkPlan],
         settings: Vec<Setting>,
         netlink: &tokio::runtime::Handle,
     ) -> Result<Self, LabError> {
+        let needs_ipv6 = plans.iter().any(|plan| plan.family == Family::Ipv6);
         let (namespace, (connection, handle, messages)) =
             Namespace::create(&node.to_string(), move || {
-                sysctl::apply(&node.to_string(), &settings, family)?;
+                sysctl::apply(&node.to_string(), &settings, needs_ipv6)?;
                 rtnetlink::new_multicast_connection(&GROUPS).map_err(|source| LabError::Socket {
                     doing: "open an rtnetlink socket".to_owned(),
                     node: node.to_string(),

@@ -14,8 +14,8 @@ use std::io::Write;
 
 use super::error::LabError;
 use super::node::LabNode;
-use crate::plan::NodePlan;
-use crate::scenario::model::{EndSettings, Family, Keepalive, Role, Sysctl};
+use crate::plan::{NetworkPlan, NodePlan};
+use crate::scenario::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
@@ -54,32 +54,51 @@ const EACH_INTERFACE_IPV6: [(&str, &str); 8] = [
     ("accept_redirects", "0"),
 ];
 
-/// What a node needs.
+/// Of the protocol that runs over both families.
+const OF_TCP: [(&str, &str); 3] = [
+    // Reno is in every kernel.
+    ("ipv4/tcp_congestion_control", "reno"),
+    // What the kernel chooses on a machine with a gigabyte or more (tcp_init).
+    ("ipv4/tcp_rmem", "4096 131072 6291456"),
+    ("ipv4/tcp_wmem", "4096 16384 4194304"),
+];
+
+/// What a node needs in a network that carries the families of these plans.
 #[must_use]
-pub fn pinned(plan: &NodePlan, family: Family) -> Vec<Setting> {
-    let mut settings = match (plan.role, family) {
-        (Role::Switch, _) | (_, Family::Ipv4) => {
-            vec![("ipv6/conf/default/disable_ipv6".to_owned(), "1".to_owned())]
-        }
-        (_, Family::Ipv6) => each_interface("ipv6", &EACH_INTERFACE_IPV6),
-    };
-    if plan.role == Role::Switch {
-        return settings;
+pub fn pinned(node: Node, plans: &[NetworkPlan]) -> Vec<Setting> {
+    let addressed = plans.iter().filter_map(|network| {
+        let plan = network.node(node)?;
+        (plan.role != Role::Switch).then_some((network.family, plan))
+    });
+    let has_ipv6 = addressed.clone().any(|(family, _)| family == Family::Ipv6);
+    let without_ipv6 = ("ipv6/conf/default/disable_ipv6".to_owned(), "1".to_owned());
+    let mut settings: Vec<Setting> = (!has_ipv6).then_some(without_ipv6).into_iter().collect();
+    for (family, plan) in addressed.clone() {
+        settings.extend(of_family(plan, family));
     }
+    if addressed.count() > 0 {
+        settings.extend(OF_TCP.iter().map(owned));
+    }
+    settings
+}
+
+/// What a node with addresses of this family needs.
+fn of_family(plan: &NodePlan, family: Family) -> Vec<Setting> {
+    let mut settings = match family {
+        Family::Ipv4 => each_interface("ipv4", &EACH_INTERFACE_IPV4),
+        Family::Ipv6 => each_interface("ipv6", &EACH_INTERFACE_IPV6),
+    };
     let forwards = if plan.role == Role::Router { "1" } else { "0" };
     // Of the two families' switches the one for all interfaces does nothing where it has the value already.
     let of_family: &[(&str, &str)] = match family {
-        Family::Ipv4 => {
-            settings.extend(each_interface("ipv4", &EACH_INTERFACE_IPV4));
-            &[
-                ("ipv4/conf/default/forwarding", forwards),
-                ("ipv4/conf/all/forwarding", forwards),
-                // The ICMP errors of a dying path are evidence. No type of them is limited by icmp_send then. The router's own bucket
-                // for destinations without a route (ip_error, one a second after a burst) is another one, without a switch in a
-                // namespace.
-                ("ipv4/icmp_ratemask", "0"),
-            ]
-        }
+        Family::Ipv4 => &[
+            ("ipv4/conf/default/forwarding", forwards),
+            ("ipv4/conf/all/forwarding", forwards),
+            // The ICMP errors of a dying path are evidence. No type of them is limited by icmp_send then. The router's own bucket
+            // for destinations without a route (ip_error, one a second after a burst) is another one, without a switch in a
+            // namespace.
+            ("ipv4/icmp_ratemask", "0"),
+        ],
         Family::Ipv6 => &[
             ("ipv6/conf/all/forwarding", forwards),
             // Type 0 is no message's (RFC 4443): as above.
@@ -95,14 +114,7 @@ pub fn pinned(plan: &NodePlan, family: Family) -> Vec<Setting> {
         let ignore = [("ignore_routes_with_linkdown", "1")];
         settings.extend(each_interface(protocol, &ignore));
     }
-    let of_tcp = [
-        // Reno is in every kernel.
-        ("ipv4/tcp_congestion_control", "reno"),
-        // What the kernel chooses on a machine with a gigabyte or more (tcp_init).
-        ("ipv4/tcp_rmem", "4096 131072 6291456"),
-        ("ipv4/tcp_wmem", "4096 16384 4194304"),
-    ];
-    settings.extend(of_family.iter().chain(&of_tcp).map(owned));
+    settings.extend(of_family.iter().map(owned));
     settings
 }
 
@@ -176,9 +188,9 @@ fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
 ///
 /// # Errors
 /// [`LabError::Sysctl`] for the first that the kernel refuses; [`LabError::MissingFeature`] where it has no IPv6.
-pub fn apply(node: &str, settings: &[Setting], family: Family) -> Result<(), LabError> {
+pub fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), LabError> {
     let has_ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
-    if family == Family::Ipv6 && !has_ipv6 {
+    if needs_ipv6 && !has_ipv6 {
         return Err(LabError::MissingFeature {
             feature: "IPv6",
             option: "CONFIG_IPV6, or ipv6.disable=1 at boot",

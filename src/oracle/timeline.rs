@@ -74,7 +74,10 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     };
     for step in &case.steps {
         walk.wait(step)?;
-        walk.act(&step.action)?;
+        // What is done to the other family is done to another path.
+        if step.concerns(case.family) {
+            walk.act(&step.action)?;
+        }
     }
     let silence = walk.silence;
     walk.forget_for_lack_of_probes()?;

@@ -29,7 +29,10 @@ pub(super) fn is_plain(case: &Case) -> bool {
     is_wide
         && case.sysctl.is_empty()
         && case.firewall.is_none_or(|firewall| on_way(&firewall.on))
-        && case.steps.iter().all(|step| is_here(&step.action))
+        && case
+            .steps
+            .iter()
+            .all(|step| !step.concerns(case.family) || is_here(&step.action))
 }
 
 #[cfg(test)]

@@ -27,13 +27,19 @@ pub fn from_zero(case: &Case, end: End, window: &PredictedWindow, ticks: Ticks) 
 
 fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<Span> {
     let timeline = timeline(case, end, hz)?;
+    let mut faults = case.steps.iter().filter(|step| step.action.is_fault());
+    let first = faults.next();
+    // How long after one of the other family its own comes is not known.
+    if first.is_some_and(|step| !step.concerns(case.family)) {
+        return None;
+    }
     // The first fault begins the first outage; how long after it a second one begins is not known.
     let [outage] = timeline.outages.as_slice() else {
         return None;
     };
     let predicted = Span::new(window.earliest, window.latest);
     // No step takes the path away where a firewall forgets the flow: zero time is the end of the last one.
-    let without_fault = !case.steps.iter().any(|step| step.action.is_fault());
+    let without_fault = first.is_none();
     let zero = if without_fault {
         timeline.silence
     } else {

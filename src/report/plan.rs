@@ -46,7 +46,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
             "  step {:<7}{}{}",
             number + 1,
             start(step.start),
-            step.action
+            step
         ));
     }
     for (end, expectation) in prepared.observed() {

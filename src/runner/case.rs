@@ -22,6 +22,7 @@ use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::lab::tables::NeighbourTables;
 use crate::outcome::{BrokenStep, Cut, Observation};
+use crate::plan::NetworkPlan;
 use crate::prepare::Prepared;
 use crate::scenario::model::{End, Family, NextWrite};
 use crate::stall::StallWatch;
@@ -140,6 +141,16 @@ impl Running {
             End::Client => (&mut self.client, &mut self.server),
             End::Server => (&mut self.server, &mut self.client),
         }
+    }
+
+    /// What its connection runs over.
+    pub(super) fn family(&self) -> Family {
+        self.prepared.case.family
+    }
+
+    /// The network as its connection sees it.
+    pub(super) fn plan(&self) -> &NetworkPlan {
+        self.lab.plan(self.family())
     }
 
     /// Tells whoever records that something was done.

@@ -55,10 +55,11 @@ impl Running {
     async fn open(&self) -> Result<(Vec<Opened>, Vec<Accepted>), LabError> {
         let lab = &self.lab;
         let node = lab.node(End::Client.node());
-        let to = lab.plan.socket_address(End::Server, SERVER_PORT);
+        let plan = self.plan();
+        let to = plan.socket_address(End::Server, SERVER_PORT);
         let settings = &self.prepared.case.connection.client;
         let opening = try_join_all(self.ports.iter().map(|&port| async move {
-            let from = lab.plan.socket_address(End::Client, port);
+            let from = plan.socket_address(End::Client, port);
             let opened = socket::try_connect(node, from, to, settings).await?;
             Ok::<_, LabError>((port, opened, Moment::now()))
         }));

@@ -21,7 +21,7 @@ use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Action, Connection, End};
+use crate::scenario::model::{Action, Connection, End, Family};
 
 /// How often a connection to which nothing happens is looked at in the course of a case.
 const LOOKS: u32 = 64;
@@ -36,19 +36,19 @@ impl Running {
         mut surroundings: Surroundings,
     ) -> Result<Self, LabError> {
         let backlog_drops = kernel::backlog_drops();
-        let neighbours_refused = surroundings.neighbours_refused(prepared.case.family).await;
+        let family = prepared.case.family;
+        let neighbours_refused = surroundings.neighbours_refused(family).await;
         let connection = &prepared.case.connection;
-        let lab = Arc::new(
-            Lab::build(prepared.network.clone(), connection, &surroundings.netlink).await?,
-        );
+        let lab =
+            Arc::new(Lab::build(prepared.networks(), connection, &surroundings.netlink).await?);
         if let Some(tenancy) = &mut surroundings.tenancy {
             tenancy.hold(&lab);
         }
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
-            Side::new(&lab, End::Client, rate),
-            Side::new(&lab, End::Server, rate),
-            listen(&lab, connection),
+            Side::new(&lab, (End::Client, family), rate),
+            Side::new(&lab, (End::Server, family), rate),
+            listen(&lab, family, connection),
         )
         .await?;
         server.add_socket(&listener)?;
@@ -65,7 +65,8 @@ impl Running {
             .any(|step| step.action == Action::Connect)
         {
             for &port in &ports {
-                let (connected, accepted) = connect(&lab, connection, port, &listener).await?;
+                let (connected, accepted) =
+                    connect((&lab, family), connection, port, &listener).await?;
                 client.add_socket(&connected)?;
                 server.add_socket(&accepted)?;
                 client.endpoints.push(Endpoint::new(connected, port));
@@ -98,22 +99,27 @@ impl Running {
     }
 }
 
-async fn listen(lab: &Lab, connection: &Connection) -> Result<TcpListener, LabError> {
+async fn listen(
+    lab: &Lab,
+    family: Family,
+    connection: &Connection,
+) -> Result<TcpListener, LabError> {
     let node = lab.node(End::Server.node());
-    let address = lab.plan.socket_address(End::Server, SERVER_PORT);
+    let address = lab.plan(family).socket_address(End::Server, SERVER_PORT);
     socket::listen(node, address, &connection.server).await
 }
 
 /// One connection: the client's end, from this port, and the server's.
 async fn connect(
-    lab: &Lab,
+    (lab, family): (&Lab, Family),
     connection: &Connection,
     port: u16,
     listener: &TcpListener,
 ) -> Result<(TcpStream, TcpStream), LabError> {
     let node = lab.node(End::Client.node());
-    let from = lab.plan.socket_address(End::Client, port);
-    let to = lab.plan.socket_address(End::Server, SERVER_PORT);
+    let plan = lab.plan(family);
+    let from = plan.socket_address(End::Client, port);
+    let to = plan.socket_address(End::Server, SERVER_PORT);
     let accept = async {
         let accepted = listener.accept().await;
         accepted.map_err(|source| io_at(End::Server, "accept a connection", source))

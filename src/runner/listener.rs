@@ -44,9 +44,9 @@ impl Running {
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
         let room = places.saturating_sub(waiting);
         let node = self.lab.node(End::Client.node());
-        let to = self.lab.plan.socket_address(End::Server, SERVER_PORT);
+        let to = self.plan().socket_address(End::Server, SERVER_PORT);
         for (port, _) in (STRANGER_PORT..).zip(0..room) {
-            let from = self.lab.plan.socket_address(End::Client, port);
+            let from = self.plan().socket_address(End::Client, port);
             let connected = socket::connect(node, from, to, &EndSettings::default()).await?;
             self.strangers.push(connected);
         }

@@ -7,28 +7,29 @@ use crate::clock::{Moment, sleep_until};
 use crate::evidence::StepKind;
 use crate::fault;
 use crate::lab::error::LabError;
-use crate::scenario::model::{CableChange, End, Flapping, NetworkStep};
+use crate::scenario::model::{CableChange, End, Flapping, NetworkStep, Step};
 
 impl Running {
     pub(super) async fn network(
         &mut self,
-        line: usize,
-        step: &NetworkStep,
+        step: &Step,
+        network: &NetworkStep,
     ) -> Result<(), LabError> {
         let lab = &self.lab;
-        match step {
-            NetworkStep::Address { at, change } => fault::network::address(lab, *at, *change).await,
-            NetworkStep::Neighbour { on, to, change } => {
-                fault::network::neighbour(lab, *on, *to, *change).await
-            }
-            NetworkStep::Forwarding { on, forwards } => {
-                fault::network::forwarding(lab, *on, *forwards).await
+        match network {
+            NetworkStep::Address { .. }
+            | NetworkStep::Neighbour { .. }
+            | NetworkStep::Forwarding { .. } => {
+                for layer in lab.layers(step.family) {
+                    fault::network::of_family(layer, network).await?;
+                }
+                Ok(())
             }
             NetworkStep::Impair { at, impairment } => {
                 fault::network::impair(lab, *at, Some(impairment)).await
             }
             NetworkStep::Heal { at } => fault::network::impair(lab, *at, None).await,
-            NetworkStep::Flap { at, flapping } => self.flap(line, *at, *flapping).await,
+            NetworkStep::Flap { at, flapping } => self.flap(step.line, *at, *flapping).await,
         }
     }
 

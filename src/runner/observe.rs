@@ -14,7 +14,7 @@ use super::watch;
 use crate::clock::{Moment, Translation};
 use crate::endpoint::{Ended, Endpoint};
 use crate::errno::ErrnoName;
-use crate::evidence::{Captured, Evidence};
+use crate::evidence::{Captured, Evidence, NetworkChange};
 use crate::kernel;
 use crate::lab::error::LabError;
 use crate::outcome::{ConnectionObservation, Cut, Descriptors, EndObservation, Observation};
@@ -198,11 +198,14 @@ impl Running {
         };
         for node in self.lab.nodes() {
             let changes = node.changes();
-            evidence.changes.extend(changes.items);
+            let of_strand = |change: &NetworkChange| change.change.concerns(self.family());
+            evidence
+                .changes
+                .extend(changes.items.into_iter().filter(of_strand));
             evidence.changes_cut += changes.cut;
         }
         if let Some(monitor) = &self.surroundings.drops {
-            evidence.drops = Some(monitor.so_far(&self.lab.plan)?);
+            evidence.drops = Some(monitor.so_far(self.plan())?);
         }
         evidence.changes.sort_by_key(|change| change.at);
         // Neither side's connections are closed before the other has stopped to record: what closing sends is no part of the case.

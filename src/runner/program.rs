@@ -53,7 +53,7 @@ impl Running {
     }
 
     async fn destroy(&self, at: End) -> Result<(), LabError> {
-        let plan = &self.lab.plan;
+        let plan = self.plan();
         for endpoint in &self.side(at).endpoints {
             let port = |end| match end {
                 End::Client => endpoint.connection,

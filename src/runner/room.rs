@@ -38,8 +38,14 @@ const AGAIN: Duration = Duration::from_millis(100);
 struct Need {
     descriptors: u64,
     memory: u64,
-    family: Family,
-    neighbours: u32,
+    neighbours: Neighbours,
+}
+
+/// Entries of the neighbour tables, of which each family has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Neighbours {
+    ipv4: u32,
+    ipv6: u32,
 }
 
 impl Need {
@@ -48,22 +54,45 @@ impl Need {
     fn of(prepared: &Prepared) -> Self {
         let case = &prepared.case;
         let nodes = prepared.network.nodes.len() as u64;
-        let interfaces = (prepared.network.nodes.iter()).flat_map(|node| &node.interfaces);
-        let addressed = interfaces.filter(|interface| interface.address.is_some());
         let strangers = case.steps.iter().map(|step| match step.action {
             Action::Listener(step) => step.strangers(),
             _ => 0,
         });
         let connections = u32::from(case.connection.count) + strangers.sum::<u32>();
-        let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
         Self {
             descriptors: 2 * nodes + 5 + 2 * u64::from(connections),
             memory: nodes * OF_A_NODE,
-            family: case.family,
-            neighbours: match case.family {
-                Family::Ipv4 => addressed,
-                Family::Ipv6 => 3 * addressed,
-            },
+            neighbours: Neighbours::of(prepared),
+        }
+    }
+}
+
+impl Neighbours {
+    fn of(prepared: &Prepared) -> Self {
+        let mut all = Self::default();
+        for network in prepared.networks() {
+            let interfaces = network.nodes.iter().flat_map(|node| &node.interfaces);
+            let addressed = interfaces.filter(|interface| interface.address.is_some());
+            let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
+            match network.family {
+                Family::Ipv4 => all.ipv4 += addressed,
+                Family::Ipv6 => all.ipv6 += 3 * addressed,
+            }
+        }
+        all
+    }
+
+    fn plus(self, more: Self) -> Self {
+        Self {
+            ipv4: self.ipv4 + more.ipv4,
+            ipv6: self.ipv6 + more.ipv6,
+        }
+    }
+
+    fn minus(self, less: Self) -> Self {
+        Self {
+            ipv4: self.ipv4 - less.ipv4,
+            ipv6: self.ipv6 - less.ipv6,
         }
     }
 }
@@ -74,7 +103,7 @@ pub(super) struct Taken {
     pub(super) labs: usize,
     descriptors: u64,
     /// Of labs that are being built, whose entries are not in the tables yet.
-    neighbours: u32,
+    neighbours: Neighbours,
 }
 
 /// The room of one run.
@@ -102,7 +131,7 @@ pub(super) struct Admitted {
 #[derive(Debug)]
 pub(super) struct Turn {
     taken: watch::Sender<Taken>,
-    neighbours: u32,
+    neighbours: Neighbours,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -142,8 +171,9 @@ impl Room {
             // What is given back may be free only a little later.
             tokio::time::timeout(AGAIN, changes.changed()).await.ok();
         }
-        self.taken
-            .send_modify(|taken| taken.neighbours += need.neighbours);
+        self.taken.send_modify(|taken| {
+            taken.neighbours = taken.neighbours.plus(need.neighbours);
+        });
         let admitted = Admitted::new(&self.taken, need.descriptors);
         let turn = Turn {
             taken: self.taken.clone(),
@@ -163,17 +193,24 @@ impl Room {
         };
         descriptors + need.descriptors <= self.descriptors
             && memory::available().is_none_or(|free| free >= need.memory + OWN_MEMORY)
-            && self
-                .has_room_for(need.family, neighbours + need.neighbours)
-                .await
+            && self.has_room_for(neighbours.plus(need.neighbours)).await
     }
 
-    async fn has_room_for(&self, family: Family, neighbours: u32) -> bool {
+    async fn has_room_for(&self, neighbours: Neighbours) -> bool {
         let Some(tables) = &self.tables else {
             return true;
         };
-        let fill = tables.fill(family).await;
-        fill.is_none_or(|fill| fill.entries + neighbours <= fill.most)
+        let needs = [
+            (Family::Ipv4, neighbours.ipv4),
+            (Family::Ipv6, neighbours.ipv6),
+        ];
+        for (family, needs) in needs.into_iter().filter(|(_, needs)| *needs > 0) {
+            let fill = tables.fill(family).await;
+            if fill.is_some_and(|fill| fill.entries + needs > fill.most) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -201,8 +238,9 @@ impl Drop for Admitted {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.taken
-            .send_modify(|taken| taken.neighbours -= self.neighbours);
+        self.taken.send_modify(|taken| {
+            taken.neighbours = taken.neighbours.minus(self.neighbours);
+        });
     }
 }
 
@@ -215,24 +253,27 @@ fn busy_at_once() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::case;
+    use crate::testing::cases;
 
     #[test]
     fn what_a_lab_needs_follows_from_its_plan() {
-        let need = |topology: &str, count: u16| {
+        let of = |topology: &str, family: &str, count: u16| {
             let text = format!(
                 r#"summary = "x"
-                topology = {{ preset = "{topology}", family = "ipv6" }}
+                topology = {{ preset = "{topology}", family = "{family}" }}
                 connection = {{ count = {count}, client.keepalive = {{ time = "3s" }} }}
                 expect.client.survives = "1s""#
             );
-            Need::of(&case(&text))
+            Need::of(&cases(&text)[0])
         };
+        let need = |topology, count| of(topology, "ipv6", count);
         assert_eq!(need("direct", 1).descriptors, 11);
         assert_eq!(need("routed", 1).descriptors, 13);
         assert_eq!(need("routed", 50).descriptors, 111);
-        assert_eq!(need("switched", 1).neighbours, 6);
-        assert_eq!(need("routed", 1).neighbours, 12);
+        let only = |ipv4, ipv6| Neighbours { ipv4, ipv6 };
+        assert_eq!(need("switched", 1).neighbours, only(0, 6));
+        assert_eq!(need("routed", 1).neighbours, only(0, 12));
+        assert_eq!(of("routed", "dual", 1).neighbours, only(4, 12));
         assert_eq!(need("switched", 1).memory, 3 * OF_A_NODE);
     }
 }

@@ -23,7 +23,7 @@ use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::WindowOrigin;
-use crate::scenario::model::End;
+use crate::scenario::model::{End, Family};
 use crate::wire::{Neighbours, Track};
 
 /// What was captured, by connection (the client's port).
@@ -97,18 +97,23 @@ impl Deaf {
 }
 
 impl Side {
-    /// Starts to record at the host, at this rate at least.
-    pub(super) async fn new(lab: &Lab, end: End, rate: Duration) -> Result<Self, LabError> {
+    /// Starts to record at the host what is of this family, at this rate at least.
+    pub(super) async fn new(
+        lab: &Lab,
+        (end, family): (End, Family),
+        rate: Duration,
+    ) -> Result<Self, LabError> {
         let node = lab.node(end.node());
         let port = |end| match end {
             End::Client => CLIENT_PORT,
             End::Server => SERVER_PORT,
         };
-        let own = lab.plan.socket_address(end, port(end));
-        let across = lab.plan.seen_address(end.peer());
+        let plan = lab.plan(family);
+        let own = plan.socket_address(end, port(end));
+        let across = plan.seen_address(end.peer());
         let across = SocketAddr::new(across, port(end.peer()));
         let (capture, diag) = try_join(
-            Capture::open(node, lab.uplink(end).index),
+            Capture::open(node, lab.uplink(end).index, family),
             Diag::open(node, own, across),
         )
         .await?;

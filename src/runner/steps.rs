@@ -38,7 +38,7 @@ impl Running {
             };
             let from = Moment::now();
             let taken = self.take(step).await?;
-            let (what, kind) = (step.action.to_string(), step.action.kind());
+            let (what, kind) = (step.to_string(), step.action.kind());
             self.steps_taken.done(step.line, what, kind, (due, from));
             self.nudge();
             if let Err(error) = taken {
@@ -142,9 +142,13 @@ impl Running {
                 };
                 self.reboot(*host, returning).await?;
             }
-            Action::Route { on, to, change } => fault::route(&self.lab, *on, *to, *change).await?,
-            Action::Network(network) => self.network(step.line, network).await?,
-            Action::Middlebox(step) => fault::middlebox(&self.lab, step).await?,
+            Action::Route { on, to, change } => {
+                for layer in self.lab.layers(step.family) {
+                    fault::route(layer, *on, *to, *change).await?;
+                }
+            }
+            Action::Network(network) => self.network(step, network).await?,
+            Action::Middlebox(box_) => fault::middlebox(&self.lab, box_, step.family).await?,
             Action::Listener(step) => self.listener_step(*step).await?,
             Action::Program(step) => return self.program(*step).await,
         }
@@ -255,7 +259,7 @@ struct Returning {
 fn broken(step: &Step, error: String) -> BrokenStep {
     BrokenStep {
         line: step.line,
-        what: step.action.to_string(),
+        what: step.to_string(),
         error,
     }
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
+use super::family_check;
 use super::middlebox_check as middlebox;
-use super::model::{Clock, End, Topology};
+use super::model::{Clock, End, Family, Topology};
 use super::overlay::Overlaid;
 use super::program_check;
 use super::sequence;
@@ -15,6 +16,7 @@ use super::topology_check;
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     topology_check::names(case, cx);
+    family_check::families(case, cx);
     middlebox::steps(case, cx);
     program_check::steps(case, cx);
     sequence::steps(case, cx);
@@ -54,13 +56,8 @@ fn awaited_probes_come(case: &Overlaid, cx: &mut Context) {
 
 /// That no probe goes out may be expected of an end without keepalive too.
 fn expected_probes_come(case: &Overlaid, cx: &mut Context) {
-    for (end, expected) in [
-        (End::Client, case.expect_client),
-        (End::Server, case.expect_server),
-    ] {
-        let Ok(Some(expected)) = expected else {
-            continue;
-        };
+    let of_end = |end| case.expectations(end).into_iter().map(move |at| (end, at));
+    for (end, expected) in of_end(End::Client).chain(of_end(End::Server)) {
         let (Ok(None), Some(span)) = (case.keepalive(end), &expected.value.probes) else {
             continue;
         };
@@ -76,19 +73,29 @@ fn expected_probes_come(case: &Overlaid, cx: &mut Context) {
 }
 
 fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context) {
-    if !matches!(
-        (case.expect_client, case.expect_server),
-        (Ok(None), Ok(None))
-    ) {
+    let carried = case.carried().unwrap_or_default().iter();
+    let families: Vec<Family> = carried.flat_map(|carried| carried.families()).collect();
+    let nothing = |family: &Family| {
+        let ends = [End::Client, End::Server];
+        ends.iter()
+            .all(|end| matches!(case.expectation(*end, *family), Ok(None)))
+    };
+    let Some(family) = families.iter().copied().find(nothing) else {
         return;
-    }
+    };
     let (span, what) = match case.span() {
         Some(header) => (Some(header), "case"),
         None => (header(&document.body.expect), "file"),
     };
+    let all = families.iter().all(nothing);
+    let of = if all {
+        String::new()
+    } else {
+        format!(" of {family}")
+    };
     let help =
         "add `[expect.client]` or `[expect.server]` with `error = \"...\"` or `survives = \"...\"`";
-    cx.report(Diagnostic::new(span, format!("the {what} expects nothing")).help(help));
+    cx.report(Diagnostic::new(span, format!("the {what} expects nothing{of}")).help(help));
 }
 
 /// The topology, which a file must give at its top or in each of its cases.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::model::{
     Action, CableChange, CaseId, Clock, CounterName, End, Family, HardwareAddress, NextWrite,
-    Preset, ProbeEvent, Role, RouteChange,
+    Preset, ProbeEvent, Role, RouteChange, Step,
 };
 use crate::text::seconds;
 
@@ -77,6 +77,16 @@ impl fmt::Display for Action {
             Self::Middlebox(step) => step.fmt(f),
             Self::Program(step) => step.fmt(f),
             Self::Listener(step) => step.fmt(f),
+        }
+    }
+}
+
+/// What it does, and to which family.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.family {
+            None => self.action.fmt(f),
+            Some(family) => write!(f, "{} ({family} only)", self.action),
         }
     }
 }

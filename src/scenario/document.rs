@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::context::{At, Given, Reported};
 use super::limits::{BufferSize, Linger, TrackingSeconds};
 use super::model::{
-    Clock, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
+    Clock, End, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
 };
+use super::stack::Carried;
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -47,7 +48,7 @@ pub(super) static EMPTY: Body = Body {
 pub(super) struct TopologyPart {
     /// A preset, or what is spelled out.
     pub(super) network: Given<Topology>,
-    pub(super) families: Given<Vec<Family>>,
+    pub(super) families: Given<Vec<Carried>>,
     pub(super) firewall: Given<FirewallPart>,
     pub(super) sysctl: Given<Vec<At<NodeSysctls>>>,
 }
@@ -102,11 +103,38 @@ pub(super) struct StepPart {
     /// The word that says what the step does.
     pub(super) verb: Range<usize>,
     pub(super) when: Option<Range<usize>>,
+    pub(super) family: Option<Range<usize>>,
 }
 
 pub(super) struct ExpectPart {
+    /// Of each connection,
+    pub(super) each: EndsPart,
+    /// but for those over a family of which something of its own is expected.
+    pub(super) ipv4: Given<EndsPart>,
+    pub(super) ipv6: Given<EndsPart>,
+}
+
+impl ExpectPart {
+    pub(super) fn of(&self, family: Family) -> &Given<EndsPart> {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+}
+
+pub(super) struct EndsPart {
     pub(super) client: Given<ExpectationPart>,
     pub(super) server: Given<ExpectationPart>,
+}
+
+impl EndsPart {
+    pub(super) fn end(&self, end: End) -> &Given<ExpectationPart> {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
 }
 
 pub(super) struct ExpectationPart {

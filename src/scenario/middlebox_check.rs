@@ -5,9 +5,11 @@ use std::ops::Range;
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
+use super::document::StepPart;
 use super::middlebox::{FilterVerdict, Middlebox, Segments, Unreachable};
 use super::model::{Action, End, Family};
 use super::overlay::Overlaid;
+use super::stack::Carried;
 use crate::wire;
 
 /// Reports each step that the case's families, connection or firewall do not allow for.
@@ -17,7 +19,7 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             continue;
         };
         let problems = [
-            has_message(case, step, &part.verb),
+            has_message(case, part, step),
             can_tell(case, step, &part.verb),
             tracks(case, step, &part.verb),
         ];
@@ -28,21 +30,17 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 }
 
 /// An ICMP message that one of the case's families does not have.
-fn has_message(case: &Overlaid, step: &Middlebox, verb: &Range<usize>) -> Option<Diagnostic> {
+fn has_message(case: &Overlaid, part: &StepPart, step: &Middlebox) -> Option<Diagnostic> {
     let Middlebox::Filter { filter, .. } = step else {
         return None;
     };
     let FilterVerdict::Icmp(message) = filter.verdict else {
         return None;
     };
-    let families = match case.families {
-        Ok(Some(families)) => families.value.clone(),
-        Ok(None) => vec![Family::Ipv4, Family::Ipv6],
-        Err(_) => return None,
-    };
-    let lacking = families
-        .into_iter()
-        .find(|family| message.code(*family).is_none())?;
+    let carried = case.carried().ok()?;
+    let mut families = carried.iter().flat_map(|carried| carried.families());
+    let lacking =
+        families.find(|family| part.step.concerns(*family) && message.code(*family).is_none())?;
     let having = match lacking {
         Family::Ipv4 => Family::Ipv6,
         Family::Ipv6 => Family::Ipv4,
@@ -51,8 +49,13 @@ fn has_message(case: &Overlaid, step: &Middlebox, verb: &Range<usize>) -> Option
         "{lacking} has no ICMP message `{}`",
         name(message, having).unwrap_or("of this name")
     );
-    let help = format!("give the case `topology.family = \"{having}\"`, or another message");
-    Some(Diagnostic::new(verb.clone(), text).help(help))
+    let whose = if carried.contains(&Carried::Both) {
+        "the step `family"
+    } else {
+        "the case `topology.family"
+    };
+    let help = format!("give {whose} = \"{having}\"`, or another message");
+    Some(Diagnostic::new(part.verb.clone(), text).help(help))
 }
 
 fn name(message: Unreachable, family: Family) -> Option<&'static str> {

@@ -26,6 +26,7 @@ pub use super::network::{
 };
 pub use super::node::Node;
 pub use super::program::{Act, ProgramStep};
+pub use super::stack::Stack;
 pub use super::step::{Action, CableChange, ProbeEvent, RouteChange, Start, Step};
 pub use super::topology::{Link, Machine, Preset, Role, Topology};
 pub use crate::endpoint::PollEvent;
@@ -45,10 +46,10 @@ pub struct Scenario {
     pub cases: Vec<Case>,
 }
 
-/// One run: one topology, one family, one list of steps, one verdict.
+/// One verdict: one topology, one family, one list of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
-    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`.
+    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`; `dual-ipv6` in a network that carries both.
     pub id: CaseId,
     /// Line (from 1) in the file where the case begins, for messages.
     pub line: usize,
@@ -56,8 +57,11 @@ pub struct Case {
     pub note: Option<String>,
     /// Where it can run.
     pub clock: Clock,
-    /// IPv4 or IPv6.
+    /// What the connection runs over: IPv4 or IPv6.
     pub family: Family,
+    /// Whether its network carries that alone.
+    #[serde(default)]
+    pub stack: Stack,
     /// The network that is built.
     pub topology: Topology,
     /// What a router lets through; only where the topology has one.
@@ -91,13 +95,29 @@ pub enum Clock {
 }
 
 /// The Internet protocol that carries the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// RFC 791.
     Ipv4,
     /// RFC 8200.
     Ipv6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ipv4 => Self::Ipv6,
+            Self::Ipv6 => Self::Ipv4,
+        }
+    }
 }
 
 /// A stateful filter on a router: it forwards what belongs to a flow that its connection tracking knows and what begins one, and drops

@@ -12,6 +12,7 @@ use super::limits::{BufferSize, Linger};
 use super::model::{
     Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
 };
+use super::stack::Carried;
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -22,7 +23,7 @@ pub(super) struct Overlaid<'d> {
     pub(super) block: Option<&'d CaseBlock>,
     pub(super) slow: View<'d, bool>,
     pub(super) network: View<'d, Topology>,
-    pub(super) families: View<'d, Vec<Family>>,
+    families: View<'d, Vec<Carried>>,
     pub(super) firewall: View<'d, FirewallPart>,
     pub(super) sysctl: View<'d, Vec<At<NodeSysctls>>>,
     count: View<'d, u16>,
@@ -30,8 +31,7 @@ pub(super) struct Overlaid<'d> {
     server: EndView<'d>,
     /// The file's, then the case's.
     pub(super) steps: Vec<Result<&'d StepPart, Reported>>,
-    pub(super) expect_client: View<'d, ExpectationPart>,
-    pub(super) expect_server: View<'d, ExpectationPart>,
+    layers: Layers<'d>,
 }
 
 struct EndView<'d> {
@@ -67,9 +67,44 @@ impl<'d> Overlaid<'d> {
             client: layers.end(|connection| &connection.client),
             server: layers.end(|connection| &connection.server),
             steps: steps(layers.base).chain(steps(layers.case)).collect(),
-            expect_client: layers.top(|body| inside(view(&body.expect), |part| &part.client)),
-            expect_server: layers.top(|body| inside(view(&body.expect), |part| &part.server)),
+            layers,
         }
+    }
+
+    /// What the networks of the case carry.
+    pub(super) fn carried(&self) -> Result<&'d [Carried], Reported> {
+        Ok(self.families?.map_or(&Carried::DEFAULT, |at| &at.value))
+    }
+
+    /// What is expected of an end of the connections over a family. What the case says of all families wins over what the file says of
+    /// one.
+    pub(super) fn expectation(&self, end: End, family: Family) -> View<'d, ExpectationPart> {
+        self.layers.top(|body| {
+            let expect = view(&body.expect);
+            let own = inside(expect, |part| part.of(family));
+            match inside(own, |part| part.end(end)) {
+                Ok(None) => inside(expect, |part| part.each.end(end)),
+                given => given,
+            }
+        })
+    }
+
+    /// All that is expected of an end, whatever the family.
+    pub(super) fn expectations(&self, end: End) -> Vec<&'d At<ExpectationPart>> {
+        let carried = self.carried().unwrap_or_default().iter();
+        let families = carried.flat_map(|carried| carried.families());
+        let mut all: Vec<&At<ExpectationPart>> = families
+            .filter_map(|family| self.expectation(end, family).ok()?)
+            .collect();
+        all.dedup_by_key(|at| at.span.start);
+        all
+    }
+
+    /// Where the case itself, and no other of the file, says what it expects of one family.
+    pub(super) fn own_expect(&self, family: Family) -> Option<Range<usize>> {
+        let body = self.block.map_or(self.layers.base, |block| &block.body);
+        let part = inside(view(&body.expect), |part| part.of(family));
+        Some(part.ok()??.span.clone())
     }
 
     /// The header of the `[[case]]`.

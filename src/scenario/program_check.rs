@@ -20,17 +20,12 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             ),
             _ => continue,
         };
-        let expected = match end {
-            End::Client => case.expect_client,
-            End::Server => case.expect_server,
-        };
-        let Ok(Some(expected)) = expected else {
-            continue;
-        };
-        let message = format!("the {end} {why}");
-        let blind = Diagnostic::new(part.verb.clone(), message)
-            .related(expected.span.clone(), "and this is expected of it")
-            .help(format!("expect something of the {} alone", end.peer()));
-        cx.report(in_case(case, &part.verb, blind));
+        for expected in case.expectations(end) {
+            let message = format!("the {end} {why}");
+            let blind = Diagnostic::new(part.verb.clone(), message)
+                .related(expected.span.clone(), "and this is expected of it")
+                .help(format!("expect something of the {} alone", end.peer()));
+            cx.report(in_case(case, &part.verb, blind));
+        }
     }
 }

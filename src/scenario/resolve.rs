@@ -1,4 +1,5 @@
-//! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family.
+//! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family; a dual-stack network into its two
+//! strands.
 
 use std::path::Path;
 
@@ -7,7 +8,9 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
-use super::model::{Case, CaseId, Expectation, Expectations, Family, NodeSysctls, Scenario};
+use super::model::{
+    Case, CaseId, End, Expectation, Expectations, Family, NodeSysctls, Scenario, Stack,
+};
 use super::overlay::{Overlaid, View};
 use super::topology_check;
 
@@ -72,7 +75,7 @@ fn names_differ(blocks: &[CaseBlock], cx: &mut Context) -> Result<(), Reported> 
     result
 }
 
-/// A case of each family.
+/// A case of each family, and of each strand of a dual-stack network.
 fn expand(
     stem: &str,
     case: &Overlaid,
@@ -94,6 +97,7 @@ fn expand(
         note,
         clock: check::clock(case, document, cx)?,
         family: Family::Ipv4,
+        stack: Stack::Single,
         topology: topology?,
         firewall: firewall?,
         sysctl: sysctls(case)?,
@@ -103,19 +107,26 @@ fn expand(
             .iter()
             .map(|part| part.map(|part| part.step.clone()))
             .collect::<Result<_, _>>()?,
-        expect: Expectations {
-            client: expectation(case.expect_client)?,
-            server: expectation(case.expect_server)?,
-        },
+        expect: Expectations::default(),
     };
-    let both = [Family::Ipv4, Family::Ipv6];
-    let families = case.families?.map_or(&both[..], |at| &at.value);
-    let of_family = |family: &Family| Case {
-        id: CaseId(format!("{}/{family}", template.id)),
-        family: *family,
-        ..template.clone()
+    let carried = case.carried()?.iter();
+    let strands = carried.flat_map(|carried| {
+        let families = carried.families().into_iter();
+        families.map(|family| (carried.stack(), family))
+    });
+    let of_strand = |(stack, family): (Stack, Family)| {
+        Ok(Case {
+            id: CaseId(format!("{}/{}", template.id, stack.name(family))),
+            family,
+            stack,
+            expect: Expectations {
+                client: expectation(case.expectation(End::Client, family))?,
+                server: expectation(case.expectation(End::Server, family))?,
+            },
+            ..template.clone()
+        })
     };
-    Ok(families.iter().map(of_family).collect())
+    strands.map(of_strand).collect()
 }
 
 fn sysctls(case: &Overlaid) -> Result<Vec<NodeSysctls>, Reported> {

@@ -13,12 +13,25 @@ use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::model::{Act, Action, End, Node, RouteChange, Start, Step, Topology};
+use super::model::{Act, Action, End, Family, Node, RouteChange, Start, Step, Topology};
 use super::overlay::Overlaid;
 use link::Side;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
+///
+/// Where steps are of one family, each family has a network of its own as far as they go.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
+    let mut steps = case.steps.iter().flatten();
+    if steps.any(|part| part.step.family.is_some()) {
+        for family in Family::ALL {
+            walk(case, |step| step.concerns(family), cx);
+        }
+    } else {
+        walk(case, |_| true, cx);
+    }
+}
+
+fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool, cx: &mut Context) {
     let mut network = Network {
         topology: case
             .network
@@ -43,6 +56,9 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
             return;
         };
         network.pass(part.step.start);
+        if !concerns(&part.step) {
+            continue;
+        }
         if let Some(wrong) = network.take(&part.step, &part.verb) {
             cx.report(in_case(case, &part.verb, wrong));
         }

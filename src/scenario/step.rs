@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use super::model::{End, HardwareAddress, ListenerStep, Middlebox, NetworkStep, Node, ProgramStep};
+use super::model::{
+    End, Family, HardwareAddress, ListenerStep, Middlebox, NetworkStep, Node, ProgramStep,
+};
 
 /// One thing that is done to the connection or its network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,8 +17,18 @@ pub struct Step {
     pub start: Start,
     /// What.
     pub action: Action,
+    /// In a network that carries both families: which of them it is about. `None`: all that the network carries.
+    pub family: Option<Family>,
     /// Line (from 1) in the file, for messages.
     pub line: usize,
+}
+
+impl Step {
+    /// Whether it makes a difference to what runs over this family.
+    #[must_use]
+    pub fn concerns(&self, family: Family) -> bool {
+        self.family.is_none_or(|only| only == family)
+    }
 }
 
 /// When a step is due.

@@ -7,7 +7,7 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
 use super::model::{
-    Action, Firewall, Middlebox, NetworkStep, Node, Preset, Role, RouteChange, Topology,
+    Action, End, Firewall, Middlebox, NetworkStep, Node, Preset, Role, RouteChange, Topology,
 };
 use super::overlay::Overlaid;
 use super::suggest::{alternatives, nearest};
@@ -53,8 +53,8 @@ pub(super) fn names(case: &Overlaid, cx: &mut Context) {
             cx.report(in_case(case, &span, wrong));
         }
     }
-    let expected = [case.expect_client, case.expect_server];
-    for part in expected.into_iter().flatten().flatten() {
+    let expected = [End::Client, End::Server].map(|end| case.expectations(end));
+    for part in expected.into_iter().flatten() {
         let named = part.value.machine.as_ref();
         let wrong = named.and_then(|at| machine(&network.value, at.value, Need::Routes, &at.span));
         if let Some((span, wrong)) = wrong {

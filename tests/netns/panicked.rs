@@ -72,10 +72,10 @@ fn first_case(file: &Path) -> anyhow::Result<Prepared> {
 
 async fn connect_and_panic(prepared: &Prepared) -> anyhow::Result<()> {
     let connection = &prepared.case.connection;
-    let lab = Lab::build(prepared.network.clone(), connection, &Handle::current()).await?;
+    let lab = Lab::build(prepared.networks(), connection, &Handle::current()).await?;
     let [client, server] = [End::Client, End::Server].map(|end| lab.node(end.node()));
-    let address = lab.plan.socket_address(End::Server, SERVER_PORT);
-    let from = lab.plan.socket_address(End::Client, CLIENT_PORT);
+    let address = lab.plans[0].socket_address(End::Server, SERVER_PORT);
+    let from = lab.plans[0].socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(server, address, &connection.server).await?;
     let connected = socket::connect(client, from, address, &connection.client).await?;
     let (accepted, peer) = listener.accept().await?;

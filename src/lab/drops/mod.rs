@@ -146,6 +146,9 @@ fn of_case(alert: Alert, translation: Translation, plan: &NetworkPlan) -> Option
         length: alert.length,
         bytes: alert.bytes,
     };
+    if !frame.is_of(plan.family) {
+        return None;
+    }
     let is_of_case = match Packet::of(&frame) {
         Packet::Tcp(_) | Packet::Neighbour(_) => true,
         Packet::Icmp(message) => !message.is_chatter(),

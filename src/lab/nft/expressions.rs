@@ -7,6 +7,7 @@ use netlink_bindings::nftables::{
 use netlink_bindings::traits::Pusher;
 
 use super::rules::{Bytes, Header, Match, State, Verdict};
+use crate::scenario::model::Family;
 
 /// The one register that is needed: each match loads it anew.
 const REGISTER: u32 = Registers::Reg1 as u32;
@@ -19,10 +20,22 @@ pub(super) fn matching<P: Pusher>(
 ) -> PushExprListAttrs<P> {
     match matched {
         Match::Tracked(states) => tracked(list, states),
+        Match::Family(family) => equal(
+            meta(list, MetaKeys::Protocol),
+            &ether_type(*family).to_be_bytes(),
+        ),
         Match::Protocol(protocol) => equal(meta(list, MetaKeys::L4Proto), &[*protocol]),
         Match::Leaves(index) => equal(meta(list, MetaKeys::Oif), &index.to_ne_bytes()),
         Match::Bytes(bytes) => self::bytes(list, bytes),
         Match::Numbered { modulus, .. } => numbered(list, *modulus, set),
+    }
+}
+
+/// What a frame says that it carries (RFC 894, RFC 2464).
+fn ether_type(family: Family) -> u16 {
+    match family {
+        Family::Ipv4 => 0x0800,
+        Family::Ipv6 => 0x86dd,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::scenario::model::Family;
+
 /// A table with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Table {
@@ -56,6 +58,8 @@ pub(in crate::lab) enum Match {
     /// Whether connection tracking has put it into one of these states. A rule with this match switches tracking on in its namespace
     /// (`nft_ct_get_init`).
     Tracked(Vec<State>),
+    /// The packet is of this family, wherever a table looks at it: of a netdev table's packets nothing else tells (`NFT_META_PROTOCOL`).
+    Family(Family),
     /// The protocol inside IP, whatever IPv6 puts before it.
     Protocol(u8),
     /// The interface by which it leaves, by its index.
@@ -139,6 +143,10 @@ impl fmt::Display for Match {
                 let states: Vec<&str> = states.iter().map(|state| state.name()).collect();
                 write!(f, "ct state {}", states.join(","))
             }
+            Self::Family(family) => f.write_str(match family {
+                Family::Ipv4 => "meta protocol ip",
+                Family::Ipv6 => "meta protocol ip6",
+            }),
             Self::Protocol(protocol) => write!(f, "meta l4proto {protocol}"),
             Self::Leaves(index) => write!(f, "oif {index}"),
             Self::Bytes(bytes) => {

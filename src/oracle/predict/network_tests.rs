@@ -1,5 +1,9 @@
 use super::middlebox_tests::{KEEPALIVE, SEND, TIMEOUT, case, seen};
-use crate::scenario::model::End;
+use super::predict;
+use crate::oracle::from_zero;
+use crate::oracle::prediction::PredictedOutcome;
+use crate::oracle::wheel::Hz;
+use crate::scenario::model::{Case, End};
 
 const OFF: &str = "{ do = \"forwarding\", on = \"router\", action = \"off\" }";
 const ON: &str = "{ do = \"forwarding\", on = \"router\", action = \"on\", after = \"2500ms\" }";
@@ -103,4 +107,44 @@ fn what_comes_and_goes_by_itself_is_left_to_the_kernel() {
         let case = case("ipv4", KEEPALIVE, "", &[step]);
         assert_eq!(seen(&case, End::Client), "open", "{step}");
     }
+}
+
+#[test]
+fn what_is_done_to_the_other_family_is_done_to_another_path() {
+    let steps = [
+        "{ do = \"route\", on = \"router\", to = \"server\", action = \"delete\", family = \"ipv6\" }",
+        "{ do = \"address\", at = \"server\", action = \"remove\", family = \"ipv6\" }",
+        "{ do = \"forwarding\", on = \"router\", action = \"off\", family = \"ipv6\" }",
+        "{ do = \"neighbour\", on = \"router\", to = \"server\", action = \"wrong\", family = \"ipv6\" }",
+        "{ do = \"filter\", on = \"router\", action = \"drop\", family = \"ipv6\" }",
+        "{ do = \"lose\", on = \"router\", to = \"server\", family = \"ipv6\" }",
+    ];
+    for step in steps {
+        let mut strand = case("dual", KEEPALIVE, "", &[step]);
+        assert_eq!(seen(&strand, End::Client), "survives", "{step}");
+        strand.family = strand.family.other();
+        assert_eq!(seen(&strand, End::Client), "ETIMEDOUT 4000..4128", "{step}");
+    }
+}
+
+#[test]
+fn where_the_first_fault_is_the_other_familys_zero_time_is_not_the_outages_beginning() {
+    let drop = |family| {
+        format!(
+            "{{ do = \"filter\", on = \"router\", action = \"drop\", family = \"{family}\", after = \"2s\" }}"
+        )
+    };
+    let (ipv6, ipv4) = (drop("ipv6"), drop("ipv4"));
+    let [alone, second] = [&[ipv4.as_str()][..], &[ipv6.as_str(), ipv4.as_str()]]
+        .map(|steps| case("dual", KEEPALIVE, "", steps));
+    let from_zero = |case: &Case| {
+        let hz = Hz::new(250).unwrap();
+        let outcome = predict(case, End::Client, hz).unwrap().outcome;
+        let PredictedOutcome::Error { window, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        from_zero(case, End::Client, &window, hz.into())
+    };
+    assert!(from_zero(&alone).is_some());
+    assert_eq!(from_zero(&second), None);
 }

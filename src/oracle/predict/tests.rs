@@ -6,7 +6,7 @@ use crate::oracle::wheel::Hz;
 use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
 use crate::scenario::model::{
     Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
-    HardwareAddress, Keepalive, Node, Preset, ProbeEvent, RouteChange, Start, Step,
+    HardwareAddress, Keepalive, Node, Preset, ProbeEvent, RouteChange, Stack, Start, Step,
 };
 
 fn secs(n: f64) -> Duration {
@@ -44,6 +44,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         .map(|(start, action)| Step {
             start,
             action,
+            family: None,
             line: 1,
         })
         .collect();
@@ -53,6 +54,7 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
         note: None,
         clock: Clock::Any,
         family,
+        stack: Stack::Single,
         topology: Preset::Routed.into(),
         sysctl: Vec::new(),
         firewall: None,

@@ -164,7 +164,7 @@ fn done(steps: &[Step]) -> String {
             }
             _ => String::new(),
         };
-        Some(format!("{}{}{times}", plan::start(step.start), step.action))
+        Some(format!("{}{}{times}", plan::start(step.start), step))
     });
     words.collect::<Vec<_>>().join("; ")
 }

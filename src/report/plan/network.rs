@@ -7,12 +7,12 @@ use crate::scenario::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
     let (case, network) = (&prepared.case, &prepared.network);
     let mut lines = match case.topology.preset() {
-        Some(preset) => {
-            let nodes: Vec<String> = network.nodes.iter().map(node).collect();
-            vec![format!("  topology    {preset}: {}", nodes.join(" - "))]
-        }
+        Some(preset) => vec![format!("  topology    {preset}: {}", chain(network))],
         None => spelled_out(prepared),
     };
+    let beside = prepared.beside.as_ref();
+    lines
+        .extend(beside.map(|beside| format!("  beside it   {}: {}", beside.family, chain(beside))));
     lines.extend(case.firewall.map(firewall));
     let sysctls = case.sysctl.iter().flat_map(|own| {
         let settings = own.sysctl.iter();
@@ -20,6 +20,11 @@ pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
     });
     lines.extend(sysctls);
     lines
+}
+
+fn chain(network: &NetworkPlan) -> String {
+    let nodes: Vec<String> = network.nodes.iter().map(node).collect();
+    nodes.join(" - ")
 }
 
 fn spelled_out(prepared: &Prepared) -> Vec<String> {

@@ -8,7 +8,7 @@ use crate::errno::ErrnoName;
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{ExpectPart, ExpectationPart};
+use crate::scenario::document::{EndsPart, ExpectPart, ExpectationPart};
 use crate::scenario::limits::CountRange;
 use crate::scenario::model::{
     Expectation, ExpectedOutcome, NextWrite, Places, PollEvent, ProbeExpectation, Since,
@@ -20,11 +20,26 @@ use crate::scenario::suggest::nearest;
 pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Reported> {
     let mut table = value.table(cx)?;
     let part = ExpectPart {
-        client: table.optional("client", cx, expectation),
-        server: table.optional("server", cx, expectation),
+        each: ends(&mut table, cx),
+        ipv4: table.optional("ipv4", cx, of_family),
+        ipv6: table.optional("ipv6", cx, of_family),
     };
     table.finish(cx)?;
     Ok(part)
+}
+
+fn of_family(value: &Value, cx: &mut Context) -> Result<EndsPart, Reported> {
+    let mut table = value.table(cx)?;
+    let part = ends(&mut table, cx);
+    table.finish(cx)?;
+    Ok(part)
+}
+
+fn ends(table: &mut Table, cx: &mut Context) -> EndsPart {
+    EndsPart {
+        client: table.optional("client", cx, expectation),
+        server: table.optional("server", cx, expectation),
+    }
 }
 
 fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Reported> {

@@ -8,7 +8,7 @@ use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::StepPart;
-use crate::scenario::model::{Action, End, Start, Step};
+use crate::scenario::model::{Action, End, Family, Start, Step};
 use crate::scenario::quantity;
 
 /// The most that one step writes: more would make "the payload was sent" a matter of buffers.
@@ -64,8 +64,18 @@ const KINDS: [(&str, Kind); 22] = [
     ("reader", Kind::Program(program::reader)),
 ];
 
+/// The steps that change something of which each family has its own.
+const OF_FAMILY: [&str; 6] = [
+    "route",
+    "address",
+    "neighbour",
+    "forwarding",
+    "filter",
+    "lose",
+];
+
 /// The keys of all of them.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 32] = [
     "action",
     "after",
     "at",
@@ -77,6 +87,7 @@ const KEYS: [&str; 31] = [
     "duplicate",
     "established",
     "every",
+    "family",
     "for",
     "fraction",
     "from",
@@ -126,18 +137,20 @@ const MOST_TIMES: u64 = 1000;
 fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>), Reported> {
     let mut table = value.table(cx)?;
     let example = "what the step does, such as `do = \"exchange\"`";
-    let kind = table.required("do", example, cx, |value, cx| value.word(&KINDS, cx));
-    let kind = match kind {
-        Ok(kind) => kind,
+    let kind = table.required("do", example, cx, |value, cx| {
+        let is_of_family = value.as_str().is_some_and(|word| OF_FAMILY.contains(&word));
+        Ok((value.word(&KINDS, cx)?, is_of_family))
+    });
+    let (kind, mut verb, is_of_family) = match kind {
+        Ok(at) => (at.value.0, at.span, at.value.1),
         Err(reported) => {
             // Nobody knows which keys belong here; but some belong nowhere.
             KEYS.into_iter().for_each(|key| table.allow(key));
             return Err(table.finish(cx).err().unwrap_or(reported));
         }
     };
-    let mut verb = kind.span;
     let (mut node, mut other) = (None, None);
-    let action = match kind.value {
+    let action = match kind {
         Kind::Exchange => exchange(&mut table, cx),
         Kind::Send => send(&mut table, cx),
         Kind::Connect => Ok(Action::Connect),
@@ -166,16 +179,22 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
             Action::Program(step)
         }),
     };
-    let repeated = match kind.value {
+    let repeated = match kind {
         Kind::Send => repeated(&mut table, cx),
         _ => Ok(None),
     };
+    let family = if is_of_family {
+        table.optional("family", cx, |value, cx| value.one_of(&Family::ALL, cx))
+    } else {
+        Ok(None)
+    };
     let start = start(&mut table, cx);
     table.finish(cx)?;
-    let (start, when) = start?;
+    let ((start, when), family) = (start?, family?);
     let step = Step {
         start,
         action: action?,
+        family: family.as_ref().map(|at| at.value),
         line: cx.line(&value.span()),
     };
     let part = StepPart {
@@ -184,6 +203,7 @@ fn step(value: &Value, cx: &mut Context) -> Result<(StepPart, Option<Repeated>),
         other,
         verb,
         when,
+        family: family.map(|at| at.span),
     };
     Ok((part, repeated?))
 }

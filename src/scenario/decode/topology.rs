@@ -5,7 +5,8 @@ use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::TopologyPart;
-use crate::scenario::model::{Family, Preset, Topology};
+use crate::scenario::model::{Preset, Topology};
+use crate::scenario::stack::Carried;
 
 pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
     let mut table = value.table(cx)?;
@@ -54,20 +55,19 @@ fn network(table: &mut Table, cx: &mut Context) -> Given<Topology> {
     }
 }
 
-/// One family, or a list of them.
-fn families(value: &Value, cx: &mut Context) -> Result<Vec<Family>, Reported> {
-    let known = [Family::Ipv4, Family::Ipv6];
+/// One word, or a list of them.
+fn families(value: &Value, cx: &mut Context) -> Result<Vec<Carried>, Reported> {
     if value.as_str().is_some() {
-        return value.one_of(&known, cx).map(|family| vec![family]);
+        return value.word(&Carried::ALL, cx).map(|family| vec![family]);
     }
     let mut families = Vec::new();
     let mut reported = None;
-    for element in value.list("`ipv4` and `ipv6`", cx)? {
-        match element.one_of(&known, cx) {
+    for element in value.list("`ipv4`, `ipv6` and `dual`", cx)? {
+        match element.word(&Carried::ALL, cx) {
             Ok(family) if families.contains(&family) => {
-                let message = format!("`{family}` is listed twice");
+                let message = format!("`{}` is listed twice", element.as_str().unwrap_or_default());
                 let twice = Diagnostic::new(element.span(), message);
-                reported = Some(cx.report(twice.help("a family makes one case")));
+                reported = Some(cx.report(twice.help("each makes its cases once")));
             }
             Ok(family) => families.push(family),
             Err(error) => reported = Some(error),
@@ -78,9 +78,9 @@ fn families(value: &Value, cx: &mut Context) -> Result<Vec<Family>, Reported> {
     }
     if families.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
-        return Err(
-            cx.report(empty.help("list `ipv4`, `ipv6` or both, or leave the key out for both"))
-        );
+        return Err(cx.report(
+            empty.help("list `ipv4`, `ipv6` or `dual`, or leave the key out for the first two"),
+        ));
     }
     Ok(families)
 }

@@ -1,0 +1,44 @@
+//! What is said of one family, in cases that have it.
+
+use super::check::in_case;
+use super::context::Context;
+use super::diagnostic::Diagnostic;
+use super::model::Family;
+use super::overlay::Overlaid;
+use super::stack::Carried;
+
+/// Reports each step and each expectation of one family where the case does not have it beside the other, or not at all.
+pub(super) fn families(case: &Overlaid, cx: &mut Context) {
+    let Ok(carried) = case.carried() else {
+        return;
+    };
+    steps(case, carried, cx);
+    expectations(case, carried, cx);
+}
+
+fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
+    if carried.iter().all(|carried| *carried == Carried::Both) {
+        return;
+    }
+    let named = case.steps.iter().flatten();
+    for span in named.filter_map(|part| part.family.as_ref()) {
+        let message = "a step of one family needs a network that carries both";
+        let alone = Diagnostic::new(span.clone(), message);
+        let help = "give the case `topology.family = \"dual\"` and no other, or remove `family`";
+        cx.report(in_case(case, span, alone.help(help)));
+    }
+}
+
+fn expectations(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
+    for family in Family::ALL {
+        let has = |carried: &Carried| carried.families().contains(&family);
+        let Some(span) = case.own_expect(family).filter(|_| !carried.iter().any(has)) else {
+            continue;
+        };
+        let message = format!("there is no connection over {family} to expect anything of");
+        let idle = Diagnostic::new(span, message);
+        cx.report(idle.help(format!(
+            "remove `expect.{family}`, or add `\"{family}\"` or `\"dual\"` to `topology.family`"
+        )));
+    }
+}
