@@ -32,7 +32,7 @@ pub struct Timeline {
 
 /// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots, data is written so shortly before a fault
 /// that its acknowledgement may be lost, more than one write is lost, something breaks besides a firewall's memory, or a keepalive probe
-/// may come before a firewall forgets the flow or after.
+/// may come before a firewall forgets the flow or after, or a step waits for probes that may be others over the other family.
 ///
 /// An exchange counts as over when everything is acknowledged on both ends. (Linux delays the last acknowledgement by up to 40 ms: a fault
 /// before it leaves the answering end with data in flight, and its retransmissions restart the asking end's keepalive timer.)
@@ -72,7 +72,13 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         unacknowledged: false,
         outages: Vec::new(),
     };
+    let mut alike = true;
     for step in &case.steps {
+        // The other strand may see its probes at another time, and a step at the lab waits for both.
+        if !alike && matches!(step.start, Start::When { .. }) {
+            return None;
+        }
+        alike &= step.family.is_none();
         walk.wait(step)?;
         // What is done to the other family is done to another path.
         if step.concerns(case.family) {

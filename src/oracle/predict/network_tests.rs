@@ -148,3 +148,22 @@ fn where_the_first_fault_is_the_other_familys_zero_time_is_not_the_outages_begin
     assert!(from_zero(&alone).is_some());
     assert_eq!(from_zero(&second), None);
 }
+
+#[test]
+fn a_step_that_waits_for_probes_which_may_differ_settles_nothing() {
+    let drop = |rest| {
+        format!("{{ do = \"filter\", on = \"router\", action = \"drop\", to = \"server\"{rest} }}")
+    };
+    let crash = "{ do = \"crash\", host = \"server\", when = \"2 probes sent\" }";
+    let alike = case("dual", KEEPALIVE, "", &[crash]);
+    assert_eq!(seen(&alike, End::Client), "ETIMEDOUT 4000..4128");
+    let mut differing = case(
+        "dual",
+        KEEPALIVE,
+        "",
+        &[&drop(", family = \"ipv6\""), crash],
+    );
+    assert_eq!(seen(&differing, End::Client), "open");
+    differing.family = differing.family.other();
+    assert_eq!(seen(&differing, End::Client), "open");
+}
