@@ -8,6 +8,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpeer::errand;
@@ -53,11 +54,12 @@ fn main() {
         let path = Path::new("scenarios").join(file);
         let scenarios = scenario::load(&[path]).unwrap();
         let cases = prepare(scenarios, Hz::new(250).unwrap()).unwrap();
-        let case = &cases[0];
+        let case = Arc::new(cases[0].clone());
         let time = median(&|| {
-            let ran = errand::run(&machine, case, Duration::ZERO, LIMIT);
+            let strands = std::slice::from_ref(&case);
+            let ran = errand::run(&machine, strands, Duration::ZERO, LIMIT);
             let ran = runtime.block_on(ran).unwrap();
-            assert!(matches!(ran.attempt, Attempt::Observed(_)), "{ran:?}");
+            assert!(matches!(ran[0].attempt, Attempt::Observed(_)), "{ran:?}");
         });
         println!("{:39} {time:?}", case.case.id.to_string());
         // Fifty connections are not what the bound is about.

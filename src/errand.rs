@@ -1,14 +1,14 @@
-//! What a guest is sent for: one case, there and back again.
+//! What a guest is sent for: one case, there and back again; in a network that carries both families, its two strands.
 //!
 //! The guest runs it exactly as the harness does on its own kernel, and returns what was observed. Judging is the host's.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use crate::clock::Moment;
 use crate::guest::{self, Failure, GuestError, Machine};
 use crate::kernel;
 use crate::oracle::{Hz, Ticks};
@@ -24,9 +24,9 @@ use crate::scenario::model::Case;
 enum Errand {
     /// What kernel it is.
     Describe,
-    /// What becomes of a case.
+    /// What becomes of the strands of a case.
     Run {
-        case: Box<Case>,
+        strands: Vec<Case>,
         ticks: Ticks,
         /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
         #[serde_as(as = "DurationNanoSeconds<u64>")]
@@ -43,13 +43,13 @@ pub struct Description {
     pub hz: Option<Hz>,
 }
 
-/// What came of a case in a guest.
+/// What came of a case, or of one of its strands.
 #[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Ran {
     /// What was observed, or why nothing could be.
     pub attempt: Attempt,
-    /// How long it took by the guest's clock.
+    /// How long it took by the clock of the kernel that it ran on.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub took: Duration,
 }
@@ -84,19 +84,22 @@ pub async fn describe(machine: &Machine, limit: Duration) -> Result<Description,
     send(machine, &Errand::Describe, limit).await
 }
 
-/// Runs one case on a machine that is booted for it.
+/// Runs the strands of one case on a machine that is booted for it; what came of each.
 ///
 /// # Errors
 /// [`ErrandError`]: nothing is known of the case then.
 pub async fn run(
     machine: &Machine,
-    prepared: &Prepared,
+    strands: &[Arc<Prepared>],
     phase: Duration,
     limit: Duration,
-) -> Result<Ran, ErrandError> {
+) -> Result<Vec<Ran>, ErrandError> {
+    let cases = strands.iter().map(|strand| strand.case.clone());
     let errand = Errand::Run {
-        case: Box::new(prepared.case.clone()),
-        ticks: prepared.ticks,
+        strands: cases.collect(),
+        ticks: strands
+            .first()
+            .map_or(Ticks::Unknown, |strand| strand.ticks),
         phase,
     };
     send(machine, &errand, limit).await
@@ -120,10 +123,15 @@ pub fn handle(errand: Vec<u8>) -> Vec<u8> {
             release: kernel::release().unwrap_or_default(),
             hz: kernel::hz(),
         }),
-        Ok(Errand::Run { case, ticks, phase }) => {
-            // Which file it comes from is nothing to the guest.
-            let prepared = Prepared::new(PathBuf::new(), *case, ticks);
-            serde_json::to_vec(&run_here(prepared, phase))
+        Ok(Errand::Run {
+            strands,
+            ticks,
+            phase,
+        }) => {
+            // Which file they come from is nothing to the guest.
+            let prepared = |case| Prepared::new(PathBuf::new(), case, ticks);
+            let strands = strands.into_iter().map(prepared).collect();
+            serde_json::to_vec(&run_here(strands, phase))
         }
         Err(error) => Err(error),
     };
@@ -133,27 +141,22 @@ pub fn handle(errand: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn run_here(prepared: Prepared, phase: Duration) -> Ran {
+fn run_here(strands: Vec<Prepared>, phase: Duration) -> Vec<Ran> {
     // One processor, so one thread.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let attempt = |runtime: tokio::runtime::Runtime| {
-        runtime.block_on(async {
-            tokio::time::sleep(phase).await;
-            let begun = Moment::now();
-            let attempt = runner::attempt_alone(prepared).await;
-            Ran {
-                attempt,
-                took: Moment::now().since(begun),
-            }
-        })
-    };
     match runtime {
-        Ok(runtime) => attempt(runtime),
-        Err(error) => Ran {
-            attempt: Attempt::Impossible(format!("cannot start a runtime: {error}")),
-            took: Duration::ZERO,
-        },
+        Ok(runtime) => runtime.block_on(async {
+            tokio::time::sleep(phase).await;
+            runner::attempt_alone(strands).await
+        }),
+        Err(error) => {
+            let impossible = |_: &Prepared| Ran {
+                attempt: Attempt::Impossible(format!("cannot start a runtime: {error}")),
+                took: Duration::ZERO,
+            };
+            strands.iter().map(impossible).collect()
+        }
     }
 }

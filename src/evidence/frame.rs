@@ -41,11 +41,14 @@ const ETHER_TYPE: std::ops::Range<usize> = 12..14;
 const IPV6: [u8; 2] = [0x86, 0xdd];
 
 impl Frame {
-    /// Whether it is of this family; ARP is IPv4's, and NDP is IPv6 itself.
+    /// Which family it is of; ARP is IPv4's, and NDP is IPv6 itself.
     #[must_use]
-    pub fn is_of(&self, family: Family) -> bool {
-        let is_ipv6 = self.bytes.get(ETHER_TYPE) == Some(&IPV6[..]);
-        is_ipv6 == (family == Family::Ipv6)
+    pub fn family(&self) -> Family {
+        if self.bytes.get(ETHER_TYPE) == Some(&IPV6[..]) {
+            Family::Ipv6
+        } else {
+            Family::Ipv4
+        }
     }
 }
 
@@ -55,7 +58,7 @@ mod tests {
 
     #[test]
     fn arp_is_of_ipv4_and_all_of_ipv6_is_of_ipv6() {
-        let is_ipv6 = |kind: [u8; 2]| {
+        let family = |kind: [u8; 2]| {
             let frame = Frame {
                 at: Moment::from_nanos(0),
                 direction: Direction::In,
@@ -63,10 +66,10 @@ mod tests {
                 length: 60,
                 bytes: [&[0; 12][..], &kind].concat(),
             };
-            assert_ne!(frame.is_of(Family::Ipv4), frame.is_of(Family::Ipv6));
-            frame.is_of(Family::Ipv6)
+            frame.family()
         };
         let kinds = [[0x08, 0x00], [0x08, 0x06], [0x86, 0xdd]];
-        assert_eq!(kinds.map(is_ipv6), [false, false, true]);
+        let [ip, arp, ipv6] = kinds.map(family);
+        assert_eq!([ip, arp, ipv6], [Family::Ipv4, Family::Ipv4, Family::Ipv6]);
     }
 }

@@ -103,7 +103,7 @@ impl Capture {
         loop {
             match receive(socket.get_ref(), self.interface, clocks) {
                 Ok(frame) => {
-                    frames.extend(frame.filter(|frame| frame.is_of(self.family)));
+                    frames.extend(frame.filter(|frame| frame.family() == self.family));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(frames),
                 // The interface went down: the socket says so once and goes on.

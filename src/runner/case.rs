@@ -1,23 +1,23 @@
-//! One case from an empty machine to its observation.
+//! A case from an empty machine to its observation. In a network that carries both families it has two strands, which run side by side.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
 
 use super::burial::Tenancy;
+use super::common::{Common, Taken};
 use super::listener::Accepts;
 use super::marks::Marks;
+use super::meeting::{Meeting, Seat};
 use super::room::Turn;
 use super::side::Side;
 use super::taken::StepsTaken;
 use crate::clock::Moment;
 use crate::errno::ErrnoName;
-use crate::lab::Lab;
 use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::lab::tables::NeighbourTables;
@@ -38,8 +38,6 @@ pub(super) struct Surroundings {
     pub(super) stalls: StallWatch,
     /// Where it shares the machine with other cases.
     pub(super) tenancy: Option<Tenancy>,
-    /// Until a step waits.
-    pub(super) turn: Option<Turn>,
     /// Only where other cases share them.
     pub(super) tables: Option<Arc<NeighbourTables>>,
     /// Only on a kernel that has nothing but this case.
@@ -56,26 +54,16 @@ impl Surroundings {
     }
 }
 
-/// A case that is under way.
+/// A case that is under way, or one of its strands, each with connections of its own.
 pub(super) struct Running {
     pub(super) prepared: Arc<Prepared>,
-    pub(super) lab: Arc<Lab>,
+    pub(super) common: Arc<Common>,
     pub(super) client: Side,
     pub(super) server: Side,
     /// When the connections had been established.
     pub(super) established: Moment,
-    /// [`kernel::backlog_drops`] at the beginning.
-    pub(super) backlog_drops: u64,
-    /// How often the machine's neighbour table had refused an entry by then.
-    pub(super) neighbours_refused: u64,
     /// Set by the first fault.
     pub(super) zero: Option<Moment>,
-    /// Hosts that come back from a reboot, and cables that flap, in their own time.
-    pub(super) returns: JoinSet<()>,
-    /// Held by a cable that flaps.
-    pub(super) cables: Arc<Mutex<()>>,
-    /// Tells of a host that could not come back.
-    pub(super) lost: mpsc::UnboundedSender<LabError>,
     /// The client's ports, in the order of its connections.
     pub(super) ports: Vec<u16>,
     /// The exchanges that prove survivors alive, by connection.
@@ -84,10 +72,9 @@ pub(super) struct Running {
     pub(super) refused: BTreeMap<u16, (ErrnoName, Moment)>,
     /// What a write said after the outcome, by end and connection.
     pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
-    pub(super) surroundings: Surroundings,
     pub(super) steps_taken: StepsTaken,
     /// The counters before the first fault.
-    pub(super) marks: Marks,
+    pub(super) marks: Arc<Marks>,
     /// Kept open, as a server does.
     pub(super) listener: Option<TcpListener>,
     /// When the server takes what has connected.
@@ -96,39 +83,68 @@ pub(super) struct Running {
     pub(super) strangers: Vec<TcpStream>,
 }
 
-/// Runs one case, and looks at what there is to see if it takes longer than `limit`. Dropping the future at any moment takes everything
-/// down.
+/// What came of a strand, and how long after the lab was begun.
+pub(super) type Seen = (Result<Observation, Arc<LabError>>, Duration);
+
+/// Runs the strands of a case in one lab, and looks at what there is to see of each that takes longer than `limit`. Dropping the future at
+/// any moment takes everything down.
 pub(super) async fn run(
-    prepared: Arc<Prepared>,
+    strands: &[Arc<Prepared>],
     limit: Option<Duration>,
-    surroundings: Surroundings,
-) -> Result<Observation, LabError> {
+    (surroundings, turn): (Surroundings, Option<Turn>),
+) -> Vec<Seen> {
     let begun = Moment::now();
-    let (lost, mut losses) = mpsc::unbounded_channel();
-    let mut running = Running::establish(prepared, lost, surroundings).await?;
-    let setup = running.established.since(begun);
-    let left = limit.map_or(Duration::MAX, |limit| (begun + limit).remaining());
-    let played = async {
-        tokio::select! {
-            played = running.play() => played,
-            Some(error) = losses.recv() => Err(error),
+    let (meeting, seats) = Meeting::of(strands.len());
+    match Running::establish(strands, (surroundings, turn), meeting).await {
+        Ok(running) => {
+            let seated = running.into_iter().zip(seats);
+            join_all(seated.map(async |(running, seat)| {
+                let seen = running.complete(seat, begun, limit).await;
+                (seen, Moment::now().since(begun))
+            }))
+            .await
         }
-    };
-    let cut_short = match (tokio::time::timeout(left, played).await, limit) {
-        (Ok(played), _) => played?.map(Cut::Step),
-        (Err(_), limit) => Some(Cut::Timeout(limit.unwrap_or(left))),
-    };
-    running.look(setup, cut_short).await
+        Err(error) => {
+            let (error, took) = (Arc::new(error), Moment::now().since(begun));
+            let of_each = strands.iter().map(|_| (Err(Arc::clone(&error)), took));
+            of_each.collect()
+        }
+    }
 }
 
 impl Running {
+    /// Leaves its seat when it takes no more steps, so that others do not wait for it.
+    async fn complete(
+        mut self,
+        seat: Seat<Taken>,
+        begun: Moment,
+        limit: Option<Duration>,
+    ) -> Result<Observation, Arc<LabError>> {
+        let setup = self.established.since(begun);
+        let left = limit.map_or(Duration::MAX, |limit| (begun + limit).remaining());
+        let common = Arc::clone(&self.common);
+        let played = async {
+            tokio::select! {
+                played = self.play(seat) => played,
+                error = common.loss() => Err(error),
+            }
+        };
+        let cut_short = match (tokio::time::timeout(left, played).await, limit) {
+            (Ok(played), _) => played?.map(Cut::Step),
+            (Err(_), limit) => Some(Cut::Timeout(limit.unwrap_or(left))),
+        };
+        Ok(self.look(setup, cut_short).await?)
+    }
+
     /// Takes the steps and waits for every end's outcome; the step that broke it off, if one did.
-    async fn play(&mut self) -> Result<Option<BrokenStep>, LabError> {
-        if let Some(broken) = self.take_steps().await? {
-            return Ok(Some(broken));
+    async fn play(&mut self, seat: Seat<Taken>) -> Result<Option<BrokenStep>, Arc<LabError>> {
+        let broken = self.take_steps().await?;
+        drop(seat);
+        if broken.is_some() {
+            return Ok(broken);
         }
         let zero = self.settle_zero().await?;
-        self.surroundings.turn = None;
+        self.common.end_turn();
         self.watch(zero).await?;
         self.write_once_more();
         self.prove_survivors().await;
@@ -150,7 +166,7 @@ impl Running {
 
     /// The network as its connection sees it.
     pub(super) fn plan(&self) -> &NetworkPlan {
-        self.lab.plan(self.family())
+        self.common.lab.plan(self.family())
     }
 
     /// Tells whoever records that something was done.
@@ -171,7 +187,7 @@ impl Running {
         if let Some(zero) = self.zero {
             return Ok(zero);
         }
-        self.marks = Marks::read(&self.lab).await?;
+        self.marks = Arc::new(Marks::read(&self.common.lab).await?);
         let zero = Moment::now();
         self.zero = Some(zero);
         Ok(zero)

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -31,7 +32,7 @@ pub(super) type Accepted = (TcpStream, SocketAddr);
 impl Running {
     /// All at once. What cannot be opened is an outcome, and no error.
     pub(super) async fn connect(&mut self) -> Result<(), LabError> {
-        self.marks = Marks::read(&self.lab).await?;
+        self.marks = Arc::new(Marks::read(&self.common.lab).await?);
         self.zero = Some(Moment::now());
         let (opened, accepted) = self.open().await?;
         for (port, said, at) in opened {
@@ -53,7 +54,7 @@ impl Running {
 
     /// What connect said of each connection, and when; and what the server has accepted meanwhile.
     async fn open(&self) -> Result<(Vec<Opened>, Vec<Accepted>), LabError> {
-        let lab = &self.lab;
+        let lab = &self.common.lab;
         let node = lab.node(End::Client.node());
         let plan = self.plan();
         let to = plan.socket_address(End::Server, SERVER_PORT);

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::case::{Running, Surroundings, io_at};
+use super::common::{Before, Common, Taken};
 use super::listener::Accepts;
-use super::marks::Marks;
+use super::meeting::Meeting;
+use super::room::Turn;
 use super::side::Side;
 use super::taken::StepsTaken;
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, socket};
-use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
@@ -29,26 +28,48 @@ const LOOKS: u32 = 64;
 const FASTEST: Duration = Duration::from_secs(1);
 
 impl Running {
-    /// Builds the lab and opens the connections.
+    /// Builds the lab and opens the connections of each strand.
     pub(super) async fn establish(
-        prepared: Arc<Prepared>,
-        lost: mpsc::UnboundedSender<LabError>,
-        mut surroundings: Surroundings,
-    ) -> Result<Self, LabError> {
-        let backlog_drops = kernel::backlog_drops();
-        let family = prepared.case.family;
-        let neighbours_refused = surroundings.neighbours_refused(family).await;
-        let connection = &prepared.case.connection;
-        let lab =
-            Arc::new(Lab::build(prepared.networks(), connection, &surroundings.netlink).await?);
+        strands: &[Arc<Prepared>],
+        (mut surroundings, turn): (Surroundings, Option<Turn>),
+        meeting: Arc<Meeting<Taken>>,
+    ) -> Result<Vec<Self>, LabError> {
+        let before = Before::now(&surroundings, strands).await;
+        // Strands differ in the family of their connections only.
+        let first = &strands[0];
+        let (plans, connection) = (first.networks(), &first.case.connection);
+        let lab = Lab::build(plans, connection, &surroundings.netlink).await?;
         if let Some(tenancy) = &mut surroundings.tenancy {
             tenancy.hold(&lab);
         }
+        let records: Vec<StepsTaken> = strands.iter().map(|_| StepsTaken::default()).collect();
+        let common = Arc::new(Common::new(
+            lab,
+            (surroundings, turn),
+            before,
+            meeting,
+            records.clone(),
+        ));
+        let mut running = Vec::new();
+        for (strand, record) in strands.iter().zip(records) {
+            let strand = (Arc::clone(strand), record);
+            running.push(Self::begin(strand, Arc::clone(&common)).await?);
+        }
+        Ok(running)
+    }
+
+    /// Opens the connections of one strand, unless a step does.
+    async fn begin(
+        (prepared, steps_taken): (Arc<Prepared>, StepsTaken),
+        common: Arc<Common>,
+    ) -> Result<Self, LabError> {
+        let (lab, family) = (&common.lab, prepared.case.family);
+        let connection = &prepared.case.connection;
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
-            Side::new(&lab, (End::Client, family), rate),
-            Side::new(&lab, (End::Server, family), rate),
-            listen(&lab, family, connection),
+            Side::new(&common, (End::Client, family), rate),
+            Side::new(&common, (End::Server, family), rate),
+            listen(lab, family, connection),
         )
         .await?;
         server.add_socket(&listener)?;
@@ -58,15 +79,11 @@ impl Running {
             }
         }
         let ports: Vec<u16> = (CLIENT_PORT..).take(connection.count.into()).collect();
-        if !prepared
-            .case
-            .steps
-            .iter()
-            .any(|step| step.action == Action::Connect)
-        {
+        let mut steps = prepared.case.steps.iter();
+        if !steps.any(|step| step.action == Action::Connect) {
             for &port in &ports {
                 let (connected, accepted) =
-                    connect((&lab, family), connection, port, &listener).await?;
+                    connect((lab, family), connection, port, &listener).await?;
                 client.add_socket(&connected)?;
                 server.add_socket(&accepted)?;
                 client.endpoints.push(Endpoint::new(connected, port));
@@ -74,24 +91,18 @@ impl Running {
             }
         }
         Ok(Self {
-            prepared: Arc::clone(&prepared),
-            lab,
+            prepared,
+            common,
             client,
             server,
             established: Moment::now(),
-            backlog_drops,
-            neighbours_refused,
             zero: None,
-            returns: JoinSet::new(),
-            cables: Arc::default(),
-            lost,
             ports,
             proofs: BTreeMap::new(),
             refused: BTreeMap::new(),
             writes_said: BTreeMap::new(),
-            surroundings,
-            steps_taken: StepsTaken::default(),
-            marks: Marks::default(),
+            steps_taken,
+            marks: Arc::default(),
             listener: Some(listener),
             accepts: Accepts::Always,
             strangers: Vec::new(),

@@ -43,7 +43,7 @@ impl Running {
         listen(listener, size).map_err(|errno| failed(errno.into()))?;
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
         let room = places.saturating_sub(waiting);
-        let node = self.lab.node(End::Client.node());
+        let node = self.common.lab.node(End::Client.node());
         let to = self.plan().socket_address(End::Server, SERVER_PORT);
         for (port, _) in (STRANGER_PORT..).zip(0..room) {
             let from = self.plan().socket_address(End::Client, port);

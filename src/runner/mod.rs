@@ -1,15 +1,18 @@
 //! Drives cases over labs, many at once, and tells what happens as events.
 //!
-//! Each case is one task; a semaphore limits how many are under way. A lab that cannot be built, or a case that panics, is an error
-//! of that case alone.
+//! Each case is one task; a semaphore limits how many are under way. The two strands of a case in a network that carries both families are
+//! one task, because they share a lab. A lab that cannot be built, or a case that panics, is an error of that case alone.
 
 mod burial;
 mod case;
+mod common;
 mod connect;
 mod descriptors;
 mod establish;
+mod labs;
 mod listener;
 mod marks;
+mod meeting;
 mod memory;
 mod network;
 mod observe;
@@ -44,7 +47,7 @@ use room::Room;
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// At most so many cases at once; `None`: all on this kernel, as many as there are processors in guests.
+    /// At most so many cases at once, the strands of one counting as one; `None`: all on this kernel, as many as there are processors in guests.
     pub jobs: Option<NonZeroUsize>,
     /// No case may take longer, by the clock on the wall.
     pub timeout: Option<Duration>,
@@ -122,9 +125,10 @@ pub async fn run(
     };
     let room = Arc::new(Room::new());
     let mut tasks = JoinSet::new();
-    for (position, entry) in entries.iter().enumerate() {
+    for lab in labs::labs(&entries) {
+        let (positions, strands): (Vec<usize>, Vec<Entry>) = lab.into_iter().unzip();
         let one = One {
-            entry: entry.clone(),
+            entries: strands,
             options: options.clone(),
             stalls: stalls.clone(),
             room: Arc::clone(&room),
@@ -133,22 +137,29 @@ pub async fn run(
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
-            let prepared = Arc::clone(&one.entry.prepared);
-            tell(&events, Event::Started(position, prepared));
-            (position, one.result().await)
+            for (position, entry) in positions.iter().zip(&one.entries) {
+                tell(
+                    &events,
+                    Event::Started(*position, Arc::clone(&entry.prepared)),
+                );
+            }
+            (positions, one.results().await)
         });
     }
     let mut results: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
     while let Some(finished) = tasks.join_next().await {
-        let Ok((position, mut result)) = finished else {
+        let Ok((positions, of_lab)) = finished else {
             continue;
         };
-        if !options.all_evidence && result.verdict == Verdict::Passed {
-            result.forget_evidence();
+        let mut failed = false;
+        for (position, mut result) in positions.into_iter().zip(of_lab) {
+            if !options.all_evidence && result.verdict == Verdict::Passed {
+                result.forget_evidence();
+            }
+            failed |= matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
+            tell(&events, Event::Finished(position, Box::new(result.clone())));
+            results[position] = Some(result);
         }
-        let failed = matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
-        tell(&events, Event::Finished(position, Box::new(result.clone())));
-        results[position] = Some(result);
         if failed && options.fail_fast {
             tasks.abort_all();
         }

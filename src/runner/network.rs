@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use super::case::Running;
+use super::common::{Common, note};
 use crate::clock::{Moment, sleep_until};
 use crate::evidence::StepKind;
 use crate::fault;
 use crate::lab::error::LabError;
 use crate::scenario::model::{CableChange, End, Flapping, NetworkStep, Step};
 
-impl Running {
-    pub(super) async fn network(
-        &mut self,
-        step: &Step,
-        network: &NetworkStep,
-    ) -> Result<(), LabError> {
+impl Common {
+    pub(super) async fn network(&self, step: &Step, network: &NetworkStep) -> Result<(), LabError> {
         let lab = &self.lab;
         match network {
             NetworkStep::Address { .. }
@@ -35,14 +31,13 @@ impl Running {
 
     /// Done when the cable is out for the first time. The others, and each time that it is in again, come when they are due, counted from
     /// the first: what is late does not make later what follows.
-    async fn flap(&mut self, line: usize, at: End, flapping: Flapping) -> Result<(), LabError> {
+    async fn flap(&self, line: usize, at: End, flapping: Flapping) -> Result<(), LabError> {
         let begun = Moment::now();
         // A later step at a cable waits for the end, which the machine may bring later than the file.
         let busy = Arc::clone(&self.cables).lock_owned().await;
         fault::cable(&self.lab, at, CableChange::Pull).await?;
-        let lab = Arc::clone(&self.lab);
-        let (lost, steps_taken) = (self.lost.clone(), self.steps_taken.clone());
-        self.returns.spawn(async move {
+        let (lab, lost, records) = self.beside();
+        self.spawn(async move {
             let Flapping { count, period } = flapping;
             for half in 1..count * 2 {
                 let (change, kind) = if half % 2 == 0 {
@@ -54,12 +49,11 @@ impl Running {
                 sleep_until(due).await;
                 let from = Moment::now();
                 if let Err(error) = fault::cable(&lab, at, change).await {
-                    // Nobody listens any more only when the case is over.
-                    drop(lost.send(error));
+                    lost.send_replace(Some(Arc::new(error)));
                     break;
                 }
                 let what = format!("{change} the {at}'s cable ({} of {count})", half / 2 + 1);
-                steps_taken.done(line, what, kind, (due, from));
+                note(&records, line, &what, kind, (due, from));
             }
             drop(busy);
         });

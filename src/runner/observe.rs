@@ -28,7 +28,7 @@ impl Running {
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
             let window = prepared.window(end);
             let side = self.side(end);
-            let (running, stalls) = (&*self, &self.surroundings.stalls);
+            let (running, stalls) = (&*self, &self.common.surroundings.stalls);
             async move {
                 watch::end(side, expectation, window, zero, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
@@ -86,14 +86,17 @@ impl Running {
         for (end, expectation) in prepared.observed() {
             ends.push(self.look_at(end, expectation).await?);
         }
-        self.surroundings.stalls.settle().await;
+        self.common.surroundings.stalls.settle().await;
         let stalls = self
+            .common
             .surroundings
             .stalls
             .between(self.established, Moment::now());
-        let backlog_drops = kernel::backlog_drops().saturating_sub(self.backlog_drops);
-        let (family, refused_before) = (self.prepared.case.family, self.neighbours_refused);
-        let neighbours_refused = self.surroundings.neighbours_refused(family).await;
+        let backlog_drops =
+            kernel::backlog_drops().saturating_sub(self.common.before.backlog_drops);
+        let family = self.family();
+        let refused_before = self.common.before.neighbours_refused(family);
+        let neighbours_refused = self.common.surroundings.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
             setup,
@@ -110,7 +113,7 @@ impl Running {
     /// How an end stands now.
     async fn look_now(&self, end: End) -> Result<Watched, LabError> {
         let until = Moment::now();
-        let counters = self.marks.rises_at(&self.lab, end.node()).await?;
+        let counters = self.marks.rises_at(&self.common.lab, end.node()).await?;
         Ok(Watched { counters, until })
     }
 
@@ -193,10 +196,10 @@ impl Running {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
             steps: self.steps_taken.take(),
-            counters: self.marks.rises(&self.lab).await?,
+            counters: self.marks.rises(&self.common.lab).await?,
             ..Evidence::default()
         };
-        for node in self.lab.nodes() {
+        for node in self.common.lab.nodes() {
             let changes = node.changes();
             let of_strand = |change: &NetworkChange| change.change.concerns(self.family());
             evidence
@@ -204,7 +207,7 @@ impl Running {
                 .extend(changes.items.into_iter().filter(of_strand));
             evidence.changes_cut += changes.cut;
         }
-        if let Some(monitor) = &self.surroundings.drops {
+        if let Some(monitor) = &self.common.surroundings.drops {
             evidence.drops = Some(monitor.so_far(self.plan())?);
         }
         evidence.changes.sort_by_key(|change| change.at);
@@ -219,7 +222,7 @@ impl Running {
             evidence.sockets_cut += recorded.samples.cut;
             evidence.captures.push(Captured {
                 node: end.node(),
-                interface: self.lab.uplink(end).name.to_owned(),
+                interface: self.common.lab.uplink(end).name.to_owned(),
                 frames: recorded.frames,
             });
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::case::Surroundings;
-use super::room::Room;
+use super::case::{Seen, Surroundings};
+use super::room::{Room, Turn};
 use super::{Entry, Options, Place, case};
 use crate::clock::Moment;
 use crate::errand::{self, Ran};
@@ -24,40 +24,57 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// QEMU may take minutes for hours.
 const GUEST_LIMIT: Duration = Duration::from_secs(300);
 
-/// A case with all that it needs.
+/// A case with all that it needs; in a network that carries both families, its strands.
 pub(super) struct One {
-    pub(super) entry: Entry,
+    pub(super) entries: Vec<Entry>,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
     pub(super) room: Arc<Room>,
 }
 
 impl One {
-    pub(super) async fn result(self) -> CaseResult {
+    /// Of each entry.
+    pub(super) async fn results(self) -> Vec<CaseResult> {
         let begun = Moment::now();
-        let (prepared, phase) = (Arc::clone(&self.entry.prepared), self.entry.phase);
-        let (verdict, observation, guest_time) = match self.ran().await {
-            Ok(ran) => {
-                let (verdict, observation) = judged(&prepared, ran.attempt);
-                (verdict, observation, ran.guest_time)
-            }
-            Err(verdict) => (verdict, None, None),
+        let entries = self.entries.clone();
+        let ran = self.ran().await;
+        let elapsed = Moment::now().since(begun);
+        let of_each: Vec<Result<Attempted, Verdict>> = match ran {
+            Ok(ran) => ran.into_iter().map(Ok).collect(),
+            Err(verdict) => entries.iter().map(|_| Err(verdict.clone())).collect(),
         };
-        CaseResult {
-            prepared,
-            phase,
-            verdict,
-            observation,
-            elapsed: Moment::now().since(begun),
-            guest_time,
-        }
+        let result = |(entry, ran): (Entry, Result<Attempted, Verdict>)| {
+            let (verdict, observation, guest_time) = match ran {
+                Ok(ran) => {
+                    let (verdict, observation) = judged(&entry.prepared, ran.attempt);
+                    (verdict, observation, ran.guest_time)
+                }
+                Err(verdict) => (verdict, None, None),
+            };
+            CaseResult {
+                prepared: entry.prepared,
+                phase: entry.phase,
+                verdict,
+                observation,
+                elapsed,
+                guest_time,
+            }
+        };
+        entries.into_iter().zip(of_each).map(result).collect()
     }
 
-    async fn ran(self) -> Result<Attempted, Verdict> {
+    fn strands(&self) -> Vec<Arc<Prepared>> {
+        let entries = self.entries.iter();
+        entries.map(|entry| Arc::clone(&entry.prepared)).collect()
+    }
+
+    async fn ran(self) -> Result<Vec<Attempted>, Verdict> {
+        // Strands differ in the family of their connections only.
+        let first = &self.entries[0];
         if let Some(reason) = self
             .options
             .place
-            .lacks(&self.entry.prepared.case, self.options.slow)
+            .lacks(&first.prepared.case, self.options.slow)
         {
             return Err(Verdict::Skipped(reason.to_owned()));
         }
@@ -65,12 +82,8 @@ impl One {
             Place::Here => self.ran_here().await,
             Place::Guest(machine) => {
                 let limit = self.options.timeout.unwrap_or(GUEST_LIMIT);
-                let prepared = &self.entry.prepared;
-                match errand::run(machine, prepared, self.entry.phase, limit).await {
-                    Ok(Ran { attempt, took }) => Ok(Attempted {
-                        attempt,
-                        guest_time: Some(took),
-                    }),
+                match errand::run(machine, &self.strands(), first.phase, limit).await {
+                    Ok(ran) => Ok(ran.into_iter().map(Attempted::from).collect()),
                     Err(error) if error.is_limit() && self.options.timeout.is_some() => {
                         Err(judge::timed_out(limit))
                     }
@@ -81,25 +94,28 @@ impl One {
     }
 
     /// In a task of its own, so that a panic is this case's alone; dropped with this future.
-    async fn ran_here(self) -> Result<Attempted, Verdict> {
+    async fn ran_here(self) -> Result<Vec<Attempted>, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
-        let (tenancy, turn) = self.room.enter(&self.entry.prepared).await;
+        let strands = self.strands();
+        let (tenancy, turn) = self.room.enter(&strands).await;
         let shared = Surroundings {
             netlink: self.room.netlink(),
             stalls: self.stalls,
             tenancy: Some(tenancy),
-            turn: Some(turn),
             tables: self.room.tables(),
             drops: None,
         };
-        task.spawn(attempt(self.entry.prepared, limit, shared));
+        task.spawn(attempts(strands, limit, (shared, Some(turn))));
         let last = limit.map_or(Duration::MAX, |limit| limit + LAST_WORDS);
         match tokio::time::timeout(last, task.join_next()).await {
-            Ok(Some(Ok(attempt))) => Ok(Attempted {
-                attempt,
-                guest_time: None,
-            }),
+            Ok(Some(Ok(ran))) => Ok(ran
+                .into_iter()
+                .map(|Ran { attempt, .. }| Attempted {
+                    attempt,
+                    guest_time: None,
+                })
+                .collect()),
             Ok(Some(Err(panic))) => Err(Verdict::Error(format!(
                 "a fault of the harness itself: {panic}"
             ))),
@@ -114,34 +130,56 @@ struct Attempted {
     guest_time: Option<Duration>,
 }
 
-/// Runs a case that has a kernel to itself.
-pub async fn attempt_alone(prepared: Prepared) -> Attempt {
+/// In a guest.
+impl From<Ran> for Attempted {
+    fn from(ran: Ran) -> Self {
+        Self {
+            attempt: ran.attempt,
+            guest_time: Some(ran.took),
+        }
+    }
+}
+
+/// Runs the strands of a case that has a kernel to itself; what came of each.
+pub async fn attempt_alone(strands: Vec<Prepared>) -> Vec<Ran> {
+    let strands: Vec<Arc<Prepared>> = strands.into_iter().map(Arc::new).collect();
+    let drops = match DropMonitor::start() {
+        Ok(drops) => drops,
+        Err(error) => {
+            let impossible = |_: &Arc<Prepared>| Ran {
+                attempt: Attempt::Impossible(error.to_string()),
+                took: Duration::ZERO,
+            };
+            return strands.iter().map(impossible).collect();
+        }
+    };
     let alone = Surroundings {
         netlink: Handle::current(),
         stalls: StallWatch::default(),
         tenancy: None,
-        turn: None,
         tables: None,
-        drops: match DropMonitor::start() {
-            Ok(drops) => drops,
-            Err(error) => return Attempt::Impossible(error.to_string()),
-        },
+        drops,
     };
-    attempt(Arc::new(prepared), None, alone).await
+    attempts(strands, None, (alone, None)).await
 }
 
-async fn attempt(
-    prepared: Arc<Prepared>,
+async fn attempts(
+    strands: Vec<Arc<Prepared>>,
     limit: Option<Duration>,
-    surroundings: Surroundings,
-) -> Attempt {
-    match case::run(prepared, limit, surroundings).await {
-        Ok(observation) => Attempt::Observed(Box::new(observation)),
-        Err(error) => match error.skip_reason() {
-            Some(reason) => Attempt::Skipped(reason),
-            None => Attempt::Impossible(error.to_string()),
+    surroundings: (Surroundings, Option<Turn>),
+) -> Vec<Ran> {
+    let seen = case::run(&strands, limit, surroundings).await;
+    let ran = |(seen, took): Seen| Ran {
+        attempt: match seen {
+            Ok(observation) => Attempt::Observed(Box::new(observation)),
+            Err(error) => match error.skip_reason() {
+                Some(reason) => Attempt::Skipped(reason),
+                None => Attempt::Impossible(error.to_string()),
+            },
         },
-    }
+        took,
+    };
+    seen.into_iter().map(ran).collect()
 }
 
 fn judged(prepared: &Prepared, attempt: Attempt) -> (Verdict, Option<Observation>) {

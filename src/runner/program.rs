@@ -61,7 +61,7 @@ impl Running {
             };
             let own = plan.socket_address(at, port(at));
             let across = SocketAddr::new(plan.seen_address(at.peer()), port(at.peer()));
-            let socket = Diag::open(self.lab.node(at.node()), own, across).await?;
+            let socket = Diag::open(self.common.lab.node(at.node()), own, across).await?;
             socket
                 .destroy()
                 .map_err(|source| match source.raw_os_error() {

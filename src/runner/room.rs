@@ -49,20 +49,22 @@ struct Neighbours {
 }
 
 impl Need {
-    /// Of each node the namespace and its rtnetlink socket; of each end a packet socket and one of `sock_diag`; the listener; each
+    /// Of each node the namespace and its rtnetlink socket. Of each strand: at each end a packet socket and one of `sock_diag`; the listener; each
     /// connection's two sockets, and those of who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
-    fn of(prepared: &Prepared) -> Self {
-        let case = &prepared.case;
-        let nodes = prepared.network.nodes.len() as u64;
+    fn of(strands: &[Arc<Prepared>]) -> Self {
+        // Strands differ in the family of their connections only.
+        let first = &strands[0];
+        let case = &first.case;
+        let nodes = first.network.nodes.len() as u64;
         let strangers = case.steps.iter().map(|step| match step.action {
             Action::Listener(step) => step.strangers(),
             _ => 0,
         });
         let connections = u32::from(case.connection.count) + strangers.sum::<u32>();
         Self {
-            descriptors: 2 * nodes + 5 + 2 * u64::from(connections),
+            descriptors: 2 * nodes + strands.len() as u64 * (5 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
-            neighbours: Neighbours::of(prepared),
+            neighbours: Neighbours::of(first),
         }
     }
 }
@@ -161,11 +163,11 @@ impl Room {
     }
 
     /// Waits until there is room for the lab, and until it is its turn to be built.
-    pub(super) async fn enter(&self, prepared: &Prepared) -> (Tenancy, Turn) {
+    pub(super) async fn enter(&self, strands: &[Arc<Prepared>]) -> (Tenancy, Turn) {
         let _first = self.door.lock().await;
         // Never closed.
         let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
-        let need = Need::of(prepared);
+        let need = Need::of(strands);
         let mut changes = self.taken.subscribe();
         while !self.fits(need).await {
             // What is given back may be free only a little later.
@@ -264,12 +266,14 @@ mod tests {
                 connection = {{ count = {count}, client.keepalive = {{ time = "3s" }} }}
                 expect.client.survives = "1s""#
             );
-            Need::of(&cases(&text)[0])
+            let strands = cases(&text).into_iter().map(Arc::new);
+            Need::of(&strands.collect::<Vec<_>>())
         };
         let need = |topology, count| of(topology, "ipv6", count);
         assert_eq!(need("direct", 1).descriptors, 11);
         assert_eq!(need("routed", 1).descriptors, 13);
         assert_eq!(need("routed", 50).descriptors, 111);
+        assert_eq!(of("routed", "dual", 1).descriptors, 20);
         let only = |ipv4, ipv6| Neighbours { ipv4, ipv6 };
         assert_eq!(need("switched", 1).neighbours, only(0, 6));
         assert_eq!(need("routed", 1).neighbours, only(0, 12));

@@ -12,11 +12,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::case::io_at;
+use super::common::Common;
 use super::descriptors::Sockets;
 use super::record::{Recorded, Recorder};
 use crate::clock::Moment;
 use crate::endpoint::Endpoint;
-use crate::lab::Lab;
 use crate::lab::capture::Capture;
 use crate::lab::counters::Counters;
 use crate::lab::diag::Diag;
@@ -29,7 +29,7 @@ use crate::wire::{Neighbours, Track};
 /// What was captured, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
 
-/// One host of the case.
+/// One host of a strand.
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) end: End,
@@ -40,9 +40,6 @@ pub(super) struct Side {
     /// How many descriptors it had open before the connections.
     pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
-    pub(super) deaf: Deaf,
-    /// Held while it is down from a reboot.
-    pub(super) down: Arc<tokio::sync::Mutex<()>>,
     recording: JoinHandle<io::Result<Recorded>>,
     nudge: Arc<Notify>,
     stop: Arc<Notify>,
@@ -99,10 +96,11 @@ impl Deaf {
 impl Side {
     /// Starts to record at the host what is of this family, at this rate at least.
     pub(super) async fn new(
-        lab: &Lab,
+        common: &Common,
         (end, family): (End, Family),
         rate: Duration,
     ) -> Result<Self, LabError> {
+        let lab = &common.lab;
         let node = lab.node(end.node());
         let port = |end| match end {
             End::Client => CLIENT_PORT,
@@ -118,14 +116,14 @@ impl Side {
         )
         .await?;
         let (sender, tracks) = watch::channel(Tracks::new());
-        let (deaf, nudge, stop) = (Deaf::default(), Arc::default(), Arc::default());
+        let (nudge, stop) = (Arc::default(), Arc::default());
         let recorder = Recorder {
             end,
             capture,
             diag,
             connection: CLIENT_PORT,
             tracks: sender,
-            deaf: deaf.clone(),
+            deaf: common.host(end).deaf.clone(),
             nudge: Arc::clone(&nudge),
             stop: Arc::clone(&stop),
             rate,
@@ -139,8 +137,6 @@ impl Side {
             sockets: Sockets::default(),
             descriptors_before: 0,
             tracks,
-            deaf,
-            down: Arc::default(),
             recording: tokio::spawn(recorder.record()),
             nudge,
             stop,

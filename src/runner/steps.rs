@@ -4,47 +4,51 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join, try_join_all};
-use tokio::sync::OwnedMutexGuard;
-
 use super::case::{PATIENCE, Running, io_at};
+use super::common::Returning;
 use super::marks::Marks;
 use super::side::Tracks;
+use super::taken::Times;
 use super::traffic;
 use crate::clock::{Moment, sleep_until};
-use crate::evidence::StepKind;
-use crate::fault;
 use crate::lab::error::LabError;
 use crate::outcome::BrokenStep;
-use crate::scenario::model::{Action, End, HardwareAddress, ProbeEvent, Start, Step};
+use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
 use crate::wire::Probe;
+use futures::future::{join, try_join_all};
 
 /// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
 const FULL: Duration = Duration::from_millis(300);
 
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through.
-    pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, LabError> {
+    pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
         for step in &prepared.case.steps {
             // A connection may take its time too.
             if step.start != Start::AtOnce || step.action == Action::Connect {
-                self.surroundings.turn = None;
+                self.common.end_turn();
             }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(error) => return Ok(Some(broken(step, error))),
             };
-            let from = Moment::now();
-            let taken = self.take(step).await?;
+            let (times, taken) = if step.action.is_of_lab() {
+                (self.take_together(step, due).await?, Ok(()))
+            } else {
+                let from = Moment::now();
+                let taken = self.take(step).await?;
+                let until = Moment::now();
+                (Times { due, from, until }, taken)
+            };
             let (what, kind) = (step.to_string(), step.action.kind());
-            self.steps_taken.done(step.line, what, kind, (due, from));
+            self.steps_taken.done(step.line, what, kind, times);
             self.nudge();
             if let Err(error) = taken {
                 return Ok(Some(broken(step, error)));
             }
-            done = Moment::now();
+            done = times.until;
         }
         Ok(None)
     }
@@ -101,13 +105,53 @@ impl Running {
         Err(format!("only {seen} of {count} probes were {what} {why}"))
     }
 
-    /// Takes one step. The outer error is the lab's, the inner one the connection's.
+    /// Takes a step at the lab, once for all strands.
+    async fn take_together(&mut self, step: &Step, due: Moment) -> Result<Times, Arc<LabError>> {
+        let is_zero = step.action.is_fault() && self.awaits_zero();
+        let common = Arc::clone(&self.common);
+        let met = common
+            .meeting
+            .together(due, common.take(step, is_zero))
+            .await;
+        let done = met.outcome?;
+        if let Some(marks) = done.marks.as_ref().filter(|_| is_zero) {
+            self.marks = Arc::clone(marks);
+            self.zero = Some(done.begun);
+        }
+        let Action::Reboot {
+            host,
+            downtime,
+            mac,
+        } = step.action
+        else {
+            return Ok(done.times(met.due));
+        };
+        // The path goes first, so that nothing can escape; then the state, of each strand its own; then, in its own time, the path comes
+        // back.
+        self.forget(host).await?;
+        let returning = Returning {
+            line: step.line,
+            due: done.begun + downtime,
+            mac,
+        };
+        let back = common.come_back(host, returning);
+        let forgotten = common.meeting.together(done.until, back).await.outcome?;
+        Ok(Times {
+            until: forgotten.until,
+            ..done.times(met.due)
+        })
+    }
+
+    /// What comes before the connection is how its network is.
+    fn awaits_zero(&self) -> bool {
+        self.zero.is_none() && !self.client.endpoints.is_empty()
+    }
+
+    /// Takes one step of its own. The outer error is the lab's, the inner one the connection's.
     async fn take(&mut self, step: &Step) -> Result<Result<(), String>, LabError> {
         let action = &step.action;
-        // What comes before the connection is how its network is.
-        let opened = self.zero.is_none() && !self.client.endpoints.is_empty();
-        if action.is_fault() && opened {
-            self.marks = Marks::read(&self.lab).await?;
+        if action.is_fault() && self.awaits_zero() {
+            self.marks = Arc::new(Marks::read(&self.common.lab).await?);
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
             self.zero = Some(Moment::now());
         }
@@ -116,41 +160,17 @@ impl Running {
             Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
             Action::Connect => self.connect().await?,
             Action::Fill { from } => return Ok(self.fill(*from).await),
-            Action::Cable { at, change } => {
-                let _idle = self.cables.lock().await;
-                fault::cable(&self.lab, *at, *change).await?;
-            }
-            Action::Link { at, to, change } => {
-                let _idle = self.cables.lock().await;
-                fault::link(&self.lab, *at, *to, *change).await?;
-            }
-            Action::Crash { host } => drop(self.silence(*host).await?),
-            Action::Resume { host } => {
-                let back = Moment::now();
-                fault::unsilence(&self.lab, *host, HardwareAddress::Kept).await?;
-                self.side(*host).deaf.end(back);
-            }
-            Action::Reboot {
-                host,
-                downtime,
-                mac,
-            } => {
-                let returning = Returning {
-                    line: step.line,
-                    downtime: *downtime,
-                    mac: *mac,
-                };
-                self.reboot(*host, returning).await?;
-            }
-            Action::Route { on, to, change } => {
-                for layer in self.lab.layers(step.family) {
-                    fault::route(layer, *on, *to, *change).await?;
-                }
-            }
-            Action::Network(network) => self.network(step, network).await?,
-            Action::Middlebox(box_) => fault::middlebox(&self.lab, box_, step.family).await?,
             Action::Listener(step) => self.listener_step(*step).await?,
             Action::Program(step) => return self.program(*step).await,
+            // Those are taken together.
+            Action::Cable { .. }
+            | Action::Link { .. }
+            | Action::Crash { .. }
+            | Action::Resume { .. }
+            | Action::Reboot { .. }
+            | Action::Route { .. }
+            | Action::Network(_)
+            | Action::Middlebox(_) => {}
         }
         Ok(Ok(()))
     }
@@ -199,61 +219,15 @@ impl Running {
         filled.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Silences a host, unless it has crashed before. What is returned keeps later steps from it until it is dropped.
-    async fn silence(&mut self, host: End) -> Result<OwnedMutexGuard<()>, LabError> {
-        let side = self.side(host);
-        // Its reboot may be over by the file's times, and not quite by the machine's.
-        let down = Arc::clone(&side.down).lock_owned().await;
-        if !side.deaf.is_silent() {
-            fault::silence(&self.lab, host).await?;
-            side.deaf.begin();
-        }
-        Ok(down)
-    }
-
-    /// The path goes first, so that nothing can escape; then the state; then, in its own time, the path comes back.
-    async fn reboot(&mut self, host: End, returning: Returning) -> Result<(), LabError> {
-        let Returning {
-            line,
-            downtime,
-            mac,
-        } = returning;
-        let begun = Moment::now();
-        let down = self.silence(host).await?;
+    /// A host that reboots knows of no connection any more.
+    async fn forget(&mut self, host: End) -> Result<(), LabError> {
         let (side, _) = self.pair(host);
         for endpoint in side.endpoints.drain(..) {
-            endpoint
-                .forget()
-                .await
-                .map_err(|source| io_at(host, "forget a connection (TCP_REPAIR)", source))?;
+            let forgotten = endpoint.forget().await;
+            forgotten.map_err(|source| io_at(host, "forget a connection (TCP_REPAIR)", source))?;
         }
-        let lab = Arc::clone(&self.lab);
-        let deaf = self.side(host).deaf.clone();
-        let (lost, steps_taken) = (self.lost.clone(), self.steps_taken.clone());
-        self.returns.spawn(async move {
-            let due = begun + downtime;
-            sleep_until(due).await;
-            let back = Moment::now();
-            match fault::unsilence(&lab, host, mac).await {
-                Ok(()) => {
-                    deaf.end(back);
-                    let what = format!("return of {host}");
-                    steps_taken.done(line, what, StepKind::Repair, (due, back));
-                }
-                // Nobody listens any more only when the case is over.
-                Err(error) => drop(lost.send(error)),
-            }
-            drop(down);
-        });
         Ok(())
     }
-}
-
-/// How a host comes back from its reboot.
-struct Returning {
-    line: usize,
-    downtime: Duration,
-    mac: HardwareAddress,
 }
 
 fn broken(step: &Step, error: String) -> BrokenStep {

@@ -5,26 +5,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::Moment;
 use crate::evidence::{StepKind, StepTaken};
 
-/// The steps of one case; clones share them, because a host returns in its own time.
+/// When a step was due, when it began, and when it was done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) due: Moment,
+    pub(super) from: Moment,
+    pub(super) until: Moment,
+}
+
+/// The steps of one strand; clones share them, because a host returns in its own time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepsTaken(Arc<Mutex<Vec<StepTaken>>>);
 
 impl StepsTaken {
-    /// Takes a step into account that is done now.
-    pub(super) fn done(
-        &self,
-        line: usize,
-        what: String,
-        kind: StepKind,
-        (due, from): (Moment, Moment),
-    ) {
+    /// Takes a step into account.
+    pub(super) fn done(&self, line: usize, what: String, kind: StepKind, times: Times) {
+        let Times { due, from, until } = times;
         self.steps().push(StepTaken {
             line,
             what,
             kind,
             due,
             from,
-            until: Moment::now(),
+            until,
         });
     }
 

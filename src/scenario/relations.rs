@@ -1,7 +1,7 @@
 //! What follows from the model's types: which end is across, which step is a fault.
 
 use super::model::{
-    Action, CableChange, Connection, End, EndSettings, Expectation, Expectations, Node,
+    Action, CableChange, CaseId, Connection, End, EndSettings, Expectation, Expectations, Node,
     ProbeExpectation, RouteChange,
 };
 use crate::evidence::StepKind;
@@ -67,6 +67,14 @@ impl ProbeExpectation {
     }
 }
 
+impl CaseId {
+    /// Without the family: what the strands of a case have in common.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(stem, _)| stem)
+    }
+}
+
 impl Action {
     /// Whether the step makes something whole again. (A host that reboots returns in its own time.)
     #[must_use]
@@ -97,6 +105,27 @@ impl Action {
             Self::Network(step) => !step.is_repair(),
             Self::Middlebox(step) => !step.is_repair(),
             Self::Program(step) => !step.act.is_repair(),
+        }
+    }
+
+    /// Whether the step is about the network or its machines, and not about a program and its own connection.
+    #[must_use]
+    pub fn is_of_lab(&self) -> bool {
+        match self {
+            Self::Connect
+            | Self::Exchange { .. }
+            | Self::Send { .. }
+            | Self::Fill { .. }
+            | Self::Listener(_)
+            | Self::Program(_) => false,
+            Self::Cable { .. }
+            | Self::Link { .. }
+            | Self::Crash { .. }
+            | Self::Resume { .. }
+            | Self::Reboot { .. }
+            | Self::Route { .. }
+            | Self::Network(_)
+            | Self::Middlebox(_) => true,
         }
     }
 

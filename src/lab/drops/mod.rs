@@ -5,7 +5,9 @@
 
 mod message;
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::packet_core::{ErrorBuffer, ErrorMessage, NLMSG_ERROR, NetlinkBuffer, Parseable};
@@ -16,7 +18,7 @@ use super::error::LabError;
 use crate::clock::Translation;
 use crate::evidence::{Drop, Frame, Keeper, Kept};
 use crate::plan::NetworkPlan;
-use crate::scenario::model::Node;
+use crate::scenario::model::{Family, Node};
 use crate::wire::{Direction, Packet};
 use message::Alert;
 
@@ -30,6 +32,7 @@ const KEPT: usize = 1000;
 pub struct DropMonitor {
     socket: Socket,
     family: u16,
+    heard: Mutex<BTreeMap<Family, Keeper<Drop>>>,
 }
 
 impl DropMonitor {
@@ -60,24 +63,30 @@ impl DropMonitor {
             .add_membership(message::ALERTS)
             .map_err(failed("listen to the drop monitor"))?;
         ask(&socket, &message::start(family)).map_err(failed("start the drop monitor"))?;
-        Ok(Some(Self { socket, family }))
+        Ok(Some(Self {
+            socket,
+            family,
+            heard: Mutex::default(),
+        }))
     }
 
-    /// What was dropped so far of the case's own packets.
+    /// What was dropped so far of the case's own packets of the plan's family. What the socket has of another is kept until that is asked for.
     ///
     /// # Errors
     /// [`LabError::Netlink`] where the kernel had no room for all alerts, or one cannot be understood.
     pub fn so_far(&self, plan: &NetworkPlan) -> Result<Kept<Drop>, LabError> {
         let translation = Translation::sample();
-        let mut drops = Keeper::new(KEPT);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         for datagram in received(&self.socket).map_err(garbled)? {
             let alert = message::alert(&datagram, self.family);
             let alert = alert.map_err(|error| garbled(io::Error::other(error.to_string())))?;
             if let Some(drop) = alert.and_then(|alert| of_case(alert, translation, plan)) {
-                drops.push(drop);
+                let drops = heard.entry(drop.frame.family());
+                drops.or_insert_with(|| Keeper::new(KEPT)).push(drop);
             }
         }
-        Ok(drops.finish())
+        let drops = heard.get(&plan.family).cloned();
+        Ok(drops.map_or_else(Kept::default, Keeper::finish))
     }
 }
 
@@ -146,9 +155,6 @@ fn of_case(alert: Alert, translation: Translation, plan: &NetworkPlan) -> Option
         length: alert.length,
         bytes: alert.bytes,
     };
-    if !frame.is_of(plan.family) {
-        return None;
-    }
     let is_of_case = match Packet::of(&frame) {
         Packet::Tcp(_) | Packet::Neighbour(_) => true,
         Packet::Icmp(message) => !message.is_chatter(),

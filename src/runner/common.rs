@@ -1,0 +1,289 @@
+//! What the strands of a case have in common: one lab, and what is done to it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::case::Surroundings;
+use super::marks::Marks;
+use super::meeting::Meeting;
+use super::room::Turn;
+use super::side::Deaf;
+use super::taken::{StepsTaken, Times};
+use crate::clock::{Moment, sleep_until};
+use crate::evidence::StepKind;
+use crate::fault;
+use crate::kernel;
+use crate::lab::Lab;
+use crate::lab::error::LabError;
+use crate::prepare::Prepared;
+use crate::scenario::model::{Action, End, Family, HardwareAddress, Step};
+
+/// The lab of a case, in which each of its strands has a connection.
+pub(super) struct Common {
+    pub(super) lab: Arc<Lab>,
+    pub(super) surroundings: Surroundings,
+    pub(super) before: Before,
+    /// Where the strands wait for each other before a step at the lab.
+    pub(super) meeting: Arc<Meeting<Taken>>,
+    /// The steps that each of the strands has seen.
+    records: Vec<StepsTaken>,
+    client: Host,
+    server: Host,
+    /// Held by a cable that flaps.
+    pub(super) cables: Arc<tokio::sync::Mutex<()>>,
+    /// Hosts that come back from a reboot, and cables that flap, in their own time.
+    returns: Mutex<JoinSet<()>>,
+    /// Tells of what could not come back.
+    lost: watch::Sender<Option<Arc<LabError>>>,
+    /// Until a step waits.
+    turn: Mutex<Option<Turn>>,
+}
+
+/// What the machine had refused before the lab was begun, whoever asked for it.
+#[derive(Debug)]
+pub(super) struct Before {
+    /// [`kernel::backlog_drops`].
+    pub(super) backlog_drops: u64,
+    /// How often its neighbour tables had refused an entry.
+    neighbours: BTreeMap<Family, u64>,
+}
+
+impl Before {
+    pub(super) async fn now(surroundings: &Surroundings, strands: &[Arc<Prepared>]) -> Self {
+        let backlog_drops = kernel::backlog_drops();
+        let mut neighbours = BTreeMap::new();
+        for family in strands.iter().map(|strand| strand.case.family) {
+            neighbours.insert(family, surroundings.neighbours_refused(family).await);
+        }
+        Self {
+            backlog_drops,
+            neighbours,
+        }
+    }
+
+    pub(super) fn neighbours_refused(&self, family: Family) -> u64 {
+        self.neighbours.get(&family).copied().unwrap_or_default()
+    }
+}
+
+/// A machine at an end, whatever runs on it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Host {
+    pub(super) deaf: Deaf,
+    /// Held while it is down from a reboot.
+    down: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A step at the lab that has been taken, or why it could not be.
+pub(super) type Taken = Result<Done, Arc<LabError>>;
+
+/// A step at the lab, for each strand.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    /// When it began.
+    pub(super) from: Moment,
+    /// When the lab began to change, the counters before that having been read.
+    pub(super) begun: Moment,
+    /// When it was done.
+    pub(super) until: Moment,
+    /// The counters before it, where it is to be the zero of the strands' times.
+    pub(super) marks: Option<Arc<Marks>>,
+}
+
+impl Done {
+    /// For the record, of a step that was due then.
+    pub(super) fn times(&self, due: Moment) -> Times {
+        let Self { from, until, .. } = *self;
+        Times { due, from, until }
+    }
+}
+
+/// How a host comes back from its reboot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Returning {
+    pub(super) line: usize,
+    pub(super) due: Moment,
+    pub(super) mac: HardwareAddress,
+}
+
+impl Common {
+    pub(super) fn new(
+        lab: Lab,
+        (surroundings, turn): (Surroundings, Option<Turn>),
+        before: Before,
+        meeting: Arc<Meeting<Taken>>,
+        records: Vec<StepsTaken>,
+    ) -> Self {
+        Self {
+            lab: Arc::new(lab),
+            surroundings,
+            before,
+            meeting,
+            records,
+            client: Host::default(),
+            server: Host::default(),
+            cables: Arc::default(),
+            returns: Mutex::default(),
+            lost: watch::Sender::new(None),
+            turn: Mutex::new(turn),
+        }
+    }
+
+    pub(super) fn host(&self, end: End) -> &Host {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+
+    /// Lets another case be busy, because one of this case's strands waits.
+    pub(super) fn end_turn(&self) {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *turn = None;
+    }
+
+    /// What could not come back, once there is such a thing.
+    pub(super) async fn loss(&self) -> Arc<LabError> {
+        let mut losses = self.lost.subscribe();
+        let lost = losses.wait_for(Option::is_some).await;
+        match lost.ok().and_then(|lost| lost.clone()) {
+            Some(error) => error,
+            // It closes only with this.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a step at the lab; `marks`: after a look at the counters.
+    pub(super) async fn take(&self, step: &Step, marks: bool) -> Taken {
+        let from = Moment::now();
+        let read = if marks {
+            Some(Arc::new(Marks::read(&self.lab).await?))
+        } else {
+            None
+        };
+        // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+        let begun = Moment::now();
+        self.act(step).await?;
+        Ok(Done {
+            from,
+            begun,
+            until: Moment::now(),
+            marks: read,
+        })
+    }
+
+    async fn act(&self, step: &Step) -> Result<(), LabError> {
+        match &step.action {
+            Action::Cable { at, change } => {
+                let _idle = self.cables.lock().await;
+                fault::cable(&self.lab, *at, *change).await
+            }
+            Action::Link { at, to, change } => {
+                let _idle = self.cables.lock().await;
+                fault::link(&self.lab, *at, *to, *change).await
+            }
+            Action::Crash { host } | Action::Reboot { host, .. } => self.silence(*host).await,
+            Action::Resume { host } => {
+                let back = Moment::now();
+                fault::unsilence(&self.lab, *host, HardwareAddress::Kept).await?;
+                self.host(*host).deaf.end(back);
+                Ok(())
+            }
+            Action::Route { on, to, change } => {
+                for layer in self.lab.layers(step.family) {
+                    fault::route(layer, *on, *to, *change).await?;
+                }
+                Ok(())
+            }
+            Action::Network(network) => self.network(step, network).await,
+            Action::Middlebox(middlebox) => {
+                fault::middlebox(&self.lab, middlebox, step.family).await
+            }
+            // Each strand does it by itself.
+            Action::Exchange { .. }
+            | Action::Send { .. }
+            | Action::Connect
+            | Action::Fill { .. }
+            | Action::Listener(_)
+            | Action::Program(_) => Ok(()),
+        }
+    }
+
+    /// Silences a host, unless it has crashed before.
+    async fn silence(&self, end: End) -> Result<(), LabError> {
+        let host = self.host(end);
+        // Its reboot may be over by the file's times, and not quite by the machine's.
+        let _up = host.down.lock().await;
+        if !host.deaf.is_silent() {
+            fault::silence(&self.lab, end).await?;
+            host.deaf.begin();
+        }
+        Ok(())
+    }
+
+    /// Lets a host that is silent come back when it is due. Later steps at it wait for that.
+    pub(super) async fn come_back(&self, end: End, returning: Returning) -> Taken {
+        let from = Moment::now();
+        let Returning { line, due, mac } = returning;
+        let Host { deaf, down } = self.host(end).clone();
+        let down = down.lock_owned().await;
+        let (lab, lost, records) = self.beside();
+        self.spawn(async move {
+            sleep_until(due).await;
+            let back = Moment::now();
+            match fault::unsilence(&lab, end, mac).await {
+                Ok(()) => {
+                    deaf.end(back);
+                    let what = format!("return of {end}");
+                    note(&records, line, &what, StepKind::Repair, (due, back));
+                }
+                Err(error) => drop(lost.send_replace(Some(Arc::new(error)))),
+            }
+            drop(down);
+        });
+        Ok(Done {
+            from,
+            begun: from,
+            until: Moment::now(),
+            marks: None,
+        })
+    }
+
+    /// What a task needs that goes on beside the steps. It does not hold this, which ends it by its own end.
+    pub(super) fn beside(
+        &self,
+    ) -> (
+        Arc<Lab>,
+        watch::Sender<Option<Arc<LabError>>>,
+        Vec<StepsTaken>,
+    ) {
+        (
+            Arc::clone(&self.lab),
+            self.lost.clone(),
+            self.records.clone(),
+        )
+    }
+
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        returns.spawn(task);
+    }
+}
+
+/// Tells each strand of a step that was taken now.
+pub(super) fn note(
+    records: &[StepsTaken],
+    line: usize,
+    what: &str,
+    kind: StepKind,
+    (due, from): (Moment, Moment),
+) {
+    let until = Moment::now();
+    let times = Times { due, from, until };
+    for record in records {
+        record.done(line, what.to_owned(), kind, times);
+    }
+}
