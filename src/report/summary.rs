@@ -9,7 +9,7 @@ use crate::outcome::{
     CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
 };
 use crate::prepare::{Prepared, Window, WindowOrigin};
-use crate::scenario::model::{End, Expectation, ExpectedOutcome};
+use crate::scenario::model::{End, Expectation, ExpectedOutcome, Stack};
 use crate::stall::stalled;
 use crate::text::{self, plural, seconds};
 use crate::wire::{Asks, Probe};
@@ -248,7 +248,13 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
             })
             .collect();
         if !counters.is_empty() {
-            lines.push(format!("{}: counters: {}", seen.end, counters.join(", ")));
+            // A machine counts for all that it has, and so for both strands.
+            let whose = match result.prepared.case.stack {
+                Stack::Single => "",
+                Stack::Dual => " (of both families)",
+            };
+            let counters = counters.join(", ");
+            lines.push(format!("{}: counters{whose}: {counters}", seen.end));
         }
     }
     let watched = observation.ends.iter().map(|seen| seen.watched_until).max();

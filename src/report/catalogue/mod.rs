@@ -17,7 +17,7 @@ use crate::oracle::Ticks;
 use crate::outcome::CaseResult;
 use crate::prepare::Prepared;
 use crate::record::{OnKernel, Record};
-use crate::scenario::model::{Case, Clock, Scenario};
+use crate::scenario::model::{Case, Clock, Scenario, Stack};
 
 /// Why a result is not what a catalogue is made of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +117,7 @@ fn section(page: &mut String, scenario: &Scenario, results: &BTreeMap<&str, &Cas
     *page += &format!("\n{HEADINGS}");
     let families = scenario
         .cases
-        .chunk_by(|one, other| stem(one) == stem(other));
+        .chunk_by(|one, other| one.id.stem() == other.id.stem() && one.stack == other.stack);
     for cases in families {
         let rows = cases.iter().map(|case| {
             let result = results.get(case.id.0.as_str()).copied();
@@ -135,15 +135,9 @@ fn section(page: &mut String, scenario: &Scenario, results: &BTreeMap<&str, &Cas
 /// The page is the same for a kernel with any tick: of a prediction it has the rule, and no time.
 const TICKS: Ticks = Ticks::Unknown;
 
-/// A case's name without its family.
-fn stem(case: &Case) -> &str {
-    let id = case.id.0.as_str();
-    id.rsplit_once('/').map_or(id, |(stem, _)| stem)
-}
-
 /// A case's own name; that of the file where it has none.
 fn named<'c>(case: &'c Case, file: &'c str) -> &'c str {
-    let own = stem(case).strip_prefix(file).unwrap_or(stem(case));
+    let own = case.id.stem().strip_prefix(file).unwrap_or(case.id.stem());
     match own.trim_start_matches('/') {
         "" => file,
         own => own,
@@ -158,7 +152,8 @@ fn network(case: &Case, families: usize) -> String {
         Clock::Slow => Some("slow".to_owned()),
         Clock::Virtual => Some("virtual time".to_owned()),
     };
-    let words: Vec<String> = [Some(plan::outline(&case.topology)), family, clock]
+    let dual = (case.stack == Stack::Dual).then(|| "dual".to_owned());
+    let words: Vec<String> = [Some(plan::outline(&case.topology)), dual, family, clock]
         .into_iter()
         .flatten()
         .collect();

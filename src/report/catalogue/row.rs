@@ -34,9 +34,13 @@ impl Row {
         ]
     }
 
-    /// One line for what is the same case over IPv4 and over IPv6: cells that differ have both.
+    /// One line for what is the same case over IPv4 and over IPv6: cells that differ have both. Where they ask of different ends, each has its
+    /// own lines.
     pub(super) fn of_families(families: Vec<Vec<Self>>) -> Vec<Self> {
         let merged = families.into_iter().reduce(|first, second| {
+            if first.len() != second.len() {
+                return [first, second].concat();
+            }
             let pairs = first.into_iter().zip(second);
             pairs.map(|(first, second)| first.or(&second)).collect()
         });
