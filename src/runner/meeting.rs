@@ -143,7 +143,11 @@ impl<T> Drop for Coming<'_, T> {
 
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
-        self.0.0.send_modify(|state| state.present -= 1);
+        self.0.0.send_modify(|state| {
+            state.present -= 1;
+            // Those that have come could not go on before.
+            state.due = state.due.map(|due| due.max(Moment::now()));
+        });
     }
 }
 
@@ -161,6 +165,7 @@ mod tests {
     }
 
     const NEVER: Duration = Duration::from_millis(20);
+    const LONG: Duration = Duration::from_secs(5);
 
     #[tokio::test]
     async fn it_is_done_once_when_the_last_has_come_and_all_know_what_came_of_it() {
@@ -193,8 +198,11 @@ mod tests {
             tokio::task::yield_now().await;
             seats.pop();
         };
-        let (met, ()) = join(meeting.together(at(1), async { "alone" }), leaving).await;
+        let before = Moment::now();
+        let both = join(meeting.together(at(1), async { "alone" }), leaving);
+        let (met, ()) = tokio::time::timeout(LONG, both).await.unwrap();
         assert_eq!(met.outcome, "alone");
+        assert!(met.due >= before, "could have been done at {:?}", met.due);
         assert_eq!(meeting.together(at(2), async { "again" }).await.due, at(2));
     }
 

@@ -49,6 +49,13 @@
 //! `when = "2 probes answered"` counts the probes of the *observed end*: the client if it has keepalive, otherwise the server. A
 //! step that waits for probes where neither end has keepalive would wait for ever, and is an error.
 
+//!
+//! # Two families in one network
+//!
+//! `topology.family = "dual"` makes two cases of one, its *strands*: each is a case with one family for its connection, and with
+//! [`Stack::Dual`](model::Stack) for its network. So whatever is asked, predicted or judged of a case needs to know of one family alone. A
+//! step of one family is in both strands, because both wait for it; [`Step::concerns`](model::Step::concerns) tells whose path it changes.
+
 pub mod diagnostic;
 mod display;
 pub mod limits;

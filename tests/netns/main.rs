@@ -3,7 +3,7 @@
 //! They need root, or unprivileged user namespaces. Where there is neither, they fail with what the harness says; none is skipped.
 //!
 //! * [`scenarios`], [`negative`]: what ships passes, and what is wrong is found
-//! * [`firewall`]: where the kernel has one
+//! * [`firewall`]: where the kernel has one; [`dual`]: networks that carry both families
 //! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a [`cage`]
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`flags`]: the command line of `harness run`
@@ -22,6 +22,7 @@
 mod cage;
 mod captures;
 mod cleanup;
+mod dual;
 mod evidence;
 mod firewall;
 mod flags;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         negative::trials(),
         scenarios::trials(),
         firewall::trials(),
+        dual::trials(),
         flags::trials(),
         evidence::trials(),
         captures::trials(),

@@ -31,6 +31,16 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "dies-with-the-other-family",
+        &[
+            "FAIL dies-with-the-other-family/dual-ipv4",
+            "expected ETIMEDOUT",
+            "no error: still open",
+            "expected to survive for 6s",
+            "observed ETIMEDOUT 4.",
+        ],
+    ),
+    (
         "wrong-errno",
         &["client: expected ECONNRESET", "observed ETIMEDOUT 4."],
     ),

@@ -9,6 +9,7 @@
 //! * [`traces`]: nothing is left behind, by any end
 //! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
+//! * [`dual`]: networks that carry both families
 //! * [`catalogue`]: the catalogue against a run
 //! * [`evidence`]: what a guest tells of a case, and this kernel does not
 #![allow(
@@ -20,6 +21,7 @@
 
 mod answers;
 mod catalogue;
+mod dual;
 mod ends;
 mod evidence;
 mod failures;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         traces::trials(),
         ends::trials(),
         scenarios::trials(),
+        dual::trials(),
         evidence::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
