@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_saved_before_a_network_could_carry_both_families_is_read() {
+        let saved = serde_json::to_string(&record(1, 1)).unwrap();
+        let mut old = saved.replace(r#""stack":"single","#, "");
+        for key in ["beside", "family"] {
+            old = old.replace(&format!(r#""{key}":null,"#), "");
+        }
+        assert_eq!(saved.len() - old.len(), 17 + 14 + 2 * 14);
+        let back = Record::read(&old).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), saved);
+    }
+
+    #[test]
     fn another_format_is_refused_by_its_number_whatever_else_it_has() {
         let error = Record::read(r#"{"format": 2, "cases": []}"#).unwrap_err();
         assert_eq!(
