@@ -1,7 +1,8 @@
 //! The network of one case: namespaces, links, addresses, routes, and what is done to them later.
 //!
-//! A lab is built from its plan and from nothing else; no socket and no link of it ever exists in the host's own namespace. Dropping
-//! it closes its descriptors, and the kernel takes everything back in its own time, off the critical path.
+//! A lab is built from its plans, one for each family that it carries, and from nothing else; no socket and no link of it ever exists in
+//! the host's own namespace. Dropping it closes its descriptors, and the kernel takes everything back in its own time, off the critical
+//! path.
 
 mod announced;
 mod announcement;
