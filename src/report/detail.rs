@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{summary, table, trace};
+use super::{evidence, table, trace};
 use crate::outcome::{CaseResult, Verdict};
 
 /// The timeline and the evidence where they are asked for, and what is wrong with a case that did not pass. `which` names the run where
@@ -28,7 +28,7 @@ pub fn write(
         Verdict::Passed if timeline => {
             writeln!(out, "\n{on}{bold}{}{bold:#}", result.prepared.case.id)?;
             trace::write(out, result)?;
-            for line in summary::evidence(result) {
+            for line in evidence::evidence(result) {
                 writeln!(out, "  {line}")?;
             }
         }
@@ -37,7 +37,7 @@ pub fn write(
         other => {
             let (word, style) = table::verdict(other);
             write!(out, "\n{style}{word}{style:#} {on}")?;
-            for line in summary::failure(result) {
+            for line in evidence::failure(result) {
                 writeln!(out, "{line}")?;
             }
             if timeline {

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::columns;
+use super::row::span;
 use super::runs::{self, Varied};
-use super::summary::span;
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 

@@ -3,12 +3,14 @@
 pub mod catalogue;
 mod columns;
 pub mod detail;
+pub mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod matrix;
 pub mod pcap;
 pub mod plan;
 pub mod progress;
+pub mod row;
 pub mod runs;
 mod sighting;
 pub mod summary;

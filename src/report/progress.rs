@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{summary, table};
+use super::{row, table};
 use crate::outcome::{CaseResult, Event};
 use crate::prepare::Prepared;
 use crate::text;
@@ -187,7 +187,7 @@ fn target(form: Form) -> ProgressDrawTarget {
 
 fn write_line(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
     let (word, style) = table::verdict(&result.verdict);
-    let outcomes: Vec<String> = summary::rows(result)
+    let outcomes: Vec<String> = row::rows(result)
         .into_iter()
         .map(|row| {
             format!("{} {}", row.observed, row.since_fault)

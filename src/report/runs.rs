@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::columns;
-use super::summary;
+use super::row;
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 use crate::scenario::model::End;
@@ -42,11 +42,11 @@ pub(super) struct Varied {
 
 /// One for each observed end.
 pub(super) fn varied(results: &[CaseResult]) -> Vec<Varied> {
-    let of_each: Vec<Vec<summary::Row>> = results.iter().map(summary::rows).collect();
+    let of_each: Vec<Vec<row::Row>> = results.iter().map(row::rows).collect();
     let Some(first) = results.first() else {
         return Vec::new();
     };
-    let ends = first.prepared.observed().zip(summary::rows(first));
+    let ends = first.prepared.observed().zip(row::rows(first));
     ends.enumerate()
         .map(|(position, ((end, _), row))| {
             let observed = of_each.iter().filter_map(|rows| rows.get(position));
@@ -63,7 +63,7 @@ pub(super) fn varied(results: &[CaseResult]) -> Vec<Varied> {
 fn times(results: &[CaseResult], end: End) -> Vec<Duration> {
     let mut times: Vec<Duration> = results
         .iter()
-        .flat_map(|result| summary::detection_times(result, end))
+        .flat_map(|result| row::detection_times(result, end))
         .collect();
     times.sort_unstable();
     times

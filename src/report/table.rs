@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::columns;
-use super::summary::{self, Row};
+use super::row::{self, Row};
 use crate::outcome::{CaseResult, Verdict};
 
 const HEADINGS: [&str; 8] = [
@@ -64,5 +64,5 @@ fn lines(result: &CaseResult) -> Vec<columns::Row> {
         ],
         marked: vec![(6, style)],
     };
-    summary::rows(result).into_iter().map(line).collect()
+    row::rows(result).into_iter().map(line).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{matrix, runs, summary, table};
+use super::{evidence, matrix, runs, summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
@@ -180,17 +180,17 @@ fn a_failure_tells_what_was_expected_why_and_what_came() {
     let failed: Vec<String> = results()
         .iter()
         .filter(|result| result.verdict != Verdict::Passed)
-        .map(|result| summary::failure(result).join("\n"))
+        .map(|result| evidence::failure(result).join("\n"))
         .collect();
     snapshot("failure", &failed.join("\n\n"));
 }
 
 #[test]
 fn the_evidence_is_what_was_on_the_wire_and_what_was_counted() {
-    let evidence = [passed(), survived()].map(|result| summary::evidence(&result).join("\n"));
+    let evidence = [passed(), survived()].map(|result| evidence::evidence(&result).join("\n"));
     snapshot("evidence", &evidence.join("\n\n"));
     assert_eq!(
-        summary::evidence(&without_observation(Verdict::Stopped(
+        evidence::evidence(&without_observation(Verdict::Stopped(
             "interrupted".to_owned()
         ))),
         [""; 0]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::outcome::{CaseResult, EndObservation, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
-use crate::report::{plan, summary};
+use crate::report::{plan, row};
 use crate::scenario::model::{
     Connection, CounterName, End, EndSettings, ExpectedTimer, Start, Step,
 };
@@ -85,7 +85,7 @@ pub(super) fn rows(prepared: &Prepared, result: Option<&CaseResult>) -> Vec<Row>
         Row {
             set: set(&prepared.case.connection),
             done: done(&prepared.case.steps),
-            expected: format!("{end}: {}", summary::expected(expectation)),
+            expected: format!("{end}: {}", row::expected(expectation)),
             observed: came.observed,
             after: came.after,
             timer: came.timer,
@@ -115,11 +115,11 @@ impl Came {
             Verdict::Failed(_) => Some("FAILED".to_owned()),
             Verdict::Error(why) | Verdict::Stopped(why) => Some(format!("no verdict: {why}")),
         };
-        let outcome = seen.map(|(_, seen)| summary::observed(seen));
+        let outcome = seen.map(|(_, seen)| row::observed(seen));
         let words: Vec<String> = outcome.into_iter().chain(failed).collect();
         let after = seen.and_then(|(observation, seen)| {
-            let times = summary::times_from(WindowOrigin::Fault, observation, seen);
-            Some(summary::span(*times.iter().min()?, *times.iter().max()?))
+            let times = row::times_from(WindowOrigin::Fault, observation, seen);
+            Some(row::span(*times.iter().min()?, *times.iter().max()?))
         });
         Self {
             observed: words.join(", "),

@@ -5,7 +5,7 @@ use crate::evidence::{StepKind, StepTaken};
 use crate::outcome::{CaseResult, Observation, Verdict};
 use crate::plan::CLIENT_PORT;
 use crate::report::sighting::{Sighting, Told};
-use crate::report::{summary, table, words};
+use crate::report::{row, table, words};
 use crate::scenario::model::End;
 use crate::wire::Meaning;
 
@@ -21,7 +21,7 @@ pub(super) fn of_case(result: &CaseResult, observation: &Observation, origin: Or
     }
     let (verdict, _) = table::verdict(&result.verdict);
     lines.push(format!("verdict: {verdict}"));
-    for row in summary::rows(result) {
+    for row in row::rows(result) {
         lines.push(format!(
             "{}: expected {}, observed {}",
             row.case, row.expected, row.observed

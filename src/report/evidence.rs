@@ -1,0 +1,203 @@
+//! What explains a case: what was on the wire, what the kernel counted, and what went wrong.
+
+use crate::clock::Moment;
+use crate::outcome::{CaseResult, ConnectionObservation, EndObservation, Observation, Verdict};
+use crate::scenario::model::Stack;
+use crate::stall::stalled;
+use crate::text::{plural, seconds};
+use crate::wire::{Asks, Probe};
+
+/// The counters that explain how a connection dies, among the hundreds that move.
+const TELLING: [&str; 16] = [
+    "TcpExt:TCPKeepAlive",
+    "TcpExt:TCPTimeouts",
+    "TcpExt:TCPLossProbes",
+    "TcpExt:TCPAbortOnTimeout",
+    "TcpExt:TCPAbortOnData",
+    "TcpExt:OutOfWindowIcmps",
+    "TcpExt:LockDroppedIcmps",
+    "Tcp:RetransSegs",
+    "Tcp:OutRsts",
+    "Tcp:EstabResets",
+    "Icmp:InDestUnreachs",
+    "Icmp6InDestUnreachs",
+    "Ip:OutNoRoutes",
+    "Ip:OutDiscards",
+    "Ip6OutNoRoutes",
+    "Ip6OutDiscards",
+];
+
+/// What was on the wire and what the kernel counted, line by line.
+#[must_use]
+pub fn evidence(result: &CaseResult) -> Vec<String> {
+    let Some(observation) = &result.observation else {
+        return Vec::new();
+    };
+    let mut lines = vec![format!("set up in {}", seconds(observation.setup))];
+    for seen in &observation.ends {
+        let predicted = result.prepared.prediction(seen.end);
+        // The rule explains an outcome, and a case that was cut short has none.
+        if let Some(prediction) = predicted.filter(|_| observation.cut_short.is_none()) {
+            lines.push(format!("{}: rule: {}", seen.end, prediction.rule));
+        }
+        lines.extend(
+            wire(seen, observation)
+                .into_iter()
+                .map(|line| format!("{}: {line}", seen.end)),
+        );
+        let counters: Vec<String> = TELLING
+            .iter()
+            .filter_map(|name| {
+                let (name, rise) = seen
+                    .counters
+                    .iter()
+                    .find(|(counter, rise)| counter.0 == **name && **rise > 0)?;
+                Some(format!("{name} +{rise}"))
+            })
+            .collect();
+        if !counters.is_empty() {
+            // A machine counts for all that it has, and so for both strands.
+            let whose = match result.prepared.case.stack {
+                Stack::Single => "",
+                Stack::Dual => " (of both families)",
+            };
+            let counters = counters.join(", ");
+            lines.push(format!("{}: counters{whose}: {counters}", seen.end));
+        }
+    }
+    let watched = observation.ends.iter().map(|seen| seen.watched_until).max();
+    let stood = watched.map(|until| stalled(&observation.stalls, observation.zero, until));
+    if let Some(stood) = stood.filter(|stood| !stood.is_zero()) {
+        let stood = seconds(stood);
+        lines.push(format!("the machine itself stood still for {stood} in all"));
+    }
+    for (step, delay) in observation.evidence.delays() {
+        lines.push(format!("{} (line {}) {delay}", step.what, step.line));
+    }
+    if observation.neighbours_refused > 0 {
+        lines.push(format!(
+            "the machine's neighbour table was full {}, and packets were dropped for it: run fewer cases at once (-j), or raise \
+             net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3",
+            plural(usize::try_from(observation.neighbours_refused).unwrap_or(usize::MAX), "time")
+        ));
+    }
+    if observation.backlog_drops > 0 {
+        lines.push(format!(
+            "the machine dropped {} at its own input queue, which TCP takes for local congestion: run fewer connections at once, \
+             or raise net.core.netdev_max_backlog",
+            plural(usize::try_from(observation.backlog_drops).unwrap_or(usize::MAX), "frame")
+        ));
+    }
+    lines
+}
+
+/// What was on the wire. Connections are identical, so the first stands for all that ended alike.
+fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
+    let outcome = |connection: &ConnectionObservation| connection.ended.map(|(ended, _)| ended);
+    let mut kinds: Vec<&ConnectionObservation> = Vec::new();
+    for connection in &seen.connections {
+        if kinds
+            .iter()
+            .all(|kind| outcome(kind) != outcome(connection))
+        {
+            kinds.push(connection);
+        }
+    }
+    let several = kinds.len() > 1;
+    let of_kind = kinds.into_iter().flat_map(|connection| {
+        let label = match (several, outcome(connection)) {
+            (false, _) => String::new(),
+            (true, Some(ended)) => format!("one with {ended}: "),
+            (true, None) => "one that is open: ".to_owned(),
+        };
+        let lines = wire_of(connection, observation).into_iter();
+        lines.map(move |line| format!("{label}{line}"))
+    });
+    of_kind.collect()
+}
+
+fn probed(probe: &Probe, at: String) -> String {
+    let answer = match probe.answered {
+        Some(_) => "answered",
+        None => "no answer",
+    };
+    format!("{at} ({answer})")
+}
+
+fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec<String> {
+    let track = &connection.track;
+    let after = |at: Moment| seconds(at.since(observation.zero));
+    let asked = |what: Asks, kind: &str| {
+        let probes = track.probes_since(observation.zero).iter();
+        let probes = probes.filter(|probe| probe.asks == what);
+        let times: Vec<String> = probes
+            .map(|probe| probed(probe, after(probe.sent)))
+            .collect();
+        let count = plural(times.len(), kind);
+        (!times.is_empty()).then(|| format!("{count} at {}", times.join(", ")))
+    };
+    let mut lines: Vec<String> = [
+        asked(Asks::Presence, "keepalive probe"),
+        asked(Asks::Window, "window probe"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if lines.is_empty() {
+        lines.push("no keepalive probe on the wire".to_owned());
+    }
+    if let Some(at) = track.first_unacknowledged(&connection.writes) {
+        lines.push(format!("data of {} is unacknowledged", after(at)));
+    }
+    for (what, at) in [
+        ("RST sent", &track.rst_sent),
+        ("RST received", &track.rst_received),
+    ] {
+        lines.extend(
+            at.iter()
+                .take(1)
+                .map(|at| format!("{what} at {}", after(*at))),
+        );
+    }
+    if let (Some((ended, at)), Some(_)) = (connection.ended, &observation.cut_short) {
+        lines.push(format!(
+            "the connection ended with {ended} at {}",
+            after(at)
+        ));
+    }
+    lines
+}
+
+/// Everything about a case that did not pass: what was expected and from where, what happened, and the evidence.
+#[must_use]
+pub fn failure(result: &CaseResult) -> Vec<String> {
+    let prepared = &result.prepared;
+    let mut lines = vec![format!(
+        "{} ({}:{})",
+        prepared.case.id,
+        prepared.path.display(),
+        prepared.case.line
+    )];
+    match &result.verdict {
+        Verdict::Failed(mismatches) => {
+            for mismatch in mismatches {
+                let end = mismatch
+                    .end
+                    .map(|end| format!("{end}: "))
+                    .unwrap_or_default();
+                lines.push(format!("  {end}expected {}", mismatch.expected));
+                lines.push(format!("    from {}", mismatch.because));
+                lines.push(format!("    observed {}", mismatch.observed));
+            }
+            lines.extend(
+                evidence(result)
+                    .into_iter()
+                    .map(|line| format!("  evidence: {line}")),
+            );
+        }
+        Verdict::Error(reason) | Verdict::Skipped(reason) => lines.push(format!("  {reason}")),
+        Verdict::Stopped(why) => lines.push(format!("  {why}")),
+        Verdict::Passed => {}
+    }
+    lines
+}
