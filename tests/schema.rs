@@ -67,6 +67,8 @@ const BEYOND: &[&str] = &[
     "exchange_over_fault_in_case",
     "filter_message_of_one_family",
     "family_alone",
+    "family_expects_nothing",
+    "family_icmp",
     "family_sequence",
     "firewall_without_router",
     "graph_links",

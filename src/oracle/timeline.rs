@@ -72,13 +72,17 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         unacknowledged: false,
         outages: Vec::new(),
     };
-    let mut alike = true;
+    // Whether the strands of the case have met the same so far, and are at the same step at the same time.
+    let (mut alike, mut abreast) = (true, true);
     for step in &case.steps {
         // The other strand may see its probes at another time, and a step at the lab waits for both.
-        if !alike && matches!(step.start, Start::When { .. }) {
+        let waits = matches!(step.start, Start::When { .. });
+        if (!alike && waits) || (!abreast && step.action.is_of_lab()) {
             return None;
         }
         alike &= step.family.is_none();
+        // What a strand does by itself may take it longer than the other.
+        abreast &= alike || step.action.is_of_lab();
         walk.wait(step)?;
         // What is done to the other family is done to another path.
         if step.concerns(case.family) {
@@ -171,6 +175,16 @@ impl Walk {
         }
     }
 
+    /// Whether something keeps the end's own packets from its wire, where they would be counted.
+    fn is_mute(&self) -> bool {
+        let own = self.end.node();
+        self.active.iter().any(|fault| match fault {
+            Fault::Cable(end) | Fault::Unaddressed(end) => *end == self.end,
+            Fault::Route(node, ..) => *node == own,
+            _ => false,
+        })
+    }
+
     fn count_probes(&mut self, count: u32, what: ProbeEvent) -> Option<()> {
         let keepalive = self.keepalive?;
         self.forget_for_lack_of_probes()?;
@@ -178,7 +192,7 @@ impl Walk {
         let due = if answered {
             keepalive.tick(0, self.hz).max + keepalive.answered_period(self.hz) * (count - 1)
         } else {
-            if self.outages.last()?.written.is_some() {
+            if self.outages.last()?.written.is_some() || self.is_mute() {
                 return None;
             }
             let probes = self.probes? + count;

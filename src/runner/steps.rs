@@ -16,9 +16,13 @@ use crate::outcome::BrokenStep;
 use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
 use crate::wire::Probe;
 use futures::future::{join, try_join_all};
+use tokio::time::{sleep, timeout};
 
 /// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
 const FULL: Duration = Duration::from_millis(300);
+
+/// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
 
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through.
@@ -92,17 +96,33 @@ impl Running {
         let all = |tracks: &Tracks| seen(tracks).len() == count as usize;
         let mut tracks = side.tracks();
         let limit = self.prepared.start_time(Start::When { count, what }) + PATIENCE;
-        let why = tokio::select! {
+        let ended = tokio::select! {
             biased;
             Ok(tracks) = tracks.wait_for(all) => {
                 // A step waits for one probe at least.
                 return Ok(seen(&tracks).last().copied().unwrap_or(since));
             }
-            Some((ended, _)) = endpoint.end() => format!("before the connection ended with {ended}"),
-            () = tokio::time::sleep(limit) => format!("in {}", whole(limit)),
+            Some((ended, _)) = endpoint.end() => Some(ended),
+            () = sleep(limit) => None,
         };
-        let seen = seen(&side.tracks().borrow()).len();
-        Err(format!("only {seen} of {count} probes were {what} {why}"))
+        let Some(ended) = ended else {
+            let seen = seen(&tracks.borrow()).len();
+            let limit = whole(limit);
+            return Err(format!(
+                "only {seen} of {count} probes were {what} in {limit}"
+            ));
+        };
+        // The frame that led to it is told on another way, and may come later.
+        let late = async { tracks.wait_for(all).await.is_ok() };
+        let came = timeout(LAST_FRAMES, late).await == Ok(true);
+        let seen = seen(&tracks.borrow());
+        match seen.last() {
+            Some(last) if came => Ok(*last),
+            _ => Err(format!(
+                "only {} of {count} probes were {what} before the connection ended with {ended}",
+                seen.len()
+            )),
+        }
     }
 
     /// Takes a step at the lab, once for all strands.

@@ -93,8 +93,14 @@ fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context)
     } else {
         format!(" of {family}")
     };
-    let help =
-        "add `[expect.client]` or `[expect.server]` with `error = \"...\"` or `survives = \"...\"`";
+    let own = if all {
+        String::new()
+    } else {
+        format!(", or `[expect.{family}.client]` for this family alone,")
+    };
+    let help = format!(
+        "add `[expect.client]` or `[expect.server]`{own} with `error = \"...\"` or `survives = \"...\"`"
+    );
     cx.report(Diagnostic::new(span, format!("the {what} expects nothing{of}")).help(help));
 }
 

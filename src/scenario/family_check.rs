@@ -16,6 +16,22 @@ pub(super) fn families(case: &Overlaid, cx: &mut Context) {
     expectations(case, carried, cx);
 }
 
+/// A connection meets the ICMP errors of its own family alone.
+fn messages(case: &Overlaid, family: Family, cx: &mut Context) {
+    for part in case.own_expectations(family) {
+        let mut asked = part.value.expectation.evidence.icmp.iter();
+        if asked.all(|(kind, _)| kind.family == family) {
+            continue;
+        }
+        let other = family.other();
+        let message = format!("a connection over {family} receives no ICMP error of {other}");
+        let idle = Diagnostic::new(part.span.clone(), message);
+        cx.report(idle.help(format!(
+            "give `icmp = {{ {family} = ... }}` here, and `icmp = {{ {other} = ... }}` in `expect.{other}`"
+        )));
+    }
+}
+
 fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
     if carried.iter().all(|carried| *carried == Carried::Both) {
         return;
@@ -31,6 +47,7 @@ fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
 
 fn expectations(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
     for family in Family::ALL {
+        messages(case, family, cx);
         let has = |carried: &Carried| carried.families().contains(&family);
         let Some(span) = case.own_expect(family).filter(|_| !carried.iter().any(has)) else {
             continue;

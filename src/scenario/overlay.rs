@@ -107,6 +107,18 @@ impl<'d> Overlaid<'d> {
         Some(part.ok()??.span.clone())
     }
 
+    /// What the case itself expects of one family, at each end.
+    pub(super) fn own_expectations(
+        &self,
+        family: Family,
+    ) -> impl Iterator<Item = &'d At<ExpectationPart>> {
+        let body = self.block.map_or(self.layers.base, |block| &block.body);
+        let part = inside(view(&body.expect), move |part| part.of(family));
+        let ends = [End::Client, End::Server];
+        let of_end = move |end| inside(part, move |part| part.end(end)).ok().flatten();
+        ends.into_iter().filter_map(of_end)
+    }
+
     /// The header of the `[[case]]`.
     pub(super) fn span(&self) -> Option<Range<usize>> {
         self.block.map(|block| block.span.clone())

@@ -167,3 +167,37 @@ fn a_step_that_waits_for_probes_which_may_differ_settles_nothing() {
     differing.family = differing.family.other();
     assert_eq!(seen(&differing, End::Client), "open");
 }
+
+#[test]
+fn a_step_at_the_network_waits_for_the_exchange_of_the_other_strand() {
+    let exchange = "{ do = \"exchange\" }";
+    let lose = "{ do = \"lose\", on = \"router\", to = \"server\", what = \"data\", nth = [1], family = \"ipv6\" }";
+    let crash = "{ do = \"crash\", host = \"server\" }";
+    let seen_of = |steps: &[&str]| seen(&case("dual", KEEPALIVE, "", steps), End::Client);
+    assert_eq!(seen_of(&[lose, crash]), "ETIMEDOUT 4000..4128");
+    assert_eq!(seen_of(&[exchange, lose, crash]), "ETIMEDOUT 4000..4128");
+    assert_eq!(seen_of(&[lose, exchange, crash]), "open");
+}
+
+#[test]
+fn probes_that_cannot_leave_their_host_are_not_waited_for() {
+    let restored = |family: &str, fault: &str, repair: &str| {
+        let repair = format!("{{ {repair}, when = \"2 probes sent\" }}");
+        seen(&case(family, KEEPALIVE, "", &[fault, &repair]), End::Client)
+    };
+    let route = |node: &str| {
+        let of = |action| {
+            format!("do = \"route\", on = \"{node}\", to = \"server\", action = \"{action}\"")
+        };
+        restored(
+            "ipv4",
+            &format!("{{ {} }}", of("unreachable")),
+            &of("restore"),
+        )
+    };
+    assert_eq!(route("router"), "survives");
+    assert_eq!(route("client"), "open");
+    let address = |action| format!("do = \"address\", at = \"client\", action = \"{action}\"");
+    let remove = format!("{{ {} }}", address("remove"));
+    assert_eq!(restored("ipv4", &remove, &address("restore")), "open");
+}
