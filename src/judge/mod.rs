@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use repetition::{Alike, repeated};
 
 use crate::clock::Moment;
-use crate::evidence::StepTaken;
+use crate::evidence::{StepKind, StepTaken};
 use crate::oracle::timeline::STEP_TIME;
 use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
@@ -39,7 +39,8 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    match (mismatches.is_empty(), observation.evidence.delays().next()) {
+    let delay = (observation.evidence.delays()).find(|(step, _)| matters(step, observation));
+    match (mismatches.is_empty(), delay) {
         // What came as expected although a step was late came as expected.
         (true, _) => Verdict::Passed,
         (false, Some((step, delay))) if follows_from_time(observation) => {
@@ -47,6 +48,17 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
         }
         (false, _) => Verdict::Failed(mismatches),
     }
+}
+
+/// A fault that took long has changed what is expected only where a probe was answered before it was done.
+fn matters(step: &StepTaken, observation: &Observation) -> bool {
+    let during = |at: Moment| step.from <= at && at <= step.until;
+    let mut connections = (observation.ends.iter()).flat_map(|end| &end.connections);
+    step.kind != StepKind::Fault
+        || connections.any(|connection| {
+            let mut answers = (connection.track.probes.iter()).filter_map(|probe| probe.answered);
+            answers.any(during)
+        })
 }
 
 /// Whether what was observed may have come of a step's time: not that a step was broken off, nor that a host lost its connections.

@@ -10,6 +10,7 @@ use crate::outcome::{
 use crate::prepare::Prepared;
 use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
+use crate::wire::{Asks, Probe};
 
 /// The oracle's window for [`crashed`], and what is allowed beyond it.
 const EARLIEST: i64 = 4 * S;
@@ -281,13 +282,21 @@ mod steps {
             ..observed(vec![client(vec![timed_out(5_060 * MS)])])
         };
         only(mismatches(&prepared, &observation));
-        // What is broken late has answered meanwhile.
+        // One that takes long has changed nothing,
         let mut evidence = late_by(600 * MS, StepKind::Fault);
         evidence.steps[0].from = at(0);
-        let observation = Observation {
+        let mut observation = Observation {
             evidence,
             ..observed(vec![client(vec![timed_out(5_060 * MS)])])
         };
+        only(mismatches(&prepared, &observation));
+        // unless somebody has answered meanwhile.
+        let track = &mut observation.ends[0].connections[0].track;
+        track.probes.push(Probe {
+            asks: Asks::Presence,
+            sent: at(500 * MS),
+            answered: Some(at(501 * MS)),
+        });
         let Verdict::Error(reason) = judge(&prepared, &observation) else {
             panic!("a verdict was given");
         };
