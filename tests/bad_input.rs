@@ -61,6 +61,7 @@ fixtures! {
     exchange_over_fault_in_case,
     family,
     family_alone,
+    family_empty,
     family_expects_nothing,
     family_icmp,
     family_of_interface,

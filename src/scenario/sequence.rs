@@ -20,19 +20,47 @@ use link::Side;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
 ///
-/// Where steps are of one family, each family has a network of its own as far as they go.
+/// Where steps are of one family, each family has a network of its own as far as they go, and what is wrong with one alone is said to be.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let mut steps = case.steps.iter().flatten();
-    if steps.any(|part| part.step.family.is_some()) {
-        for family in Family::ALL {
-            walk(case, |step| step.concerns(family), cx);
-        }
+    let wrong = if steps.any(|part| part.step.family.is_some()) {
+        let [ipv4, ipv6] = Family::ALL.map(|family| walk(case, |step| step.concerns(family)));
+        let of = |family, wrong: &[Wrong], other: &[Wrong]| -> Vec<Wrong> {
+            let wrong = wrong.iter().cloned();
+            wrong.map(|wrong| wrong.beside(family, other)).collect()
+        };
+        [
+            of(Family::Ipv4, &ipv4, &ipv6),
+            of(Family::Ipv6, &ipv6, &ipv4),
+        ]
+        .concat()
     } else {
-        walk(case, |_| true, cx);
+        walk(case, |_| true)
+    };
+    for Wrong { step, diagnostic } in wrong {
+        cx.report(in_case(case, &step, diagnostic));
     }
 }
 
-fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool, cx: &mut Context) {
+/// What is wrong with a step.
+#[derive(Clone, PartialEq, Eq)]
+struct Wrong {
+    step: Range<usize>,
+    diagnostic: Diagnostic,
+}
+
+impl Wrong {
+    /// Names the family, unless the same is wrong over the other.
+    fn beside(mut self, family: Family, other: &[Self]) -> Self {
+        if !other.contains(&self) {
+            let message = &mut self.diagnostic.message;
+            *message = format!("over {family}, {message}");
+        }
+        self
+    }
+}
+
+fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
     let mut network = Network {
         topology: case
             .network
@@ -51,19 +79,22 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool, cx: &mut Context) {
         network.connects = true;
         network.breaks(Broken::Unopened, &part.verb);
     }
+    let mut wrong = Vec::new();
     for part in &case.steps {
         // A step that could not be read may be the very one that a later step needs.
         let Ok(part) = part else {
-            return;
+            break;
         };
         network.pass(part.step.start);
         if !concerns(&part.step) {
             continue;
         }
-        if let Some(wrong) = network.take(&part.step, &part.verb) {
-            cx.report(in_case(case, &part.verb, wrong));
+        if let Some(diagnostic) = network.take(&part.step, &part.verb) {
+            let step = part.verb.clone();
+            wrong.push(Wrong { step, diagnostic });
         }
     }
+    wrong
 }
 
 /// What is broken at one time.

@@ -30,6 +30,11 @@ pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Repo
 
 fn of_family(value: &Value, cx: &mut Context) -> Result<EndsPart, Reported> {
     let mut table = value.table(cx)?;
+    if table.is_empty() {
+        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
+        let help = "give `client` or `server`, each with `error = \"...\"` or `survives = \"...\"`";
+        return Err(cx.report(empty.help(help)));
+    }
     let part = ends(&mut table, cx);
     table.finish(cx)?;
     Ok(part)
