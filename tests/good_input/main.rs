@@ -1,6 +1,8 @@
 //! What a valid scenario file means.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod overlay;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,7 +88,7 @@ fn full_steps() -> Vec<Step> {
     steps.into_iter().map(step).collect()
 }
 
-const FULL: &str = include_str!("good/full.toml");
+const FULL: &str = include_str!("../good/full.toml");
 
 /// Where the file has the value.
 fn place(value: &str) -> std::ops::Range<usize> {
@@ -271,156 +273,6 @@ fn an_empty_sysctl_table_is_keepalive_with_the_kernels_numbers() {
     };
     assert_eq!(connection.server.keepalive, Some(expected));
     assert_eq!(connection.observed_end(), Some(End::Server));
-}
-
-const BASE: &str = r#"
-summary = "s"
-[topology]
-preset = "routed"
-family = "ipv4"
-[connection]
-count = 2
-[connection.client]
-keepalive = { idle = "1s", interval = "2s" }
-user_timeout = "3s"
-[[step]]
-do = "exchange"
-[expect.client]
-error = "ETIMEDOUT"
-descriptors = "returned"
-[expect.server]
-survives = "1s"
-[[case]]
-name = "same"
-note = "as the file has it"
-[[case]]
-name = "other"
-[case.topology]
-family = ["ipv6", "ipv4"]
-[case.connection.client]
-keepalive = { probes = 5 }
-[case.connection.server]
-user_timeout = "4s"
-[case.expect.client]
-survives = "9s"
-[[case.step]]
-do = "send"
-"#;
-
-#[test]
-fn a_case_overlays_the_file_key_by_key() {
-    let scenario = scenario(BASE);
-    assert_eq!(
-        ids(&scenario),
-        ["file/same/ipv4", "file/other/ipv6", "file/other/ipv4"]
-    );
-    let (same, other) = (&scenario.cases[0], &scenario.cases[1]);
-    assert_eq!((same.line, other.line), (18, 21));
-    assert_eq!(same.note.as_deref(), Some("as the file has it"));
-
-    // The preset and the count are the file's, the family is the case's.
-    assert_eq!(other.topology, Preset::Routed.into());
-    assert_eq!(other.connection.count, 2);
-
-    // Keepalive is replaced as a whole; the user timeout beside it stays.
-    let keepalive = Keepalive::Options {
-        idle: None,
-        interval: None,
-        probes: ProbeCount::new(5),
-    };
-    assert_eq!(other.connection.client.keepalive, Some(keepalive));
-    assert_eq!(other.connection.client.user_timeout, Some(millis(3000)));
-    assert_eq!(other.connection.server.user_timeout, Some(millis(4000)));
-    assert_eq!(same.connection.server.user_timeout, None);
-}
-
-#[test]
-fn what_is_left_out_of_a_firewall_is_the_kernels() {
-    let firewall = |firewall: &str| {
-        let text = BASE.replace(
-            "preset = \"routed\"",
-            &format!("preset = \"routed\"\nfirewall = {firewall}"),
-        );
-        scenario(&text).cases[0].firewall
-    };
-    let five_days = TrackingSeconds::new(432_000).unwrap();
-    let kernels = Firewall {
-        on: Node::ROUTER,
-        established: five_days,
-        loose: true,
-        nat: false,
-    };
-    assert_eq!(scenario(BASE).cases[0].firewall, None);
-    assert_eq!(firewall("{}"), Some(kernels));
-    assert_eq!(firewall("{ loose = true }"), Some(kernels));
-    let nat = Firewall {
-        nat: true,
-        ..kernels
-    };
-    assert_eq!(firewall("{ nat = true }"), Some(nat));
-    assert_eq!(firewall("{ established = \"5d\" }"), Some(kernels));
-    let strict = Firewall {
-        loose: false,
-        ..kernels
-    };
-    assert_eq!(firewall("{ loose = false }"), Some(strict));
-}
-
-#[test]
-fn a_case_appends_steps_and_replaces_expectations_by_end() {
-    let scenario = scenario(BASE);
-    let (same, other) = (&scenario.cases[0], &scenario.cases[1]);
-    assert_eq!(same.steps.len(), 1);
-    assert_eq!(other.steps[..1], same.steps[..]);
-    assert!(matches!(other.steps[1].action, Action::Send { .. }));
-
-    let client = other.expect.client.as_ref().unwrap();
-    assert_eq!(client.outcome, ExpectedOutcome::Survives(millis(9000)));
-    assert!(!client.descriptors_return);
-    assert_eq!(other.expect.server, same.expect.server);
-}
-
-#[test]
-fn a_preset_may_come_from_every_case_alone() {
-    let text = BASE
-        .replace("preset = \"routed\"", "")
-        .replace(
-            "name = \"same\"",
-            "name = \"same\"\ntopology.preset = \"direct\"",
-        )
-        .replace("[case.topology]", "[case.topology]\npreset = \"switched\"");
-    let scenario = scenario(&text);
-    let presets: Vec<_> = scenario.cases.iter().map(|c| c.topology.preset()).collect();
-    let expected = [Preset::Direct, Preset::Switched, Preset::Switched].map(Some);
-    assert_eq!(presets, expected);
-}
-
-/// What the file means, without its text and the places in it.
-fn meaning(text: &str) -> Scenario {
-    let mut scenario = scenario(text);
-    scenario.text = "".into();
-    let expectations = scenario.cases.iter_mut().map(|case| &mut case.expect);
-    let ends = expectations.flat_map(|expect| [&mut expect.client, &mut expect.server]);
-    for expectation in ends.flatten() {
-        expectation.places = Places {
-            outcome: 0..0,
-            within: None,
-        };
-    }
-    scenario
-}
-
-#[test]
-fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
-    let dos = format!("\u{feff}{}", BASE.replace('\n', "\r\n"));
-    assert_eq!(meaning(&dos), meaning(BASE));
-}
-
-#[test]
-fn a_mistake_in_a_shared_part_is_reported_once_for_all_cases() {
-    let text = BASE.replace("do = \"exchange\"", "do = \"resume\"\nhost = \"client\"");
-    let errors = parse(Path::new("file.toml"), &text).unwrap_err();
-    assert_eq!(errors.len(), 1, "{errors:?}");
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! The time from step to step, and what happens by itself in it: probes, and a firewall that forgets.
+
+use super::{ACKNOWLEDGED, STEP_TIME, Walk};
+use crate::oracle::outage::Fault;
+use crate::oracle::span::Span;
+use crate::oracle::tracking::Entry;
+use crate::scenario::model::{ProbeEvent, Start, Step};
+
+impl Walk {
+    /// Up to the beginning of a step.
+    pub(super) fn wait(&mut self, step: &Step) -> Option<()> {
+        match step.start {
+            Start::AtOnce => self.pass(Span::up_to(STEP_TIME), false)?,
+            Start::After(time) => self.pass(Span::exactly(time).late_by(STEP_TIME), true)?,
+            Start::When { count, what } => self.count_probes(count, what)?,
+        }
+        Some(())
+    }
+
+    fn pass(&mut self, time: Span, long: bool) -> Option<()> {
+        let entry = match &mut self.tracking {
+            Some(tracking) if self.active.is_empty() => tracking.pass(time)?,
+            _ => Entry::Known,
+        };
+        match entry {
+            Entry::Known => self.go_by(time, long),
+            Entry::ForgottenAfter(before) => {
+                self.go_by(before, long);
+                self.forget()?;
+                self.go_by(time.after(before), long);
+            }
+        }
+        Some(())
+    }
+
+    /// Nobody has a step to take any more, or one that waits for probes: if a firewall forgets the flow before the first of them, it does.
+    pub(super) fn forget_for_lack_of_probes(&mut self) -> Option<()> {
+        let entry = match &mut self.tracking {
+            Some(tracking) if self.active.is_empty() => tracking.await_probe()?,
+            _ => Entry::Known,
+        };
+        if let Entry::ForgottenAfter(before) = entry {
+            self.go_by(before, true);
+            self.forget()?;
+        }
+        Some(())
+    }
+
+    fn go_by(&mut self, time: Span, long: bool) {
+        self.age = self.age + time;
+        self.silence = self.silence + time;
+        self.unacknowledged &= time.min < ACKNOWLEDGED;
+        let Some(keepalive) = self.keepalive else {
+            return;
+        };
+        if self.silence.max < keepalive.idle {
+            return;
+        }
+        if self.active.is_empty() {
+            self.silence = Span::up_to(keepalive.answered_period(self.hz) + STEP_TIME);
+        } else if long {
+            self.probes = None;
+        }
+    }
+
+    /// Whether something keeps the end's own packets from its wire, where they would be counted.
+    fn is_mute(&self) -> bool {
+        let own = self.end.node();
+        self.active.iter().any(|fault| match fault {
+            Fault::Cable(end) | Fault::Unaddressed(end) => *end == self.end,
+            Fault::Route(node, ..) => *node == own,
+            _ => false,
+        })
+    }
+
+    fn count_probes(&mut self, count: u32, what: ProbeEvent) -> Option<()> {
+        let keepalive = self.keepalive?;
+        self.forget_for_lack_of_probes()?;
+        let answered = self.active.is_empty();
+        let due = if answered {
+            keepalive.tick(0, self.hz).max + keepalive.answered_period(self.hz) * (count - 1)
+        } else {
+            if self.outages.last()?.written.is_some() || self.is_mute() {
+                return None;
+            }
+            let probes = self.probes? + count;
+            self.probes = Some(probes);
+            let tick = keepalive.tick(probes - 1, self.hz).late_by(STEP_TIME);
+            self.age = self.age + tick.after(self.silence);
+            self.silence = tick;
+            return (what == ProbeEvent::Sent).then_some(());
+        };
+        self.age = self.age + Span::up_to(due + STEP_TIME);
+        self.heard();
+        self.unacknowledged = false;
+        Some(())
+    }
+}

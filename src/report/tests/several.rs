@@ -1,0 +1,107 @@
+//! Several runs of a case, and several kernels side by side.
+
+use super::*;
+use crate::report::{matrix, runs};
+
+fn unanswered_at(nanos: i64) -> CaseResult {
+    judged(
+        crashed(r#"error = "ETIMEDOUT""#),
+        observed(vec![client(vec![unanswered(nanos)])]),
+    )
+}
+
+#[test]
+fn the_matrix_marks_what_differs_from_the_first_that_came() {
+    let skipped = || without_observation(Verdict::Skipped("too slow".to_owned()));
+    let other = |result| renamed(result, "other/ipv4");
+    let kernels = [
+        ("native", vec![skipped(), other(passed())]),
+        ("6.12", vec![passed(), other(passed())]),
+        ("6.1", vec![passed(), other(broken())]),
+    ];
+    let columns: Vec<(&str, &[CaseResult])> = kernels
+        .iter()
+        .map(|(name, results)| (*name, results.as_slice()))
+        .collect();
+    snapshot("matrix", &written(|out| matrix::write(out, &columns)));
+}
+
+#[test]
+fn what_differs_on_a_kernel_is_seen_also_where_it_passes() {
+    let (one, other) = ([passed()], [survived()]);
+    let columns = [("6.12", &one[..]), ("6.1", &other[..])];
+    let mut out = Vec::new();
+    matrix::write(&mut out, &columns).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let (_, pass) = table::verdict(&Verdict::Passed);
+    let marked = format!("{}survives <>", table::NOTABLE);
+    assert!(text.contains(&marked), "{text:?}");
+    assert!(!text.contains(&pass.to_string()), "{text:?}");
+}
+
+#[test]
+fn several_runs_are_told_by_their_extremes_and_their_worst_verdict() {
+    let error = || without_observation(Verdict::Error("no memory".to_owned()));
+    let stopped = || without_observation(Verdict::Stopped("interrupted".to_owned()));
+    let tables = [vec![4_050, 4_010, 4_090], vec![4_050, 4_500]];
+    let mut tables = tables
+        .map(|times| times.into_iter().map(|ms| unanswered_at(ms * MS)).collect())
+        .to_vec();
+    tables.extend([
+        // What was never observed is no time, and hides nothing.
+        vec![
+            stopped(),
+            unanswered_at(4_500 * MS),
+            unanswered_at(4_050 * MS),
+            survived(),
+            error(),
+        ],
+        vec![stopped(), stopped()],
+    ]);
+    let text: Vec<String> = tables
+        .iter()
+        .map(|results: &Vec<CaseResult>| written(|out| runs::write(out, results)))
+        .collect();
+    snapshot("runs", &text.concat());
+}
+
+#[test]
+fn the_matrix_has_one_line_for_all_runs_of_a_case() {
+    let other = || renamed(unanswered_at(4_050 * MS), "other/ipv4");
+    let native = [
+        unanswered_at(4_050 * MS),
+        unanswered_at(4_090 * MS),
+        other(),
+        other(),
+    ];
+    let guest = [
+        unanswered_at(4_050 * MS),
+        unanswered_at(4_500 * MS),
+        other(),
+        renamed(survived(), "other/ipv4"),
+    ];
+    let columns = [("6.12", &native[..]), ("6.1", &guest[..])];
+    snapshot(
+        "matrix-of-runs",
+        &written(|out| matrix::write(out, &columns)),
+    );
+}
+
+#[test]
+fn phases_are_told_from_where_the_window_counts() {
+    let since = |origin: &str| {
+        let expect = format!(r#"error = "ETIMEDOUT", within = "4s..5s", since = "{origin}""#);
+        let end = client(vec![unanswered(4_050 * MS)]);
+        let result = judged(crashed(&expect), observed(vec![end]));
+        written(|out| runs::write(out, &[result]))
+    };
+    let (fault, activity) = (since("fault"), since("activity"));
+    assert!(
+        fault.contains("4.05s  4.05s   4.05s  4s..5s from fault"),
+        "{fault}"
+    );
+    assert!(
+        activity.contains("4.09s  4.09s   4.09s  4s..5s "),
+        "{activity}"
+    );
+}
