@@ -66,6 +66,11 @@ pub enum Failure {
     /// The guest ended before it was done; how.
     #[error("it ended before it was done ({0})")]
     Ended(String),
+    /// A user-mode kernel boots from files that only those know how to take that are built for this version.
+    #[error(
+        "it has found nothing to boot ({0}): it was built by another version of the harness, or by somebody else\n  help: build it anew with `harness kernel build`, and name no other"
+    )]
+    Foreign(String),
     /// The guest was not done within the limit of wall-clock time.
     #[error("it was not done after {} of real time, and was stopped", humantime::format_duration(*.0))]
     Limit(Duration),

@@ -30,6 +30,9 @@ const PIPE: i32 = 1 << 20;
 /// The job of a boot that is only to show that it works.
 const PROBE: &[u8] = &[];
 
+/// What a kernel says that has unpacked no init (`kernel_init`).
+const NO_INIT: &str = "No working init found";
+
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -124,11 +127,17 @@ pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u
     let (status, console) = guest.stop().await;
     let failure = match answer {
         Ok(Ok(Some(result))) => return Ok(result),
+        Ok(Ok(None)) if is_foreign(machine, &console) => Failure::Foreign(status),
         Ok(Ok(None)) => Failure::Ended(status),
         Ok(Err(failure)) => failure,
         Err(_) => Failure::Limit(limit),
     };
     Err(failed(failure, console))
+}
+
+/// Whether a user-mode kernel has ended because it does not know how to take its image.
+fn is_foreign(machine: &Machine, console: &str) -> bool {
+    matches!(machine, Machine::Uml { .. }) && console.contains(NO_INIT)
 }
 
 /// How a distribution's kernel is best executed in real time on this machine.

@@ -1,5 +1,7 @@
 //! A guest that fails gives an error with the last of its console, and never an answer.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("failures::a_guest_that_spins", spins),
         Trial::test("failures::no_kernel", no_kernel),
         Trial::test("failures::not_a_kernel", not_a_kernel),
+        Trial::test("failures::another_versions_kernel", another_versions_kernel),
     ]
 }
 
@@ -85,6 +88,22 @@ fn not_a_kernel() -> Result<(), Failed> {
     let error = started("/bin/echo");
     assert!(matches!(error.failure, Failure::Ended(_)), "{error}");
     assert!(error.console.contains("time-travel"), "{error}");
+    Ok(())
+}
+
+/// A program that says what a kernel says which cannot take its image.
+fn another_versions_kernel() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let kernel = folder.path().join("linux");
+    fs::write(
+        &kernel,
+        "#!/bin/sh\necho 'Kernel panic - not syncing: No working init found.'\nexit 1\n",
+    )?;
+    fs::set_permissions(&kernel, fs::Permissions::from_mode(0o755))?;
+    let error = started(kernel.to_str().ok_or("a path that is not UTF-8")?);
+    assert!(matches!(error.failure, Failure::Foreign(_)), "{error}");
+    let help = "build it anew with `harness kernel build`";
+    assert!(error.to_string().contains(help), "{error}");
     Ok(())
 }
 
