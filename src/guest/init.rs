@@ -80,8 +80,8 @@ fn prepare() -> io::Result<Vec<u8>> {
 
 /// Maps all that this program has so far, at once.
 ///
-/// A page that is not there costs a guest in user mode three switches between its processes when it is touched, which took a third of
-/// what a case did.
+/// A page that is not there costs a guest in user mode three switches between its processes when it is touched, which were a third of
+/// all its switches.
 fn populate() -> io::Result<()> {
     Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
 }
