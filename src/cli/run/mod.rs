@@ -214,3 +214,32 @@ impl RunArguments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArguments,
+    }
+
+    #[test]
+    fn the_evidence_of_a_pass_is_kept_where_something_is_made_of_it() {
+        let wants = |switches: &str, is_virtual| {
+            let line = format!("run file.toml {switches}");
+            let parsed = Line::try_parse_from(line.split_whitespace()).unwrap();
+            parsed.run.wants_all_evidence(is_virtual)
+        };
+        for switches in ["-v", "--report-json r.json", "--pcap folder"] {
+            assert!(wants(switches, false), "{switches}");
+        }
+        // Only in virtual time must runs be alike to the nanosecond.
+        assert!(wants("--repeat 2", true));
+        assert!(!wants("--repeat 2", false));
+        assert!(!wants("", true));
+    }
+}
