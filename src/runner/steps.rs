@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 const FULL: Duration = Duration::from_millis(300);
 
 /// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
-const LAST_FRAMES: Duration = Duration::from_millis(500);
+const LAST_FRAMES: Duration = Duration::from_millis(200);
 
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through.
