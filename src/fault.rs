@@ -7,13 +7,10 @@ use netlink_packet_route::route::RouteType;
 use self::network::{settle_neighbours, settle_route};
 use crate::lab::error::LabError;
 use crate::lab::{Lab, Layer, Side};
-use crate::plan::{RoutePlan, SILENCE_BRIDGE};
+use crate::plan::RoutePlan;
 use crate::scenario::model::{
     CableChange, End, Family, HardwareAddress, Middlebox, Node, Role, RouteChange,
 };
-
-/// The name of the bridge that silences a host; it is never up.
-pub const SILENCE: &str = "silence";
 
 /// Pulls or plugs the cable of one host.
 ///
@@ -69,25 +66,15 @@ async fn set_link(
 
 /// Silences a host in both directions, with its carrier up and its state kept.
 ///
-/// What it sends is dropped by a queue of length zero. What it would receive is taken by a bridge that is down: its port's state
-/// is `BR_STATE_DISABLED`, in which `br_handle_frame` drops every frame. Both are in every kernel that the harness runs on, where
-/// packet classifiers and actions often are not.
-///
 /// # Errors
-/// [`LabError`] where the kernel refuses.
+/// [`LabError`] where the kernel refuses, or has no such packet filter.
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.mute(link).await?;
-    match node.add_bridge(SILENCE, SILENCE_BRIDGE).await {
-        // From an earlier silence.
-        Err(error) if error.errno() == Some(nix::libc::EEXIST) => {}
-        added => added?,
-    }
-    node.set_bridge(link, Some(SILENCE_BRIDGE)).await
+    let (node, interface) = (lab.node(host.node()), &lab.uplink(host).name);
+    node.mute(interface).await?;
+    node.deafen(interface).await
 }
 
-/// Undoes [`silence`]. The bridge stays: to delete it takes an RCU barrier (`netdev_run_todo`), half a second on a busy machine, in which
-/// the host would go on to be silent.
+/// Undoes [`silence`].
 ///
 /// A new hardware address comes once the host can send and while it hears nothing: where it tells its neighbours by itself (`arp_notify`,
 /// `ndisc_notify`), they hear it, and nothing is answered from the old one.
@@ -95,12 +82,12 @@ pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
 /// # Errors
 /// [`LabError`] where the kernel refuses.
 pub async fn unsilence(lab: &Lab, host: End, mac: HardwareAddress) -> Result<(), LabError> {
-    let (node, link) = (lab.node(host.node()), lab.uplink(host).index);
-    node.reset_queue(link).await?;
+    let node = lab.node(host.node());
+    node.unmute().await?;
     if mac == HardwareAddress::New {
         network::new_mac(lab, host).await?;
     }
-    node.set_bridge(link, None).await
+    node.undeafen().await
 }
 
 /// Changes the route by which a node reaches one end's network. While the node's link is down or its address gone, there is no route to

@@ -20,8 +20,6 @@ pub const SERVER_PORT: u16 = 7777;
 pub const CLIENT_PORT: u16 = 40_000;
 /// The link index of a switch's bridge; no planned link has it.
 pub const SWITCH_BRIDGE: u32 = 10;
-/// The link index of the bridge that silences a host; no planned link has it.
-pub const SILENCE_BRIDGE: u32 = 20;
 
 /// The port of the first of those who fill the server's accept queue: behind all of the client's.
 pub const STRANGER_PORT: u16 = 41_000;

@@ -68,12 +68,16 @@ impl LabNode {
         self.add_table(not_telling()).await
     }
 
-    async fn add_table(&self, table: Table) -> Result<(), LabError> {
+    pub(super) async fn add_table(&self, table: Table) -> Result<(), LabError> {
         let node = self.node.to_string();
         self.namespace.run(move || nft::add(&node, &table)).await
     }
 
-    async fn remove_table(&self, family: TableFamily, name: &'static str) -> Result<(), LabError> {
+    pub(super) async fn remove_table(
+        &self,
+        family: TableFamily,
+        name: &'static str,
+    ) -> Result<(), LabError> {
         let node = self.node.to_string();
         let work = move || nft::remove(&node, family, name);
         self.namespace.run(work).await

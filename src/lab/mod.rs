@@ -24,6 +24,7 @@ mod nft;
 pub mod node;
 mod queue;
 mod routes;
+mod silence;
 pub mod sysctl;
 pub mod tables;
 
@@ -216,7 +217,7 @@ async fn bring_up_switch(node: &LabNode, ports: &[InterfacePlan]) -> Result<(), 
     node.add_bridge("br0", SWITCH_BRIDGE).await?;
     node.set_up(SWITCH_BRIDGE, true).await?;
     for port in ports {
-        node.set_bridge(port.index, Some(SWITCH_BRIDGE)).await?;
+        node.set_bridge(port.index, SWITCH_BRIDGE).await?;
         node.set_up(port.index, true).await?;
     }
     Ok(())

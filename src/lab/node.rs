@@ -176,22 +176,13 @@ impl LabNode {
             })
     }
 
-    /// Makes a link a port of the bridge (or of none).
+    /// Makes a link a port of the bridge.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn set_bridge(&self, link: u32, bridge: Option<u32>) -> Result<(), LabError> {
-        let message = LinkUnspec::new_with_index(link);
-        let (message, doing) = match bridge {
-            Some(index) => (
-                message.controller(index),
-                format!("make link {link} a port of bridge {index}"),
-            ),
-            None => (
-                message.nocontroller(),
-                format!("take link {link} out of its bridge"),
-            ),
-        };
+    pub async fn set_bridge(&self, link: u32, bridge: u32) -> Result<(), LabError> {
+        let message = LinkUnspec::new_with_index(link).controller(bridge);
+        let doing = format!("make link {link} a port of bridge {bridge}");
         self.change_link(message, doing).await
     }
 

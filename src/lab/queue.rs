@@ -24,21 +24,6 @@ pub(super) struct Queue {
 }
 
 impl LabNode {
-    /// Puts a queue of length zero at the root of the link, which drops whatever the node sends.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`].
-    pub async fn mute(&self, link: u32) -> Result<(), LabError> {
-        let queue = Queue {
-            kind: "pfifo",
-            // struct tc_fifo_qopt { __u32 limit; }
-            options: 0_u32.to_ne_bytes().to_vec(),
-            lacking: ("queueing disciplines", "CONFIG_NET_SCHED"),
-        };
-        self.set_queue(link, queue, format!("mute link {link}"))
-            .await
-    }
-
     /// Takes away what a step has put at the root of the link, and what waits in it.
     ///
     /// # Errors

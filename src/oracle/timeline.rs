@@ -39,8 +39,8 @@ pub struct Timeline {
 /// before it leaves the answering end with data in flight, and its retransmissions restart the asking end's keepalive timer.)
 /// A reboot counts as done when the host has fallen silent; its downtime runs on beside the next steps.
 ///
-/// *Why not its own crash?* How a host is silenced decides what its own sends return: a queue that drops counts as local
-/// congestion, which `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
+/// *Why not its own crash?* How a host is silenced decides what its own sends return: what is dropped on its way out counts as local
+/// congestion (`nf_hook_egress`), which `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
 #[must_use]
 pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     if [End::Client, End::Server]

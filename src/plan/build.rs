@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::networks::Networks;
-use super::{InterfacePlan, LinkPlan, NodePlan, SILENCE_BRIDGE, SWITCH_BRIDGE};
+use super::{InterfacePlan, LinkPlan, NodePlan, SWITCH_BRIDGE};
 use crate::scenario::model::{Family, Node, Role, Topology};
 
 /// The machines in the order of the topology, without routes, and its links.
@@ -81,9 +81,7 @@ impl Numbers {
             Node::SERVER => 3,
             _ => 4,
         };
-        let is_free = |index: &u32| {
-            !self.indices.contains(index) && ![SWITCH_BRIDGE, SILENCE_BRIDGE].contains(index)
-        };
+        let is_free = |index: &u32| !self.indices.contains(index) && *index != SWITCH_BRIDGE;
         let index = (first..).find(is_free).unwrap_or(first);
         self.indices.insert(index);
         index

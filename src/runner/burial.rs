@@ -1,10 +1,12 @@
 //! When the namespaces of finished labs are given back.
 //!
-//! The kernel takes down together what is closed at about the same time, and holds the lock of rtnetlink meanwhile (`cleanup_net`): 73 ms
-//! were measured for a hundred routed labs, half a second for several hundred. A step of another case that changes its network waits for that
-//! lock, and would come late. So labs are buried a few at a time, in the order in which they finished; what is left when the run ends is
-//! closed at once.
+//! The kernel takes down together what is closed at about the same time (`cleanup_net`), and a step of another case that changes its network
+//! waits for the lock of rtnetlink, which is held meanwhile. A host or a router costs well under a millisecond of that. A switch costs more
+//! than all others together: for each bridge the kernel waits until all processors have done with what is to be freed (`rcu_barrier` in
+//! `br_multicast_dev_del`), 17 ms on average. So labs with switches are buried one at a time, and a few more where many wait; the others as
+//! they finish. What is left when the run ends is closed at once.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,19 +16,27 @@ use tokio::time::sleep;
 use super::room::Admitted;
 use crate::lab::Lab;
 use crate::lab::namespace::Namespace;
+use crate::scenario::model::Role;
 
-/// A dozen namespaces: the lock was held for 13 ms at most.
-const AT_ONCE: usize = 4;
+/// Of the labs with switches that wait, one in so many is buried at once, and one at least.
+const SHARE: usize = 16;
 
-/// Longer than that takes, so that the next few do not join them. This still buries more labs a second than are built.
-const PAUSE: Duration = Duration::from_millis(40);
+/// About as long as the kernel takes for what is buried together, most of it without the lock, so that the next do not join them; and for
+/// each lab with a switch.
+const PAUSE: Duration = Duration::from_millis(60);
+const SWITCH: Duration = Duration::from_millis(20);
 
 /// Where finished labs go.
 #[derive(Debug, Clone)]
 pub(super) struct Graveyard(UnboundedSender<Remains>);
 
 /// What is given back when it is dropped: the namespaces, and then the room that they took.
-type Remains = (Vec<Namespace>, Admitted);
+#[derive(Debug)]
+struct Remains {
+    has_switch: bool,
+    namespaces: Vec<Namespace>,
+    _admitted: Admitted,
+}
 
 /// A lab's place from its admission to the end of its case.
 #[derive(Debug)]
@@ -44,8 +54,13 @@ impl Graveyard {
     }
 
     pub(super) fn tenancy(&self, admitted: Admitted) -> Tenancy {
+        let remains = Remains {
+            has_switch: false,
+            namespaces: Vec::new(),
+            _admitted: admitted,
+        };
         Tenancy {
-            remains: Some((Vec::new(), admitted)),
+            remains: Some(remains),
             graveyard: self.clone(),
         }
     }
@@ -54,9 +69,11 @@ impl Graveyard {
 impl Tenancy {
     /// Keeps a lab's namespaces until they are buried.
     pub(super) fn hold(&mut self, lab: &Lab) {
-        if let Some((namespaces, _)) = &mut self.remains {
-            let held = lab.nodes().iter().map(|node| node.namespace.clone());
-            namespaces.extend(held);
+        if let Some(remains) = &mut self.remains {
+            for node in lab.nodes() {
+                remains.has_switch |= node.role == Role::Switch;
+                remains.namespaces.push(node.namespace.clone());
+            }
         }
     }
 }
@@ -71,10 +88,27 @@ impl Drop for Tenancy {
 }
 
 async fn bury(mut finished: UnboundedReceiver<Remains>) {
-    let mut few = Vec::with_capacity(AT_ONCE);
-    while finished.recv_many(&mut few, AT_ONCE).await > 0 {
-        few.clear();
-        sleep(PAUSE).await;
+    let mut switched = VecDeque::new();
+    loop {
+        if switched.is_empty() {
+            let Some(first) = finished.recv().await else {
+                return;
+            };
+            sort(first, &mut switched);
+        }
+        while let Ok(more) = finished.try_recv() {
+            sort(more, &mut switched);
+        }
+        let few = switched.len().div_ceil(SHARE);
+        switched.drain(..few);
+        sleep(PAUSE + SWITCH * u32::try_from(few).unwrap_or(u32::MAX)).await;
+    }
+}
+
+/// Those without a switch are buried here.
+fn sort(remains: Remains, switched: &mut VecDeque<Remains>) {
+    if remains.has_switch {
+        switched.push_back(remains);
     }
 }
 
@@ -85,27 +119,52 @@ mod tests {
     use super::super::room::Taken;
     use super::*;
 
-    fn labs(taken: &watch::Sender<Taken>) -> usize {
-        taken.borrow().labs
+    fn finish(graveyard: &Graveyard, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
+        for _ in 0..count {
+            let mut tenancy = graveyard.tenancy(Admitted::new(taken, 1));
+            if let Some(remains) = &mut tenancy.remains {
+                remains.has_switch = has_switch;
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_few_labs_are_buried_at_a_time_and_the_rest_when_nobody_buries_any_more() {
-        let graveyard = Graveyard::open(&Handle::current());
+    async fn labs_with_switches_are_buried_one_by_one_and_the_others_as_they_finish() {
         let taken = watch::Sender::<Taken>::default();
-        let tenancies: Vec<Tenancy> = (0..3 * AT_ONCE)
-            .map(|_| graveyard.tenancy(Admitted::new(&taken, 1)))
-            .collect();
-        assert_eq!(labs(&taken), 3 * AT_ONCE);
-        drop(tenancies);
-        sleep(PAUSE / 2).await;
-        assert_eq!(labs(&taken), 2 * AT_ONCE);
+        let labs = || taken.borrow().labs;
+        let graveyard = Graveyard::open(&Handle::current());
+        finish(&graveyard, &taken, 3, true);
+        finish(&graveyard, &taken, 10, false);
+        assert_eq!(labs(), 13);
+        for left in [2, 1, 0] {
+            sleep(PAUSE).await;
+            assert_eq!(labs(), left);
+            sleep(SWITCH).await;
+        }
+        finish(&graveyard, &taken, 1, false);
+        sleep(PAUSE + SWITCH).await;
+        assert_eq!(labs(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_many_wait_more_are_buried_together() {
+        let taken = watch::Sender::<Taken>::default();
+        let labs = || taken.borrow().labs;
+        let graveyard = Graveyard::open(&Handle::current());
+        finish(&graveyard, &taken, 3 * SHARE, true);
         sleep(PAUSE).await;
-        assert_eq!(labs(&taken), AT_ONCE);
+        assert_eq!(labs(), 3 * SHARE - 3);
+        sleep(2 * SWITCH).await;
+        assert_eq!(labs(), 3 * SHARE - 3);
+        sleep(PAUSE).await;
+        assert_eq!(labs(), 3 * SHARE - 6);
+    }
+
+    #[test]
+    fn what_nobody_buries_is_given_back_at_once() {
+        let taken = watch::Sender::<Taken>::default();
         let (sender, _) = unbounded_channel();
-        drop(Graveyard(sender).tenancy(Admitted::new(&taken, 1)));
-        assert_eq!(labs(&taken), AT_ONCE);
-        sleep(PAUSE).await;
-        assert_eq!(labs(&taken), 0);
+        finish(&Graveyard(sender), &taken, 1, true);
+        assert_eq!(taken.borrow().labs, 0);
     }
 }

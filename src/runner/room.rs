@@ -249,7 +249,7 @@ impl Drop for Turn {
 /// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
 /// keep the processors busy, and no more than that find their steps due at the same moment.
 fn busy_at_once() -> usize {
-    4 * available_parallelism().map_or(1, NonZeroUsize::get)
+    2 * available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 #[cfg(test)]

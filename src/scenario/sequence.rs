@@ -106,7 +106,7 @@ struct Network {
     /// With the step that broke it, in order.
     broken: Vec<(Broken, Range<usize>)>,
     /// Hosts whose packets have a bad path.
-    impaired: Vec<(End, Range<usize>)>,
+    impaired: Vec<End>,
     /// Cables that flap, and for how much longer; `None` as below.
     flapping: Vec<(End, Option<Duration>, Range<usize>)>,
     /// Hosts that are down from a reboot, and for how much longer; `None` where a step since has waited for who knows how long.

@@ -3,7 +3,7 @@
 use netlink_bindings::nftables::{Chained, ChainedFinal, Nfgenmsg, PushNftHookAttrs, SetFlags};
 use netlink_bindings::traits::{NetlinkChained, Pusher};
 use nix::libc::{
-    NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_NETDEV_INGRESS,
+    NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_NETDEV_EGRESS, NF_NETDEV_INGRESS,
     NFNL_SUBSYS_NFTABLES, NFPROTO_INET, NFPROTO_NETDEV,
 };
 
@@ -207,11 +207,12 @@ fn place<P: Pusher>(attributes: PushNftHookAttrs<P>, hook: &Hook) -> PushNftHook
         Hook::Output => (NF_INET_LOCAL_OUT, FILTER),
         Hook::SourceNat => (NF_INET_POST_ROUTING, SOURCE_NAT),
         Hook::Ingress(_) => (NF_NETDEV_INGRESS, FILTER),
+        Hook::Egress(_) => (NF_NETDEV_EGRESS, FILTER),
     };
     let attributes = attributes
         .push_num(number.cast_unsigned())
         .push_priority(priority);
-    let Hook::Ingress(interfaces) = hook else {
+    let (Hook::Ingress(interfaces) | Hook::Egress(interfaces)) = hook else {
         return attributes;
     };
     let mut devices = attributes.nested_devs();

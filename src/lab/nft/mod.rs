@@ -24,11 +24,8 @@ use super::error::LabError;
 /// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression; [`LabError::Netlink`] for the first request
 /// that it refuses for another reason.
 pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
-    commit(
-        node,
-        &Batch::adding(table),
-        format!("add table {}", table.name),
-    )
+    let whole = format!("add table {}", table.name);
+    commit((node, table.family), &Batch::adding(table), whole)
 }
 
 /// Removes a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
@@ -37,7 +34,7 @@ pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
 /// [`LabError::Netlink`].
 pub(super) fn remove(node: &str, family: TableFamily, name: &str) -> Result<(), LabError> {
     let batch = Batch::removing(family, name);
-    commit(node, &batch, format!("remove table {name}"))
+    commit((node, family), &batch, format!("remove table {name}"))
 }
 
 /// Sends one request to another part of netfilter. Must run on a thread that is inside the namespace of `node`.
@@ -46,23 +43,24 @@ pub(super) fn remove(node: &str, family: TableFamily, name: &str) -> Result<(), 
 /// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it refuses.
 pub(super) fn request(node: &str, doing: &str, message: &[u8]) -> Result<(), LabError> {
     let told = |_: u32| Some(doing.to_owned());
-    exchange(node, message, doing.to_owned(), 1, told)
+    let at = (node, TableFamily::Inet);
+    exchange(at, message, doing.to_owned(), 1, told)
 }
 
-fn commit(node: &str, batch: &Batch, whole: String) -> Result<(), LabError> {
+fn commit(at: (&str, TableFamily), batch: &Batch, whole: String) -> Result<(), LabError> {
     let told = |sequence| batch.request(sequence).map(str::to_owned);
-    exchange(node, batch.bytes(), whole, batch.to_acknowledge(), told)
+    exchange(at, batch.bytes(), whole, batch.to_acknowledge(), told)
 }
 
 /// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence number asks for.
 fn exchange(
-    node: &str,
+    at: (&str, TableFamily),
     messages: &[u8],
     whole: String,
     asked: usize,
     told: impl Fn(u32) -> Option<String>,
 ) -> Result<(), LabError> {
-    let failed = |doing: String| move |source| refused(node, doing, source);
+    let failed = |doing: String| move |source| refused(at, doing, source);
     let socket = open().map_err(failed("open a netfilter socket".to_owned()))?;
     let answers = socket
         .send_to(messages, &SocketAddr::new(0, 0), 0)
@@ -74,25 +72,34 @@ fn exchange(
             None => acknowledged += 1,
             Some(source) => {
                 let request = told(answer.request).unwrap_or(whole);
-                return Err(refused(node, request, source));
+                return Err(refused(at, request, source));
             }
         }
     }
     if acknowledged < asked {
         let silent = format!("the kernel acknowledged {acknowledged} of {asked} requests");
-        return Err(refused(node, whole, io::Error::other(silent)));
+        return Err(refused(at, whole, io::Error::other(silent)));
     }
     Ok(())
 }
 
-fn refused(node: &str, doing: String, source: io::Error) -> LabError {
+fn refused((node, family): (&str, TableFamily), doing: String, source: io::Error) -> LabError {
     match source.raw_os_error() {
         // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both families, no filter chain, no such
         // expression (nf_tables_newtable, nft_chain_parse_hook, nft_expr_type_get).
-        Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT) => LabError::MissingFeature {
-            feature: "packet filter with connection tracking",
-            option: "CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
-        },
+        Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT) => {
+            let (feature, option) = match family {
+                TableFamily::Inet => (
+                    "packet filter with connection tracking",
+                    "CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
+                ),
+                TableFamily::Netdev => (
+                    "packet filter at interfaces",
+                    "CONFIG_NF_TABLES, CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NETFILTER_EGRESS",
+                ),
+            };
+            LabError::MissingFeature { feature, option }
+        }
         _ => LabError::Netlink {
             doing,
             node: node.to_owned(),
@@ -146,25 +153,29 @@ mod tests {
 
     use super::*;
 
-    fn told(errno: i32) -> LabError {
+    fn told(errno: i32, family: TableFamily) -> LabError {
         let rule = "add rule `ct state new accept` to chain forward of table firewall";
         let source = io::Error::from_raw_os_error(errno);
-        refused("router", rule.to_owned(), source)
+        refused(("router", family), rule.to_owned(), source)
     }
 
     #[test]
     fn a_kernel_without_the_feature_is_a_reason_to_skip() {
         for errno in [EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT, ENOENT] {
-            let reason = told(errno).skip_reason().unwrap();
-            let expected =
-                "this kernel has no packet filter with connection tracking (CONFIG_NF_TABLES, ";
-            assert!(reason.starts_with(expected), "{errno}: {reason}");
+            for (family, expected) in [
+                (TableFamily::Inet, "packet filter with connection tracking"),
+                (TableFamily::Netdev, "packet filter at interfaces"),
+            ] {
+                let reason = told(errno, family).skip_reason().unwrap();
+                let expected = format!("this kernel has no {expected} (CONFIG_NF_TABLES, ");
+                assert!(reason.starts_with(&expected), "{errno}: {reason}");
+            }
         }
     }
 
     #[test]
     fn another_refusal_names_rule_chain_table_and_node() {
-        let error = told(EPERM);
+        let error = told(EPERM, TableFamily::Inet);
         assert_eq!(error.skip_reason(), None);
         let expected = "cannot add rule `ct state new accept` to chain forward of table firewall in router: Operation not permitted (os error 1)";
         assert_eq!(error.to_string(), expected);

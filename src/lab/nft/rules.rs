@@ -17,7 +17,7 @@ pub(in crate::lab) struct Table {
 pub(in crate::lab) enum TableFamily {
     /// IPv4 and IPv6.
     Inet,
-    /// Whatever arrives at an interface, a switch's port too.
+    /// Whatever comes or goes through an interface, a switch's port too.
     Netdev,
 }
 
@@ -43,6 +43,8 @@ pub(in crate::lab) enum Hook {
     SourceNat,
     /// At one of these interfaces, before anything but a capture has seen it.
     Ingress(Vec<String>),
+    /// At one of these interfaces, before its queue and a capture have seen it.
+    Egress(Vec<String>),
 }
 
 /// What happens to packets that all matches are true of.

@@ -1,8 +1,7 @@
 //! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
 
 use super::{Lanes, Line, Mark, Source};
-use crate::evidence::{Change, Drop, SocketSample, StepTaken, Timer, TimerKind};
-use crate::fault::SILENCE;
+use crate::evidence::{Drop, SocketSample, StepTaken, Timer, TimerKind};
 use crate::outcome::Observation;
 use crate::report::words;
 use crate::scenario::model::{End, Node};
@@ -24,7 +23,7 @@ pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
         evidence
             .changes
             .iter()
-            .filter(|change| of_case(change.at) && !is_machinery(&change.change))
+            .filter(|change| of_case(change.at))
             .map(|change| Line {
                 at: change.at,
                 source: Source::Kernel,
@@ -70,11 +69,6 @@ fn drop_line(drop: &Drop) -> Line {
         text: format!("{node}: dropped by {function} ({reason})"),
         mark: Mark::Faint,
     }
-}
-
-/// How a host is silenced is no part of the case.
-fn is_machinery(change: &Change) -> bool {
-    matches!(change, Change::Link { interface, .. } if interface == SILENCE)
 }
 
 fn at_node(node: Node) -> Lanes {

@@ -9,10 +9,7 @@ use crate::scenario::model::End;
 
 impl Network {
     pub(super) fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(wrong) = self
-            .still_down(host, verb)
-            .or_else(|| self.is_impaired(host, verb))
-        {
+        if let Some(wrong) = self.still_down(host, verb) {
             return Some(wrong);
         }
         if let Some((crashed, earlier)) = self.find(|broken| broken == Broken::Crashed(host)) {
@@ -50,10 +47,7 @@ impl Network {
         downtime: Duration,
         verb: &Range<usize>,
     ) -> Option<Diagnostic> {
-        if let Some(wrong) = self
-            .still_down(host, verb)
-            .or_else(|| self.is_impaired(host, verb))
-        {
+        if let Some(wrong) = self.still_down(host, verb) {
             return Some(wrong);
         }
         self.heal(|broken| broken == Broken::Crashed(host));

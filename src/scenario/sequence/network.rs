@@ -46,10 +46,13 @@ impl Network {
                 })
             }
             NetworkStep::Flap { at, flapping } => self.flap(*at, *flapping, verb),
-            NetworkStep::Impair { at, .. } => self.impair(*at, verb),
+            NetworkStep::Impair { at, .. } => {
+                self.impaired.push(*at);
+                None
+            }
             NetworkStep::Heal { at } => {
                 let before = self.impaired.len();
-                self.impaired.retain(|(host, _)| host != at);
+                self.impaired.retain(|host| host != at);
                 (self.impaired.len() == before).then(|| {
                     let message = format!("what the {at} sends is not impaired when that stops");
                     let early = Diagnostic::new(verb.clone(), message);
@@ -152,36 +155,5 @@ impl Network {
         Some(early.help(
             "wait for the end of its flapping with `after`: it takes `count` times `period`, but for the last half",
         ))
-    }
-
-    /// What impairs a host's packets and what silences it take the same place, the queue of its interface.
-    fn impair(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let silent = [Broken::Crashed(host), Broken::Forgotten(host)];
-        if let Some((broken, earlier)) = self.find(|broken| silent.contains(&broken)) {
-            let message =
-                format!("what the {host} sends cannot be impaired where it also falls silent");
-            let silent = Diagnostic::new(verb.clone(), message);
-            let silent = silent.related(earlier.clone(), broken.label());
-            return Some(silent.help(format!(
-                "impair what the {} sends, or remove one of the two",
-                host.peer()
-            )));
-        }
-        self.impaired.push((host, verb.clone()));
-        None
-    }
-
-    pub(super) fn is_impaired(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let (_, earlier) = self
-            .impaired
-            .iter()
-            .find(|(impaired, _)| *impaired == host)?;
-        let message = format!("the {host} cannot fall silent where what it sends is also impaired");
-        let impaired = Diagnostic::new(verb.clone(), message);
-        let impaired = impaired.related(earlier.clone(), "it is impaired from here");
-        Some(impaired.help(format!(
-            "stop that before, or impair what the {} sends",
-            host.peer()
-        )))
     }
 }
