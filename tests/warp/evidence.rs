@@ -22,7 +22,7 @@ fn dropped() -> Result<(), Failed> {
     let said = timeline("conntrack/load-balancer/ipv4")?;
     says(&said, "router: dropped by nft_do_chain (NETFILTER_DROP)")?;
     let said = timeline("crashed/socket-options/ipv6")?;
-    says(&said, "server: dropped by br_handle_frame")
+    says(&said, "server: dropped by nft_do_chain (NETFILTER_DROP)")
 }
 
 /// Data and what acknowledges it go through; a probe alone is told, for its receiver discards it as old before it answers.
