@@ -20,7 +20,7 @@ pub use drop::Drop;
 pub use frame::{Captured, Frame};
 pub use kept::{Keeper, Kept};
 pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
-pub use step::{StepKind, StepTaken};
+pub use step::{Delay, StepKind, StepTaken};
 
 use crate::lab::counters::Counters;
 use crate::plan::CLIENT_PORT;
@@ -62,11 +62,11 @@ pub struct NodeCounters {
 
 impl Evidence {
     /// The steps for which what is expected of a case does not allow, and why.
-    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, String)> {
-        let delayed = |step: &StepTaken| step.delay();
-        self.steps
-            .iter()
-            .filter_map(move |step| Some((step, delayed(step)?)))
+    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
+        let faults = (self.steps.iter()).filter(|step| step.kind == StepKind::Fault);
+        let zero = faults.map(|fault| fault.from).min();
+        let delayed = move |step: &StepTaken| step.delay(zero);
+        (self.steps.iter()).filter_map(move |step| Some((step, delayed(step)?)))
     }
 
     /// What was captured of one host.

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use repetition::{Alike, repeated};
 
 use crate::clock::Moment;
-use crate::evidence::{StepKind, StepTaken};
+use crate::evidence::{Delay, StepTaken};
 use crate::oracle::timeline::STEP_TIME;
 use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
@@ -39,22 +39,23 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    let delay = (observation.evidence.delays()).find(|(step, _)| matters(step, observation));
+    let delay =
+        (observation.evidence.delays()).find(|(step, delay)| matters(step, *delay, observation));
     match (mismatches.is_empty(), delay) {
         // What came as expected although a step was late came as expected.
         (true, _) => Verdict::Passed,
         (false, Some((step, delay))) if follows_from_time(observation) => {
-            Verdict::Error(too_busy(step, &delay, &mismatches))
+            Verdict::Error(too_busy(step, delay, &mismatches))
         }
         (false, _) => Verdict::Failed(mismatches),
     }
 }
 
 /// A fault that took long has changed what is expected only where a probe was answered before it was done.
-fn matters(step: &StepTaken, observation: &Observation) -> bool {
+fn matters(step: &StepTaken, delay: Delay, observation: &Observation) -> bool {
     let during = |at: Moment| step.from <= at && at <= step.until;
     let mut connections = (observation.ends.iter()).flat_map(|end| &end.connections);
-    step.kind != StepKind::Fault
+    !matches!(delay, Delay::Took(_))
         || connections.any(|connection| {
             let mut answers = (connection.track.probes.iter()).filter_map(|probe| probe.answered);
             answers.any(during)
@@ -68,7 +69,7 @@ fn follows_from_time(observation: &Observation) -> bool {
 }
 
 /// What did not come as expected followed from a step's time, and the step came later.
-fn too_busy(step: &StepTaken, delay: &str, mismatches: &[Mismatch]) -> String {
+fn too_busy(step: &StepTaken, delay: Delay, mismatches: &[Mismatch]) -> String {
     let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
     format!(
         "no verdict: {} (line {}) {delay}, and what is expected allows for {}; observed {observed}\n  \

@@ -301,6 +301,25 @@ mod steps {
             panic!("a verdict was given");
         };
         assert!(reason.contains("(line 12) took 0.6s, and"), "{reason}");
+        // What begins late after another fault is late.
+        let mut evidence = late_by(600 * MS, StepKind::Fault);
+        evidence.steps.push(StepTaken {
+            line: 15,
+            what: "crash the server".to_owned(),
+            kind: StepKind::Fault,
+            due: at(1_000 * MS),
+            from: at(1_070 * MS),
+            until: at(1_070 * MS),
+        });
+        let observation = Observation {
+            evidence,
+            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
+        };
+        let Verdict::Error(reason) = judge(&prepared, &observation) else {
+            panic!("a verdict was given");
+        };
+        let expected = "crash the server (line 15) was begun 0.07s late, and";
+        assert!(reason.contains(expected), "{reason}");
         // That the connections are gone is no matter of time.
         let observation = Observation {
             evidence: late_by(600 * MS, StepKind::Repair),
