@@ -11,8 +11,8 @@ use tokio::time::sleep;
 
 use crate::sys;
 
-/// How many lines are kept: a panic's message is followed by about thirty.
-const LINES: usize = 40;
+/// How many lines are kept: a panic's message is followed by about thirty, and by fifty where the stack has many old frames.
+const LINES: usize = 80;
 
 /// The reading end of a guest's console.
 #[derive(Debug)]
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_however_they_are_cut() {
-        let text: String = (0..60).map(|line| format!("line {line}\r\n")).collect();
+        let text: String = (0..100).map(|line| format!("line {line}\r\n")).collect();
         let mut tail = Tail::default();
         for piece in (text + "half").as_bytes().chunks(7) {
             tail.push(piece);
         }
-        let expected: Vec<String> = (20..60).map(|line| format!("line {line}")).collect();
+        let expected: Vec<String> = (20..100).map(|line| format!("line {line}")).collect();
         assert_eq!(tail.text(), expected.join("\n") + "\nhalf");
     }
 }
