@@ -5,6 +5,7 @@ pub mod network;
 use netlink_packet_route::route::RouteType;
 
 use self::network::{settle_neighbours, settle_route};
+use crate::clock::Moment;
 use crate::lab::error::LabError;
 use crate::lab::{Lab, Layer, Side};
 use crate::plan::RoutePlan;
@@ -69,25 +70,29 @@ async fn set_link(
 /// # Errors
 /// [`LabError`] where the kernel refuses, or has no such packet filter.
 pub async fn silence(lab: &Lab, host: End) -> Result<(), LabError> {
-    let (node, interface) = (lab.node(host.node()), &lab.uplink(host).name);
-    node.mute(interface).await?;
-    node.deafen(interface).await
+    let (node, link) = (lab.node(host.node()), lab.uplink(host));
+    node.silence(&link.name).await
 }
 
-/// Undoes [`silence`].
+/// Undoes [`silence`]; from when on the host hears again.
 ///
 /// A new hardware address comes once the host can send and while it hears nothing: where it tells its neighbours by itself (`arp_notify`,
 /// `ndisc_notify`), they hear it, and nothing is answered from the old one.
 ///
 /// # Errors
 /// [`LabError`] where the kernel refuses.
-pub async fn unsilence(lab: &Lab, host: End, mac: HardwareAddress) -> Result<(), LabError> {
+pub async fn unsilence(lab: &Lab, host: End, mac: HardwareAddress) -> Result<Moment, LabError> {
     let node = lab.node(host.node());
-    node.unmute().await?;
-    if mac == HardwareAddress::New {
-        network::new_mac(lab, host).await?;
+    if mac == HardwareAddress::Kept {
+        let heard = Moment::now();
+        node.unsilence().await?;
+        return Ok(heard);
     }
-    node.undeafen().await
+    node.unmute().await?;
+    network::new_mac(lab, host).await?;
+    let heard = Moment::now();
+    node.undeafen().await?;
+    Ok(heard)
 }
 
 /// Changes the route by which a node reaches one end's network. While the node's link is down or its address gone, there is no route to

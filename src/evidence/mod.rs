@@ -22,6 +22,7 @@ pub use kept::{Keeper, Kept};
 pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
 pub use step::{Delay, StepKind, StepTaken};
 
+use crate::clock::Moment;
 use crate::lab::counters::Counters;
 use crate::plan::CLIENT_PORT;
 use crate::scenario::model::{End, Node};
@@ -61,10 +62,8 @@ pub struct NodeCounters {
 }
 
 impl Evidence {
-    /// The steps for which what is expected of a case does not allow, and why.
-    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
-        let faults = (self.steps.iter()).filter(|step| step.kind == StepKind::Fault);
-        let zero = faults.map(|fault| fault.from).min();
+    /// The steps for which what is expected of a case does not allow, and why; all its times count from `zero`.
+    pub fn delays(&self, zero: Moment) -> impl Iterator<Item = (&StepTaken, Delay)> {
         let delayed = move |step: &StepTaken| step.delay(zero);
         (self.steps.iter()).filter_map(move |step| Some((step, delayed(step)?)))
     }

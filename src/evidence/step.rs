@@ -61,24 +61,81 @@ impl fmt::Display for Delay {
 }
 
 impl StepTaken {
-    /// Its delay, if that matters where all times count from `zero`, the beginning of the first fault.
+    /// Its delay, where that is more than is allowed for and all times count from `zero`.
     ///
     /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may meet a broken one. What breaks or sends
-    /// depends on when it begins, but for the first fault and what came before. A fault that takes long breaks late what is broken by then.
-    pub(super) fn delay(&self, zero: Option<Moment>) -> Option<Delay> {
-        let over = |time: Duration| (time > STEP_TIME).then_some(time);
-        let is_later = zero.is_some_and(|zero| self.from > zero);
+    /// depends on when it begins; what came before zero, and the first fault, which is zero, may begin at any time. A fault that takes long
+    /// may have let through what it was to stop.
+    pub(super) fn delay(&self, zero: Moment) -> Option<Delay> {
+        let too_long = |time: Duration| (time > STEP_TIME).then_some(time);
+        let begun = || too_long(self.from.since(self.due)).map(Delay::Begun);
+        let done = || too_long(self.until.since(self.due)).map(Delay::Done);
+        let took = || too_long(self.until.since(self.from)).map(Delay::Took);
+        let after_zero = self.from > zero;
         match self.kind {
-            StepKind::Repair => over(self.until.since(self.due)).map(Delay::Done),
-            StepKind::Fault | StepKind::Traffic if is_later => {
-                over(self.from.since(self.due)).map(Delay::Begun)
-            }
-            StepKind::Fault | StepKind::Traffic => None,
+            StepKind::Repair => done(),
+            StepKind::Fault if after_zero => begun().or_else(took),
+            StepKind::Fault => took(),
+            StepKind::Traffic if after_zero => begun(),
+            StepKind::Traffic => None,
         }
-        .or_else(|| {
-            let is_fault = self.kind == StepKind::Fault;
-            let long = is_fault.then(|| self.until.since(self.from));
-            long.and_then(over).map(Delay::Took)
-        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MS, at};
+
+    /// Of a step that was due 1 s after zero, begun and done so many milliseconds later.
+    fn delay(kind: StepKind, from: i64, until: i64) -> Option<Delay> {
+        let step = StepTaken {
+            line: 1,
+            what: "step".to_owned(),
+            kind,
+            due: at(1_000 * MS),
+            from: at((1_000 + from) * MS),
+            until: at((1_000 + until) * MS),
+        };
+        step.delay(at(0))
+    }
+
+    const fn ms(time: u64) -> Duration {
+        Duration::from_millis(time)
+    }
+
+    #[test]
+    fn a_repair_is_late_when_it_is_done_late() {
+        assert_eq!(delay(StepKind::Repair, 0, 50), None);
+        let late = Some(Delay::Done(ms(60)));
+        assert_eq!(delay(StepKind::Repair, 0, 60), late);
+        assert_eq!(delay(StepKind::Repair, 30, 60), late);
+    }
+
+    #[test]
+    fn what_breaks_or_sends_is_late_when_it_begins_late() {
+        assert_eq!(delay(StepKind::Traffic, 50, 5_000), None);
+        assert_eq!(delay(StepKind::Fault, 50, 100), None);
+        for kind in [StepKind::Traffic, StepKind::Fault] {
+            assert_eq!(delay(kind, 60, 200), Some(Delay::Begun(ms(60))));
+        }
+        assert_eq!(delay(StepKind::Fault, 0, 60), Some(Delay::Took(ms(60))));
+    }
+
+    #[test]
+    fn up_to_zero_a_step_may_begin_at_any_time() {
+        let before = |kind| {
+            let step = StepTaken {
+                line: 1,
+                what: "step".to_owned(),
+                kind,
+                due: at(-500 * MS),
+                from: at(-100 * MS),
+                until: at(MS),
+            };
+            step.delay(at(0))
+        };
+        assert_eq!(before(StepKind::Traffic), None);
+        assert_eq!(before(StepKind::Fault), Some(Delay::Took(ms(101))));
     }
 }

@@ -39,8 +39,8 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    let delay =
-        (observation.evidence.delays()).find(|(step, delay)| matters(step, *delay, observation));
+    let delay = (observation.evidence.delays(observation.zero))
+        .find(|(step, delay)| matters(step, *delay, observation));
     match (mismatches.is_empty(), delay) {
         // What came as expected although a step was late came as expected.
         (true, _) => Verdict::Passed,

@@ -24,7 +24,7 @@ impl LabNode {
         let outside = outside.filter(|_| firewall.nat);
         let work = move || {
             // The rule first: where connection tracking is a module, it brings it in, and the settings with it.
-            nft::add(&node, &table(outside))?;
+            nft::add(&node, &[table(outside)])?;
             let settings = settings(firewall);
             settings
                 .iter()
@@ -60,6 +60,10 @@ fn table(outside: Option<u32>) -> Table {
     Table {
         name: "firewall",
         family: TableFamily::Inet,
+        needs: (
+            "packet filter with connection tracking",
+            "CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
+        ),
         chains: [Some(forward), masquerade].into_iter().flatten().collect(),
     }
 }

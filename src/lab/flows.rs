@@ -18,7 +18,11 @@ impl LabNode {
     /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking, [`LabError::Netlink`] where it refuses.
     pub async fn forget_flows(&self) -> Result<(), LabError> {
         let node = self.node.to_string();
-        let work = move || nft::request(&node, "forget all flows", &flush());
+        let needs = (
+            "netlink access to connection tracking",
+            "CONFIG_NF_CT_NETLINK",
+        );
+        let work = move || nft::request((&node, needs), "forget all flows", &flush());
         self.namespace.run(work).await
     }
 

@@ -6,7 +6,7 @@
 use super::error::LabError;
 use super::nft;
 use super::nft::rules::{
-    Bytes, Chain, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
+    Bytes, Chain, Feature, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
 };
 use super::node::LabNode;
 use crate::plan::SERVER_PORT;
@@ -15,6 +15,15 @@ use crate::scenario::model::{DRAWN, End, Family, Filter, FilterVerdict, Loss, Se
 const TCP: u8 = 6;
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
+
+const FILTER: Feature = (
+    "packet filter with connection tracking",
+    "CONFIG_NF_TABLES_INET, CONFIG_NFT_CT, CONFIG_NFT_REJECT",
+);
+const LOSS: Feature = (
+    "packet filter at interfaces",
+    "CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NFT_NUMGEN",
+);
 
 const SILENT: &str = "silent";
 /// Where the segments go that are meant.
@@ -26,7 +35,7 @@ impl LabNode {
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
     pub async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
-        self.add_table(filtering(filter, family)).await
+        self.add_tables([filtering(filter, family)]).await
     }
 
     /// Filters no more.
@@ -34,7 +43,7 @@ impl LabNode {
     /// # Errors
     /// [`LabError::Netlink`].
     pub async fn remove_filter(&self, family: Family) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Inet, filter_name(family))
+        self.remove_tables(TableFamily::Inet, [filter_name(family)])
             .await
     }
 
@@ -48,7 +57,7 @@ impl LabNode {
         family: Family,
         interfaces: Vec<String>,
     ) -> Result<(), LabError> {
-        self.add_table(losing(loss, family, interfaces)).await
+        self.add_tables([losing(loss, family, interfaces)]).await
     }
 
     /// Loses none in this direction any more.
@@ -56,7 +65,7 @@ impl LabNode {
     /// # Errors
     /// [`LabError::Netlink`].
     pub async fn remove_loss(&self, to: End, family: Family) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Netdev, loss_name(to, family))
+        self.remove_tables(TableFamily::Netdev, [loss_name(to, family)])
             .await
     }
 
@@ -65,21 +74,24 @@ impl LabNode {
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
     pub async fn silence_too_big(&self) -> Result<(), LabError> {
-        self.add_table(not_telling()).await
+        self.add_tables([not_telling()]).await
     }
 
-    pub(super) async fn add_table(&self, table: Table) -> Result<(), LabError> {
-        let node = self.node.to_string();
-        self.namespace.run(move || nft::add(&node, &table)).await
-    }
-
-    pub(super) async fn remove_table(
+    pub(super) async fn add_tables<const N: usize>(
         &self,
-        family: TableFamily,
-        name: &'static str,
+        tables: [Table; N],
     ) -> Result<(), LabError> {
         let node = self.node.to_string();
-        let work = move || nft::remove(&node, family, name);
+        self.namespace.run(move || nft::add(&node, &tables)).await
+    }
+
+    pub(super) async fn remove_tables<const N: usize>(
+        &self,
+        family: TableFamily,
+        names: [&'static str; N],
+    ) -> Result<(), LabError> {
+        let node = self.node.to_string();
+        let work = move || nft::remove(&node, family, &names);
         self.namespace.run(work).await
     }
 }
@@ -103,6 +115,7 @@ fn filtering(filter: Filter, family: Family) -> Table {
     Table {
         name: filter_name(family),
         family: TableFamily::Inet,
+        needs: FILTER,
         chains: vec![
             chain("forward", Some(Hook::Forward), rules),
             chain(CAUGHT, None, caught),
@@ -129,6 +142,7 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
     Table {
         name: loss_name(loss.to, family),
         family: TableFamily::Netdev,
+        needs: LOSS,
         chains: vec![
             chain("ingress", Some(Hook::Ingress(interfaces)), rules),
             chain(CAUGHT, None, caught),
@@ -163,6 +177,7 @@ fn not_telling() -> Table {
     Table {
         name: SILENT,
         family: TableFamily::Inet,
+        needs: FILTER,
         chains: vec![chain("output", Some(Hook::Output), rules)],
     }
 }

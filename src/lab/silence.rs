@@ -1,49 +1,58 @@
 //! A node that neither sends nor hears, with its carrier up and its state kept: what goes out is dropped before its interface's queue, what
 //! comes in before the stack has it. A capture sees the second and not the first, as at the port of a machine that hangs.
 //!
-//! *Why rules, and no bridge that is down or queue of length zero?* Both are changed under the lock of rtnetlink, for which a busy machine's
-//! fault would wait; and each bridge that goes, when its namespace does, holds that lock for an RCU barrier (`br_multicast_dev_del`).
+//! *Why a packet filter, and no bridge that is down or queue of length zero?* Those are changed under the lock of rtnetlink, for which a fault
+//! would wait on a busy machine; and each bridge that goes, when its namespace does, holds that lock for an RCU barrier
+//! (`br_multicast_dev_del`).
 
 use super::error::LabError;
-use super::nft::rules::{Chain, Hook, Table, TableFamily, Verdict};
+use super::nft::rules::{Chain, Feature, Hook, Table, TableFamily, Verdict};
 use super::node::LabNode;
 
+const NEEDS: Feature = (
+    "packet filter at interfaces",
+    "CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NETFILTER_EGRESS",
+);
+
+/// The table that keeps a node from sending.
 const MUTE: &str = "mute";
+/// The table that keeps a node from hearing.
 const DEAF: &str = "deaf";
 
 impl LabNode {
-    /// Sends nothing any more through this interface.
+    /// Sends and hears nothing any more through this interface.
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
-    pub async fn mute(&self, interface: &str) -> Result<(), LabError> {
-        let hook = Hook::Egress(vec![interface.to_owned()]);
-        self.add_table(dropping(MUTE, hook)).await
+    pub async fn silence(&self, interface: &str) -> Result<(), LabError> {
+        let interfaces = || vec![interface.to_owned()];
+        let mute = dropping(MUTE, Hook::Egress(interfaces()));
+        let deaf = dropping(DEAF, Hook::Ingress(interfaces()));
+        self.add_tables([mute, deaf]).await
     }
 
-    /// Undoes [`Self::mute`].
+    /// Sends and hears again.
+    ///
+    /// # Errors
+    /// [`LabError::Netlink`].
+    pub async fn unsilence(&self) -> Result<(), LabError> {
+        self.remove_tables(TableFamily::Netdev, [MUTE, DEAF]).await
+    }
+
+    /// Sends again, and hears nothing yet.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
     pub async fn unmute(&self) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Netdev, MUTE).await
+        self.remove_tables(TableFamily::Netdev, [MUTE]).await
     }
 
-    /// Hears nothing any more at this interface.
-    ///
-    /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
-    pub async fn deafen(&self, interface: &str) -> Result<(), LabError> {
-        let hook = Hook::Ingress(vec![interface.to_owned()]);
-        self.add_table(dropping(DEAF, hook)).await
-    }
-
-    /// Undoes [`Self::deafen`].
+    /// Hears again.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
     pub async fn undeafen(&self) -> Result<(), LabError> {
-        self.remove_table(TableFamily::Netdev, DEAF).await
+        self.remove_tables(TableFamily::Netdev, [DEAF]).await
     }
 }
 
@@ -57,6 +66,7 @@ fn dropping(name: &'static str, hook: Hook) -> Table {
     Table {
         name,
         family: TableFamily::Netdev,
+        needs: NEEDS,
         chains: vec![all],
     }
 }

@@ -16,13 +16,12 @@ use tokio::time::sleep;
 use super::room::Admitted;
 use crate::lab::Lab;
 use crate::lab::namespace::Namespace;
-use crate::scenario::model::Role;
 
 /// Of the labs with switches that wait, one in so many is buried at once, and one at least.
 const SHARE: usize = 16;
 
-/// About as long as the kernel takes for what is buried together, most of it without the lock, so that the next do not join them; and for
-/// each lab with a switch.
+/// About as long as the kernel takes for a round, most of it without the lock, so that the next does not join it; and for each lab with a
+/// switch in it.
 const PAUSE: Duration = Duration::from_millis(60);
 const SWITCH: Duration = Duration::from_millis(20);
 
@@ -53,9 +52,9 @@ impl Graveyard {
         Self(sender)
     }
 
-    pub(super) fn tenancy(&self, admitted: Admitted) -> Tenancy {
+    pub(super) fn tenancy(&self, admitted: Admitted, has_switch: bool) -> Tenancy {
         let remains = Remains {
-            has_switch: false,
+            has_switch,
             namespaces: Vec::new(),
             _admitted: admitted,
         };
@@ -70,10 +69,8 @@ impl Tenancy {
     /// Keeps a lab's namespaces until they are buried.
     pub(super) fn hold(&mut self, lab: &Lab) {
         if let Some(remains) = &mut self.remains {
-            for node in lab.nodes() {
-                remains.has_switch |= node.role == Role::Switch;
-                remains.namespaces.push(node.namespace.clone());
-            }
+            let held = lab.nodes().iter().map(|node| node.namespace.clone());
+            remains.namespaces.extend(held);
         }
     }
 }
@@ -121,15 +118,12 @@ mod tests {
 
     fn finish(graveyard: &Graveyard, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
         for _ in 0..count {
-            let mut tenancy = graveyard.tenancy(Admitted::new(taken, 1));
-            if let Some(remains) = &mut tenancy.remains {
-                remains.has_switch = has_switch;
-            }
+            drop(graveyard.tenancy(Admitted::new(taken, 1), has_switch));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn labs_with_switches_are_buried_one_by_one_and_the_others_as_they_finish() {
+    async fn labs_with_switches_are_buried_one_by_one_and_the_others_with_them() {
         let taken = watch::Sender::<Taken>::default();
         let labs = || taken.borrow().labs;
         let graveyard = Graveyard::open(&Handle::current());
@@ -139,10 +133,12 @@ mod tests {
         for left in [2, 1, 0] {
             sleep(PAUSE).await;
             assert_eq!(labs(), left);
+            // It waits for the next round.
+            finish(&graveyard, &taken, 1, false);
+            assert_eq!(labs(), left + 1);
             sleep(SWITCH).await;
         }
-        finish(&graveyard, &taken, 1, false);
-        sleep(PAUSE + SWITCH).await;
+        sleep(PAUSE).await;
         assert_eq!(labs(), 0);
     }
 

@@ -187,9 +187,8 @@ impl Common {
             }
             Action::Crash { host } | Action::Reboot { host, .. } => self.silence(*host).await,
             Action::Resume { host } => {
-                let back = Moment::now();
-                fault::unsilence(&self.lab, *host, HardwareAddress::Kept).await?;
-                self.host(*host).deaf.end(back);
+                let heard = fault::unsilence(&self.lab, *host, HardwareAddress::Kept).await?;
+                self.host(*host).deaf.end(heard);
                 Ok(())
             }
             Action::Route { on, to, change } => {
@@ -235,8 +234,8 @@ impl Common {
             sleep_until(due).await;
             let back = Moment::now();
             match fault::unsilence(&lab, end, mac).await {
-                Ok(()) => {
-                    deaf.end(back);
+                Ok(heard) => {
+                    deaf.end(heard);
                     let what = format!("return of {end}");
                     note(&records, line, &what, StepKind::Repair, (due, back));
                 }

@@ -18,7 +18,7 @@ use super::memory;
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::prepare::Prepared;
-use crate::scenario::model::{Action, Family};
+use crate::scenario::model::{Action, Family, Role};
 
 /// What the harness itself has open, and the descriptors that are open for a moment only.
 const OWN_DESCRIPTORS: u64 = 128;
@@ -39,6 +39,8 @@ struct Need {
     descriptors: u64,
     memory: u64,
     neighbours: Neighbours,
+    /// Which takes longest to be given back.
+    has_switch: bool,
 }
 
 /// Entries of the neighbour tables, of which each family has its own.
@@ -65,6 +67,7 @@ impl Need {
             descriptors: 2 * nodes + strands.len() as u64 * (5 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
             neighbours: Neighbours::of(first),
+            has_switch: (first.network.nodes.iter()).any(|node| node.role == Role::Switch),
         }
     }
 }
@@ -182,7 +185,7 @@ impl Room {
             neighbours: need.neighbours,
             _permit: permit,
         };
-        (self.graveyard.tenancy(admitted), turn)
+        (self.graveyard.tenancy(admitted, need.has_switch), turn)
     }
 
     async fn fits(&self, need: Need) -> bool {
@@ -279,5 +282,6 @@ mod tests {
         assert_eq!(need("routed", 1).neighbours, only(0, 12));
         assert_eq!(of("routed", "dual", 1).neighbours, only(4, 12));
         assert_eq!(need("switched", 1).memory, 3 * OF_A_NODE);
+        assert!(need("switched", 1).has_switch && !need("routed", 1).has_switch);
     }
 }

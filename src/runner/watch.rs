@@ -41,19 +41,14 @@ pub(super) async fn end(
 /// Waits until an error is certainly too late: too late is a different finding from never. Where the peer is heard meanwhile and the time
 /// counts from then, it begins anew, once: a peer that lives is heard for ever.
 async fn until_late(origin: impl Fn() -> Moment, latest: Duration, stalls: &StallWatch) {
-    let first = origin();
-    over(first, latest, stalls).await;
-    let anew = origin();
-    if anew > first {
-        over(anew, latest, stalls).await;
-    }
-}
-
-async fn over(origin: Moment, latest: Duration, stalls: &StallWatch) {
-    let grace = (latest / 4).max(Duration::from_secs(1));
+    let grace = ALLOWANCE + (latest / 4).max(Duration::from_secs(1));
     // A window may have been over before the watch began.
-    let deadline = (origin + latest).max(Moment::now()) + ALLOWANCE + grace;
-    sleep_until(deadline).await;
-    let now = Moment::now();
-    sleep_until(deadline + stalled(&stalls.between(origin, now), origin, now)).await;
+    let begun = Moment::now();
+    for _ in 0..2 {
+        let origin = origin();
+        let deadline = (origin + latest).max(begun) + grace;
+        sleep_until(deadline).await;
+        let now = Moment::now();
+        sleep_until(deadline + stalled(&stalls.between(origin, now), origin, now)).await;
+    }
 }

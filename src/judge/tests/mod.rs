@@ -244,88 +244,85 @@ mod descriptors {
 mod steps {
     use super::*;
 
-    fn late_by(late: i64, kind: StepKind) -> Evidence {
-        let step = StepTaken {
+    /// Due, begun and done then, in milliseconds after zero.
+    fn taken(kind: StepKind, [due, from, until]: [i64; 3]) -> StepTaken {
+        StepTaken {
             line: 12,
             what: "return of server".to_owned(),
             kind,
-            due: at(0),
-            from: at(late),
-            until: at(late),
-        };
-        Evidence {
+            due: at(due * MS),
+            from: at(from * MS),
+            until: at(until * MS),
+        }
+    }
+
+    /// What a client saw whose connection ended then, after this step.
+    fn after(step: StepTaken, ended: i64) -> Observation {
+        let evidence = Evidence {
             steps: vec![step],
             ..Evidence::default()
+        };
+        Observation {
+            evidence,
+            ..observed(vec![client(vec![timed_out(ended * MS)])])
+        }
+    }
+
+    fn crashed_client() -> Prepared {
+        crashed(r#"error = "ETIMEDOUT""#)
+    }
+
+    fn no_verdict(observation: &Observation) -> String {
+        match judge(&crashed_client(), observation) {
+            Verdict::Error(reason) => reason,
+            verdict => panic!("a verdict was given: {verdict:?}"),
         }
     }
 
     #[test]
     fn that_were_late_leave_no_verdict_but_a_pass() {
-        let prepared = crashed(r#"error = "ETIMEDOUT""#);
-        let judged = |end| {
-            let observation = Observation {
-                evidence: late_by(600 * MS, StepKind::Repair),
-                ..observed(vec![client(vec![timed_out(end)])])
-            };
-            judge(&prepared, &observation)
-        };
-        assert_eq!(judged(4_060 * MS), Verdict::Passed);
-        let Verdict::Error(reason) = judged(5_060 * MS) else {
-            panic!("a verdict was given");
-        };
+        let late = || taken(StepKind::Repair, [0, 600, 600]);
+        assert_eq!(
+            judge(&crashed_client(), &after(late(), 4_060)),
+            Verdict::Passed
+        );
+        let reason = no_verdict(&after(late(), 5_060));
         let expected = "no verdict: return of server (line 12) was done 0.6s late, and what is expected allows for 0.05s; \
                         observed ETIMEDOUT after 5.06s";
         assert!(reason.starts_with(expected), "{reason}");
-        // What a fault breaks that begins late, it breaks later.
+        // That the connections are gone is no matter of time.
         let observation = Observation {
-            evidence: late_by(600 * MS, StepKind::Fault),
-            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
+            ends: observed(vec![client(vec![])]).ends,
+            ..after(late(), 5_060)
         };
-        only(mismatches(&prepared, &observation));
-        // One that takes long has changed nothing,
-        let mut evidence = late_by(600 * MS, StepKind::Fault);
-        evidence.steps[0].from = at(0);
-        let mut observation = Observation {
-            evidence,
-            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
-        };
-        only(mismatches(&prepared, &observation));
-        // unless somebody has answered meanwhile.
+        only(mismatches(&crashed_client(), &observation));
+    }
+
+    #[test]
+    fn that_broke_something_first_may_begin_at_any_time() {
+        let late = taken(StepKind::Fault, [-600, 0, 0]);
+        only(mismatches(&crashed_client(), &after(late, 5_060)));
+        let later = taken(StepKind::Fault, [1_000, 1_070, 1_070]);
+        let reason = no_verdict(&after(later, 5_060));
+        assert!(
+            reason.contains("(line 12) was begun 0.07s late, and"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn that_took_long_matter_where_somebody_answered_meanwhile() {
+        let long = taken(StepKind::Fault, [0, 0, 600]);
+        let mut observation = after(long, 5_060);
+        only(mismatches(&crashed_client(), &observation));
         let track = &mut observation.ends[0].connections[0].track;
         track.probes.push(Probe {
             asks: Asks::Presence,
             sent: at(500 * MS),
             answered: Some(at(501 * MS)),
         });
-        let Verdict::Error(reason) = judge(&prepared, &observation) else {
-            panic!("a verdict was given");
-        };
+        let reason = no_verdict(&observation);
         assert!(reason.contains("(line 12) took 0.6s, and"), "{reason}");
-        // What begins late after another fault is late.
-        let mut evidence = late_by(600 * MS, StepKind::Fault);
-        evidence.steps.push(StepTaken {
-            line: 15,
-            what: "crash the server".to_owned(),
-            kind: StepKind::Fault,
-            due: at(1_000 * MS),
-            from: at(1_070 * MS),
-            until: at(1_070 * MS),
-        });
-        let observation = Observation {
-            evidence,
-            ..observed(vec![client(vec![timed_out(5_060 * MS)])])
-        };
-        let Verdict::Error(reason) = judge(&prepared, &observation) else {
-            panic!("a verdict was given");
-        };
-        let expected = "crash the server (line 15) was begun 0.07s late, and";
-        assert!(reason.contains(expected), "{reason}");
-        // That the connections are gone is no matter of time.
-        let observation = Observation {
-            evidence: late_by(600 * MS, StepKind::Repair),
-            ..observed(vec![client(vec![])])
-        };
-        only(mismatches(&prepared, &observation));
     }
 
     #[test]

@@ -28,44 +28,47 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Adds a table with all that is in it.
-    pub(super) fn adding(table: &Table) -> Self {
-        let mut adding = Adding {
-            messages: Chained::new(FIRST),
-            requests: Vec::new(),
-            table,
-            sets: 0,
-        };
-        adding.bracket(format!("begin to add table {}", table.name), true);
-        adding.table();
-        // Every chain before any rule, which may jump to it.
-        table.chains.iter().for_each(|chain| adding.chain(chain));
-        for chain in &table.chains {
-            for rule in &chain.rules {
-                adding.rule(chain, rule);
+    /// Adds tables with all that is in them.
+    pub(super) fn adding(tables: &[Table]) -> Self {
+        let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+        Self::bracketed(&format!("add {}", listed(&names)), |messages, requests| {
+            for table in tables {
+                let sets = 0;
+                Adding {
+                    messages,
+                    requests,
+                    table,
+                    sets,
+                }
+                .all();
             }
-        }
-        adding.bracket(format!("finish to add table {}", table.name), false);
-        Self {
-            messages: adding.messages.finalize(),
-            requests: adding.requests,
-        }
+        })
     }
 
-    /// Removes a table with all that is in it.
-    pub(super) fn removing(family: TableFamily, name: &str) -> Self {
+    /// Removes tables with all that is in them.
+    pub(super) fn removing(family: TableFamily, names: &[&str]) -> Self {
+        Self::bracketed(
+            &format!("remove {}", listed(names)),
+            |messages, requests| {
+                for name in names {
+                    requests.push(format!("remove table {name}"));
+                    let mut request = messages.request().op_deltable_do(&header(family));
+                    drop(request.encode().push_name_bytes(name.as_bytes()));
+                }
+            },
+        )
+    }
+
+    fn bracketed(doing: &str, write: impl FnOnce(&mut Chained<'static>, &mut Vec<String>)) -> Self {
         let mut messages = Chained::new(FIRST);
+        let mut requests = vec![format!("begin to {doing}")];
         drop(messages.request().op_batch_begin_do(&bracket()));
-        let mut request = messages.request().op_deltable_do(&header(family));
-        drop(request.encode().push_name_bytes(name.as_bytes()));
-        drop(request);
+        write(&mut messages, &mut requests);
+        requests.push(format!("finish to {doing}"));
         drop(messages.request().op_batch_end_do(&bracket()));
-        let requests = ["begin to remove", "remove", "finish to remove"];
         Self {
             messages: messages.finalize(),
-            requests: requests
-                .map(|doing| format!("{doing} table {name}"))
-                .to_vec(),
+            requests,
         }
     }
 
@@ -86,22 +89,25 @@ impl Batch {
     }
 }
 
-/// A transaction that is being written.
+/// A table that is being written.
 struct Adding<'a> {
-    messages: Chained<'static>,
-    requests: Vec<String>,
+    messages: &'a mut Chained<'static>,
+    requests: &'a mut Vec<String>,
     table: &'a Table,
     /// So many sets have got an id.
     sets: u32,
 }
 
 impl Adding<'_> {
-    fn bracket(&mut self, what: String, begins: bool) {
-        self.requests.push(what);
-        if begins {
-            drop(self.messages.request().op_batch_begin_do(&bracket()));
-        } else {
-            drop(self.messages.request().op_batch_end_do(&bracket()));
+    fn all(mut self) {
+        self.table();
+        // Every chain before any rule, which may jump to it.
+        let chains = &self.table.chains;
+        chains.iter().for_each(|chain| self.chain(chain));
+        for chain in chains {
+            for rule in &chain.rules {
+                self.rule(chain, rule);
+            }
         }
     }
 
@@ -220,6 +226,12 @@ fn place<P: Pusher>(attributes: PushNftHookAttrs<P>, hook: &Hook) -> PushNftHook
         devices = devices.push_name_bytes(interface.as_bytes());
     }
     devices.end_nested()
+}
+
+/// `table mute, table deaf`.
+pub(super) fn listed(names: &[&str]) -> String {
+    let tables = names.iter().map(|name| format!("table {name}"));
+    tables.collect::<Vec<_>>().join(", ")
 }
 
 /// Of what stands in a table of this family.

@@ -13,58 +13,63 @@ use nix::libc::{EAFNOSUPPORT, ENOENT, EOPNOTSUPP, EPROTONOSUPPORT};
 use rtnetlink::packet_core::{ErrorBuffer, ErrorMessage, NLMSG_ERROR, NetlinkBuffer, Parseable};
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket, SocketAddr};
+use tokio::runtime::Handle;
 
-use self::batch::Batch;
-use self::rules::{Table, TableFamily};
+use self::batch::{Batch, listed};
+use self::rules::{Feature, Table, TableFamily};
 use super::error::LabError;
 
-/// Adds a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
+/// Adds tables with all that is in them, at once. Must run on a thread that is inside the namespace of `node`.
 ///
 /// # Errors
 /// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression; [`LabError::Netlink`] for the first request
 /// that it refuses for another reason.
-pub(super) fn add(node: &str, table: &Table) -> Result<(), LabError> {
-    let whole = format!("add table {}", table.name);
-    commit((node, table.family), &Batch::adding(table), whole)
+pub(super) fn add(node: &str, tables: &[Table]) -> Result<(), LabError> {
+    let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+    let whole = format!("add {}", listed(&names));
+    let needs = tables.first().map(|table| table.needs);
+    commit((node, needs), &Batch::adding(tables), whole)
 }
 
-/// Removes a table with all that is in it. Must run on a thread that is inside the namespace of `node`.
+/// Removes tables with all that is in them, at once. Must run on a thread that is inside the namespace of `node`.
 ///
 /// # Errors
 /// [`LabError::Netlink`].
-pub(super) fn remove(node: &str, family: TableFamily, name: &str) -> Result<(), LabError> {
-    let batch = Batch::removing(family, name);
-    commit((node, family), &batch, format!("remove table {name}"))
+pub(super) fn remove(node: &str, family: TableFamily, names: &[&str]) -> Result<(), LabError> {
+    let whole = format!("remove {}", listed(names));
+    commit((node, None), &Batch::removing(family, names), whole)
 }
 
 /// Sends one request to another part of netfilter. Must run on a thread that is inside the namespace of `node`.
 ///
 /// # Errors
 /// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it refuses.
-pub(super) fn request(node: &str, doing: &str, message: &[u8]) -> Result<(), LabError> {
+pub(super) fn request(
+    (node, needs): (&str, Feature),
+    doing: &str,
+    message: &[u8],
+) -> Result<(), LabError> {
     let told = |_: u32| Some(doing.to_owned());
-    let at = (node, TableFamily::Inet);
-    exchange(at, message, doing.to_owned(), 1, told)
+    exchange((node, Some(needs)), message, doing.to_owned(), 1, told)
 }
 
-fn commit(at: (&str, TableFamily), batch: &Batch, whole: String) -> Result<(), LabError> {
+fn commit(asking: (&str, Option<Feature>), batch: &Batch, whole: String) -> Result<(), LabError> {
     let told = |sequence| batch.request(sequence).map(str::to_owned);
-    exchange(at, batch.bytes(), whole, batch.to_acknowledge(), told)
+    exchange(asking, batch.bytes(), whole, batch.to_acknowledge(), told)
 }
 
 /// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence number asks for.
 fn exchange(
-    at: (&str, TableFamily),
+    asking: (&str, Option<Feature>),
     messages: &[u8],
     whole: String,
     asked: usize,
     told: impl Fn(u32) -> Option<String>,
 ) -> Result<(), LabError> {
-    let failed = |doing: String| move |source| refused(at, doing, source);
-    let socket = open().map_err(failed("open a netfilter socket".to_owned()))?;
-    let answers = socket
-        .send_to(messages, &SocketAddr::new(0, 0), 0)
-        .and_then(|_| answers(&socket))
+    let failed = |doing: String| move |source| refused(asking, doing, source);
+    let session = Session::open().map_err(failed("open a netfilter socket".to_owned()))?;
+    let answers = session
+        .answers_to(messages)
         .map_err(failed(whole.clone()))?;
     let mut acknowledged = 0;
     for answer in answers {
@@ -72,32 +77,23 @@ fn exchange(
             None => acknowledged += 1,
             Some(source) => {
                 let request = told(answer.request).unwrap_or(whole);
-                return Err(refused(at, request, source));
+                return Err(refused(asking, request, source));
             }
         }
     }
     if acknowledged < asked {
         let silent = format!("the kernel acknowledged {acknowledged} of {asked} requests");
-        return Err(refused(at, whole, io::Error::other(silent)));
+        return Err(refused(asking, whole, io::Error::other(silent)));
     }
     Ok(())
 }
 
-fn refused((node, family): (&str, TableFamily), doing: String, source: io::Error) -> LabError {
-    match source.raw_os_error() {
+/// What was asked for may be missing in the kernel; what is to be removed was there.
+fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Error) -> LabError {
+    match (source.raw_os_error(), needs) {
         // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both families, no filter chain, no such
         // expression (nf_tables_newtable, nft_chain_parse_hook, nft_expr_type_get).
-        Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT) => {
-            let (feature, option) = match family {
-                TableFamily::Inet => (
-                    "packet filter with connection tracking",
-                    "CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT",
-                ),
-                TableFamily::Netdev => (
-                    "packet filter at interfaces",
-                    "CONFIG_NF_TABLES, CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NETFILTER_EGRESS",
-                ),
-            };
+        (Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT), Some((feature, option))) => {
             LabError::MissingFeature { feature, option }
         }
         _ => LabError::Netlink {
@@ -108,11 +104,18 @@ fn refused((node, family): (&str, TableFamily), doing: String, source: io::Error
     }
 }
 
-fn open() -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_NETFILTER)?;
-    socket.bind_auto()?;
-    socket.set_non_blocking(true)?;
-    Ok(socket)
+/// A socket of netfilter.
+///
+/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is gone (`nft_rcv_nl_event`). It has taken effect
+/// before, so nobody needs to wait for that.
+struct Session(Option<Socket>);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let (Some(socket), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(socket));
+        }
+    }
 }
 
 /// What the kernel says of one request.
@@ -123,27 +126,40 @@ struct Answer {
     refused: Option<io::Error>,
 }
 
-/// All answers that are there.
-fn answers(socket: &Socket) -> io::Result<Vec<Answer>> {
-    let mut answers = Vec::new();
-    loop {
-        let datagram = match socket.recv_from_full() {
-            Ok((datagram, _)) => datagram,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(answers),
-            Err(error) => return Err(error),
+impl Session {
+    fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_NETFILTER)?;
+        socket.bind_auto()?;
+        socket.set_non_blocking(true)?;
+        Ok(Self(Some(socket)))
+    }
+
+    /// All answers that are there when the messages have been sent.
+    fn answers_to(&self, messages: &[u8]) -> io::Result<Vec<Answer>> {
+        let mut answers = Vec::new();
+        let Some(socket) = &self.0 else {
+            return Ok(answers);
         };
-        let garbled = |error| io::Error::other(format!("{error}"));
-        let message = NetlinkBuffer::new_checked(&datagram).map_err(garbled)?;
-        if message.message_type() != NLMSG_ERROR {
-            continue;
+        socket.send_to(messages, &SocketAddr::new(0, 0), 0)?;
+        loop {
+            let datagram = match socket.recv_from_full() {
+                Ok((datagram, _)) => datagram,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(answers),
+                Err(error) => return Err(error),
+            };
+            let garbled = |error| io::Error::other(format!("{error}"));
+            let message = NetlinkBuffer::new_checked(&datagram).map_err(garbled)?;
+            if message.message_type() != NLMSG_ERROR {
+                continue;
+            }
+            let payload = message.payload();
+            let payload = ErrorBuffer::new_checked(&payload).map_err(garbled)?;
+            let error = ErrorMessage::parse(&payload).map_err(garbled)?;
+            answers.push(Answer {
+                request: message.sequence_number(),
+                refused: error.code.map(|_| error.to_io()),
+            });
         }
-        let payload = message.payload();
-        let payload = ErrorBuffer::new_checked(&payload).map_err(garbled)?;
-        let error = ErrorMessage::parse(&payload).map_err(garbled)?;
-        answers.push(Answer {
-            request: message.sequence_number(),
-            refused: error.code.map(|_| error.to_io()),
-        });
     }
 }
 
@@ -153,29 +169,28 @@ mod tests {
 
     use super::*;
 
-    fn told(errno: i32, family: TableFamily) -> LabError {
+    const NEEDS: Feature = ("packet filter", "CONFIG_NF_TABLES");
+
+    fn told(errno: i32, needs: Option<Feature>) -> LabError {
         let rule = "add rule `ct state new accept` to chain forward of table firewall";
         let source = io::Error::from_raw_os_error(errno);
-        refused(("router", family), rule.to_owned(), source)
+        refused(("router", needs), rule.to_owned(), source)
     }
 
     #[test]
     fn a_kernel_without_the_feature_is_a_reason_to_skip() {
         for errno in [EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT, ENOENT] {
-            for (family, expected) in [
-                (TableFamily::Inet, "packet filter with connection tracking"),
-                (TableFamily::Netdev, "packet filter at interfaces"),
-            ] {
-                let reason = told(errno, family).skip_reason().unwrap();
-                let expected = format!("this kernel has no {expected} (CONFIG_NF_TABLES, ");
-                assert!(reason.starts_with(&expected), "{errno}: {reason}");
-            }
+            let reason = told(errno, Some(NEEDS)).skip_reason().unwrap();
+            let expected = "this kernel has no packet filter (CONFIG_NF_TABLES)";
+            assert_eq!(reason, expected, "{errno}");
+            // What is to be removed has been there.
+            assert_eq!(told(errno, None).skip_reason(), None, "{errno}");
         }
     }
 
     #[test]
     fn another_refusal_names_rule_chain_table_and_node() {
-        let error = told(EPERM, TableFamily::Inet);
+        let error = told(EPERM, Some(NEEDS));
         assert_eq!(error.skip_reason(), None);
         let expected = "cannot add rule `ct state new accept` to chain forward of table firewall in router: Operation not permitted (os error 1)";
         assert_eq!(error.to_string(), expected);

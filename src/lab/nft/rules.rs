@@ -4,11 +4,16 @@ use std::fmt;
 
 use crate::scenario::model::Family;
 
+/// What a kernel may lack, and the options that give it: "bridge devices", "`CONFIG_BRIDGE`".
+pub(in crate::lab) type Feature = (&'static str, &'static str);
+
 /// A table with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Table {
     pub(in crate::lab) name: &'static str,
     pub(in crate::lab) family: TableFamily,
+    /// What a kernel lacks that refuses it.
+    pub(in crate::lab) needs: Feature,
     pub(in crate::lab) chains: Vec<Chain>,
 }
 

@@ -3,8 +3,10 @@ use std::fmt::Write;
 use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
 use rtnetlink::packet_core::NetlinkBuffer;
 
-use super::super::rules::{Bytes, Header, State, Verdict};
+use super::super::rules::{Bytes, Feature, Header, State, Verdict};
 use super::*;
+
+const NEEDS: Feature = ("packet filter", "CONFIG_NF_TABLES");
 
 fn table() -> Table {
     let rule = |states: &[State], verdict| Rule {
@@ -24,6 +26,7 @@ fn table() -> Table {
     Table {
         name: "filter",
         family: TableFamily::Inet,
+        needs: NEEDS,
         chains: vec![chain],
     }
 }
@@ -51,7 +54,7 @@ fn described(batch: &Batch) -> String {
 
 #[test]
 fn a_table_is_one_transaction() {
-    let batch = Batch::adding(&table());
+    let batch = Batch::adding(&[table()]);
     assert_eq!(batch.to_acknowledge(), 4);
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("table", described(&batch));
@@ -97,6 +100,7 @@ fn numbers_stand_in_a_set_of_the_rule() {
     let table = Table {
         name: "loss",
         family: TableFamily::Netdev,
+        needs: NEEDS,
         chains: vec![
             chain(
                 "ingress",
@@ -107,7 +111,7 @@ fn numbers_stand_in_a_set_of_the_rule() {
             chain("others", None, others),
         ],
     };
-    let batch = Batch::adding(&table);
+    let batch = Batch::adding(&[table]);
     assert_eq!(batch.to_acknowledge(), 12);
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("numbers", hex_of(&batch));
@@ -131,15 +135,20 @@ fn hex_of(batch: &Batch) -> String {
 }
 
 #[test]
-fn a_table_is_removed_with_all_that_is_in_it() {
-    let batch = Batch::removing(TableFamily::Inet, "filter");
-    assert_eq!(batch.to_acknowledge(), 1);
+fn tables_are_removed_in_one_transaction() {
+    let batch = Batch::removing(TableFamily::Inet, &["filter", "other"]);
+    assert_eq!(batch.to_acknowledge(), 2);
+    assert_eq!(
+        batch.request(1),
+        Some("begin to remove table filter, table other")
+    );
     assert_eq!(batch.request(2), Some("remove table filter"));
+    assert_eq!(batch.request(3), Some("remove table other"));
 }
 
 #[test]
 fn an_answer_to_nothing_has_no_request() {
-    let batch = Batch::adding(&table());
+    let batch = Batch::adding(&[table()]);
     assert_eq!(batch.request(0), None);
     assert_eq!(batch.request(7), None);
     let rule = "add rule `ct state new drop` to chain forward of table filter";
