@@ -3,8 +3,9 @@
 //! The kernel takes down together what is closed at about the same time (`cleanup_net`), and a step of another case that changes its network
 //! waits for the lock of rtnetlink, which is held meanwhile. A host or a router costs well under a millisecond of that. A switch costs more
 //! than all others together: for each bridge the kernel waits until all processors have done with what is to be freed (`rcu_barrier` in
-//! `br_multicast_dev_del`), 17 ms on average. So labs with switches are buried one at a time, and a few more where many wait; the others as
-//! they finish. What is left when the run ends is closed at once.
+//! `br_multicast_dev_del`), 17 ms on average. So labs are buried in rounds, each with one lab that has a switch and all that have none.
+//! Where many with switches wait, a round has more of them, and steps of other cases wait longer: their namespaces would otherwise take the
+//! room of the next labs. What is left when the run ends is closed at once.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -47,7 +47,7 @@ fn init_exits() -> Result<(), Failed> {
 fn the_last_lines() -> Result<(), Failed> {
     let error = failure("say 200000", LIMIT);
     let lines: Vec<&str> = error.console.lines().collect();
-    assert!(lines.len() <= 40, "{error}");
+    assert!(lines.len() <= 80, "{error}");
     assert!(!lines.contains(&"line 1"), "{error}");
     let message = error.to_string();
     assert!(message.contains("\n  | "), "{message}");
