@@ -18,9 +18,10 @@ use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Pres
 use tokio::runtime::Handle;
 
 const ROUNDS: usize = 40;
-/// Between rounds: the kernel frees namespaces in its own time, and until then their neighbour entries count against the one table
-/// that all namespaces share (`net.ipv6.neigh.default.gc_thresh3`, 1024).
-const PAUSE: Duration = Duration::from_millis(50);
+/// After each lab: the kernel frees namespaces in its own time, about a tenth of a second. Until then their neighbour entries count against
+/// the one table that all namespaces share (`net.ipv6.neigh.default.gc_thresh3`, 1024), and where there was a bridge, the lock of rtnetlink is
+/// held for an RCU barrier (`br_multicast_dev_del`), for which the next lab would wait.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Median bounds for the set-up up to the established connection.
 const BOUNDS: [(Preset, Option<Duration>); 3] = [
@@ -49,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let (build, drop) = runtime.block_on(lab(&plan))?;
                 built.push(build);
                 dropped.push(drop);
+                std::thread::sleep(PAUSE);
                 scripted.push(shell(&script)?.saturating_sub(shell("")?));
                 std::thread::sleep(PAUSE);
             }
