@@ -104,19 +104,11 @@ fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Er
     }
 }
 
-/// A socket of netfilter.
+/// A socket of netfilter, for one question.
 ///
-/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is gone (`nft_rcv_nl_event`). It has taken effect
+/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is gone (`nft_rcv_nl_event`, `nf_tables_trans_destroy_work`). It has taken effect
 /// before, so nobody needs to wait for that.
 struct Session(Option<Socket>);
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let (Some(socket), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn_blocking(move || drop(socket));
-        }
-    }
-}
 
 /// What the kernel says of one request.
 struct Answer {
@@ -159,6 +151,14 @@ impl Session {
                 request: message.sequence_number(),
                 refused: error.code.map(|_| error.to_io()),
             });
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let (Some(socket), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(socket));
         }
     }
 }
