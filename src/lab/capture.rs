@@ -1,7 +1,7 @@
 //! The frames at one host's interface, with the kernel's own timestamps.
 //!
 //! A packet socket that was opened inside the namespace sees what the host sends once it has left the queue, and what it receives
-//! before the stack does. What a queue drops (no carrier, a muted link) was never on the wire and is not seen.
+//! before the stack does. What is dropped before that (no carrier, a silent host) was never on the wire and is not seen.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -97,6 +97,9 @@ pub enum LabError {
     },
 }
 
+/// What a kernel may lack, and its configuration's option for it, as in [`LabError::MissingFeature`].
+pub(super) type Feature = (&'static str, &'static str);
+
 /// In a whole network this error means that a neighbour entry could not be made (`neigh_alloc`).
 fn neighbour_hint(source: &io::Error) -> &'static str {
     if source.raw_os_error() == Some(nix::libc::EHOSTUNREACH) {

@@ -3,10 +3,10 @@
 //! *Where do packets get lost?* On arrival at the node (netdev ingress), so that the sender's capture has them as sent and the receiver's does
 //! not have them. What a router *filters* it would have forwarded (inet forward), where it can also answer.
 
-use super::error::LabError;
+use super::error::{Feature, LabError};
 use super::nft;
 use super::nft::rules::{
-    Bytes, Chain, Feature, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
+    Bytes, Chain, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
 };
 use super::node::LabNode;
 use crate::plan::SERVER_PORT;

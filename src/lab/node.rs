@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::announced::{self, Announced};
-use super::error::LabError;
+use super::error::{Feature, LabError};
 use super::history::History;
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
@@ -156,7 +156,7 @@ impl LabNode {
         &self,
         message: LinkMessage,
         doing: String,
-        (feature, option): (&'static str, &'static str),
+        (feature, option): Feature,
     ) -> Result<(), LabError> {
         self.handle
             .link()

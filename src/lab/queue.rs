@@ -9,7 +9,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::error::LabError;
+use super::error::{Feature, LabError};
 use super::node::LabNode;
 
 /// `TCA_OPTIONS` (include/uapi/linux/rtnetlink.h).
@@ -20,11 +20,11 @@ pub(super) struct Queue {
     pub(super) kind: &'static str,
     pub(super) options: Vec<u8>,
     /// What a kernel lacks that does not know it.
-    pub(super) lacking: (&'static str, &'static str),
+    pub(super) lacking: Feature,
 }
 
 impl LabNode {
-    /// Takes away what a step has put at the root of the link, and what waits in it.
+    /// Takes away the queue that a step has put at the root of the link, and what waits in it.
     ///
     /// # Errors
     /// [`LabError::Netlink`].

@@ -5,8 +5,8 @@
 //! would wait on a busy machine; and each bridge that goes, when its namespace does, holds that lock for an RCU barrier
 //! (`br_multicast_dev_del`).
 
-use super::error::LabError;
-use super::nft::rules::{Chain, Feature, Hook, Table, TableFamily, Verdict};
+use super::error::{Feature, LabError};
+use super::nft::rules::{Chain, Hook, Table, TableFamily, Verdict};
 use super::node::LabNode;
 
 const NEEDS: Feature = (

@@ -16,8 +16,8 @@ use rtnetlink::sys::{Socket, SocketAddr};
 use tokio::runtime::Handle;
 
 use self::batch::{Batch, listed};
-use self::rules::{Feature, Table, TableFamily};
-use super::error::LabError;
+use self::rules::{Table, TableFamily};
+use super::error::{Feature, LabError};
 
 /// Adds tables with all that is in them, at once. Must run on a thread that is inside the namespace of `node`.
 ///

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use crate::lab::error::Feature;
 use crate::scenario::model::Family;
-
-/// What a kernel may lack, and the options that give it: "bridge devices", "`CONFIG_BRIDGE`".
-pub(in crate::lab) type Feature = (&'static str, &'static str);
 
 /// A table with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

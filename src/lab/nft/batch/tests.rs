@@ -3,8 +3,9 @@ use std::fmt::Write;
 use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
 use rtnetlink::packet_core::NetlinkBuffer;
 
-use super::super::rules::{Bytes, Feature, Header, State, Verdict};
+use super::super::rules::{Bytes, Header, State, Verdict};
 use super::*;
+use crate::lab::error::Feature;
 
 const NEEDS: Feature = ("packet filter", "CONFIG_NF_TABLES");
 
