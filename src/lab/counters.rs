@@ -1,8 +1,8 @@
 //! The kernel's counters of one namespace, as `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/snmp6` show them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use super::error::LabError;
 use super::node::LabNode;
@@ -43,16 +43,24 @@ fn read_here() -> io::Result<Counters> {
     let mut counters = Counters::new();
     for file in ["netstat", "snmp"] {
         parse_paired(
-            &fs::read_to_string(format!("/proc/thread-self/net/{file}"))?,
+            &whole(&format!("/proc/thread-self/net/{file}"))?,
             &mut counters,
         );
     }
-    match fs::read_to_string("/proc/thread-self/net/snmp6") {
+    match whole("/proc/thread-self/net/snmp6") {
         Ok(text) => parse_columns(&text, &mut counters),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     Ok(counters)
+}
+
+/// A file whose size is not known before it is read: the standard library would ask for it all the same, and begin with little.
+fn whole(path: &str) -> io::Result<String> {
+    const ENOUGH: usize = 1 << 16;
+    let mut text = String::with_capacity(ENOUGH);
+    File::open(path)?.take(u64::MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A line of names, then a line of values, both led by the group's name and a colon.

@@ -1,19 +1,26 @@
 //! Anonymous network namespaces, each held by one file descriptor.
 //!
 //! Nothing is bind-mounted and nothing is named: when the last descriptor is closed, however the process ends, the kernel takes the
-//! namespace back. A namespace is entered only by threads that exist for that and end afterwards; a runtime's worker never enters
-//! one, so no task can find itself in the wrong network.
+//! namespace back. A namespace is entered only for work that never waits for the runtime, so no task can find itself in the wrong network:
+//! by threads that exist for that and end afterwards, because the kernel may take its time, and a runtime's workers are there for others
+//! meanwhile; or, where the runtime is one thread, by that thread, which leaves again. (A guest has one processor, and no time passes on
+//! it. There a thread would only cost: twenty system calls each, a fifth of all that a case makes.)
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::process;
 use std::sync::Arc;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use super::error::LabError;
+
+/// The namespace of the thread that opens it.
+const OWN: &str = "/proc/thread-self/ns/net";
 
 /// A network namespace; clones share it.
 #[derive(Debug, Clone)]
@@ -33,7 +40,7 @@ impl Namespace {
         F: FnOnce() -> Result<T, LabError> + Send + 'static,
     {
         let label: Arc<str> = label.into();
-        let inside = Arc::clone(&label);
+        let own_label = Arc::clone(&label);
         let failed = |doing, label: &str| {
             let node = label.to_owned();
             move |source| LabError::Namespace {
@@ -42,21 +49,21 @@ impl Namespace {
                 source,
             }
         };
-        on_own_thread(&label, move || {
+        inside(&label, move || {
             unshare(CloneFlags::CLONE_NEWNET)
                 .map_err(io::Error::from)
-                .map_err(failed("create", &inside))?;
-            let file = File::open("/proc/thread-self/ns/net").map_err(failed("open", &inside))?;
+                .map_err(failed("create", &own_label))?;
+            let file = File::open(OWN).map_err(failed("open", &own_label))?;
             let namespace = Self {
                 file: Arc::new(file),
-                label: inside,
+                label: own_label,
             };
             Ok((namespace, first()?))
         })
         .await
     }
 
-    /// Runs `work` inside the namespace, on a thread of its own.
+    /// Runs `work` inside the namespace.
     ///
     /// # Errors
     /// [`LabError::Namespace`] if the namespace cannot be entered, or what `work` returns.
@@ -66,7 +73,7 @@ impl Namespace {
         F: FnOnce() -> Result<T, LabError> + Send + 'static,
     {
         let namespace = self.clone();
-        on_own_thread(&self.label, move || {
+        inside(&self.label, move || {
             setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)
                 .map_err(io::Error::from)
                 .map_err(|source| LabError::Namespace {
@@ -86,6 +93,46 @@ impl AsFd for Namespace {
     }
 }
 
+/// Runs work that enters a namespace, and does not leave it.
+async fn inside<T, F>(label: &str, work: F) -> Result<T, LabError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, LabError> + Send + 'static,
+{
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => there_and_back(label, work),
+        _ => on_own_thread(label, work).await,
+    }
+}
+
+/// Runs `work` on this thread, which is where it was before when this returns, whatever the work comes to.
+fn there_and_back<T>(
+    label: &str,
+    work: impl FnOnce() -> Result<T, LabError>,
+) -> Result<T, LabError> {
+    let home = File::open(OWN).map_err(|source| LabError::Namespace {
+        doing: "leave its own namespace for",
+        node: label.to_owned(),
+        source,
+    })?;
+    let _way_back = WayBack(home);
+    work()
+}
+
+/// Where the thread returns to when this is dropped.
+struct WayBack(File);
+
+impl Drop for WayBack {
+    fn drop(&mut self) {
+        if let Err(errno) = setns(&self.0, CloneFlags::CLONE_NEWNET) {
+            // Whatever it did from now on, it would do in the wrong network.
+            let message = format!("cannot return to the network namespace of before: {errno}\n");
+            io::stderr().write_all(message.as_bytes()).ok();
+            process::abort();
+        }
+    }
+}
+
 /// Runs `work` on a new thread inside the caller's runtime context, so that it may register sockets with the reactor.
 async fn on_own_thread<T, F>(label: &str, work: F) -> Result<T, LabError>
 where
@@ -97,7 +144,7 @@ where
         node: label.to_owned(),
         source,
     };
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new()
         .name(format!("in {label}"))

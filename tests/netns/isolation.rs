@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::ensure;
+use deadpeer::lab::error::LabError;
+use deadpeer::lab::namespace::Namespace;
 use libtest_mimic::Trial;
+use tokio::runtime::Builder;
 
 use crate::cage::{self, Check, links};
 use crate::harness::{LIMIT, Running, command, source};
@@ -21,6 +25,10 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     (
         "isolation::the_check_sees_a_socket_in_the_hosts_namespace",
         sockets_are_seen,
+    ),
+    (
+        "isolation::a_lone_thread_leaves_the_namespace_that_it_enters",
+        a_lone_thread_leaves,
     ),
 ];
 
@@ -120,4 +128,43 @@ fn sockets_are_seen() -> anyhow::Result<()> {
         "sockets that are closed are still seen"
     );
     Ok(())
+}
+
+/// As in a guest, where the runtime is one thread: whatever the work inside comes to.
+fn a_lone_thread_leaves() -> anyhow::Result<()> {
+    let here = || fs::read_link("/proc/thread-self/ns/net");
+    let home = here()?;
+    let inside = move || {
+        here().map_err(|source| LabError::Namespace {
+            doing: "look at",
+            node: "somewhere".to_owned(),
+            source,
+        })
+    };
+    let refused = || -> Result<PathBuf, LabError> {
+        Err(LabError::Namespace {
+            doing: "do something in",
+            node: "somewhere".to_owned(),
+            source: io::ErrorKind::Other.into(),
+        })
+    };
+    let runtime = Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        let (namespace, created) = Namespace::create("somewhere", inside).await?;
+        ensure!(here()? == home, "after creating one");
+        ensure!(created != home, "the work was not inside: {created:?}");
+        let entered = namespace.run(inside).await?;
+        ensure!(here()? == home, "after entering one");
+        ensure!(entered == created, "{entered:?} is not {created:?}");
+        ensure!(namespace.run(refused).await.is_err());
+        ensure!(here()? == home, "after work that failed");
+        let panicking = async move {
+            namespace
+                .run(|| -> Result<(), _> { panic!("on purpose") })
+                .await
+        };
+        ensure!(tokio::spawn(panicking).await.is_err());
+        ensure!(here()? == home, "after work that panicked");
+        Ok(())
+    })
 }
