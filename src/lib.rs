@@ -13,7 +13,7 @@
 //! * [`runner`]: many cases at once
 //! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
-//! * [`stall`]: when the machine itself stood still; [`processors`]: what it runs on
+//! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
 //! * [`record`]: the result of a run as data, saved and read back
 //! * [`report`]: functions of events and results
 //! * [`errand`]: a case that is sent to a guest
@@ -30,6 +30,7 @@ pub mod guest;
 pub mod judge;
 pub mod kernel;
 pub mod lab;
+mod memory;
 pub mod oracle;
 pub mod outcome;
 pub mod plan;

@@ -126,7 +126,7 @@ pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
 const LEASH: RawFd = 1000;
 
 /// The numbers under which descriptors can be inherited.
-pub const INHERITED: [RawFd; 3] = [LEASH + 1, LEASH + 2, LEASH + 3];
+pub const INHERITED: [RawFd; 4] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4];
 
 /// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands there between fork and exec is replaced,
 /// and must be nothing that the child still needs, however many descriptors are open.
@@ -225,18 +225,13 @@ mod tests {
                 file.rewind().unwrap();
             }
             let mut command = Command::new("sh");
-            let [one, two, three] = INHERITED;
-            command.args([
-                "-c",
-                &format!("cat /proc/self/fd/{one} /proc/self/fd/{two} /proc/self/fd/{three}"),
-            ]);
+            let paths = INHERITED.map(|number| format!("/proc/self/fd/{number}"));
+            command.args(["-c", &format!("cat {}", paths.join(" "))]);
             let files = files.map(|(file, number)| (OwnedFd::from(file), number));
             let _leash = leash(&mut command, files.into()).unwrap();
             let output = command.output().unwrap();
-            assert_eq!(
-                String::from_utf8_lossy(&output.stdout),
-                format!("{one} {two} {three} ")
-            );
+            let numbers = INHERITED.map(|number| format!("{number} "));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), numbers.concat());
             let mut missing = Command::new("/nonexistent");
             let _leash = leash(&mut missing, Vec::new()).unwrap();
             assert!(missing.output().is_err(), "there is no such program");

@@ -8,6 +8,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ fn an_empty_list_tells_how_to_build_a_kernel() {
     assert_eq!(output.stdout, b"");
     let folder = cache.path().join("deadpeer/kernels");
     let expected = format!(
-        "no kernels in {}\n  build one: harness kernel build --version 6.12 --hz 250\n",
+        "no kernels in {}\n  build one: harness kernel build --version 7.2 --hz 250\n",
         folder.display()
     );
     assert_eq!(said(&output), expected);
@@ -69,7 +70,7 @@ fn all_tools_that_are_missing_are_named_before_anything_is_written() {
 #[test]
 fn kernels_that_cannot_be_built_are_refused_with_those_that_can() {
     for (arguments, can_be) in [
-        (["--version", "6.13"], "it can be 6.1 or 6.12"),
+        (["--version", "6.13"], "it can be 6.1, 6.12 or 7.2"),
         (["--hz", "128"], "it can be 100, 250, 300 or 1000"),
     ] {
         let (output, _cache) = harness(&[&["kernel", "build"][..], &arguments].concat(), None);
@@ -84,8 +85,8 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let said = said(&output);
     for part in [
-        "there is no kernel for Linux 6.12 with HZ=250",
-        "build it: harness kernel build --version 6.12 --hz 250",
+        "there is no kernel for Linux 7.2 with HZ=250",
+        "build it: harness kernel build --version 7.2 --hz 250",
         "--kernel or in HARNESS_KERNEL",
     ] {
         assert!(said.contains(part), "{said}");
@@ -104,25 +105,72 @@ fn what_is_no_kernel_is_missing_as_one() {
     }
 }
 
+/// A program that is not what it seems.
+fn program(folder: &Path, name: &str, script: &str) {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// All that a build needs, by name.
+fn tools(folder: &Path) {
+    for name in [
+        "ld", "strip", "make", "flex", "bison", "bc", "m4", "tar", "xz", "dpkg-deb",
+    ] {
+        program(folder, name, "exit 1");
+    }
+    program(folder, "gcc", "echo /libc.a");
+}
+
+/// Few systems have backports among their sources.
+#[test]
+fn a_package_that_apt_does_not_know_is_looked_for_in_its_own_suite() {
+    let asked = |version: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        tools(folder.path());
+        let log = folder.path().join("asked");
+        // It knows no package, and has no list of them to update but of the suite that it is told.
+        let script = format!(
+            "echo \"$@\" >> {}\n[ \"$9\" = update ] && exit 0\nexit 1",
+            log.display()
+        );
+        program(folder.path(), "apt-get", &script);
+        let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["kernel", "build", "--version", version])
+            .env("XDG_CACHE_HOME", folder.path())
+            .env("PATH", folder.path())
+            .env_remove("SUDO_UID")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let calls = fs::read_to_string(log).unwrap();
+        let last_words = calls.lines().map(|call| {
+            let words: Vec<&str> = call.split(' ').collect();
+            let options = words.iter().filter(|word| **word == "--option").count();
+            let said = words[2 * options..].join(" ");
+            format!("{options}: {said}")
+        });
+        (last_words.collect::<Vec<_>>().join("; "), said(&output))
+    };
+    let (calls, said) = asked("6.1");
+    assert_eq!(calls, "0: download linux-source-6.1");
+    assert!(said.contains("Debian 12 (bookworm) have it"), "{said}");
+    let (calls, said) = asked("7.2");
+    let expected = "0: download linux-source-7.2; 4: update; 4: download linux-source-7.2";
+    assert_eq!(calls, expected);
+    assert!(said.contains("kernel/v7.x/"), "{said}");
+}
+
 /// A build whose source takes for ever to copy: none of the programs is what it seems.
 #[test]
 fn a_build_that_is_told_to_stop_removes_what_it_has_made() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let folder = tempfile::tempdir().unwrap();
-        let program = |name: &str, script: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
-        };
-        for name in [
-            "ld", "strip", "make", "flex", "bison", "bc", "m4", "tar", "xz",
-        ] {
-            program(name, "exit 1");
-        }
-        program("gcc", "echo /libc.a");
+        let program = |name: &str, script: &str| program(folder.path(), name, script);
+        tools(folder.path());
         program("cp", "exec /bin/sleep 1000");
         let kernels = folder.path().join("deadpeer/kernels");
-        let workshop = kernels.join("building-6.12-hz250");
+        let workshop = kernels.join("building-7.2-hz250");
         let mut build = Command::new(env!("CARGO_BIN_EXE_harness"))
             .args(["kernel", "build", "--source"])
             .arg(folder.path())

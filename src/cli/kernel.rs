@@ -32,7 +32,7 @@ enum KernelCommand {
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct BuildArguments {
-    /// The series: 6.1 or 6.12
+    /// The series: 6.1, 6.12 or 7.2
     #[arg(long, value_name = "SERIES", default_value_t = Wanted::default().series)]
     version: Series,
     /// The kernel's tick: 100, 250, 300 or 1000
@@ -44,7 +44,8 @@ struct BuildArguments {
 }
 
 const AFTER_HELP: &str = "\
-The source is that of Debian's package linux-source-SERIES: the one that is installed, or else apt-get downloads it.
+The source is that of Debian's package linux-source-SERIES: the one that is installed, or else apt-get downloads it,
+that of 7.2 from trixie-backports, whether that is among the system's sources or not.
 Neither that nor the build needs root. The path of the kernel is printed on standard output.
 
 Examples:

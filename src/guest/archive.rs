@@ -5,6 +5,13 @@ use std::io::{self, Write};
 
 use cpio::newc::{Builder, ModeFileType, trailer};
 
+const PAGE: usize = 4096;
+
+/// How long an entry's header is with its path: 110 bytes and a name that ends with a zero, to the next multiple of four (`cpio.5`, newc).
+fn header(path: &str) -> usize {
+    (110 + path.trim_start_matches('/').len() + 1).next_multiple_of(4)
+}
+
 /// Files with the folders that hold them. Archives may follow one another: the kernel unpacks each over those before it.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
@@ -15,9 +22,26 @@ pub(super) struct Archive {
 
 impl Archive {
     /// A regular file that can be read and executed. The path is as in the guest, from `/`.
+    ///
+    /// A content of at least a page begins where a page does, and has its last page for itself: a kernel that finds the archive in its memory
+    /// need not copy it.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
         self.folders_above(path)?;
-        self.entry(path, ModeFileType::Regular, 0o755, (0, 0), content)
+        let has_pages = content.len() >= PAGE;
+        if has_pages {
+            self.fill(header(path));
+        }
+        self.entry(path, ModeFileType::Regular, 0o755, (0, 0), content)?;
+        if has_pages {
+            self.fill(0);
+        }
+        Ok(())
+    }
+
+    /// Zeros until, after so many more bytes, a page begins. Between two entries, zeros mean nothing (`do_reset` in `init/initramfs.c`).
+    fn fill(&mut self, more: usize) {
+        let end = (self.bytes.len() + more).next_multiple_of(PAGE) - more;
+        self.bytes.resize(end, 0);
     }
 
     /// An empty folder.
@@ -78,6 +102,29 @@ mod tests {
     use cpio::newc::Reader;
 
     use super::*;
+
+    #[test]
+    fn large_files_have_their_pages_for_themselves() {
+        let mut archive = Archive::default();
+        archive.file("/small", b"small").unwrap();
+        for (path, size) in [("/a", PAGE), ("/another/path", PAGE + 1), ("/c", 3 * PAGE)] {
+            archive.file(path, &vec![0xff; size]).unwrap();
+        }
+        archive.file("/last", b"small").unwrap();
+        let bytes = archive.finish().unwrap();
+        let pages = bytes.chunks(PAGE);
+        let kinds: String = pages
+            .map(
+                |page| match page.iter().filter(|byte| **byte == 0xff).count() {
+                    0 => '.',
+                    PAGE => '#',
+                    1 if page[0] == 0xff && page[1..].iter().all(|byte| *byte == 0) => '1',
+                    _ => '!',
+                },
+            )
+            .collect();
+        assert_eq!(kinds, ".#.#1.###.");
+    }
 
     #[test]
     fn a_file_comes_after_its_folders_and_each_folder_once() {

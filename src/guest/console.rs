@@ -34,8 +34,8 @@ impl Console {
     /// Makes room where the pipe fills, for ever: a console has no end that would mean anything.
     ///
     /// *Why not read what comes?* A pipe that is read from becomes writable, of which a user-mode kernel is told by an interrupt, at a moment
-    /// that depends on the host. Before 6.12 it then reads its clock once more, and each reading of it takes 256 ns of virtual time. What
-    /// a guest says that is well fits into the pipe.
+    /// that depends on the host. Before 6.12 it then reads its clock once more, and each reading by the kernel takes 256 ns of virtual time
+    /// (`timer_read`). What a guest says that is well fits into the pipe.
     pub(super) async fn listen<T>(&mut self) -> T {
         const PACE: Duration = Duration::from_millis(100);
         let size = fcntl(&self.pipe, FcntlArg::F_GETPIPE_SZ).unwrap_or(0);

@@ -27,22 +27,12 @@ pub enum Failure {
     /// This program could not be packed for the guest.
     #[error("cannot pack this program for the guest: {0}")]
     Image(io::Error),
-    /// No folder can hold the guest's memory.
+    /// The machine, or the control group of this process, has too little memory for all guests at once.
     #[error(
-        "no folder for the guest's memory: it must be writable and not mounted noexec\n  tried {tried}; name another in TMPDIR"
-    )]
-    Memory {
-        /// The folders that will not do.
-        tried: String,
-    },
-    /// The folder that would hold the memory of all guests at once is too small.
-    #[error(
-        "there is no room for the memory of {}: {} has {free} MB free of the {needed} MB that it takes\n  help: {}name a larger folder in TMPDIR",
-        plural(*guests, "guest"), folder.display(), fewer(*.possible)
+        "there is no room for the memory of {}: {free} MB are available of the {needed} MB that it takes{}",
+        plural(*guests, "guest"), fewer(*.possible)
     )]
     NoRoom {
-        /// The folder.
-        folder: PathBuf,
         /// How many guests there are to be.
         guests: usize,
         /// What they need, in MB.
@@ -88,7 +78,7 @@ pub enum Failure {
 fn fewer(possible: u64) -> String {
     match possible {
         0 => String::new(),
-        possible => format!("run no more than {possible} at once (-j {possible}), or "),
+        possible => format!("\n  help: run no more than {possible} at once (-j {possible})"),
     }
 }
 

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
@@ -15,6 +17,7 @@ use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::getpid;
 
 use super::frame::Frame;
@@ -75,7 +78,19 @@ fn prepare() -> io::Result<Vec<u8>> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     load_modules()?;
+    grow_old()?;
     fs::read(JOB)
+}
+
+/// Waits until the kernel has been up for a second.
+///
+/// On an infinitely fast processor, all before the first wait happens at the time 0. Kernels take some clocks' 0 for "never": a SYN whose
+/// timestamp is 0 ms has not been sent (`retrans_stamp`), and its connection lasts for one repetition longer.
+fn grow_old() -> io::Result<()> {
+    const AGE: Duration = Duration::from_secs(1);
+    let up = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+    thread::sleep(AGE.saturating_sub(up));
+    Ok(())
 }
 
 /// Maps all that this program has so far, at once.

@@ -18,6 +18,7 @@ use super::console::Console;
 use super::error::{Failure, GuestError};
 use super::frame::Frame;
 use super::image::Image;
+use super::memory::Memory;
 use super::modules::{self, Module};
 use super::processor::Place;
 use super::qemu::{self, Accel};
@@ -36,10 +37,11 @@ const NO_INIT: &str = "No working init found";
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The descriptors that a guest's process inherits: the two parts of its image, and where its answer goes.
+/// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, and its memory.
 pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
 pub(super) const ERRAND: RawFd = sys::INHERITED[1];
 pub(super) const CHANNEL: RawFd = sys::INHERITED[2];
+pub(super) const MEMORY: RawFd = sys::INHERITED[3];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +90,8 @@ impl Machine {
         }
     }
 
-    /// QEMU has threads that run beside each other.
-    fn is_one_thread(&self) -> bool {
+    /// QEMU has threads that run beside each other, and finds memory for itself.
+    fn is_user_mode(&self) -> bool {
         matches!(self, Machine::Uml { .. })
     }
 
@@ -163,7 +165,8 @@ pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
 /// A guest that runs as long as this value lives.
 struct Guest {
     leash: OwnedFd,
-    _place: Option<Place>,
+    place: Option<Place>,
+    memory: Option<Memory>,
     process: Child,
     channel: BufReader<Receiver>,
     console: Console,
@@ -176,7 +179,7 @@ impl Guest {
         let (channel, channel_end) = pipe().map_err(Failure::Start)?;
         let (console, console_end) = pipe().map_err(Failure::Start)?;
         let mut command = match machine {
-            Machine::Uml { kernel } => uml::command(kernel)?,
+            Machine::Uml { kernel } => uml::command(kernel),
             Machine::Qemu { kernel, accel, .. } => qemu::command(kernel, *accel),
         };
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
@@ -184,12 +187,18 @@ impl Guest {
         command.stdout(console_end).stderr(error_end);
         let mut inherited = machine.inherits(image).map_err(Failure::Image)?;
         inherited.push((channel_end, CHANNEL));
+        let memory = machine.is_user_mode().then(Memory::take);
+        let memory = memory.transpose().map_err(Failure::Start)?;
+        if let Some(memory) = &memory {
+            inherited.push((memory.descriptor().map_err(Failure::Start)?, MEMORY));
+        }
         let leash = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
         let process = command
             .spawn()
             .map_err(|error| machine.not_started(error))?;
         Ok(Self {
-            _place: machine.is_one_thread().then(|| seat(&process)).flatten(),
+            place: machine.is_user_mode().then(|| seat(&process)).flatten(),
+            memory,
             leash,
             process,
             channel: BufReader::new(Receiver::from_owned_fd(channel).map_err(Failure::Start)?),
@@ -208,7 +217,13 @@ impl Guest {
     /// Kills it, if it has not ended; how it ended, and the last of its console.
     async fn stop(mut self) -> (String, String) {
         drop(self.leash);
-        let status = match self.process.wait().await {
+        let ended = self.process.wait().await;
+        // On one processor, no program of the guest has run since its kernel has: they had all been killed before. On several, one might run
+        // for some microseconds more.
+        if let (Ok(_), Some(_), Some(memory)) = (&ended, self.place, self.memory) {
+            memory.give_back();
+        }
+        let status = match ended {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };

@@ -1,105 +1,134 @@
-//! Where guests in user mode keep their memory: a file of the host for each, without a name.
+//! The memory of guests in user mode: files of the host without a name, which one guest after another has.
+//!
+//! What a guest touches of its memory for the first time, the host has to find and to clear, page by page. A file that a guest has had has its pages
+//! already; the next guest's kernel clears them all at once when it boots (`edits::memory`), so that no guest ever sees another's.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
 
-use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Machine;
 use super::error::Failure;
+use crate::memory;
 
-/// What a guest may touch of its memory, in MB: most take 20, or 40 where this program is a debug build, and 63 in one with a case of a thousand
+/// How much a guest is told it has. The kernel describes each page of it and sizes its hash tables by it, which
+/// is what a boot takes longest for. What it makes of it for TCP's buffers does not matter: a lab sets its own.
+pub(super) const SIZE: &str = "128M";
+
+/// What a guest may touch of it: most take 20 MB, or 40 where this program is a debug build, and 63 in one with a case of a thousand
 /// connections.
-const NEEDED: u64 = 64;
+const NEEDED: u64 = 64 << 20;
 
-/// Whether there is memory for so many guests at once. A guest that finds none left is killed in the middle of its work.
-///
-/// # Errors
-/// [`Failure::NoRoom`], and [`Failure::Memory`] where there is no folder at all.
-pub fn room_for(machine: &Machine, guests: usize) -> Result<(), Failure> {
-    match machine {
-        Machine::Uml { .. } => room_in(folder()?, guests),
-        Machine::Qemu { .. } => Ok(()),
+/// What is kept for the next guest at most. It would have to clear what it does not need.
+const KEPT: u64 = 40 << 20;
+
+/// The files that no guest has.
+static SPARE: Mutex<VecDeque<File>> = Mutex::new(VecDeque::new());
+
+/// A guest's memory.
+#[derive(Debug)]
+pub(super) struct Memory(File);
+
+impl Memory {
+    /// A file that nobody else has: the one that has been nobody's for longest.
+    pub(super) fn take() -> io::Result<Self> {
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = spare.pop_front();
+        match spare {
+            Some(file) => Ok(Self(file)),
+            // The kernel that has it gives it its length.
+            None => Ok(Self(
+                memfd_create(c"deadpeer-memory", MFdFlags::MFD_CLOEXEC)?.into(),
+            )),
+        }
+    }
+
+    /// What the guest inherits.
+    pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone().map(OwnedFd::from)
+    }
+
+    /// Leaves it to the next guest. Nothing of this one may run any more.
+    pub(super) fn give_back(self) {
+        let kept = self.0.metadata().is_ok_and(|of| of.blocks() * 512 <= KEPT);
+        if kept {
+            let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+            spare.push_back(self.0);
+        }
     }
 }
 
-fn room_in(folder: PathBuf, guests: usize) -> Result<(), Failure> {
+/// Whether there is memory for so many guests at once. The system would kill some process in the middle of its work.
+///
+/// # Errors
+/// [`Failure::NoRoom`].
+pub fn room_for(machine: &Machine, guests: usize) -> Result<(), Failure> {
+    match (machine, memory::available()) {
+        (Machine::Uml { .. }, Some(free)) => room_in(free, guests),
+        _ => Ok(()),
+    }
+}
+
+fn room_in(free: u64, guests: usize) -> Result<(), Failure> {
     let needed = NEEDED.saturating_mul(guests as u64);
-    let free = free(&folder).map_err(|errno| Failure::Start(errno.into()))?;
     if free >= needed {
         return Ok(());
     }
     Err(Failure::NoRoom {
-        folder,
         guests,
-        needed,
-        free,
+        needed: needed >> 20,
+        free: free >> 20,
         possible: free / NEEDED,
     })
 }
 
-/// In MB, for anybody.
-fn free(folder: &Path) -> nix::Result<u64> {
-    let system = statvfs(folder)?;
-    Ok(system
-        .blocks_available()
-        .saturating_mul(system.fragment_size())
-        >> 20)
-}
-
-/// A folder for the file that is the guest's memory. The file is executed from, and has no name from the start.
-pub(super) fn folder() -> Result<PathBuf, Failure> {
-    // What a person names comes first: /dev/shm may be too small, as in many containers.
-    let named = |variable| env::var_os(variable).map(PathBuf::from);
-    let usual = |folder: &str| Some(PathBuf::from(folder));
-    let candidates = [
-        named("TMPDIR"),
-        usual("/dev/shm"),
-        named("XDG_RUNTIME_DIR"),
-        usual("/tmp"),
-        usual("/var/tmp"),
-    ];
-    let candidates: Vec<PathBuf> = candidates.into_iter().flatten().collect();
-    let suitable = candidates.iter().find(|folder| is_suitable(folder));
-    suitable.cloned().ok_or_else(|| Failure::Memory {
-        tried: candidates
-            .iter()
-            .map(|folder| folder.display().to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
-}
-
-fn is_suitable(folder: &Path) -> bool {
-    statvfs(folder).is_ok_and(|system| !system.flags().contains(FsFlags::ST_NOEXEC))
-        && tempfile::tempfile_in(folder).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
 
     #[test]
-    fn memory_for_more_guests_than_fit_is_refused_with_how_many_do() {
-        let folder = env::temp_dir();
-        let fitting = usize::try_from(free(&folder).unwrap() / NEEDED).unwrap();
-        assert!(room_in(folder.clone(), fitting / 2).is_ok());
-        let error = room_in(folder.clone(), fitting * 2).unwrap_err();
-        let Failure::NoRoom {
-            guests, possible, ..
-        } = error
-        else {
-            panic!("{error}");
-        };
-        assert_eq!(guests, fitting * 2);
-        assert!(possible < guests as u64, "{error}");
-        assert!(error.to_string().contains("-j"), "{error}");
+    fn more_guests_than_fit_are_refused_with_how_many_do() {
+        let free = 10 * NEEDED + 1;
+        assert!(room_in(free, 10).is_ok());
+        let error = room_in(free, 11).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Failure::NoRoom {
+                    guests: 11,
+                    possible: 10,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(error.to_string().contains("-j 10"), "{error}");
+        let error = room_in(NEEDED - 1, 1).unwrap_err();
+        assert!(!error.to_string().contains("-j"), "{error}");
     }
 
+    /// In one test, for it is the same heap of files for all that a process does.
     #[test]
-    fn memory_is_not_where_nothing_can_be_written_or_executed() {
-        assert!(is_suitable(&env::temp_dir()));
-        assert!(!is_suitable(Path::new("/proc")));
-        assert!(!is_suitable(Path::new("/nonexistent")));
+    fn memory_goes_to_one_guest_after_another_unless_it_has_become_too_large() {
+        let inode = |memory: &Memory| memory.0.metadata().unwrap().ino();
+        let small = Memory::take().unwrap();
+        let large = Memory::take().unwrap();
+        assert_ne!(inode(&small), inode(&large), "nobody shares");
+        let [small_inode, large_inode] = [&small, &large].map(inode);
+        small.0.write_all_at(b"something", 100 << 20).unwrap();
+        large.0.write_all_at(&vec![1; 41 << 20], 0).unwrap();
+        small.give_back();
+        large.give_back();
+        let next: Vec<Memory> = (0..10).map(|_| Memory::take().unwrap()).collect();
+        let next: Vec<u64> = next.iter().map(inode).collect();
+        assert!(next.contains(&small_inode), "{small_inode} {next:?}");
+        assert!(!next.contains(&large_inode), "{large_inode} {next:?}");
     }
 }

@@ -1,18 +1,15 @@
 //! A kernel built for user mode (`ARCH=um`): a program of the host, whose time is virtual.
 
+use std::env;
 use std::path::Path;
 
 use tokio::process::Command;
 
-use super::error::Failure;
 use super::image::LIBRARIES;
 use super::init::CHANNEL;
+use super::kernel::MEMORY_DESCRIPTOR;
 use super::machine;
 use super::memory;
-
-/// The guest's memory. The kernel describes each page of it and sizes its hash tables by it, which
-/// is what a boot takes longest for. What it makes of it for TCP's buffers does not matter: a lab sets its own.
-const MEMORY: &str = "128M";
 
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
 const START: &str = "1700000000000000000";
@@ -26,19 +23,24 @@ const CALM: [&str; 3] = [
     "nf_conntrack.hashsize=512",
 ];
 
+/// Where it may write a program for the host to execute, and remove it at once.
+const FOLDER: &str = "TMPDIR";
+
 /// What the C library is told: one heap for all threads, that begins with so much room that [`init`](super::init) can have it mapped at
 /// once, instead of page by page as it is used.
 const HEAP: [&str; 2] = ["MALLOC_ARENA_MAX=1", "MALLOC_TOP_PAD_=1048576"];
 
 /// The command that boots the inherited image and answers on the inherited channel.
-pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
+pub(super) fn command(kernel: &Path) -> Command {
     let mut command = Command::new(kernel);
     command
         .env_clear()
-        .env("TMPDIR", memory::folder()?)
+        .env(MEMORY_DESCRIPTOR, machine::MEMORY.to_string())
+        // For a host that executes no file without a name (`vm.memfd_noexec`).
+        .envs(env::var_os(FOLDER).map(|folder| (FOLDER, folder)))
         // A static glibc registers restartable sequences before the kernel has made room for them, and crashes.
         .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
-        .arg(format!("mem={MEMORY}"))
+        .arg(format!("mem={}", memory::SIZE))
         .arg(format!(
             "initrd=/proc/self/fd/{},/proc/self/fd/{}",
             machine::PROGRAM,
@@ -48,15 +50,18 @@ pub(super) fn command(kernel: &Path) -> Result<Command, Failure> {
         .arg("ssl=null")
         .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
         .arg("time-travel=inf-cpu")
+        // From Linux 6.16 on, programs may stop by themselves, where the host lets them, instead of being stopped by ptrace.
+        .arg("seccomp=auto")
         .arg(format!("time-travel-start={START}"))
         .args(CALM)
-        // It is not the guest's own memory (`edits::image`), and cannot be freed.
-        .arg("retain_initrd")
+        // It is not the guest's own memory (`edits::image`), and cannot be freed. Its pages are files' on a file system that takes
+        // whatever pages it is given.
+        .args(["retain_initrd", "rootfstype=ramfs"])
         // It would leave a folder with its process number behind. Here is one that exists and takes no files, not even root's.
         .arg("uml_dir=/proc/self/")
         // What the kernel does not know becomes init's environment.
         .arg(format!("LD_LIBRARY_PATH={LIBRARIES}"))
         .args(HEAP)
         .arg(format!("{CHANNEL}=/dev/ttyS0"));
-    Ok(command)
+    command
 }

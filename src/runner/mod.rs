@@ -13,7 +13,6 @@ mod labs;
 mod listener;
 mod marks;
 mod meeting;
-mod memory;
 mod network;
 mod observe;
 mod one;

@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::burial::{Graveyard, Tenancy};
-use super::memory;
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
+use crate::memory;
 use crate::prepare::Prepared;
 use crate::scenario::model::{Action, Family, Role};
 

@@ -26,11 +26,24 @@ pub(crate) fn handle(job: Vec<u8>) -> Vec<u8> {
             }
             process::exit(0)
         }
+        ("fill", megabytes) => fill(megabytes.parse().unwrap()),
         ("sleep", seconds) => sleep(seconds.parse().unwrap()),
         ("names", path) => names(path),
         ("read", path) => fs::read(path).unwrap(),
         _ => job,
     }
+}
+
+/// What [`fill`] fills memory with. It stands in no program: it is computed.
+pub(crate) fn pattern() -> [u8; 16] {
+    let seed = std::hint::black_box(0x9e37_79b9_7f4a_7c15_u128);
+    seed.wrapping_mul(seed).to_le_bytes()
+}
+
+/// Fills so much of the guest's memory.
+fn fill(megabytes: usize) -> Vec<u8> {
+    let filled = pattern().repeat((megabytes << 20) / pattern().len());
+    std::hint::black_box(filled).len().to_string().into_bytes()
 }
 
 /// Sleeps; how long it took, by the guest's clock, in nanoseconds.

@@ -1,6 +1,7 @@
 //! Nothing is left behind: no process, no file, whichever way a guest or the harness ends.
 
 use std::fs::{self, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid, getsid};
 use tempfile::TempDir;
 
-use crate::guest::{LIMIT, MODE, kernel, runtime};
+use crate::guest::{LIMIT, MODE, answer, kernel, runtime};
+use crate::jobs::pattern;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -21,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("traces::a_limit_leaves_nothing", a_limit),
         Trial::test("traces::a_dropped_run_leaves_nothing", a_dropped_run),
         Trial::test("traces::a_killed_harness_leaves_nothing", a_killed_harness),
+        Trial::test("traces::no_guest_finds_anothers_memory", memory),
         Trial::test("traces::a_terminal_does_not_reach_guests", a_terminal),
         Trial::test("traces::no_privilege_is_needed", no_privilege),
     ]
@@ -68,6 +71,49 @@ fn a_killed_harness() -> Result<(), Failed> {
         den.is_empty()?;
     }
     Ok(())
+}
+
+/// In a process of its own, whose only memory for guests is that of these two: the second has the first one's.
+fn memory() -> Result<(), Failed> {
+    let output = Command::new("/proc/self/exe")
+        .arg(TWO_GUESTS)
+        .env("HARNESS_KERNEL", kernel())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let counts: Vec<usize> = said
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(counts.len(), 2, "{said}{errors}");
+    assert!(counts[0] > 60_000, "4 MB are left in memory: {counts:?}");
+    assert_eq!(counts[1], 0, "{counts:?}");
+    Ok(())
+}
+
+/// The first argument with which this program runs two guests, one after the other, the first of which fills a part of its memory, and says
+/// after each how much of that is there.
+pub(crate) const TWO_GUESTS: &str = "--two-guests";
+
+pub(crate) fn two_guests() {
+    for job in ["fill 4", "nothing"] {
+        answer(job.as_bytes(), LIMIT).unwrap();
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        let paths = descriptors.map(|entry| entry.unwrap().path());
+        let memory: Vec<PathBuf> = paths
+            .filter(|path| {
+                fs::read_link(path)
+                    .is_ok_and(|name| name.to_string_lossy().contains("deadpeer-memory"))
+            })
+            .collect();
+        assert_eq!(memory.len(), 1, "{memory:?}");
+        let content = fs::read(&memory[0]).unwrap();
+        let pattern = pattern();
+        let filled = content.chunks(pattern.len());
+        let count = filled.filter(|part| *part == pattern).count();
+        let line = format!("{count}\n");
+        io::stdout().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 /// Ctrl-C goes to every process of the terminal's foreground group, which is of one session.
@@ -166,15 +212,28 @@ impl Den {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
-    /// The processes that run this kernel: the guest's own, and those that are the guest's programs.
+    /// The processes that run this kernel: the guest's own, and those that are the guest's programs. Since 6.16 these run a program of their
+    /// own; one that has outlived its kernel may be any guest's, so it counts.
     pub(crate) fn processes(&self) -> Vec<Pid> {
         let all = fs::read_dir("/proc").unwrap();
         all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|process: &i32| {
-                fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == self.kernel)
-            })
             .map(Pid::from_raw)
+            .filter(|process| self.runs_kernel(*process) || self.runs_program(*process))
             .collect()
+    }
+
+    fn runs_kernel(&self, process: Pid) -> bool {
+        program(process).is_some_and(|program| program == self.kernel)
+    }
+
+    /// A guest's kernel leads a session, which its programs are in.
+    fn runs_program(&self, process: Pid) -> bool {
+        let is_program = program(process)
+            .is_some_and(|program| program.to_string_lossy().contains("uml-userspace"));
+        is_program
+            && parent(process).is_some_and(|parent| {
+                self.runs_kernel(parent) || getsid(Some(process)) != Ok(parent)
+            })
     }
 
     /// Until its init runs.
@@ -207,6 +266,18 @@ impl Den {
         }
         Ok(())
     }
+}
+
+fn program(process: Pid) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/exe")).ok()
+}
+
+/// The fourth field of proc_pid_stat(5); the second is a name in parentheses.
+fn parent(process: Pid) -> Option<Pid> {
+    let fields = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = fields.rsplit_once(')')?;
+    let parent = fields.split_whitespace().nth(1)?;
+    parent.parse().ok().map(Pid::from_raw)
 }
 
 pub(crate) fn process_id(child: &Child) -> Pid {

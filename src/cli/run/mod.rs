@@ -53,8 +53,8 @@ pub(super) struct RunArguments {
     /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
     #[arg(long)]
     warp: bool,
-    /// The kernel of the guests: 6.12 or 6.1 as built by `harness kernel build` with HZ=250, or a file; a distribution's runs in
-    /// QEMU. With --warp, 6.12 or the file that HARNESS_KERNEL names
+    /// The kernel of the guests: 7.2, 6.12 or 6.1 as built by `harness kernel build` with HZ=250, or a file; a distribution's
+    /// runs in QEMU. With --warp, 7.2 or the file that HARNESS_KERNEL names
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
     /// Several kernels, side by side; `native` is this machine's own
@@ -101,7 +101,7 @@ Examples:
   harness run --slow scenarios/slow/
   harness run --warp scenarios/real-time/
   harness run --warp --phases 43 scenarios/real-time/defaults.toml
-  harness run --kernels native,6.12,6.1 scenarios/
+  harness run --kernels native,7.2,6.1 scenarios/
   harness run --repeat 100 scenarios/cable-pulled.toml
   harness run --pcap captures/ scenarios/crashed.toml
   harness run --warp --report-json result.json scenarios/

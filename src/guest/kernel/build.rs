@@ -73,7 +73,7 @@ pub fn build(
         tell,
     };
     let (version, program) = work.make(&source, wanted)?;
-    cache.keep(&program, version, wanted.hz)
+    cache.keep(&program, version, wanted)
 }
 
 fn already_built(
@@ -107,7 +107,7 @@ impl Work<'_> {
     ) -> Result<(Version, PathBuf), BuildError> {
         let tree = self.folder.join("source");
         let version = source.unpack(wanted.series, self.folder, &tree, &mut self.log, self.tell)?;
-        apply(&edits(wanted.hz), &tree)?;
+        apply(&edits(wanted), &tree)?;
         self.configure(&tree, version, wanted)?;
         self.compile(&tree)?;
         let program = self.strip()?;

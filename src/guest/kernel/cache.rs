@@ -114,11 +114,12 @@ impl Cache {
         &self,
         program: &Path,
         version: Version,
-        hz: Hz,
+        wanted: Wanted,
     ) -> Result<Kernel, BuildError> {
-        let path = self.folder.join(name(version, hz, &fingerprint(hz)));
+        let name = name(version, wanted.hz, &fingerprint(wanted));
+        let path = self.folder.join(name);
         fs::rename(program, &path).io("put the kernel at", &path)?;
-        Kernel::new(path, version, hz, false)
+        Kernel::new(path, version, wanted.hz, false)
     }
 }
 
@@ -141,7 +142,10 @@ impl Kernel {
         let Some((version, hz, print)) = name.and_then(parse) else {
             return Ok(None);
         };
-        let stale = print != fingerprint(hz);
+        let current = version
+            .series()
+            .map(|series| fingerprint(Wanted { series, hz }));
+        let stale = current.is_none_or(|current| current != print);
         Self::new(path, version, hz, stale).map(Some)
     }
 }
@@ -183,7 +187,9 @@ mod tests {
     }
 
     fn current(text: &str, ticks: u32) -> String {
-        name(version(text), hz(ticks), &fingerprint(hz(ticks)))
+        let (version, hz) = (version(text), hz(ticks));
+        let series = version.series().unwrap();
+        name(version, hz, &fingerprint(Wanted { series, hz }))
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use super::Series;
 
 /// Symbols of the fragment that a series does not have, though it has what they stand for.
-const EXCEPTIONS: [(Series, &str); 1] = [
+const EXCEPTIONS: [(Series, &str); 2] = [
     // Its opposite, BASE_SMALL, which is off, has become the only one.
     (Series::V6_12, "CONFIG_BASE_FULL"),
+    (Series::V7_2, "CONFIG_BASE_FULL"),
 ];
 
 /// The lines of the fragment that say something to Kconfig.

@@ -98,11 +98,13 @@ fn no_source(series: Series, log: &Path) -> String {
     let suites = match series {
         Series::V6_1 => "Debian 12 (bookworm)",
         Series::V6_12 => "Debian 13 (trixie) and bookworm-security of Debian 12",
+        Series::V7_2 => "the backports of Debian 13 (trixie-backports)",
     };
+    let (major, _) = series.numbers();
     format!(
         "there is no source of Linux {series}: /usr/src/linux-source-{series}.tar.xz does not exist, and apt-get cannot download the \
          package linux-source-{series} (see {})\n  {suites} have it: `apt-get update`, after adding the suite to /etc/apt where it is not\n  \
-         or: --source linux-{series}.tar.xz, from https://cdn.kernel.org/pub/linux/kernel/v6.x/",
+         or: --source linux-{series}.tar.xz, from https://cdn.kernel.org/pub/linux/kernel/v{major}.x/",
         log.display()
     )
 }

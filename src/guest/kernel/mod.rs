@@ -30,6 +30,7 @@ use std::path::PathBuf;
 
 pub use build::{Stage, build};
 pub use cache::{Cache, Kernel};
+pub(super) use edits::DESCRIPTOR as MEMORY_DESCRIPTOR;
 pub use error::BuildError;
 pub use recipe::{Series, UnknownSeries, UnknownTick, Wanted, tick};
 pub use stop::Stop;

@@ -20,6 +20,9 @@ const NOT_UNPACKED: [&str; 8] = [
     "*.dtsi",
 ];
 
+/// Debian's keys, where its package `debian-archive-keyring` puts them.
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// Where a build's source is to come from.
 #[derive(Debug)]
 pub(super) enum Source<'p> {
@@ -89,10 +92,11 @@ fn tarball(series: Series) -> String {
 
 /// Downloads the package as anybody can, and takes the tarball out of it.
 fn download(series: Series, folder: &Path, log: &mut Log) -> Result<PathBuf, BuildError> {
-    let mut get = Command::new("apt-get");
-    get.args(["download", &format!("linux-source-{series}")]);
-    get.current_dir(folder);
-    log.run(get, |_| {}).map_err(|error| match error {
+    let mut got = get(series, folder, &[], log);
+    if let (Err(BuildError::Program { .. }), Some(suite)) = (&got, suite(series)) {
+        got = get_from(suite, series, folder, log);
+    }
+    got.map_err(|error| match error {
         BuildError::Program { log, .. } => BuildError::NoSource { series, log },
         other => other,
     })?;
@@ -105,6 +109,49 @@ fn download(series: Series, folder: &Path, log: &mut Log) -> Result<PathBuf, Bui
     extract.arg("--extract").arg(&package).arg(&content);
     log.run(extract, |_| {})?;
     Ok(content.join("usr/src").join(tarball(series)))
+}
+
+/// Whose packages the system's own apt rarely knows: few have a suite of backports among their sources.
+fn suite(series: Series) -> Option<&'static str> {
+    match series {
+        Series::V6_1 | Series::V6_12 => None,
+        Series::V7_2 => Some("trixie-backports"),
+    }
+}
+
+/// Downloads it from one suite of Debian, verified with Debian's keys, and leaves the system's lists of packages alone.
+fn get_from(suite: &str, series: Series, folder: &Path, log: &mut Log) -> Result<(), BuildError> {
+    let lists = folder.join("lists");
+    let cache = folder.join("cache");
+    for new in [lists.join("partial"), cache.join("archives/partial")] {
+        fs::create_dir_all(&new).io("create", &new)?;
+    }
+    let sources = folder.join("sources.list");
+    let line = format!("deb [signed-by={KEYS}] http://deb.debian.org/debian {suite} main\n");
+    fs::write(&sources, line).io("write", &sources)?;
+    let options = [
+        format!("Dir::Etc::SourceList={}", sources.display()),
+        "Dir::Etc::SourceParts=-".to_owned(),
+        format!("Dir::State::Lists={}", lists.display()),
+        format!("Dir::Cache={}", cache.display()),
+    ];
+    let mut update = apt(folder, &options);
+    update.arg("update");
+    log.run(update, |_| {})?;
+    get(series, folder, &options, log)
+}
+
+fn get(series: Series, folder: &Path, options: &[String], log: &mut Log) -> Result<(), BuildError> {
+    let mut get = apt(folder, options);
+    get.args(["download", &format!("linux-source-{series}")]);
+    log.run(get, |_| {})
+}
+
+fn apt(folder: &Path, options: &[String]) -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.current_dir(folder);
+    apt.args(options.iter().flat_map(|option| ["--option", option]));
+    apt
 }
 
 /// The package in the folder, whose name has the version in it.

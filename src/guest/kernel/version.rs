@@ -39,6 +39,12 @@ impl Version {
     pub fn is_of(self, series: Series) -> bool {
         (self.major, self.minor) == series.numbers()
     }
+
+    /// The series that it belongs to, if guests are built from that.
+    #[must_use]
+    pub fn series(self) -> Option<Series> {
+        Series::ALL.into_iter().find(|series| self.is_of(*series))
+    }
 }
 
 impl fmt::Display for Version {
@@ -83,6 +89,7 @@ KERNELVERSION = $(VERSION)$(if $(PATCHLEVEL),.$(PATCHLEVEL))
         assert_eq!(version.to_string(), "6.12.117");
         assert!(version.is_of(Series::V6_12));
         assert!(!version.is_of(Series::V6_1));
+        assert_eq!(version.series(), Some(Series::V6_12));
         assert_eq!(Version::from_makefile("all:\n\tcc\n"), None);
     }
 

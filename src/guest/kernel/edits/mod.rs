@@ -1,15 +1,23 @@
 //! What is changed in the kernel's source. Each edit replaces a text that must be there exactly once, so that none is ever lost
 //! without notice.
 
+mod clock;
 mod image;
+mod memory;
+mod programs;
 mod registers;
 
 use std::fs;
 use std::path::Path;
 
+use self::clock::clock;
 use self::image::image;
+pub(in crate::guest) use self::memory::DESCRIPTOR;
+use self::memory::memory;
+use self::programs::programs;
 use self::registers::registers;
 use super::error::{BuildError, Io};
+use super::{Series, Wanted};
 use crate::oracle::Hz;
 
 /// A text to be replaced.
@@ -21,17 +29,23 @@ pub(super) struct Edit {
     pub(super) new: String,
 }
 
-/// The changes for a kernel of this tick; the texts are the same in all [`Series`](super::Series).
-pub(super) fn edits(hz: Hz) -> Vec<Edit> {
+/// The changes for such a kernel.
+pub(super) fn edits(wanted: Wanted) -> Vec<Edit> {
     let mut edits = vec![
         interrupts(),
         randomness(),
-        ticks(hz),
+        ticks(wanted.hz),
         idleness(),
-        image(),
-        names(),
+        names(wanted.series),
+        formats(),
     ];
-    edits.extend(registers());
+    edits.extend(clock());
+    edits.extend(image());
+    edits.extend(memory());
+    match wanted.series {
+        Series::V6_1 | Series::V6_12 => edits.extend(registers()),
+        Series::V7_2 => edits.extend(programs()),
+    }
     edits
 }
 
@@ -99,10 +113,22 @@ fn idleness() -> Edit {
 
 /// No replacing of enumerations by their names in the texts of all trace events, which nobody reads: it took a thirtieth of a boot. The
 /// drop monitor needs what comes with trace events, and no trace.
-fn names() -> Edit {
+fn names(series: Series) -> Edit {
     Edit {
         path: "kernel/trace/trace.c",
-        old: "\tqueue_work(eval_map_wq, &eval_map_work);\n",
+        old: match series {
+            Series::V6_1 | Series::V6_12 => "\tqueue_work(eval_map_wq, &eval_map_work);\n",
+            Series::V7_2 => "\tqueue_work(trace_init_wq, &eval_map_work);\n",
+        },
+        new: String::new(),
+    }
+}
+
+/// No looking through their formats for pointers that do not last either: as much again.
+fn formats() -> Edit {
+    Edit {
+        path: "kernel/trace/trace_events.c",
+        old: "\ttest_event_printk(call);\n",
         new: String::new(),
     }
 }

@@ -1,5 +1,5 @@
-//! How much memory there is for more labs: what the machine has left, and what the limits of the control groups leave of it. A namespace is
-//! the kernel's memory, which counts in both.
+//! How much memory there is for more: what the machine has left, and what the limits of the control groups leave of it. The kernel's own for
+//! a namespace counts in both, and so does what a guest keeps in a file without a name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const GROUPS: &str = "/sys/fs/cgroup";
 
 /// In bytes; `None` where nothing tells.
-pub(super) fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
     let machine = machine.and_then(|text| kilobytes(&text, "MemAvailable:"));
     let group = fs::read_to_string("/proc/self/cgroup").ok();
