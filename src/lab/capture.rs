@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 
 use super::error::LabError;
 use super::node::LabNode;
+use super::stamps;
 use crate::clock::Translation;
 use crate::evidence::Frame;
 use crate::scenario::model::Family;
@@ -54,19 +55,24 @@ impl Capture {
     /// [`LabError::Socket`] where the kernel refuses it.
     pub async fn open(node: &LabNode, interface: u32, family: Family) -> Result<Self, LabError> {
         let name = node.node.to_string();
+        let failed = move |doing: &str| {
+            let (doing, node) = (doing.to_owned(), name.clone());
+            |source| LabError::Socket {
+                doing,
+                node,
+                source,
+            }
+        };
+        stamps::ask().map_err(failed("ask for timestamps"))?;
         node.namespace
             .run(move || {
-                open_packet_socket()
-                    .map(|socket| Self {
-                        socket: Some(socket),
-                        interface,
-                        family,
-                    })
-                    .map_err(|source| LabError::Socket {
-                        doing: "open a packet socket".to_owned(),
-                        node: name,
-                        source,
-                    })
+                let socket = open_packet_socket().map_err(failed("open a packet socket"))?;
+                stamps::wait().map_err(failed("wait for timestamps"))?;
+                Ok(Self {
+                    socket: Some(socket),
+                    interface,
+                    family,
+                })
             })
             .await
     }

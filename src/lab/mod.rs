@@ -25,6 +25,7 @@ pub mod node;
 mod queue;
 mod routes;
 mod silence;
+mod stamps;
 pub mod sysctl;
 pub mod tables;
 
