@@ -217,30 +217,30 @@ mod tests {
     #[test]
     fn the_newest_kernel_that_fits_is_found() {
         let names = [
-            current("6.12.9", 250),
-            current("6.12.10", 250),
-            current("6.12.11", 100),
+            current("7.2.9", 250),
+            current("7.2.10", 250),
+            current("7.2.11", 100),
             current("6.1.200", 250),
         ];
         let (_folder, cache) = filled(&names);
         let found = cache.find(Wanted::default()).unwrap();
-        assert_eq!(found.version, version("6.12.10"));
+        assert_eq!(found.version, version("7.2.10"));
         assert_eq!(found.size, 6);
         let listed: Vec<Version> = cache.kernels().unwrap().iter().map(|k| k.version).collect();
         assert_eq!(
             listed,
-            ["6.12.11", "6.12.10", "6.12.9", "6.1.200"].map(version)
+            ["7.2.11", "7.2.10", "7.2.9", "6.1.200"].map(version)
         );
     }
 
     #[test]
     fn a_kernel_of_another_recipe_is_stale_and_not_used() {
-        let (_folder, cache) = filled(&["linux-6.12.117-um-hz250-00000000".to_owned()]);
+        let (_folder, cache) = filled(&["linux-7.2.12-um-hz250-00000000".to_owned()]);
         assert!(cache.kernels().unwrap()[0].stale);
         let error = cache.find(Wanted::default()).unwrap_err().to_string();
         assert!(error.contains("another version of the harness"), "{error}");
         assert!(
-            error.ends_with("build it: harness kernel build --version 6.12 --hz 250"),
+            error.ends_with("build it: harness kernel build --version 7.2 --hz 250"),
             "{error}"
         );
     }
