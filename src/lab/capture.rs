@@ -5,12 +5,11 @@
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
+    socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use tokio::io::unix::AsyncFd;
@@ -177,10 +176,7 @@ fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<
         // The whole length of what is cut short.
         MsgFlags::MSG_TRUNC,
     )?;
-    let stamp = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-        _ => None,
-    });
+    let stamp = stamps::of(&message)?;
     let (Some(address), Some(stamp)) = (message.address, stamp) else {
         return Ok(None);
     };

@@ -12,7 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, RecvMsg, SockaddrIn, recvmsg, setsockopt, sockopt,
+};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
@@ -67,9 +69,14 @@ fn is_stamped_in_time(socket: &UdpSocket) -> io::Result<bool> {
         Some(&mut control),
         MsgFlags::empty(),
     )?;
-    let in_time = message.cmsgs()?.any(|control| match control {
-        ControlMessageOwned::ScmTimestampns(stamp) => Duration::from(stamp) <= before_reading,
-        _ => false,
+    Ok(of(&message)?.is_some_and(|stamp| stamp <= before_reading))
+}
+
+/// When the packet came (`SO_TIMESTAMPNS`), by `CLOCK_REALTIME`.
+pub(super) fn of<S>(message: &RecvMsg<'_, '_, S>) -> io::Result<Option<Duration>> {
+    let stamp = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+        _ => None,
     });
-    Ok(in_time)
+    Ok(stamp)
 }

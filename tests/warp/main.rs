@@ -9,6 +9,7 @@
 //! * [`traces`]: nothing is left behind, by any end
 //! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
+//! * [`sameness`]: what is done twice
 //! * [`dual`]: networks that carry both families
 //! * [`catalogue`]: the catalogue against a run
 //! * [`evidence`]: what a guest tells of a case, and this kernel does not
@@ -29,6 +30,7 @@ mod guest;
 mod jobs;
 #[path = "../catalogue/masked.rs"]
 mod masked;
+mod sameness;
 mod scenarios;
 mod traces;
 
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         traces::trials(),
         ends::trials(),
         scenarios::trials(),
+        sameness::trials(),
         dual::trials(),
         evidence::trials(),
     ];

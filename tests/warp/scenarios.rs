@@ -1,15 +1,13 @@
 //! Scenarios in virtual time, by the harness as a person runs it.
 
-use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use deadpeer::record::Record;
 use libtest_mimic::{Failed, Trial};
 
 use crate::catalogue;
@@ -22,13 +20,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("scenarios::all_pass_on_6.12", all_pass_on_6_12),
         Trial::test("scenarios::all_pass_on_6.1", all_pass_on_6_1),
         Trial::test("scenarios::kernels_side_by_side", side_by_side),
-        Trial::test("scenarios::twice_is_the_same_to_the_nanosecond", twice),
-        Trial::test("scenarios::captures_are_the_same_in_every_byte", captures),
-        Trial::test("scenarios::results_are_the_same_in_every_byte", results),
-        Trial::test(
-            "scenarios::twice_on_this_kernel_has_one_verdict",
-            twice_here,
-        ),
         Trial::test("scenarios::a_wrong_expectation_fails", a_wrong_expectation),
         Trial::test("scenarios::phases_show_the_window", phases),
         Trial::test("scenarios::a_file_may_have_any_name", any_name),
@@ -139,76 +130,6 @@ fn side_by_side() -> Result<(), Failed> {
     says(&said, "ECONNRESET 72")?;
     assert!(!said.contains("<>"), "{said}");
     Ok(())
-}
-
-/// Whatever differs between two boots would: the descriptors that are open, the load of the machine, the addresses of the host.
-fn twice() -> Result<(), Failed> {
-    run(&["--warp", "--repeat", "2", "-q", "scenarios/"], 0).map(drop)
-}
-
-/// Nothing of the host becomes part of them: no time, no process, no path.
-fn captures() -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
-    let files = |name: &str| -> Result<BTreeMap<OsString, Vec<u8>>, Failed> {
-        let captures = folder.path().join(name);
-        let to = captures.to_str().ok_or("a path that is not UTF-8")?;
-        let scenarios = ["crashed", "half-open", "rebooted", "unreachable"];
-        let scenarios = scenarios.map(|name| format!("scenarios/{name}.toml"));
-        let scenarios = scenarios.iter().map(String::as_str);
-        let arguments = ["--warp", "-q", "--pcap", to].into_iter().chain(scenarios);
-        run(&arguments.collect::<Vec<_>>(), 0)?;
-        let mut files = BTreeMap::new();
-        for entry in fs::read_dir(&captures)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_owned();
-            files.insert(name, fs::read(path)?);
-        }
-        Ok(files)
-    };
-    let (once, again) = (files("once")?, files("again")?);
-    assert!(once.contains_key(OsStr::new("crashed_one-time_ipv4.pcapng")));
-    assert!(once.keys().eq(again.keys()));
-    let differs = once
-        .iter()
-        .find(|(name, file)| again.get(*name) != Some(file));
-    assert_eq!(differs.map(|(name, _)| name), None);
-    Ok(())
-}
-
-/// With the evidence, and in any order of running.
-fn results() -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
-    let result = |name: &str, jobs: &str| -> Result<String, Failed> {
-        let path = folder.path().join(name);
-        let to = path.to_str().ok_or("a path that is not UTF-8")?;
-        let scenarios = [
-            "scenarios/filter",
-            "scenarios/nat",
-            "scenarios/rebooted.toml",
-        ];
-        let arguments = ["--warp", "-q", "-j", jobs, "--report-json", to];
-        run(&[&arguments[..], &scenarios].concat(), 0)?;
-        Ok(fs::read_to_string(path)?)
-    };
-    let (once, again) = (result("once", "1")?, result("again", "3")?);
-    if once != again {
-        return Err("two runs in virtual time gave two results".into());
-    }
-    let schema = serde_json::to_value(Record::schema())?;
-    let validator = jsonschema::draft202012::new(&schema)?;
-    validator.validate(&serde_json::from_str(&once)?)?;
-    let other = once.replacen("\"received\"", "\"perceived\"", 1);
-    assert_ne!(other, once);
-    assert!(!validator.is_valid(&serde_json::from_str(&other)?));
-    Ok(())
-}
-
-/// On the machine's own kernel nothing comes twice, so that it is verdicts that must.
-fn twice_here() -> Result<(), Failed> {
-    let arguments = ["--repeat", "3", "--filter", "socket-options/ipv4"];
-    let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;
-    says(&said, "crashed/socket-options/ipv4  3     ETIMEDOUT  4.")?;
-    says(&said, "3 runs of 1 case in ")
 }
 
 fn a_wrong_expectation() -> Result<(), Failed> {
