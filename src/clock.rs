@@ -3,11 +3,18 @@
 //! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with an offset that is sampled next to
 //! the read, so a step of the wall clock between two reads shifts nothing.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{self, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId, clock_gettime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::io::unix::AsyncFd;
+
+use crate::sys;
 
 /// Nanoseconds on `CLOCK_MONOTONIC`.
 #[derive(
@@ -60,9 +67,31 @@ impl std::ops::Add<Duration> for Moment {
     }
 }
 
-/// Waits until the moment has come.
+/// Waits until the moment has come, to the resolution of the clock.
+///
+/// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth, up to 100 ms
+/// (`select_estimate_accuracy`), in virtual time as well. A timer of its own (`timerfd_create`(2)) has no such slack.
 pub async fn sleep_until(moment: Moment) {
-    tokio::time::sleep(moment.remaining()).await;
+    if moment.remaining().is_zero() {
+        return;
+    }
+    let expired = match alarm(moment) {
+        Ok(alarm) => alarm.readable().await.is_ok(),
+        Err(_) => false,
+    };
+    // Where there is no descriptor for it, later is better than never.
+    if !expired {
+        tokio::time::sleep(moment.remaining()).await;
+    }
+}
+
+/// A descriptor that is readable from the moment on.
+fn alarm(moment: Moment) -> io::Result<AsyncFd<OwnedFd>> {
+    let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+    let timer = TimerFd::new(timerfd::ClockId::CLOCK_MONOTONIC, flags)?;
+    let expiration = Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(moment.0)));
+    timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+    sys::watch(timer.into())
 }
 
 /// The offset between the two clocks at one instant.

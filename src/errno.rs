@@ -28,6 +28,15 @@ impl ErrnoName {
             .filter(|name| name.0 != Errno::UnknownErrno)
     }
 
+    /// Whether it is what `tcp_reset` makes of a RST that comes in.
+    #[must_use]
+    pub fn is_of_rst(self) -> bool {
+        matches!(
+            self.0,
+            Errno::ECONNRESET | Errno::ECONNREFUSED | Errno::EPIPE
+        )
+    }
+
     /// From a name; `None` if Linux has no such errno.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

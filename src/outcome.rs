@@ -9,9 +9,9 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::clock::Moment;
 use crate::endpoint::Ended;
-use crate::evidence::{Evidence, SocketState};
+use crate::evidence::{Evidence, SocketSample, SocketState};
 use crate::lab::counters::Counters;
-use crate::prepare::Prepared;
+use crate::prepare::{ALLOWANCE, Prepared};
 use crate::scenario::model::{CounterName, End, NextWrite, PollEvent};
 use crate::stall::Stall;
 use crate::wire::{Neighbours, Track, Write};
@@ -114,14 +114,21 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// How an end's first socket stood at the last look before its connection, or the watch, was over.
+    /// How an end's first socket stood at the last look before its connection, or the watch, was over. What the kernel shows from the
+    /// last segment on is a socket that it takes down.
     #[must_use]
     pub fn last_state(&self, end: &EndObservation) -> Option<&SocketState> {
-        let ended = end.connections.first().and_then(|first| first.ended);
+        let first = end.connections.first();
+        let ended = first.and_then(|first| first.ended);
         let over = ended.map_or(end.watched_until, |(_, at)| at);
+        let is_error = matches!(ended, Some((Ended::Error(_), _)));
+        let rst = first.and_then(ConnectionObservation::last_segment);
+        let rst = rst.filter(|_| is_error);
+        let is_before = |sample: &&SocketSample| {
+            sample.at <= over && rst.is_none_or(|rst| sample.at < rst) && sample.state.is_some()
+        };
         let mut samples = self.evidence.samples_of_first(end.end);
-        let last = samples.rfind(|sample| sample.at <= over && sample.state.is_some())?;
-        last.state.as_ref()
+        samples.rfind(is_before)?.state.as_ref()
     }
 }
 
@@ -148,6 +155,7 @@ pub struct BrokenStep {
 }
 
 /// What one end saw.
+#[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndObservation {
     /// Which end.
@@ -160,8 +168,34 @@ pub struct EndObservation {
     pub counters: Counters,
     /// Its open socket descriptors, where the file asks about them.
     pub descriptors: Option<Descriptors>,
-    /// Until when it was watched; the exchange that proves a survivor comes after.
+    /// Until when it was watched: what comes later is not judged. The exchange that proves a survivor comes after.
     pub watched_until: Moment,
+    /// How long after its outcome, or its time, its counters were read.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
+    pub look_delay: Duration,
+    /// How well it was recorded.
+    pub recording: Recording,
+}
+
+/// How well an end was recorded.
+#[serde_as]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recording {
+    /// The longest time from a frame to the look at the socket that followed.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
+    pub slowest_look: Duration,
+    /// How many frames the kernel dropped because the packet socket's buffer was full.
+    pub frames_lost: u32,
+    /// Why it ended before the case did, if it did.
+    pub broken_off: Option<String>,
+}
+
+impl Recording {
+    /// Whether all frames were recorded.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.frames_lost == 0 && self.broken_off.is_none()
+    }
 }
 
 impl EndObservation {
@@ -177,8 +211,12 @@ impl EndObservation {
 /// What one end saw of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionObservation {
+    /// Whether the kernel had it, or a part of it, and the program never accepted it.
+    pub unaccepted: bool,
     /// How it ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
+    /// Since when the program has read; `None` where it does not.
+    pub reads_since: Option<Moment>,
     /// What poll(2) told of the socket as it ended.
     pub poll: Vec<PollEvent>,
     /// What a write said after the outcome, where that is asked.
@@ -189,6 +227,38 @@ pub struct ConnectionObservation {
     pub writes: Vec<Write>,
     /// What was on the wire.
     pub track: Track,
+}
+
+impl ConnectionObservation {
+    /// When the segment passed that came with the end of the connection, if one did: the peer's RST or FIN, or this end's own RST, which
+    /// the kernel sends as it gives up.
+    #[must_use]
+    pub fn last_segment(&self) -> Option<Moment> {
+        let (ended, at) = self.ended?;
+        let first = |moments: &[Moment]| moments.first().copied();
+        let passed = match ended {
+            Ended::EndOfFile => self.track.fin_received,
+            Ended::Error(errno) if errno.is_of_rst() => first(&self.track.rst_received),
+            Ended::Error(_) => first(&self.track.rst_sent),
+        };
+        passed.filter(|passed| *passed <= at)
+    }
+
+    /// How long the program took to read the end of the connection after it could, as far as the wire shows it.
+    #[must_use]
+    pub fn read_delay(&self) -> Option<Duration> {
+        let (_, at) = self.ended?;
+        let readable = self.last_segment()?.max(self.reads_since?);
+        Some(at.since(readable))
+    }
+
+    /// How and when the program could learn of the end: when it did, unless the machine was too busy to let it read in time.
+    #[must_use]
+    pub fn told(&self) -> Option<(Ended, Moment)> {
+        let (ended, at) = self.ended?;
+        let late = self.read_delay().filter(|late| *late > ALLOWANCE);
+        Some((ended, at.before(late.unwrap_or_default())))
+    }
 }
 
 /// Open socket descriptors of one end, counted in the process's own table.

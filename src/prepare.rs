@@ -189,7 +189,7 @@ impl Prepared {
                 Since::Fault => WindowOrigin::Fault,
                 Since::Activity => WindowOrigin::Activity,
             };
-            let formula = format!("within, line {}", expectation.line);
+            let formula = format!("within, line {}", expectation.line_of("within"));
             return Some(Window {
                 earliest: stated.from,
                 latest: stated.to,

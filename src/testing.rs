@@ -9,7 +9,7 @@ use crate::errno::ErrnoName;
 use crate::evidence::Evidence;
 use crate::lab::counters::Counters;
 use crate::oracle::Hz;
-use crate::outcome::{ConnectionObservation, EndObservation, Observation};
+use crate::outcome::{ConnectionObservation, EndObservation, Observation, Recording};
 use crate::prepare::{Prepared, prepare};
 use crate::scenario;
 use crate::scenario::model::{CounterName, End};
@@ -83,7 +83,10 @@ impl Line {
     /// Established; the last segment of that came in at this time.
     pub(crate) fn established(nanos: i64) -> Self {
         let line = Self {
-            connection: ConnectionObservation::default(),
+            connection: ConnectionObservation {
+                reads_since: Some(at(nanos - 4)),
+                ..ConnectionObservation::default()
+            },
             next: (1000, 9000),
         };
         line.out(nanos - 3, 10).answered(nanos)
@@ -98,6 +101,7 @@ impl Line {
             ack,
             len,
             window: 500,
+            timestamp: None,
             flags: Flags {
                 ack: true,
                 ..Flags::default()
@@ -146,6 +150,7 @@ impl Line {
             ack: 0,
             len: 0,
             window: 500,
+            timestamp: None,
             flags: Flags {
                 rst: true,
                 ..Flags::default()
@@ -182,6 +187,8 @@ pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
         counters: Counters::new(),
         descriptors: None,
         watched_until: at(5_500 * MS),
+        look_delay: Duration::ZERO,
+        recording: Recording::default(),
     }
 }
 

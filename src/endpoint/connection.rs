@@ -2,9 +2,10 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, setsockopt, sockopt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,15 +42,72 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// What the reader knows.
+/// What the program has learned from its socket.
 #[derive(Debug, Clone, Default)]
 struct Read {
     total: usize,
     /// The bytes of the latest exchange.
     recent: Vec<u8>,
     ended: Option<(Ended, Moment)>,
-    /// What poll(2) told before that was read.
+    /// What poll(2) reported before that was read.
     poll: Vec<PollEvent>,
+    /// When the socket died of an error that nobody has read yet, because the program does not read, and what poll(2) reported then.
+    unread_error: Option<Seen>,
+}
+
+/// A moment, and what poll(2) reported then.
+type Seen = (Moment, Vec<PollEvent>);
+
+impl Read {
+    /// The first call that returns the end of the connection decides.
+    fn end(&mut self, ended: Ended, at: Moment, poll: Vec<PollEvent>) {
+        if self.ended.is_none() {
+            self.ended = Some((ended, at));
+            self.poll = poll;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.is_some() || self.unread_error.is_some()
+    }
+}
+
+/// What the reader and the writer of an end share.
+#[derive(Debug)]
+struct Shared {
+    stream: TcpStream,
+    read: watch::Sender<Read>,
+    /// Held from a system call that may return the socket's error until the error is noted. The kernel reports an error once: the
+    /// next call reads end of file, which must not come first.
+    call: Mutex<()>,
+}
+
+impl Shared {
+    /// A system call of the program that may return the socket's error, which is then the end of the connection, as is a read of no
+    /// bytes. `unread`: the error is known to be there since then.
+    fn call(
+        &self,
+        unread: Option<Seen>,
+        call: impl FnOnce(&TcpStream) -> nix::Result<usize>,
+    ) -> nix::Result<usize> {
+        let _call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
+        // The moment at which the kernel reported readiness, before anything is asked of the socket: to read an error is to clear it.
+        let (at, poll) = unread.unwrap_or_else(|| (Moment::now(), poll::events(&self.stream)));
+        let result = call(&self.stream);
+        match result {
+            Ok(0) => self
+                .read
+                .send_modify(|read| read.end(Ended::EndOfFile, at, poll)),
+            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // The program itself has said that it writes nothing more.
+            Err(Errno::EPIPE) if !poll.contains(&PollEvent::PollHup) => {}
+            Err(errno) => {
+                let ended = Ended::Error(ErrnoName::from_raw(errno as i32));
+                self.read.send_modify(|read| read.end(ended, at, poll));
+            }
+        }
+        result
+    }
 }
 
 /// One end of one connection. Dropping it closes the socket.
@@ -57,12 +115,12 @@ struct Read {
 pub struct Endpoint {
     /// The client's port, which names the connection at both ends.
     pub connection: u16,
-    stream: Arc<TcpStream>,
+    socket: Arc<Shared>,
     read: watch::Receiver<Read>,
-    /// One task, which ends with this. It shares the stream.
+    /// One task, which ends with this. It shares the socket.
     reader: JoinSet<()>,
-    /// Whether the reader is to read.
-    reads: watch::Sender<bool>,
+    /// Since when the reader is to read; `None` while it is not to.
+    reads: watch::Sender<Option<Moment>>,
     /// What was written, in order.
     pub writes: Vec<Write>,
 }
@@ -71,15 +129,18 @@ impl Endpoint {
     /// Starts to read.
     #[must_use]
     pub fn new(stream: TcpStream, connection: u16) -> Self {
-        let stream = Arc::new(stream);
-        let (sender, read) = watch::channel(Read::default());
-        let (reads, may_read) = watch::channel(true);
+        let socket = Arc::new(Shared {
+            stream,
+            read: watch::Sender::new(Read::default()),
+            call: Mutex::default(),
+        });
+        let (reads, may_read) = watch::channel(Some(Moment::now()));
         let mut reader = JoinSet::new();
-        reader.spawn(read_all(Arc::clone(&stream), sender, may_read));
+        reader.spawn(read_all(Arc::clone(&socket), may_read));
         Self {
             connection,
-            stream,
-            read,
+            read: socket.read.subscribe(),
+            socket,
             reader,
             reads,
             writes: Vec::new(),
@@ -93,19 +154,42 @@ impl Endpoint {
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            self.stream.writable().await?;
-            let at = Moment::now();
-            match self.stream.try_write(rest) {
-                Ok(count) => {
-                    let end = self.written() + count;
-                    self.writes.push(Write { at, end });
-                    rest = &rest[count..];
-                }
+            self.socket.stream.writable().await?;
+            let socket = Arc::clone(&self.socket);
+            let write = || Ok(self.write_some(rest)?);
+            match socket.stream.try_io(Interest::WRITABLE, write) {
+                Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Writes what the kernel has room for now, and waits for nothing; how many bytes it took.
+    ///
+    /// # Errors
+    /// What `write` returns.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.write_some(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    fn write_some(&mut self, bytes: &[u8]) -> nix::Result<usize> {
+        let at = Moment::now();
+        let count = self
+            .socket
+            .call(None, |stream| nix::unistd::write(stream, bytes))?;
+        let end = self.written() + count;
+        self.writes.push(Write { at, end });
+        Ok(count)
     }
 
     /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the send buffer.
@@ -125,7 +209,9 @@ impl Endpoint {
     /// One more write, of one byte, at once.
     #[must_use]
     pub fn write_once(&self) -> NextWrite {
-        match nix::unistd::write(&self.stream, b"!") {
+        let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
+        let unread = self.read.borrow().unread_error.clone();
+        match self.socket.call(unread, write) {
             Ok(_) => NextWrite::Succeeds,
             Err(errno) => NextWrite::Fails(ErrnoName::from_raw(errno as i32)),
         }
@@ -133,7 +219,18 @@ impl Endpoint {
 
     /// Reads on, or leaves what comes to the kernel.
     pub fn read_on(&self, on: bool) {
-        self.reads.send_replace(on);
+        self.reads.send_modify(|since| {
+            *since = match since {
+                Some(since) if on => Some(*since),
+                _ => on.then(Moment::now),
+            };
+        });
+    }
+
+    /// Since when the program has read; `None` where it does not.
+    #[must_use]
+    pub fn reads_since(&self) -> Option<Moment> {
+        *self.reads.borrow()
     }
 
     /// What poll(2) told as it ended.
@@ -148,7 +245,7 @@ impl Endpoint {
     /// What shutdown(2) returns.
     pub fn shut_down(&self) -> io::Result<()> {
         Ok(nix::sys::socket::shutdown(
-            self.stream.as_raw_fd(),
+            self.socket.stream.as_raw_fd(),
             Shutdown::Write,
         )?)
     }
@@ -179,16 +276,54 @@ impl Endpoint {
         Ok(read.recent[read.recent.len().saturating_sub(count)..].to_vec())
     }
 
-    /// How the connection ended, and when the kernel reported it, if it has.
+    /// How the connection ended, and when the kernel reported it, as far as the program has read it.
     #[must_use]
     pub fn ended(&self) -> Option<(Ended, Moment)> {
         self.read.borrow().ended
     }
 
-    /// Waits for the end.
-    pub async fn end(&self) -> Option<(Ended, Moment)> {
+    /// Whether the connection has ended, be it that the program has not read so.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.read.borrow().is_over()
+    }
+
+    /// Since when the connection has ended, be it that the program has not read so.
+    #[must_use]
+    pub fn over_since(&self) -> Option<Moment> {
+        let read = self.read.borrow();
+        let unread = read.unread_error.as_ref().map(|(at, _)| *at);
+        read.ended.map(|(_, at)| at).or(unread)
+    }
+
+    /// Whether the connection has ended with an error. After an end of file, the program may still write.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let read = self.read.borrow();
+        let error = |(ended, _)| matches!(ended, Ended::Error(_));
+        read.unread_error.is_some() || read.ended.is_some_and(error)
+    }
+
+    /// Waits for the end, read or not.
+    pub async fn end(&self) {
         let mut read = self.read.clone();
-        read.wait_for(|read| read.ended.is_some()).await.ok()?.ended
+        // The sender is in this end's own hands.
+        read.wait_for(Read::is_over).await.ok();
+    }
+
+    /// Reads the error of a connection that has ended while its program did not read, as of the moment at which it ended. This is the
+    /// last that is done with the socket, because the kernel reports an error once.
+    pub fn read_error(&self) {
+        let unread = self.read.borrow().unread_error.clone();
+        if unread.is_none() || self.ended().is_some() {
+            return;
+        }
+        let read = |stream: &TcpStream| {
+            let error = nix::sys::socket::getsockopt(stream, sockopt::SocketError)?;
+            Err(Errno::from_raw(error))
+        };
+        // The error is noted by the call.
+        self.socket.call(unread, read).ok();
     }
 
     /// Forgets the connection as a machine does that loses power: no FIN, no RST. Under `TCP_REPAIR` closing a socket sends nothing
@@ -197,7 +332,7 @@ impl Endpoint {
     /// # Errors
     /// What `setsockopt(TCP_REPAIR)` returns.
     pub async fn forget(self) -> io::Result<()> {
-        setsockopt(&self.stream, sockopt::TcpRepair, &1)?;
+        setsockopt(&self.socket.stream, sockopt::TcpRepair, &1)?;
         self.close().await;
         Ok(())
     }
@@ -208,15 +343,7 @@ impl Endpoint {
     /// What the socket's options return.
     pub async fn close_as_set(self, linger: Option<Linger>) -> io::Result<()> {
         let linger = linger.map(Linger::duration);
-        let socket = SockRef::from(&*self.stream);
-        socket.set_linger(linger)?;
-        // An orphan whose FIN nobody acknowledges would keep its namespace for minutes (tcp_orphan_retries).
-        if socket
-            .tcp_user_timeout()?
-            .is_none_or(|timeout| timeout.is_zero())
-        {
-            socket.set_tcp_user_timeout(Some(ORPHAN + linger.unwrap_or_default()))?;
-        }
+        SockRef::from(&self.socket.stream).set_linger(linger)?;
         if linger.is_none_or(|time| time.is_zero()) {
             self.close().await;
             return Ok(());
@@ -228,10 +355,10 @@ impl Endpoint {
     /// for when the program ends.
     async fn close_and_wait(mut self) -> io::Result<()> {
         self.reader.shutdown().await;
-        let Some(stream) = Arc::into_inner(self.stream) else {
+        let Some(socket) = Arc::into_inner(self.socket) else {
             return Err(io::Error::other("the socket is still in use"));
         };
-        let stream = stream.into_std()?;
+        let stream = socket.stream.into_std()?;
         let (done, closed) = oneshot::channel();
         std::thread::Builder::new().spawn(move || {
             drop(stream);
@@ -247,63 +374,82 @@ impl Endpoint {
     }
 }
 
-/// How long a socket may live that nobody has any more.
-const ORPHAN: Duration = Duration::from_secs(10);
-
 /// An error is not always readable: with `IP_RECVERR`, one that does not end the connection is not.
 const HEARD: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// How much of what came is kept: the largest payload of an exchange.
 const KEPT: usize = 64 * 1024;
 
-async fn read_all(
-    stream: Arc<TcpStream>,
-    read: watch::Sender<Read>,
-    mut may_read: watch::Receiver<bool>,
-) {
+async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Moment>>) {
     let mut buffer = vec![0; 4096];
     loop {
-        if may_read.wait_for(|may_read| *may_read).await.is_err() {
-            return;
+        if may_read.borrow_and_update().is_none() {
+            tokio::select! {
+                changed = may_read.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = unread_error(&socket) => {}
+            }
+            // Nothing more comes of the socket until the program reads.
+            if may_read.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
         }
-        let Ok(ready) = stream.ready(HEARD).await else {
+        let ready = tokio::select! {
+            ready = socket.stream.ready(HEARD) => ready,
+            // It may be that it is not to read any more.
+            changed = may_read.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+        };
+        let Ok(ready) = ready else {
             return;
         };
-        if !*may_read.borrow() {
+        if may_read.borrow().is_none() {
             continue;
         }
-        // The moment at which the kernel reported readiness, before anything is asked of the socket.
-        let at = Moment::now();
-        // To read an error is to clear it.
-        let poll = poll::events(&*stream);
         // One at a time: of several together, try_io knows no readiness.
         let heard = if ready.is_error() {
             Interest::ERROR
         } else {
             Interest::READABLE
         };
-        let read_now = || Ok(nix::unistd::read(&*stream, &mut buffer)?);
-        let ended = match stream.try_io(heard, read_now) {
-            Ok(0) => Ended::EndOfFile,
-            Ok(count) => {
-                read.send_modify(|read| {
-                    read.total += count;
-                    read.recent.extend_from_slice(&buffer[..count]);
-                    let excess = read.recent.len().saturating_sub(KEPT);
-                    read.recent.drain(..excess);
-                });
-                continue;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => match error.raw_os_error() {
-                Some(raw) => Ended::Error(ErrnoName::from_raw(raw)),
-                None => return,
-            },
-        };
-        read.send_modify(|read| {
-            read.ended = Some((ended, at));
-            read.poll = poll;
-        });
-        return;
+        let read_now = || Ok(socket.call(None, |stream| nix::unistd::read(stream, &mut buffer))?);
+        match socket.stream.try_io(heard, read_now) {
+            Ok(0) => return,
+            Ok(count) => socket.read.send_modify(|read| {
+                read.total += count;
+                read.recent.extend_from_slice(&buffer[..count]);
+                let excess = read.recent.len().saturating_sub(KEPT);
+                read.recent.drain(..excess);
+            }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Waits until the socket of a program that does not read has died of an error, and notes when. The error stays where it is.
+async fn unread_error(socket: &Shared) {
+    loop {
+        if socket.stream.ready(Interest::ERROR).await.is_err() {
+            return;
+        }
+        let at = Moment::now();
+        let poll = poll::events(&socket.stream);
+        let is_dead = [PollEvent::PollErr, PollEvent::PollHup]
+            .iter()
+            .all(|event| poll.contains(event));
+        if is_dead {
+            socket.read.send_modify(|read| {
+                read.unread_error = Some((at, poll));
+            });
+            return;
+        }
+        // A message in the error queue (IP_RECVERR) ends nothing: wait for what comes next.
+        let clear = || -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) };
+        socket.stream.try_io(Interest::ERROR, clear).ok();
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets made and set inside a host's namespace.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -80,12 +80,25 @@ async fn ready(
     settings: &EndSettings,
 ) -> Result<TcpSocket, LabError> {
     let settings = settings.clone();
-    make(node, format!("open a socket on {from}"), move || {
-        let socket = open(address)?;
-        apply(&socket, &settings)?;
-        socket.bind(&from.into())?;
-        Ok(TcpSocket::from_std_stream(socket.into()))
-    })
+    make(
+        node,
+        format!("open a socket on port {}", from.port()),
+        move || {
+            let socket = open(address)?;
+            apply(&socket, &settings)?;
+            // The port alone: connect(2) chooses the address, as it does for a program that binds nothing.
+            let unspecified: IpAddr = match from {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                SocketAddr::V6(_) => {
+                    // The other family of a dual-stack case has the same port.
+                    socket.set_only_v6(true)?;
+                    Ipv6Addr::UNSPECIFIED.into()
+                }
+            };
+            socket.bind(&SocketAddr::new(unspecified, from.port()).into())?;
+            Ok(TcpSocket::from_std_stream(socket.into()))
+        },
+    )
     .await
 }
 

@@ -22,7 +22,6 @@ pub use kept::{Keeper, Kept};
 pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
 pub use step::{Delay, StepKind, StepTaken};
 
-use crate::clock::Moment;
 use crate::lab::counters::Counters;
 use crate::plan::CLIENT_PORT;
 use crate::scenario::model::{End, Node};
@@ -62,10 +61,9 @@ pub struct NodeCounters {
 }
 
 impl Evidence {
-    /// The steps for which what is expected of a case does not allow, and why; all its times count from `zero`.
-    pub fn delays(&self, zero: Moment) -> impl Iterator<Item = (&StepTaken, Delay)> {
-        let delayed = move |step: &StepTaken| step.delay(zero);
-        (self.steps.iter()).filter_map(move |step| Some((step, delayed(step)?)))
+    /// The steps that came later or took longer than what is expected of a case allows for.
+    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
+        (self.steps.iter()).filter_map(|step| Some((step, step.delay()?)))
     }
 
     /// What was captured of one host.

@@ -25,6 +25,10 @@ pub struct StepTaken {
     pub from: Moment,
     /// When it was done.
     pub until: Moment,
+    /// Whether it waits for the peer, as an exchange does and a close that lingers: then it may take any time.
+    pub waits_for_peer: bool,
+    /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step that was taken.
+    pub not_taken: Option<String>,
 }
 
 /// What a step is for.
@@ -61,23 +65,24 @@ impl fmt::Display for Delay {
 }
 
 impl StepTaken {
-    /// Its delay, where that is more than is allowed for and all times count from `zero`.
+    /// Its delay, where that is more than is allowed for.
     ///
     /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may meet a broken one. What breaks or sends
-    /// depends on when it begins; what came before zero, and the first fault, which is zero, may begin at any time. A fault that takes long
-    /// may have let through what it was to stop.
-    pub(super) fn delay(&self, zero: Moment) -> Option<Delay> {
+    /// depends on when it begins, and a fault that takes long may have let through what it was to stop. How long traffic takes is the
+    /// network's business.
+    pub(super) fn delay(&self) -> Option<Delay> {
+        if self.not_taken.is_some() {
+            return None;
+        }
         let too_long = |time: Duration| (time > STEP_TIME).then_some(time);
         let begun = || too_long(self.from.since(self.due)).map(Delay::Begun);
         let done = || too_long(self.until.since(self.due)).map(Delay::Done);
         let took = || too_long(self.until.since(self.from)).map(Delay::Took);
-        let after_zero = self.from > zero;
         match self.kind {
             StepKind::Repair => done(),
-            StepKind::Fault if after_zero => begun().or_else(took),
-            StepKind::Fault => took(),
-            StepKind::Traffic if after_zero => begun(),
-            StepKind::Traffic => None,
+            StepKind::Fault if self.waits_for_peer => begun(),
+            StepKind::Fault => begun().or_else(took),
+            StepKind::Traffic => begun(),
         }
     }
 }
@@ -96,8 +101,10 @@ mod tests {
             due: at(1_000 * MS),
             from: at((1_000 + from) * MS),
             until: at((1_000 + until) * MS),
+            waits_for_peer: false,
+            not_taken: None,
         };
-        step.delay(at(0))
+        step.delay()
     }
 
     const fn ms(time: u64) -> Duration {
@@ -123,19 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn up_to_zero_a_step_may_begin_at_any_time() {
-        let before = |kind| {
-            let step = StepTaken {
-                line: 1,
-                what: "step".to_owned(),
-                kind,
-                due: at(-500 * MS),
-                from: at(-100 * MS),
-                until: at(MS),
-            };
-            step.delay(at(0))
+    fn a_step_that_was_not_taken_is_never_late() {
+        let step = StepTaken {
+            line: 1,
+            what: "step".to_owned(),
+            kind: StepKind::Traffic,
+            due: at(0),
+            from: at(500 * MS),
+            until: at(500 * MS),
+            waits_for_peer: true,
+            not_taken: Some("the connection had ended".to_owned()),
         };
-        assert_eq!(before(StepKind::Traffic), None);
-        assert_eq!(before(StepKind::Fault), Some(Delay::Took(ms(101))));
+        assert_eq!(step.delay(), None);
     }
 }

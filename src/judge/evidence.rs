@@ -16,21 +16,29 @@ impl Judging<'_> {
     pub(super) fn evidence(&self) -> Vec<Mismatch> {
         let asked = &self.expectation.evidence;
         let mut found = vec![
-            self.moments("retransmissions", asked.retransmissions, |connection| {
-                &connection.track.retransmissions
-            }),
-            self.moments("RST sent", asked.rst_sent, |connection| {
+            self.moments(
+                ("retransmissions", "retransmissions"),
+                asked.retransmissions,
+                |connection| &connection.track.retransmissions,
+            ),
+            self.moments(("RST sent", "rst.sent"), asked.rst_sent, |connection| {
                 &connection.track.rst_sent
             }),
-            self.moments("RST received", asked.rst_received, |connection| {
-                &connection.track.rst_received
-            }),
-            self.of_host("ARP or NDP questions", asked.solicited, |end| {
-                &end.neighbours.solicited
-            }),
-            self.of_host("ARP or NDP answers", asked.advertised, |end| {
-                &end.neighbours.answered
-            }),
+            self.moments(
+                ("RST received", "rst.received"),
+                asked.rst_received,
+                |connection| &connection.track.rst_received,
+            ),
+            self.of_host(
+                ("ARP or NDP questions", "neighbours.solicited"),
+                asked.solicited,
+                |end| &end.neighbours.solicited,
+            ),
+            self.of_host(
+                ("ARP or NDP answers", "neighbours.advertised"),
+                asked.advertised,
+                |end| &end.neighbours.answered,
+            ),
             self.timer(),
             self.state(),
             self.poll(),
@@ -53,7 +61,7 @@ impl Judging<'_> {
             let told = &connection.poll;
             (told != asked).then(|| {
                 let expected = format!("poll to tell {}", words(asked));
-                self.mismatch(expected, self.line(), words(told))
+                self.mismatch(expected, self.line("poll"), words(told))
             })
         })
     }
@@ -64,7 +72,11 @@ impl Judging<'_> {
             let said = connection.next_write;
             (said != Some(asked)).then(|| {
                 let said = said.map_or("it was not tried".to_owned(), |said| said.to_string());
-                self.mismatch(format!("the next write: {asked}"), self.line(), said)
+                self.mismatch(
+                    format!("the next write: {asked}"),
+                    self.line("next_write"),
+                    said,
+                )
             })
         })
     }
@@ -74,8 +86,13 @@ impl Judging<'_> {
         at >= self.observation.zero && at <= self.end.watched_until
     }
 
-    /// A count of moments against the range, with the moments.
-    fn count(&self, what: &str, range: CountRange, moments: &[Moment]) -> Option<Mismatch> {
+    /// A count of moments against the range that a key asks for, with the moments.
+    fn count(
+        &self,
+        (what, key): (&str, &str),
+        range: CountRange,
+        moments: &[Moment],
+    ) -> Option<Mismatch> {
         let watched: Vec<Moment> = moments
             .iter()
             .copied()
@@ -94,12 +111,12 @@ impl Judging<'_> {
             format!(", at {}", times.join(", "))
         };
         let expected = format!("{range} {what} on the wire");
-        Some(self.mismatch(expected, self.line(), format!("{}{at}", watched.len())))
+        Some(self.mismatch(expected, self.line(key), format!("{}{at}", watched.len())))
     }
 
     fn moments(
         &self,
-        what: &str,
+        what: (&str, &str),
         asked: Option<CountRange>,
         moments: impl Fn(&ConnectionObservation) -> &Vec<Moment>,
     ) -> Option<Mismatch> {
@@ -109,7 +126,7 @@ impl Judging<'_> {
 
     fn of_host(
         &self,
-        what: &str,
+        what: (&str, &str),
         asked: Option<CountRange>,
         moments: impl Fn(&EndObservation) -> &Vec<Moment>,
     ) -> Option<Mismatch> {
@@ -135,7 +152,7 @@ impl Judging<'_> {
                 None => format!("one from {from}"),
             });
             let expected = format!("ICMP errors from {expected}, and no other");
-            Some(self.mismatch(expected, self.line(), observed))
+            Some(self.mismatch(expected, self.line("icmp.from"), observed))
         })
     }
 
@@ -150,7 +167,7 @@ impl Judging<'_> {
         self.of_connections(|connection| {
             let errors = connection.track.icmp.iter().filter(is_this);
             let moments: Vec<Moment> = errors.map(|error| error.at).collect();
-            self.count(&what, range, &moments)
+            self.count((&what, "icmp"), range, &moments)
         })
     }
 
@@ -177,7 +194,7 @@ impl Judging<'_> {
             |seen| seen.to_string(),
         );
         let expected = format!("timer {expected} at the end");
-        Some(self.mismatch(expected, self.line(), observed))
+        Some(self.mismatch(expected, self.line("timer"), observed))
     }
 
     /// A connection that the kernel does not list any more is closed.
@@ -200,7 +217,7 @@ impl Judging<'_> {
             |seen| seen.to_string(),
         );
         let expected = format!("state {expected} at the end");
-        Some(self.mismatch(expected, self.line(), observed))
+        Some(self.mismatch(expected, self.line("state"), observed))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Expectation and observation to a verdict. Pure.
 
+mod disturbance;
 mod evidence;
 mod outcome;
 mod probes;
@@ -10,8 +11,6 @@ use std::time::Duration;
 pub use repetition::{Alike, repeated};
 
 use crate::clock::Moment;
-use crate::evidence::{Delay, StepTaken};
-use crate::oracle::timeline::STEP_TIME;
 use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
 use crate::scenario::model::{End, Expectation};
@@ -21,6 +20,8 @@ use crate::text::{plural, seconds};
 /// The verdict on a case that was observed.
 #[must_use]
 pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
+    // Whoever sets a limit wants to know that it was reached.
+    let limit = matches!(observation.cut_short, Some(Cut::Timeout(_)));
     let mismatches = match &observation.cut_short {
         Some(cut) => vec![cut_short(cut)],
         None => prepared
@@ -39,45 +40,16 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             })
             .collect(),
     };
-    let delay = (observation.evidence.delays(observation.zero))
-        .find(|(step, delay)| matters(step, *delay, observation));
-    match (mismatches.is_empty(), delay) {
-        // What came as expected although a step was late came as expected.
-        (true, _) => Verdict::Passed,
-        (false, Some((step, delay))) if follows_from_time(observation) => {
-            Verdict::Error(too_busy(step, delay, &mismatches))
-        }
-        (false, _) => Verdict::Failed(mismatches),
+    if mismatches.is_empty() {
+        // What came as expected although something was late came as expected.
+        return disturbance::unseen(prepared, observation).map_or(Verdict::Passed, Verdict::Error);
     }
-}
-
-/// A fault that took long has changed what is expected only where a probe was answered before it was done.
-fn matters(step: &StepTaken, delay: Delay, observation: &Observation) -> bool {
-    let during = |at: Moment| step.from <= at && at <= step.until;
-    let mut connections = (observation.ends.iter()).flat_map(|end| &end.connections);
-    !matches!(delay, Delay::Took(_))
-        || connections.any(|connection| {
-            let mut answers = (connection.track.probes.iter()).filter_map(|probe| probe.answered);
-            answers.any(during)
-        })
-}
-
-/// Whether what was observed may have come of a step's time: not that a step was broken off, nor that a host lost its connections.
-fn follows_from_time(observation: &Observation) -> bool {
-    let lost = |end: &EndObservation| end.connections.is_empty();
-    observation.cut_short.is_none() && !observation.ends.iter().any(lost)
-}
-
-/// What did not come as expected followed from a step's time, and the step came later.
-fn too_busy(step: &StepTaken, delay: Delay, mismatches: &[Mismatch]) -> String {
-    let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
-    format!(
-        "no verdict: {} (line {}) {delay}, and what is expected allows for {}; observed {observed}\n  \
-         help: the machine is too busy: run fewer cases at once (-j)",
-        step.what,
-        step.line,
-        seconds(STEP_TIME)
-    )
+    let disturbances = disturbance::disturbances(observation);
+    if disturbances.is_empty() || limit {
+        Verdict::Failed(mismatches)
+    } else {
+        Verdict::Error(disturbance::no_verdict(&disturbances, &mismatches))
+    }
 }
 
 /// The verdict on a case that took too long, and cannot say what it saw.
@@ -166,7 +138,7 @@ impl Judging<'_> {
         if all.len() > 1 {
             let of = all.len();
             first.observed = format!(
-                "{} (so or otherwise wrong on {count} of {of} connections)",
+                "{} ({count} of {of} connections failed; the first is shown)",
                 first.observed
             );
         }
@@ -178,8 +150,14 @@ impl Judging<'_> {
         stalled(&self.observation.stalls, from, until)
     }
 
-    fn line(&self) -> String {
-        format!("line {}", self.expectation.line)
+    /// Where the file asks for it.
+    fn line(&self, key: &str) -> String {
+        format!("line {}", self.expectation.line_of(key))
+    }
+
+    /// Where the file states the outcome.
+    fn outcome_line(&self) -> String {
+        self.line(self.expectation.outcome.key())
     }
 
     fn counters(&self) -> Vec<Mismatch> {
@@ -192,7 +170,8 @@ impl Judging<'_> {
                     None => "this kernel has no counter of that name".to_owned(),
                 };
                 let expected = format!("{name} to rise by {range} on the {}", self.end.end);
-                Some(self.mismatch(expected, self.line(), observed))
+                let line = self.line(&format!("counters.{name}"));
+                Some(self.mismatch(expected, line, observed))
             })
             .collect()
     }
@@ -203,7 +182,7 @@ impl Judging<'_> {
         (counted.after != counted.before).then(|| {
             self.mismatch(
                 expected,
-                self.line(),
+                self.line("descriptors"),
                 format!("{} still open", counted.after),
             )
         })

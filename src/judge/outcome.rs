@@ -16,12 +16,15 @@ impl Judging<'_> {
         if self.end.connections.is_empty() {
             let expected = "a connection to observe".to_owned();
             let observed = format!("the {} has lost all of them", self.end.end);
-            return Some(self.mismatch(expected, self.line(), observed));
+            return Some(self.mismatch(expected, self.outcome_line(), observed));
         }
         self.of_connections(|connection| self.outcome(connection))
     }
 
     fn outcome(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
+        if connection.unaccepted {
+            return self.unaccepted();
+        }
         match self.expectation.outcome {
             ExpectedOutcome::Survives(time) => self.survival(connection, time),
             ExpectedOutcome::Open(time) => self.openness(connection, time),
@@ -30,13 +33,25 @@ impl Judging<'_> {
         }
     }
 
+    /// What no program has is open, and nothing else.
+    fn unaccepted(&self) -> Option<Mismatch> {
+        let expected = match self.expectation.outcome {
+            ExpectedOutcome::Open(_) => return None,
+            ExpectedOutcome::Survives(time) => surviving(time),
+            ExpectedOutcome::Error(errno) => errno.to_string(),
+            ExpectedOutcome::EndOfFile => Ended::EndOfFile.to_string(),
+        };
+        let observed = format!("the {} has accepted no such connection", self.end.end);
+        Some(self.mismatch(expected, self.outcome_line(), observed))
+    }
+
     fn survival(&self, connection: &ConnectionObservation, time: Duration) -> Option<Mismatch> {
-        let expected = format!("to survive for {} and then to exchange data", seconds(time));
-        if let Some((ended, at)) = connection.ended {
+        let expected = surviving(time);
+        if let Some((ended, at)) = connection.told() {
             let after = seconds(at.since(self.observation.zero));
             return Some(self.mismatch(
                 expected,
-                self.line(),
+                self.outcome_line(),
                 format!("{ended} {after} after the fault"),
             ));
         }
@@ -47,27 +62,31 @@ impl Judging<'_> {
                 "the other end's connection has ended, so no exchange could be tried".to_owned()
             }
         };
-        Some(self.mismatch(expected, self.line(), observed))
+        Some(self.mismatch(expected, self.outcome_line(), observed))
     }
 
     fn openness(&self, connection: &ConnectionObservation, time: Duration) -> Option<Mismatch> {
-        let (ended, at) = connection.ended?;
+        let (ended, at) = connection.told()?;
+        // The watch may have ended later than its time.
+        if at > self.observation.zero + time {
+            return None;
+        }
         let expected = format!("to be open for {}", seconds(time));
         let after = seconds(at.since(self.observation.zero));
         let observed = format!("{ended} {after} after the fault");
-        Some(self.mismatch(expected, self.line(), observed))
+        Some(self.mismatch(expected, self.outcome_line(), observed))
     }
 
     fn ending(&self, connection: &ConnectionObservation, expected: Ended) -> Option<Mismatch> {
-        let Some((ended, at)) = connection.ended else {
+        let Some((ended, at)) = connection.told() else {
             let watched = self.end.watched_until.since(self.observation.zero);
             let observed = format!("no error: still open {} after the fault", seconds(watched));
-            return Some(self.mismatch(expected.to_string(), self.line(), observed));
+            return Some(self.mismatch(expected.to_string(), self.outcome_line(), observed));
         };
         if ended != expected {
             let after = seconds(at.since(self.observation.zero));
             let observed = format!("{ended} {after} after the fault");
-            return Some(self.mismatch(expected.to_string(), self.line(), observed));
+            return Some(self.mismatch(expected.to_string(), self.outcome_line(), observed));
         }
         let window = self.prepared.window(self.end.end)?;
         let zero = self.observation.zero;
@@ -127,6 +146,10 @@ impl Judging<'_> {
         };
         (expected, because)
     }
+}
+
+fn surviving(time: Duration) -> String {
+    format!("to survive for {} and then to exchange data", seconds(time))
 }
 
 /// A difference of less than a millisecond is a difference all the same.

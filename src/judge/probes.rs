@@ -6,52 +6,56 @@ use crate::outcome::{ConnectionObservation, Mismatch};
 use crate::prepare::{ALLOWANCE, WindowOrigin};
 use crate::scenario::limits::CountRange;
 use crate::text::seconds;
-use crate::wire::Probe;
+use crate::wire::{Asks, Probe};
 
 impl Judging<'_> {
     /// The first mismatch of each kind, if there is one.
     pub(super) fn probes(&self) -> Vec<Mismatch> {
-        let asked = &self.expectation.probes;
-        let answered = |probes: &[Probe]| {
-            let answered = probes.iter().filter(|probe| probe.answered.is_some());
-            answered.count()
-        };
+        let (asked, window) = (&self.expectation.probes, &self.expectation.window_probes);
         let counts = [
-            self.probe_count("sent", asked.sent, <[Probe]>::len),
-            self.probe_count("answered", asked.answered, answered),
+            ("probes.sent", asked.sent),
+            ("probes.answered", asked.answered),
+            ("window_probes.sent", window.sent),
+            ("window_probes.answered", window.answered),
         ];
+        let counts = counts
+            .into_iter()
+            .filter_map(|(key, range)| self.probe_count(key, range?));
         let times = self.of_connections(|connection| self.probe_times(connection));
         let spacing = self.of_connections(|connection| self.spacing(connection));
-        counts
-            .into_iter()
-            .flatten()
-            .chain(times)
-            .chain(spacing)
+        counts.chain(times).chain(spacing).collect()
+    }
+
+    /// The probes of one kind between zero time and the end of the watch.
+    fn watched_probes(&self, connection: &ConnectionObservation, asks: Asks) -> Vec<Probe> {
+        let probes = connection.track.probes_since(self.observation.zero).iter();
+        let watched = probes.take_while(|probe| probe.sent <= self.end.watched_until);
+        watched
+            .filter(|probe| probe.asks == asks)
+            .copied()
             .collect()
     }
 
-    /// The probes between zero time and the end of the watch.
-    fn watched_probes<'a>(&self, connection: &'a ConnectionObservation) -> &'a [Probe] {
-        let probes = connection.track.probes_since(self.observation.zero);
-        let until = self.end.watched_until;
-        &probes[..probes.partition_point(|probe| probe.sent <= until)]
-    }
-
-    fn probe_count(
-        &self,
-        what: &str,
-        asked: Option<CountRange>,
-        count: impl Fn(&[Probe]) -> usize,
-    ) -> Option<Mismatch> {
-        let range = asked?;
-        let noun = if (range.min, range.max) == (1, Some(1)) {
-            "probe"
+    /// Of the probes that a key is about: `probes.sent`, `window_probes.answered`.
+    fn probe_count(&self, key: &str, range: CountRange) -> Option<Mismatch> {
+        let (asks, kind) = if key.starts_with("window") {
+            (Asks::Window, "window probe")
         } else {
-            "probes"
+            (Asks::Presence, "keepalive probe")
+        };
+        let answered = key.ends_with("answered");
+        let (verb, plural) = match (answered, (range.min, range.max) == (1, Some(1))) {
+            (true, true) => ("answered", ""),
+            (true, false) => ("answered", "s"),
+            (false, true) => ("sent", ""),
+            (false, false) => ("sent", "s"),
         };
         self.of_connections(|connection| {
-            let probes = self.watched_probes(connection);
-            let count = count(probes);
+            let probes = self.watched_probes(connection, asks);
+            let counted = probes
+                .iter()
+                .filter(|probe| !answered || probe.answered.is_some());
+            let count = counted.count();
             if range.contains(count as u64) {
                 return None;
             }
@@ -64,8 +68,8 @@ impl Judging<'_> {
             } else {
                 format!(", sent at {}", times.join(", "))
             };
-            let expected = format!("{range} {noun} {what} on the wire");
-            Some(self.mismatch(expected, self.line(), format!("{count}{sent}")))
+            let expected = format!("{range} {kind}{plural} {verb} on the wire");
+            Some(self.mismatch(expected, self.line(key), format!("{count}{sent}")))
         })
     }
 
@@ -75,7 +79,7 @@ impl Judging<'_> {
     fn probe_times(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let settings = self.prepared.case.connection.end(self.end.end);
         let keepalive = settings.keepalive.map(EffectiveKeepalive::new)?;
-        let probes = self.watched_probes(connection);
+        let probes = self.watched_probes(connection, Asks::Presence);
         let received = probes
             .first()
             .and_then(|first| connection.track.last_received_before(first.sent));
@@ -92,7 +96,11 @@ impl Judging<'_> {
                 );
                 let (Some(probe), Some(received)) = (probes.get(number as usize - 1), received)
                 else {
-                    return Some(self.mismatch(expected, self.line(), "no such probe".to_owned()));
+                    return Some(self.mismatch(
+                        expected,
+                        self.line("probes.at"),
+                        "no such probe".to_owned(),
+                    ));
                 };
                 let time = probe.sent.since(received);
                 let late = lateness * number + ALLOWANCE + self.stalled(received, probe.sent);
@@ -101,7 +109,7 @@ impl Judging<'_> {
                 }
                 let expected = format!("{expected}, at most {} late", seconds(late));
                 let observed = format!("sent after {}", seconds(time));
-                Some(self.mismatch(expected, self.line(), observed))
+                Some(self.mismatch(expected, self.line("probes.at"), observed))
             })
     }
 
@@ -111,7 +119,8 @@ impl Judging<'_> {
         let due = self.expectation.probes.spacing?;
         let ticks = self.prepared.ticks;
         let (jiffy, lateness) = (ticks.slowest().jiffy(), ticks.lateness(due));
-        self.watched_probes(connection).windows(2).find_map(|pair| {
+        let probes = self.watched_probes(connection, Asks::Presence);
+        probes.windows(2).find_map(|pair| {
             let [earlier, later] = pair else { return None };
             let time = later.sent.since(earlier.sent);
             let late = lateness + ALLOWANCE + self.stalled(earlier.sent, later.sent);
@@ -129,7 +138,7 @@ impl Judging<'_> {
                 seconds(time),
                 seconds(earlier.sent.since(zero))
             );
-            Some(self.mismatch(expected, self.line(), observed))
+            Some(self.mismatch(expected, self.line("probes.spacing"), observed))
         })
     }
 }

@@ -120,21 +120,13 @@ impl Capture {
 }
 
 impl Capture {
-    /// Whether everything that was to be seen has been seen.
+    /// How many frames the kernel has dropped since it was last asked, because the receive buffer was full.
     ///
     /// # Errors
-    /// That the kernel had to drop frames because the receive buffer was full, or what reading its statistics returns.
-    pub fn complete(&self) -> io::Result<()> {
-        let Some(socket) = &self.socket else {
-            return Ok(());
-        };
-        match sys::packets_dropped(socket.get_ref())? {
-            0 => Ok(()),
-            lost => Err(io::Error::other(format!(
-                "the kernel dropped {lost} frames because the packet socket's buffer was full\n  help: run fewer cases at once (-j), \
-                 raise net.core.rmem_max, or run as root, which may exceed it"
-            ))),
-        }
+    /// What reading the socket's statistics returns.
+    pub fn lost(&self) -> io::Result<u32> {
+        let socket = self.socket.as_ref();
+        socket.map_or(Ok(0), |socket| sys::packets_dropped(socket.get_ref()))
     }
 }
 

@@ -71,7 +71,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         let stood = seconds(stood);
         lines.push(format!("the machine itself stood still for {stood} in all"));
     }
-    for (step, delay) in observation.evidence.delays(observation.zero) {
+    for (step, delay) in observation.evidence.delays() {
         lines.push(format!("{} (line {}) {delay}", step.what, step.line));
     }
     if observation.neighbours_refused > 0 {

@@ -157,6 +157,8 @@ pub(crate) fn crash() -> Evidence {
             due: at(0),
             from: at(0),
             until: at(100),
+            waits_for_peer: false,
+            not_taken: None,
         }],
         captures: wire.captures(),
         sockets: vec![

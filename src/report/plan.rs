@@ -188,6 +188,14 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
         .flatten()
         .collect();
     let probes = (!probes.is_empty()).then(|| format!("probes on the wire: {}", probes.join(", ")));
+    let window = &expectation.window_probes;
+    let window = [
+        window.sent.map(|count| format!("{count} sent")),
+        window.answered.map(|count| format!("{count} answered")),
+    ];
+    let window: Vec<String> = window.into_iter().flatten().collect();
+    let window =
+        (!window.is_empty()).then(|| format!("window probes on the wire: {}", window.join(", ")));
     let evidence = asked_of_evidence(&expectation.evidence);
     let counters: Vec<String> = expectation
         .counters
@@ -203,7 +211,7 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let write = expectation
         .next_write
         .map(|said| format!("the next write: {said}"));
-    [probes, evidence, counters, poll, write, descriptors]
+    [probes, window, evidence, counters, poll, write, descriptors]
         .into_iter()
         .flatten()
 }

@@ -100,7 +100,11 @@ pub(super) fn step(step: &StepTaken) -> String {
         StepKind::Repair => "repair: ",
         StepKind::Traffic => "",
     };
-    format!("{kind}{} (line {})", step.what, step.line)
+    let not_taken = match &step.not_taken {
+        Some(why) => format!(": not taken: {why}"),
+        None => String::new(),
+    };
+    format!("{kind}{} (line {}){not_taken}", step.what, step.line)
 }
 
 /// What the application at one end got.

@@ -1,6 +1,6 @@
 //! A case from an empty machine to its observation. In a network that carries both families it has two strands, which run side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) struct Surroundings {
     /// Only where other cases share them.
     pub(super) tables: Option<Arc<NeighbourTables>>,
     /// Only on a kernel that has nothing but this case.
-    pub(super) drops: Option<DropMonitor>,
+    pub(super) drops: Option<Arc<DropMonitor>>,
 }
 
 impl Surroundings {
@@ -70,6 +70,8 @@ pub(super) struct Running {
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
     /// The connections that could not be opened.
     pub(super) refused: BTreeMap<u16, (ErrnoName, Moment)>,
+    /// The connections that the server has not accepted by the end of the step that opened them.
+    pub(super) unaccepted: BTreeSet<u16>,
     /// What a write said after the outcome, by end and connection.
     pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
     pub(super) steps_taken: StepsTaken,
@@ -77,6 +79,8 @@ pub(super) struct Running {
     pub(super) marks: Arc<Marks>,
     /// Kept open, as a server does.
     pub(super) listener: Option<TcpListener>,
+    /// The ends of connections that were closed as a step of the case.
+    pub(super) closed: Vec<(End, u16)>,
     /// When the server takes what has connected.
     pub(super) accepts: Accepts,
     /// Those who fill the server's accept queue, at both their ends.

@@ -36,6 +36,8 @@ pub(super) struct Common {
     pub(super) cables: Arc<tokio::sync::Mutex<()>>,
     /// Hosts that come back from a reboot, and cables that flap, in their own time.
     returns: Mutex<JoinSet<()>>,
+    /// When the last of those is over.
+    settled: Mutex<Moment>,
     /// Tells of what could not come back.
     lost: watch::Sender<Option<Arc<LabError>>>,
     /// Until a step waits.
@@ -73,8 +75,21 @@ impl Before {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
     pub(super) deaf: Deaf,
+    /// When it had no address: what comes for that reaches its interface, and not its TCP (`ip_route_input`, `ip6_route_input`).
+    without_ipv4: Deaf,
+    without_ipv6: Deaf,
     /// Held while it is down from a reboot.
     down: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Host {
+    /// When it had no address of this family.
+    pub(super) fn unaddressed(&self, family: Family) -> &Deaf {
+        match family {
+            Family::Ipv4 => &self.without_ipv4,
+            Family::Ipv6 => &self.without_ipv6,
+        }
+    }
 }
 
 /// A step at the lab that has been taken, or why it could not be.
@@ -127,6 +142,7 @@ impl Common {
             server: Host::default(),
             cables: Arc::default(),
             returns: Mutex::default(),
+            settled: Mutex::new(Moment::now()),
             lost: watch::Sender::new(None),
             turn: Mutex::new(turn),
         }
@@ -227,10 +243,10 @@ impl Common {
     pub(super) async fn come_back(&self, end: End, returning: Returning) -> Taken {
         let from = Moment::now();
         let Returning { line, due, mac } = returning;
-        let Host { deaf, down } = self.host(end).clone();
+        let Host { deaf, down, .. } = self.host(end).clone();
         let down = down.lock_owned().await;
         let (lab, lost, records) = self.beside();
-        self.spawn(async move {
+        self.spawn(due, async move {
             sleep_until(due).await;
             let back = Moment::now();
             match fault::unsilence(&lab, end, mac).await {
@@ -266,7 +282,15 @@ impl Common {
         )
     }
 
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// When nothing changes by itself any more, as far as is known.
+    pub(super) fn settled(&self) -> Moment {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a task that goes on beside the steps until then.
+    pub(super) fn spawn(&self, until: Moment, task: impl Future<Output = ()> + Send + 'static) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        *settled = (*settled).max(until);
         let mut returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
         returns.spawn(task);
     }
@@ -283,6 +307,6 @@ pub(super) fn note(
     let until = Moment::now();
     let times = Times { due, from, until };
     for record in records {
-        record.done(line, what.to_owned(), kind, times);
+        record.followed(line, what.to_owned(), kind, times);
     }
 }

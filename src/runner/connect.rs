@@ -1,5 +1,7 @@
 //! Opening the connections as a step of the case.
 
+use std::collections::BTreeSet;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -17,7 +19,7 @@ use crate::endpoint::{Endpoint, socket};
 use crate::errno::ErrnoName;
 use crate::lab::error::LabError;
 use crate::plan::SERVER_PORT;
-use crate::scenario::model::End;
+use crate::scenario::model::{Action, End};
 
 /// How long the server may take to get a connection that the client has: one whose last acknowledgement is lost is completed by the
 /// answer to the next SYN-ACK, a second later, or two.
@@ -66,15 +68,32 @@ impl Running {
         }));
         let mut accepted = Vec::new();
         let mut opening = pin!(opening);
+        let mut over = pin!(self.watch_is_over());
         // A server that has accepted nothing for a time may have to, for the client to get through.
         let opened = loop {
             tokio::select! {
                 biased;
                 opened = &mut opening => break opened?,
+                () = &mut over => break Vec::new(),
                 next = self.next_accepted() => accepted.push(next?),
             }
         };
         Ok((opened, accepted))
+    }
+
+    /// Waits until everything is over that anybody watches. Nobody waits for a client that nobody watches, and that does nothing after it
+    /// has connected.
+    async fn watch_is_over(&self) {
+        let case = &self.prepared.case;
+        let is_last = (case.steps.last()).is_some_and(|step| step.action == Action::Connect);
+        let longest = self.prepared.observed().map(|(end, expectation)| {
+            (expectation.outcome.lasts()).filter(|_| is_last && end == End::Server)
+        });
+        let longest: Option<Vec<Duration>> = longest.collect();
+        match (longest.and_then(|times| times.into_iter().max()), self.zero) {
+            (Some(time), Some(zero)) => sleep_until(zero + time).await,
+            _ => pending().await,
+        }
     }
 
     /// All that the client has, in its order.
@@ -102,6 +121,12 @@ impl Running {
         }
         let endpoints = &mut self.server.endpoints;
         endpoints.sort_by_key(|endpoint| endpoint.connection);
+        let accepted: BTreeSet<u16> = endpoints
+            .iter()
+            .map(|accepted| accepted.connection)
+            .collect();
+        let ports = self.ports.iter().copied();
+        self.unaccepted = ports.filter(|port| !accepted.contains(port)).collect();
         Ok(())
     }
 }

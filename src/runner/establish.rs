@@ -1,6 +1,6 @@
 //! From an empty machine to established connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,10 +100,12 @@ impl Running {
             ports,
             proofs: BTreeMap::new(),
             refused: BTreeMap::new(),
+            unaccepted: BTreeSet::new(),
             writes_said: BTreeMap::new(),
             steps_taken,
             marks: Arc::default(),
             listener: Some(listener),
+            closed: Vec::new(),
             accepts: Accepts::Always,
             strangers: Vec::new(),
         })

@@ -7,7 +7,7 @@ use crate::clock::{Moment, sleep_until};
 use crate::evidence::StepKind;
 use crate::fault;
 use crate::lab::error::LabError;
-use crate::scenario::model::{CableChange, End, Flapping, NetworkStep, Step};
+use crate::scenario::model::{AddressChange, CableChange, End, Flapping, NetworkStep, Step};
 
 impl Common {
     pub(super) async fn network(&self, step: &Step, network: &NetworkStep) -> Result<(), LabError> {
@@ -18,6 +18,13 @@ impl Common {
             | NetworkStep::Forwarding { .. } => {
                 for layer in lab.layers(step.family) {
                     fault::network::of_family(layer, network).await?;
+                    if let NetworkStep::Address { at, change } = network {
+                        let unaddressed = self.host(*at).unaddressed(layer.family());
+                        match change {
+                            AddressChange::Remove => unaddressed.begin(),
+                            AddressChange::Restore => unaddressed.end(Moment::now()),
+                        }
+                    }
                 }
                 Ok(())
             }
@@ -37,8 +44,8 @@ impl Common {
         let busy = Arc::clone(&self.cables).lock_owned().await;
         fault::cable(&self.lab, at, CableChange::Pull).await?;
         let (lab, lost, records) = self.beside();
-        self.spawn(async move {
-            let Flapping { count, period } = flapping;
+        let Flapping { count, period } = flapping;
+        self.spawn(begun + period * count, async move {
             for half in 1..count * 2 {
                 let (change, kind) = if half % 2 == 0 {
                     (CableChange::Pull, StepKind::Fault)

@@ -1,13 +1,12 @@
 //! From the last step to what every end saw.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 
-use super::case::{Running, io_at};
+use super::case::Running;
 use super::side::{Tracks, Watched};
 use super::traffic;
 use super::watch;
@@ -17,7 +16,9 @@ use crate::errno::ErrnoName;
 use crate::evidence::{Captured, Evidence, NetworkChange};
 use crate::kernel;
 use crate::lab::error::LabError;
-use crate::outcome::{ConnectionObservation, Cut, Descriptors, EndObservation, Observation};
+use crate::outcome::{
+    ConnectionObservation, Cut, Descriptors, EndObservation, Observation, Recording,
+};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::wire::Neighbours;
 
@@ -26,13 +27,18 @@ impl Running {
     pub(super) async fn watch(&mut self, zero: Moment) -> Result<(), LabError> {
         let prepared = Arc::clone(&self.prepared);
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
-            let window = prepared.window(end);
+            let times = watch::Times {
+                zero,
+                settled: self.common.settled(),
+                window: prepared.window(end),
+            };
             let side = self.side(end);
+            let unaccepted = end == End::Server && !self.unaccepted.is_empty();
             let (running, stalls) = (&*self, &self.common.surroundings.stalls);
             async move {
-                watch::end(side, expectation, window, zero, stalls).await;
+                let over = watch::end(side, expectation, times, unaccepted, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
-                Ok((end, running.look_now(end).await?))
+                Ok((end, running.look_now(end, over).await?))
             }
         }))
         .await?;
@@ -98,6 +104,7 @@ impl Running {
         let refused_before = self.common.before.neighbours_refused(family);
         let neighbours_refused = self.common.surroundings.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
+        self.destroy_orphans().await;
         Ok(Observation {
             setup,
             zero,
@@ -110,11 +117,14 @@ impl Running {
         })
     }
 
-    /// How an end stands now.
-    async fn look_now(&self, end: End) -> Result<Watched, LabError> {
-        let until = Moment::now();
+    /// How an end stands now, whose watch has ended.
+    async fn look_now(&self, end: End, watch: watch::Over) -> Result<Watched, LabError> {
         let counters = self.marks.rises_at(&self.common.lab, end.node()).await?;
-        Ok(Watched { counters, until })
+        Ok(Watched {
+            counters,
+            until: watch.until,
+            look_delay: Moment::now().since(watch.due),
+        })
     }
 
     /// How an end came out; what was on the wire is attached later.
@@ -127,7 +137,7 @@ impl Running {
         let watched = match self.pair(end).0.watched.take() {
             Some(watched) => watched,
             // The case was cut short.
-            None => self.look_now(end).await?,
+            None => self.look_now(end, watch::Over::now()).await?,
         };
         Ok(EndObservation {
             end,
@@ -136,16 +146,20 @@ impl Running {
             counters: watched.counters,
             descriptors: self.reclaim(end, expectation).await?,
             watched_until: watched.until,
+            look_delay: watched.look_delay,
+            recording: Recording::default(),
         })
     }
 
-    /// How each connection of an end stands.
+    /// How each connection of an end stands. Nothing is done with it after this.
     fn connections(&self, end: End, expectation: &Expectation) -> Vec<ConnectionObservation> {
         let survives = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
         let of_open = |endpoint: &Endpoint| {
             let port = endpoint.connection;
+            endpoint.read_error();
             let observation = ConnectionObservation {
                 ended: endpoint.ended(),
+                reads_since: endpoint.reads_since(),
                 poll: endpoint.poll_events(),
                 next_write: self.writes_said.get(&(end, port)).copied(),
                 further_exchange: self.proofs.get(&port).filter(|_| survives).cloned(),
@@ -160,10 +174,21 @@ impl Running {
             all.extend(self.refused.iter().map(|(port, (errno, at))| {
                 let observation = ConnectionObservation {
                     ended: Some((Ended::Error(*errno), *at)),
+                    reads_since: Some(*at),
                     ..ConnectionObservation::default()
                 };
                 (*port, observation)
             }));
+        }
+        let unaccepted = |port: &u16| {
+            let observation = ConnectionObservation {
+                unaccepted: true,
+                ..ConnectionObservation::default()
+            };
+            (*port, observation)
+        };
+        if end == End::Server {
+            all.extend(self.unaccepted.iter().map(unaccepted));
         }
         all.into_values().collect()
     }
@@ -208,15 +233,16 @@ impl Running {
             evidence.changes_cut += changes.cut;
         }
         if let Some(monitor) = &self.common.surroundings.drops {
-            evidence.drops = Some(monitor.so_far(self.plan())?);
+            evidence.drops = Some(monitor.so_far(self.plan()));
         }
         evidence.changes.sort_by_key(|change| change.at);
         // Neither side's connections are closed before the other has stopped to record: what closing sends is no part of the case.
         for end in [End::Client, End::Server] {
             let (tracks, recorded) = self.pair(end).0.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
-                attach(observation, tracks, &self.ports, &self.refused)?;
                 observation.neighbours = recorded.neighbours;
+                observation.recording = recorded.recording;
+                attach(observation, tracks, &self.ports, &self.refused);
             }
             evidence.sockets.extend(recorded.samples.items);
             evidence.sockets_cut += recorded.samples.cut;
@@ -231,27 +257,23 @@ impl Running {
     }
 }
 
+/// Adds to each connection of an end what was on the wire.
 fn attach(
     observation: &mut EndObservation,
     mut tracks: Tracks,
     ports: &[u16],
     refused: &BTreeMap<u16, (ErrnoName, Moment)>,
-) -> Result<(), LabError> {
+) {
     for (connection, port) in observation.connections.iter_mut().zip(ports) {
-        let track = tracks.remove(port);
-        // Where there is no route, not even a SYN is on the wire.
-        if track.is_none() && refused.contains_key(port) {
-            continue;
+        match tracks.remove(port) {
+            Some(track) => connection.track = track,
+            // Where there is no route, not even a SYN is on the wire. Otherwise, an empty track would hold nothing against a case that
+            // expects no probe.
+            None if connection.unaccepted || refused.contains_key(port) => {}
+            None => {
+                let nothing = format!("nothing was seen of the connection from port {port}");
+                observation.recording.broken_off.get_or_insert(nothing);
+            }
         }
-        // An empty track would hold nothing against a case that expects no probe.
-        connection.track = track.ok_or_else(|| {
-            let nothing = format!("nothing was seen of the connection from port {port}");
-            io_at(
-                observation.end,
-                "capture at the interface",
-                io::Error::other(nothing),
-            )
-        })?;
     }
-    Ok(())
 }

@@ -144,7 +144,7 @@ impl From<Ran> for Attempted {
 pub async fn attempt_alone(strands: Vec<Prepared>) -> Vec<Ran> {
     let strands: Vec<Arc<Prepared>> = strands.into_iter().map(Arc::new).collect();
     let drops = match DropMonitor::start() {
-        Ok(drops) => drops,
+        Ok(drops) => drops.map(Arc::new),
         Err(error) => {
             let impossible = |_: &Arc<Prepared>| Ran {
                 attempt: Attempt::Impossible(error.to_string()),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::case::{Running, io_at};
+use super::steps::Hindrance;
 use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
 use crate::plan::SERVER_PORT;
@@ -13,7 +14,7 @@ impl Running {
     pub(super) async fn program(
         &mut self,
         step: ProgramStep,
-    ) -> Result<Result<(), String>, LabError> {
+    ) -> Result<Result<(), Hindrance>, LabError> {
         let ProgramStep { at, act } = step;
         if act == Act::Kill && at == End::Server {
             self.listener = None;
@@ -24,7 +25,9 @@ impl Running {
             Act::Close | Act::Kill => {
                 // A process that exits waits for nothing (inet_release: PF_EXITING).
                 let linger = linger.filter(|linger| act == Act::Close || linger.resets());
-                for endpoint in side.endpoints.drain(..) {
+                let endpoints: Vec<_> = side.endpoints.drain(..).collect();
+                for endpoint in endpoints {
+                    self.closed.push((at, endpoint.connection));
                     let closed = endpoint.close_as_set(linger).await;
                     closed.map_err(|source| io_at(at, "close a socket", source))?;
                 }
@@ -35,9 +38,9 @@ impl Running {
                 }
             }
             Act::Shutdown => {
-                for endpoint in &side.endpoints {
+                for endpoint in &self.side(at).endpoints {
                     if let Err(error) = endpoint.shut_down() {
-                        return Ok(Err(error.to_string()));
+                        return Ok(Err(self.hindrance(&[at], error.to_string())));
                     }
                 }
             }
@@ -53,25 +56,41 @@ impl Running {
     }
 
     async fn destroy(&self, at: End) -> Result<(), LabError> {
-        let plan = self.plan();
         for endpoint in &self.side(at).endpoints {
-            let port = |end| match end {
-                End::Client => endpoint.connection,
-                End::Server => SERVER_PORT,
-            };
-            let own = plan.socket_address(at, port(at));
-            let across = SocketAddr::new(plan.seen_address(at.peer()), port(at.peer()));
-            let socket = Diag::open(self.common.lab.node(at.node()), own, across).await?;
-            socket
-                .destroy()
-                .map_err(|source| match source.raw_os_error() {
-                    Some(nix::libc::EOPNOTSUPP) => LabError::MissingFeature {
-                        feature: "destroying of sockets by the administrator",
-                        option: "CONFIG_INET_DIAG_DESTROY",
-                    },
-                    _ => io_at(at, "destroy a socket (SOCK_DESTROY)", source),
-                })?;
+            self.destroy_one(at, endpoint.connection).await?;
         }
         Ok(())
+    }
+
+    /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody acknowledges would keep its namespace for
+    /// minutes (`tcp_orphan_retries`). Nothing is recorded any more. Where the kernel cannot destroy sockets, they take that time.
+    pub(super) async fn destroy_orphans(&self) {
+        for (at, port) in &self.closed {
+            self.destroy_one(*at, *port).await.ok();
+        }
+    }
+
+    async fn destroy_one(&self, at: End, connection: u16) -> Result<(), LabError> {
+        let plan = self.plan();
+        let port = |end| match end {
+            End::Client => connection,
+            End::Server => SERVER_PORT,
+        };
+        let own = plan.socket_address(at, port(at));
+        let across = SocketAddr::new(plan.seen_address(at.peer()), port(at.peer()));
+        let socket = Diag::open(self.common.lab.node(at.node()), own, across).await?;
+        match socket.destroy() {
+            // It has ended meanwhile.
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => {
+                Err(LabError::MissingFeature {
+                    feature: "destroying of sockets by the administrator",
+                    option: "CONFIG_INET_DIAG_DESTROY",
+                })
+            }
+            destroyed => {
+                destroyed.map_err(|source| io_at(at, "destroy a socket (SOCK_DESTROY)", source))
+            }
+        }
     }
 }

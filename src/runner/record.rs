@@ -11,6 +11,8 @@ use crate::clock::Moment;
 use crate::evidence::{Frame, Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
+use crate::lab::drops::DropMonitor;
+use crate::outcome::Recording;
 use crate::scenario::model::End;
 use crate::wire::{Direction, IcmpMessage, Neighbours, Packet};
 
@@ -29,6 +31,8 @@ pub(super) struct Recorder {
     /// What the frames say, for those who follow.
     pub(super) tracks: watch::Sender<Tracks>,
     pub(super) deaf: Deaf,
+    /// When the host had no address of the connection's family.
+    pub(super) unaddressed: Deaf,
     /// Tells that something was done to the connection or its network.
     pub(super) nudge: Arc<Notify>,
     /// Tells that the case is over.
@@ -38,6 +42,9 @@ pub(super) struct Recorder {
     pub(super) frames: Keeper<Frame>,
     pub(super) samples: Keeper<SocketSample>,
     pub(super) neighbours: Neighbours,
+    pub(super) recording: Recording,
+    /// Where the kernel tells what it drops.
+    pub(super) drops: Option<Arc<DropMonitor>>,
 }
 
 /// What was recorded at one host.
@@ -46,6 +53,7 @@ pub(super) struct Recorded {
     pub(super) frames: Kept<Frame>,
     pub(super) samples: Kept<SocketSample>,
     pub(super) neighbours: Neighbours,
+    pub(super) recording: Recording,
 }
 
 impl Recorder {
@@ -57,49 +65,73 @@ impl Recorder {
         Keeper::new(SAMPLES)
     }
 
-    /// Records until it is stopped, and then what the kernel still has.
-    ///
-    /// # Errors
-    /// What ended the recording before: what it did not see would count as what was not on the wire.
-    pub(super) async fn record(mut self) -> io::Result<Recorded> {
+    /// Records until it is stopped, and then what the kernel still has. What ends it before is noted with what was recorded: the
+    /// evidence of a case costs no verdict, unless the file asks for what is missing.
+    pub(super) async fn record(mut self) -> Recorded {
+        if let Err(error) = self.follow().await {
+            self.recording.broken_off = Some(error.to_string());
+        }
+        Recorded {
+            frames: self.frames.finish(),
+            samples: self.samples.finish(),
+            neighbours: self.neighbours,
+            recording: self.recording,
+        }
+    }
+
+    async fn follow(&mut self) -> io::Result<()> {
         let (nudge, stop) = (Arc::clone(&self.nudge), Arc::clone(&self.stop));
         loop {
+            let mut first = None;
             tokio::select! {
                 biased;
                 () = stop.notified() => break,
-                frames = self.capture.next() => self.take(frames?),
+                frames = self.capture.next() => first = self.take(frames?),
                 () = nudge.notified() => {}
                 () = tokio::time::sleep(self.rate) => {}
             }
-            self.look()?;
+            let looked = self.look()?;
+            if let Some(drops) = &self.drops {
+                drops.drain();
+            }
+            let waited = first.map_or(Duration::ZERO, |first| looked.since(first));
+            self.recording.slowest_look = self.recording.slowest_look.max(waited);
         }
         let rest = self.capture.drain()?;
         self.take(rest);
         self.look()?;
-        self.capture.complete()?;
-        Ok(Recorded {
-            frames: self.frames.finish(),
-            samples: self.samples.finish(),
-            neighbours: self.neighbours,
-        })
+        self.recording.frames_lost = self.capture.lost()?;
+        Ok(())
     }
 
-    fn take(&mut self, mut frames: Vec<Frame>) {
+    /// Takes frames into account; when the first of them passed.
+    fn take(&mut self, mut frames: Vec<Frame>) -> Option<Moment> {
         for frame in &mut frames {
-            frame.unheard = frame.direction == Direction::In && self.deaf.at(frame.at);
+            frame.unheard = frame.direction == Direction::In && self.misses(frame);
         }
         self.tracks.send_modify(|tracks| {
             for frame in frames.iter().filter(|frame| !frame.unheard) {
                 hear(tracks, &mut self.neighbours, frame);
             }
         });
+        let first = frames.first().map(|frame| frame.at);
         for frame in frames {
             self.frames.push(frame);
         }
+        first
     }
 
-    /// What the kernel has said more than once, that there is no such connection, is kept once; and not at all before there is one.
-    fn look(&mut self) -> io::Result<()> {
+    /// Whether a frame that arrived at the interface never came to the host's TCP.
+    fn misses(&self, frame: &Frame) -> bool {
+        let is_for_address = || match Packet::of(frame) {
+            Packet::Tcp(_) | Packet::Icmp(_) => true,
+            Packet::Neighbour(_) | Packet::Other => false,
+        };
+        self.deaf.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
+    }
+
+    /// Looks at the socket; when. What the kernel has said more than once, that there is no such connection, is kept once; and not at all before there is one.
+    fn look(&mut self) -> io::Result<Moment> {
         let at = Moment::now();
         let state = self.diag.look()?;
         let known = self.samples.last().is_some_and(|last| last.state.is_some());
@@ -111,7 +143,7 @@ impl Recorder {
                 state,
             });
         }
-        Ok(())
+        Ok(at)
     }
 }
 

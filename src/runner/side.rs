@@ -21,6 +21,7 @@ use crate::lab::capture::Capture;
 use crate::lab::counters::Counters;
 use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
+use crate::outcome::Recording;
 use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::WindowOrigin;
 use crate::scenario::model::{End, Family};
@@ -40,7 +41,7 @@ pub(super) struct Side {
     /// How many descriptors it had open before the connections.
     pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
-    recording: JoinHandle<io::Result<Recorded>>,
+    recording: JoinHandle<Recorded>,
     nudge: Arc<Notify>,
     stop: Arc<Notify>,
     /// How it stood at the end of its watch.
@@ -52,8 +53,10 @@ pub(super) struct Side {
 pub(super) struct Watched {
     /// By how much the counters have risen.
     pub(super) counters: Counters,
-    /// The moment.
+    /// The end of the watch.
     pub(super) until: Moment,
+    /// How long after the outcome, or the time, the counters were read.
+    pub(super) look_delay: Duration,
 }
 
 /// When a host was silenced: its packet socket still sees what arrives, which the host itself does not.
@@ -124,12 +127,15 @@ impl Side {
             connection: CLIENT_PORT,
             tracks: sender,
             deaf: common.host(end).deaf.clone(),
+            unaddressed: common.host(end).unaddressed(family).clone(),
             nudge: Arc::clone(&nudge),
             stop: Arc::clone(&stop),
             rate,
             frames: Recorder::frames(),
             samples: Recorder::samples(),
             neighbours: Neighbours::default(),
+            recording: Recording::default(),
+            drops: common.surroundings.drops.clone(),
         };
         Ok(Self {
             end,
@@ -194,13 +200,10 @@ impl Side {
     /// Stops to record, once everything that the kernel has is taken into account. The connections stay open.
     ///
     /// # Errors
-    /// What ended the recording before.
+    /// That the recording panicked.
     pub(super) async fn finish(&mut self) -> Result<(Tracks, Recorded), LabError> {
         self.stop.notify_one();
-        let recorded = (&mut self.recording)
-            .await
-            .map_err(io::Error::other)
-            .and_then(|recorded| recorded);
+        let recorded = (&mut self.recording).await.map_err(io::Error::other);
         let recorded = recorded.map_err(|source| io_at(self.end, "record at the host", source))?;
         Ok((self.tracks.borrow().clone(), recorded))
     }

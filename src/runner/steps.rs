@@ -11,10 +11,11 @@ use super::side::Tracks;
 use super::taken::Times;
 use super::traffic;
 use crate::clock::{Moment, sleep_until};
+use crate::endpoint::Endpoint;
 use crate::lab::error::LabError;
 use crate::outcome::BrokenStep;
-use crate::scenario::model::{Action, End, ProbeEvent, Start, Step};
-use crate::wire::Probe;
+use crate::scenario::model::{Act, Action, End, ProbeEvent, Start, Step};
+use crate::wire::{Asks, Probe};
 use futures::future::{join, try_join_all};
 use tokio::time::{sleep, timeout};
 
@@ -24,8 +25,17 @@ const FULL: Duration = Duration::from_millis(300);
 /// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
 const LAST_FRAMES: Duration = Duration::from_millis(200);
 
+/// Why a step did not come to its end.
+pub(super) enum Hindrance {
+    /// Its connection had ended: the outcome is judged.
+    Over(String),
+    /// What it needs did not come: the case is cut short.
+    Broken(String),
+}
+
 impl Running {
-    /// Takes every step; stops at the first whose traffic does not get through.
+    /// Takes every step; stops at the first whose traffic does not get through. What comes after the end of its connection is not taken:
+    /// the end is what the case is about.
     pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
@@ -36,29 +46,90 @@ impl Running {
             }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
-                Err(error) => return Ok(Some(broken(step, error))),
+                Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
+                Err(Hindrance::Over(why)) => {
+                    done = self.pass_over(step, Moment::now(), why);
+                    continue;
+                }
             };
             let (times, taken) = if step.action.is_of_lab() {
                 (self.take_together(step, due).await?, Ok(()))
+            } else if let Some(why) = self.comes_too_late(&step.action) {
+                done = self.pass_over(step, due, why);
+                continue;
             } else {
                 let from = Moment::now();
                 let taken = self.take(step).await?;
                 let until = Moment::now();
                 (Times { due, from, until }, taken)
             };
-            let (what, kind) = (step.to_string(), step.action.kind());
-            self.steps_taken.done(step.line, what, kind, times);
+            let not_taken = match taken {
+                Ok(()) => None,
+                Err(Hindrance::Over(why)) => Some(why),
+                Err(Hindrance::Broken(error)) => {
+                    self.steps_taken.done(step, times, None);
+                    return Ok(Some(broken(step, error)));
+                }
+            };
+            self.steps_taken.done(step, times, not_taken);
             self.nudge();
-            if let Err(error) = taken {
-                return Ok(Some(broken(step, error)));
-            }
             done = times.until;
         }
         Ok(None)
     }
 
+    /// Leaves a step out, and notes why; when.
+    fn pass_over(&self, step: &Step, due: Moment, why: String) -> Moment {
+        let from = Moment::now();
+        let until = from;
+        let times = Times { due, from, until };
+        self.steps_taken.done(step, times, Some(why));
+        until
+    }
+
+    /// Why a step at an end's own connections cannot be taken any more, if all of those have ended.
+    fn comes_too_late(&self, action: &Action) -> Option<String> {
+        let ends = match action {
+            Action::Exchange { .. } => vec![End::Client, End::Server],
+            Action::Send { from, .. } | Action::Fill { from } => vec![*from],
+            Action::Program(step) => match step.act {
+                Act::Close | Act::Shutdown | Act::Abort | Act::Destroy | Act::Kill => vec![step.at],
+                Act::Stop | Act::Continue | Act::Pause | Act::Resume => vec![],
+            },
+            Action::Connect
+            | Action::Listener(_)
+            | Action::Cable { .. }
+            | Action::Link { .. }
+            | Action::Crash { .. }
+            | Action::Resume { .. }
+            | Action::Reboot { .. }
+            | Action::Route { .. }
+            | Action::Network(_)
+            | Action::Middlebox(_) => vec![],
+        };
+        let over = ends.into_iter().find(|end| {
+            let endpoints = &self.side(*end).endpoints;
+            endpoints.iter().all(Endpoint::is_broken)
+        })?;
+        Some(self.over(over))
+    }
+
+    /// How the connections of an end that has none left came to their end.
+    fn over(&self, end: End) -> String {
+        let endpoints = &self.side(end).endpoints;
+        let refused = (end == End::Client)
+            .then(|| self.refused.values().next())
+            .flatten();
+        match (endpoints.iter().find_map(Endpoint::ended), refused) {
+            (Some((ended, _)), _) => format!("the {end}'s connection had ended with {ended}"),
+            (None, Some((errno, _))) => format!("connect(2) of the {end} had returned {errno}"),
+            (None, None) if endpoints.is_empty() => format!("the {end} has no connection"),
+            (None, None) => format!("the {end}'s connection had ended"),
+        }
+    }
+
     /// Waits until the step is due; when it was.
-    async fn wait(&self, step: &Step, done: Moment) -> Result<Moment, String> {
+    async fn wait(&self, step: &Step, done: Moment) -> Result<Moment, Hindrance> {
         match step.start {
             Start::AtOnce => Ok(done),
             Start::After(time) => {
@@ -75,17 +146,18 @@ impl Running {
         count: u32,
         what: ProbeEvent,
         since: Moment,
-    ) -> Result<Moment, String> {
+    ) -> Result<Moment, Hindrance> {
         let Some(end) = self.prepared.case.connection.observed_end() else {
-            return Err("no end has keepalive".to_owned());
+            return Err(Hindrance::Broken("no end has keepalive".to_owned()));
         };
         let side = self.side(end);
         let Some(endpoint) = side.endpoints.first() else {
-            return Err(format!("the {end} has no connection any more"));
+            return Err(Hindrance::Over(self.over(end)));
         };
-        let moment = |probe: &Probe| match what {
-            ProbeEvent::Sent => Some(probe.sent),
-            ProbeEvent::Answered => probe.answered,
+        let moment = |probe: &Probe| match (probe.asks, what) {
+            (Asks::Window, _) => None,
+            (Asks::Presence, ProbeEvent::Sent) => Some(probe.sent),
+            (Asks::Presence, ProbeEvent::Answered) => probe.answered,
         };
         let seen = |tracks: &Tracks| -> Vec<Moment> {
             let track = tracks.get(&endpoint.connection);
@@ -102,26 +174,27 @@ impl Running {
                 // A step waits for one probe at least.
                 return Ok(seen(&tracks).last().copied().unwrap_or(since));
             }
-            Some((ended, _)) = endpoint.end() => Some(ended),
-            () = sleep(limit) => None,
+            () = endpoint.end() => true,
+            () = sleep(limit) => false,
         };
-        let Some(ended) = ended else {
+        if !ended {
             let seen = seen(&tracks.borrow()).len();
             let limit = whole(limit);
-            return Err(format!(
+            return Err(Hindrance::Broken(format!(
                 "only {seen} of {count} probes were {what} in {limit}"
-            ));
-        };
+            )));
+        }
         // The frame that led to it is told on another way, and may come later.
         let late = async { tracks.wait_for(all).await.is_ok() };
         let came = timeout(LAST_FRAMES, late).await == Ok(true);
         let seen = seen(&tracks.borrow());
         match seen.last() {
             Some(last) if came => Ok(*last),
-            _ => Err(format!(
-                "only {} of {count} probes were {what} before the connection ended with {ended}",
-                seen.len()
-            )),
+            _ => Err(Hindrance::Over(format!(
+                "only {} of {count} probes were {what}: {}",
+                seen.len(),
+                self.over(end)
+            ))),
         }
     }
 
@@ -168,7 +241,7 @@ impl Running {
     }
 
     /// Takes one step of its own. The outer error is the lab's, the inner one the connection's.
-    async fn take(&mut self, step: &Step) -> Result<Result<(), String>, LabError> {
+    async fn take(&mut self, step: &Step) -> Result<Result<(), Hindrance>, LabError> {
         let action = &step.action;
         if action.is_fault() && self.awaits_zero() {
             self.marks = Arc::new(Marks::read(&self.common.lab).await?);
@@ -177,7 +250,7 @@ impl Running {
         }
         match action {
             Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
-            Action::Send { from, bytes } => return Ok(self.send(*from, *bytes).await),
+            Action::Send { from, bytes } => return Ok(self.send(*from, *bytes)),
             Action::Connect => self.connect().await?,
             Action::Fill { from } => return Ok(self.fill(*from).await),
             Action::Listener(step) => self.listener_step(*step).await?,
@@ -195,48 +268,57 @@ impl Running {
         Ok(Ok(()))
     }
 
-    async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), String> {
+    async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), Hindrance> {
         let (from, to) = self.pair(from);
-        if from.endpoints.len() != to.endpoints.len() {
-            return Err(format!(
-                "the {} or the {} has lost its connections",
-                from.end, to.end
-            ));
-        }
         let whole_exchange = async {
             let pairs = traffic::pairs(from, to);
-            try_join_all(pairs.map(|(near, far)| traffic::exchange(near, far, payload))).await?;
+            let alive = pairs.filter(|(near, far)| !near.is_broken() && !far.is_broken());
+            try_join_all(alive.map(|(near, far)| traffic::exchange(near, far, payload))).await?;
             join(from.quiet(), to.quiet()).await;
             Ok::<(), io::Error>(())
         };
-        match tokio::time::timeout(PATIENCE, whole_exchange).await {
-            Ok(done) => done.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {}", whole(PATIENCE))),
-        }
+        let error = match tokio::time::timeout(PATIENCE, whole_exchange).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {}", whole(PATIENCE)),
+        };
+        Err(self.hindrance(&[End::Client, End::Server], error))
     }
 
-    async fn send(&mut self, from: End, bytes: u32) -> Result<(), String> {
-        let (from, _) = self.pair(from);
+    /// Nobody waits for it. What there is no room for is not written.
+    fn send(&mut self, from: End, bytes: u32) -> Result<(), Hindrance> {
+        let (side, _) = self.pair(from);
         let payload = vec![b'.'; bytes as usize];
-        for endpoint in &mut from.endpoints {
-            match tokio::time::timeout(PATIENCE, endpoint.write(&payload)).await {
-                Ok(written) => written.map_err(|error| error.to_string())?,
-                Err(_) => {
-                    return Err(format!(
-                        "the send buffer stayed full for {}",
-                        whole(PATIENCE)
-                    ));
-                }
-            }
+        let alive = side.endpoints.iter_mut();
+        let alive = alive.filter(|endpoint| !endpoint.is_broken());
+        let sent = alive.map(|endpoint| endpoint.send(&payload));
+        let failed = sent.filter_map(Result::err).last();
+        match failed {
+            Some(error) => Err(self.hindrance(&[from], error.to_string())),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    async fn fill(&mut self, from: End) -> Result<(), String> {
-        let (from, _) = self.pair(from);
-        let endpoints = from.endpoints.iter_mut();
-        let filled = try_join_all(endpoints.map(|endpoint| endpoint.fill(FULL))).await;
-        filled.map(drop).map_err(|error| error.to_string())
+    async fn fill(&mut self, from: End) -> Result<(), Hindrance> {
+        let (side, _) = self.pair(from);
+        let endpoints = side.endpoints.iter_mut();
+        let alive = endpoints.filter(|endpoint| !endpoint.is_broken());
+        let filled = try_join_all(alive.map(|endpoint| endpoint.fill(FULL))).await;
+        filled
+            .map(drop)
+            .map_err(|error| self.hindrance(&[from], error.to_string()))
+    }
+
+    /// What an error of traffic means: that a connection has ended meanwhile, or that the step is broken.
+    pub(super) fn hindrance(&self, ends: &[End], error: String) -> Hindrance {
+        let over = ends.iter().find(|end| {
+            let endpoints = &self.side(**end).endpoints;
+            endpoints.iter().any(Endpoint::is_over)
+        });
+        match over {
+            Some(end) => Hindrance::Over(self.over(*end)),
+            None => Hindrance::Broken(error),
+        }
     }
 
     /// A host that reboots knows of no connection any more.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Moment;
 use crate::evidence::{StepKind, StepTaken};
+use crate::scenario::model::Step;
 
 /// When a step was due, when it began, and when it was done.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,22 @@ pub(super) struct StepsTaken(Arc<Mutex<Vec<StepTaken>>>);
 
 impl StepsTaken {
     /// Takes a step into account.
-    pub(super) fn done(&self, line: usize, what: String, kind: StepKind, times: Times) {
+    pub(super) fn done(&self, step: &Step, times: Times, not_taken: Option<String>) {
+        let Times { due, from, until } = times;
+        self.steps().push(StepTaken {
+            line: step.line,
+            what: step.to_string(),
+            kind: step.action.kind(),
+            due,
+            from,
+            until,
+            waits_for_peer: !step.action.is_of_lab(),
+            not_taken,
+        });
+    }
+
+    /// Takes into account what went on by itself after a step: the return of a host, the next time that a cable flaps.
+    pub(super) fn followed(&self, line: usize, what: String, kind: StepKind, times: Times) {
         let Times { due, from, until } = times;
         self.steps().push(StepTaken {
             line,
@@ -28,6 +44,8 @@ impl StepsTaken {
             due,
             from,
             until,
+            waits_for_peer: false,
+            not_taken: None,
         });
     }
 

@@ -1,54 +1,121 @@
 //! Waiting for one end's outcome.
 
+use std::future::pending;
 use std::time::Duration;
 
 use futures::future::join_all;
 
 use super::side::Side;
 use crate::clock::{Moment, sleep_until};
+use crate::endpoint::Endpoint;
 use crate::prepare::{ALLOWANCE, Window};
 use crate::scenario::model::Expectation;
 use crate::stall::{StallWatch, stalled};
 
-/// Waits until every connection of this end has ended, or the time is over.
+/// What decides how long an end is watched.
+#[derive(Debug)]
+pub(super) struct Times {
+    /// Zero of the case.
+    pub(super) zero: Moment,
+    /// When the network does not change any more.
+    pub(super) settled: Moment,
+    /// The end's window, where an error is expected.
+    pub(super) window: Option<Window>,
+}
+
+/// The end of a watch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Over {
+    /// What comes later is not judged.
+    pub(super) until: Moment,
+    /// When the watch was to end: a busy machine may end it later.
+    pub(super) due: Moment,
+}
+
+impl Over {
+    /// A watch that ends now.
+    pub(super) fn now() -> Self {
+        let now = Moment::now();
+        Self {
+            until: now,
+            due: now,
+        }
+    }
+}
+
+/// Waits until every connection of this end has ended, or the time is over. `unaccepted`: it has connections that no program has, and
+/// that cannot end for one.
 pub(super) async fn end(
     side: &Side,
     expectation: &Expectation,
-    window: Option<Window>,
-    zero: Moment,
+    times: Times,
+    unaccepted: bool,
     stalls: &StallWatch,
-) {
-    let all_ended = join_all(side.endpoints.iter().map(|endpoint| endpoint.end()));
+) -> Over {
+    let begun = Moment::now();
+    let Times {
+        zero,
+        settled,
+        window,
+    } = times;
+    let all_ended = async {
+        join_all(side.endpoints.iter().map(Endpoint::end)).await;
+        if unaccepted {
+            pending().await
+        }
+    };
+    let last_end = || {
+        let ends = side.endpoints.iter().filter_map(Endpoint::over_since);
+        ends.max().unwrap_or(begun).max(begun)
+    };
     match (expectation.outcome.lasts(), window) {
         (Some(time), _) => {
-            tokio::select! {
-                _ = all_ended => {}
-                () = sleep_until(zero + time) => {}
-            }
+            let until = (zero + time).max(begun);
+            let due = tokio::select! {
+                biased;
+                () = sleep_until(until) => until,
+                () = all_ended => last_end().min(until),
+            };
+            let until = Moment::now().min(until);
+            Over { until, due }
         }
         (None, Some(window)) => {
             let origin = || side.origin(window.from, zero);
             tokio::select! {
-                _ = all_ended => {}
-                () = until_late(origin, window.latest, stalls) => {}
+                () = all_ended => Over { due: last_end(), ..Over::now() },
+                // However late it is, the error did not come in time.
+                () = until_late(origin, window.latest, settled, stalls) => Over::now(),
             }
         }
         // Prepared cases have a window for every error.
-        (None, None) => {}
+        (None, None) => Over::now(),
     }
 }
 
-/// Waits until an error is certainly too late: too late is a different finding from never. Where the peer is heard meanwhile and the time
-/// counts from then, it begins anew, once: a peer that lives is heard for ever.
-async fn until_late(origin: impl Fn() -> Moment, latest: Duration, stalls: &StallWatch) {
+/// How many windows a peer that is heard again and again is watched for. One that retransmits what it never gets acknowledged is heard at
+/// intervals that double, so it is silent for a whole window before four of them are over.
+const WINDOWS: u32 = 10;
+
+/// Waits until an error is certainly too late: too late is a different finding from never. Where the time counts from the last sign of
+/// life of the peer, each of them begins it anew; but a peer that lives is heard for ever. `settled`: when nothing changes any more.
+async fn until_late(
+    origin: impl Fn() -> Moment,
+    latest: Duration,
+    settled: Moment,
+    stalls: &StallWatch,
+) {
     let grace = ALLOWANCE + (latest / 4).max(Duration::from_secs(1));
     // A window may have been over before the watch began.
     let begun = Moment::now();
-    for _ in 0..2 {
+    let last = settled.max(begun) + latest * WINDOWS;
+    loop {
         let origin = origin();
-        let deadline = (origin + latest).max(begun) + grace;
-        sleep_until(deadline).await;
+        let deadline = (origin + latest).max(begun).min(last) + grace;
         let now = Moment::now();
-        sleep_until(deadline + stalled(&stalls.between(origin, now), origin, now)).await;
+        let deadline = deadline + stalled(&stalls.between(origin, now), origin, now);
+        if now >= deadline {
+            return;
+        }
+        sleep_until(deadline).await;
     }
 }

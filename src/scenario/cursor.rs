@@ -163,6 +163,18 @@ impl<'t> Value<'t> {
         self.node.span()
     }
 
+    /// The keys of a table; none of anything else.
+    pub(super) fn keys(&self) -> impl Iterator<Item = At<&'t str>> {
+        let table = match self.node.get_ref() {
+            DeValue::Table(table) => Some(table),
+            _ => None,
+        };
+        table.into_iter().flat_map(|table| table.keys()).map(|key| {
+            let (value, span): (&str, _) = (key.get_ref(), key.span());
+            At { value, span }
+        })
+    }
+
     pub(super) fn path(&self) -> &str {
         &self.path
     }

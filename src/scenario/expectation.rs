@@ -1,5 +1,6 @@
 //! What each end must see.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Expectations {
 pub struct Expectation {
     /// Line (from 1) in the file, for messages.
     pub line: usize,
+    /// The lines of its keys, such as `error` and `probes.sent`.
+    pub lines: BTreeMap<String, usize>,
     /// Where the file says it, for messages.
     pub places: Places,
     /// The outcome itself.
@@ -36,6 +39,8 @@ pub struct Expectation {
     pub within: Option<StatedWindow>,
     /// Keepalive probes that this end sent, counted from zero time.
     pub probes: ProbeExpectation,
+    /// Probes into a closed window that this end sent, counted from zero time.
+    pub window_probes: WindowProbeExpectation,
     /// What else is to be on the wire, and in the kernel.
     pub evidence: EvidenceExpectation,
     /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since zero time.
@@ -46,6 +51,44 @@ pub struct Expectation {
     pub next_write: Option<NextWrite>,
     /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
     pub descriptors_return: bool,
+}
+
+impl Expectation {
+    /// The line of a key, else that of the table that it is in, else that of the expectation.
+    #[must_use]
+    pub fn line_of(&self, key: &str) -> usize {
+        let of = |key: &str| self.lines.get(key).copied();
+        let table = || of(key.split('.').next().unwrap_or(key));
+        of(key).or_else(table).unwrap_or(self.line)
+    }
+
+    /// Whether it asks for anything that only the recorded frames can show.
+    #[must_use]
+    pub fn asks_for_frames(&self) -> bool {
+        let EvidenceExpectation {
+            retransmissions,
+            rst_sent,
+            rst_received,
+            icmp,
+            icmp_from,
+            solicited,
+            advertised,
+            timer: _,
+            state: _,
+        } = &self.evidence;
+        let counts = [
+            retransmissions,
+            rst_sent,
+            rst_received,
+            solicited,
+            advertised,
+        ];
+        self.probes != ProbeExpectation::default()
+            || self.window_probes != WindowProbeExpectation::default()
+            || counts.into_iter().any(Option::is_some)
+            || !icmp.is_empty()
+            || icmp_from.is_some()
+    }
 }
 
 /// Byte ranges in the file's text.
@@ -73,6 +116,17 @@ pub enum ExpectedOutcome {
 }
 
 impl ExpectedOutcome {
+    /// The key that states it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::EndOfFile => "eof",
+            Self::Survives(_) => "survives",
+            Self::Open(_) => "open",
+        }
+    }
+
     /// The end that the application is to see.
     #[must_use]
     pub fn ended(self) -> Option<Ended> {
@@ -142,6 +196,15 @@ pub struct ProbeExpectation {
     /// late by what the timer wheel allows, never early.
     #[serde_as(as = "Vec<DurationNanoSeconds<u64>>")]
     pub at: Vec<Duration>,
+}
+
+/// What is asked of the probes into a closed window; all fields optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct WindowProbeExpectation {
+    /// How many went out.
+    pub sent: Option<CountRange>,
+    /// How many of them were answered by a bare acknowledgement.
+    pub answered: Option<CountRange>,
 }
 
 /// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare name of `/proc/net/snmp6`.

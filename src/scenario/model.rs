@@ -13,7 +13,7 @@ use serde_with::{DurationNanoSeconds, serde_as};
 pub use super::evidence::{EvidenceExpectation, ExpectedTimer, IcmpKind};
 pub use super::expectation::{
     CounterName, Expectation, Expectations, ExpectedOutcome, NextWrite, Places, ProbeExpectation,
-    Since, StatedWindow,
+    Since, StatedWindow, WindowProbeExpectation,
 };
 use super::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds};
 pub use super::listener::{ListenerAct, ListenerStep};

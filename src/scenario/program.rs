@@ -25,7 +25,7 @@ pub struct ProgramStep {
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). With the setting `linger` it waits, or
-    /// resets. A FIN that nobody acknowledges is given up 10 s later, in place of the minutes that `tcp_orphan_retries` would have it kept for, and the network namespace with it.
+    /// resets.
     Close,
     /// shutdown(2) with `SHUT_WR`: a FIN, and what comes is still read.
     Shutdown,

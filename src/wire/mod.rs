@@ -1,5 +1,6 @@
 //! What was on the wire at one end: frames, and what they say about probes, answers and activity. Pure.
 
+mod acceptance;
 mod icmp;
 mod neighbours;
 mod packet;

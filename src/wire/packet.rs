@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
-    ArpOperation, ArpPacketSlice, LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice,
+    ArpOperation, ArpPacketSlice, LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TcpSlice,
+    TransportSlice,
 };
 
 use super::icmp::{self, IcmpMessage};
@@ -108,6 +109,10 @@ fn segment(frame: &Frame, tcp: &TcpSlice<'_>, length: u32) -> Option<Segment> {
         ack: tcp.acknowledgment_number(),
         len: length.saturating_sub(u32::from(tcp.data_offset()) * 4),
         window: tcp.window_size(),
+        timestamp: tcp.options_iterator().find_map(|option| match option {
+            Ok(TcpOptionElement::Timestamp(value, _)) => Some(value),
+            Ok(_) | Err(_) => None,
+        }),
         flags: Flags {
             syn: tcp.syn(),
             fin: tcp.fin(),

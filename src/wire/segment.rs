@@ -32,6 +32,8 @@ pub struct Segment {
     pub len: u32,
     /// The window as the header has it, unscaled.
     pub window: u16,
+    /// The sender's timestamp (RFC 7323), where the segment has one.
+    pub timestamp: Option<u32>,
     /// The flags that matter here.
     pub flags: Flags,
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::acceptance::{Acceptance, Arrival, Window, after};
 use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::clock::Moment;
@@ -104,8 +105,11 @@ pub struct Track {
     next_in: Option<u32>,
     /// Highest acknowledgement that came in (`snd_una`).
     acked: Option<u32>,
-    /// First transmissions of payload: when, and the sequence number behind it.
+    /// First transmissions of what takes sequence numbers, payload, SYN and FIN: when, and the sequence number behind it.
     sent: Vec<(Moment, u32)>,
+    /// What decides whether a segment that comes in is a sign of life.
+    #[serde(skip)]
+    acceptance: Acceptance,
     /// In the order of sending.
     pub probes: Vec<Probe>,
     /// The segments that came in and that the kernel takes as a sign of life.
@@ -116,6 +120,8 @@ pub struct Track {
     pub rst_sent: Vec<Moment>,
     /// When a RST came in.
     pub rst_received: Vec<Moment>,
+    /// When the peer's FIN came in for the first time.
+    pub fin_received: Option<Moment>,
     /// The ICMP errors that came in.
     pub icmp: Vec<IcmpError>,
 }
@@ -127,11 +133,6 @@ impl Asks {
             _ => Self::Presence,
         }
     }
-}
-
-/// Serial-number comparison (RFC 1982): whether `a` is after `b`.
-fn after(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b)).cast_signed() > 0
 }
 
 impl Track {
@@ -150,6 +151,9 @@ impl Track {
         }
         let seq = relative(&mut self.first.0, segment);
         self.offers = Some(segment.window);
+        if let Some(ack) = segment.relative_ack(self.first.1) {
+            self.acceptance.sent(ack);
+        }
         if segment.is_bare() && self.next_out == Some(seq.wrapping_add(1)) {
             let asks = Asks::with(self.offered);
             self.probes.push(Probe {
@@ -180,9 +184,7 @@ impl Track {
             self.retransmissions.push(segment.at);
             return Meaning::Retransmission;
         }
-        if segment.len > 0 {
-            self.sent.push((segment.at, end));
-        }
+        self.sent.push((segment.at, end));
         self.next_out = Some(end);
         segment.purpose()
     }
@@ -192,25 +194,27 @@ impl Track {
             self.rst_received.push(segment.at);
             return Meaning::Resets;
         }
-        let ack = self.first.0.map(|first| segment.ack.wrapping_sub(first));
-        if let Some(ack) = ack.filter(|_| segment.flags.ack)
-            && self.acked.is_none_or(|acked| after(ack, acked))
-        {
-            self.acked = Some(ack);
-        }
         let seq = relative(&mut self.first.1, segment);
+        let arrival = Arrival {
+            seq,
+            end: segment_end(seq, segment),
+            ack: segment.relative_ack(self.first.0),
+        };
+        let window = Window {
+            next_in: self.next_in,
+            next_out: self.next_out,
+            acked: self.acked,
+        };
+        let counts = (self.acceptance).is_sign_of_life(segment, arrival, window);
         // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
         if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
             self.owes_answer = true;
             return Meaning::Probe(Asks::with(self.offers), 1);
         }
-        self.offered = Some(segment.window);
-        self.received.push(segment.at);
-        self.unanswered = 0;
-        let end = segment_end(seq, segment);
+        let end = arrival.end;
         let is_new = self.next_in.is_none_or(|next| after(end, next));
-        if is_new {
-            self.next_in = Some(end);
+        if counts {
+            self.take_in(segment, arrival, is_new);
         }
         if !segment.is_bare() {
             return if is_new {
@@ -220,11 +224,33 @@ impl Track {
             };
         }
         match self.probes.last_mut() {
-            Some(probe) if std::mem::take(&mut self.awaits_answer) => {
+            Some(probe) if counts && std::mem::take(&mut self.awaits_answer) => {
                 probe.answered = Some(segment.at);
                 Meaning::Answer
             }
             _ => Meaning::Acknowledges,
+        }
+    }
+
+    /// Takes a segment into account that the kernel takes as a sign of life.
+    fn take_in(&mut self, segment: &Segment, arrival: Arrival, is_new: bool) {
+        if let Some(ack) = arrival.ack
+            && self.acked.is_none_or(|acked| after(ack, acked))
+        {
+            self.acked = Some(ack);
+        }
+        self.offered = Some(segment.window);
+        self.received.push(segment.at);
+        self.unanswered = 0;
+        if segment.flags.fin {
+            self.fin_received.get_or_insert(segment.at);
+        }
+        if is_new {
+            // Behind a gap, the kernel keeps it and acknowledges what is before the gap.
+            if self.next_in.is_none_or(|next| !after(arrival.seq, next)) {
+                self.acceptance.received(segment.at, arrival.end);
+            }
+            self.next_in = Some(arrival.end);
         }
     }
 
@@ -257,12 +283,14 @@ impl Track {
         &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
     }
 
-    /// The first transmission of the oldest payload that the peer has not acknowledged. Payload that its own host could not route was
-    /// never on the wire: then the system call that wrote it, which is when the kernel tried.
+    /// The first transmission of the oldest sequence number that the peer has not acknowledged: payload, SYN or FIN. What its own host
+    /// could not route was never on the wire: then the system call that wrote it, which is when the kernel tried.
     #[must_use]
     pub fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
-        let acked = self.acked?;
         let mut sent = self.sent.iter();
+        let Some(acked) = self.acked else {
+            return sent.next().map(|(at, _)| *at);
+        };
         let transmission = sent.find(|(_, end)| after(*end, acked));
         let mut writes = writes.iter();
         let mut written = || writes.find(|write| after(sequence(write.end), acked));
@@ -283,6 +311,12 @@ impl Segment {
     /// Neither payload nor a control bit that takes a sequence number.
     fn is_bare(&self) -> bool {
         self.len == 0 && !self.flags.syn && !self.flags.fin
+    }
+
+    /// The acknowledgement relative to the first payload of the other direction.
+    fn relative_ack(&self, first: Option<u32>) -> Option<u32> {
+        let first = first.filter(|_| self.flags.ack)?;
+        Some(self.ack.wrapping_sub(first))
     }
 
     /// What a segment is for that is not bare.

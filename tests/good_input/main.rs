@@ -3,6 +3,7 @@
 
 mod overlay;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -100,9 +101,43 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
     IcmpKind { family, kind, code }
 }
 
+/// The keys of each line.
+fn lines(lines: &[(usize, &str)]) -> BTreeMap<String, usize> {
+    let keys = lines.iter().flat_map(|(line, keys)| {
+        let keys = keys.split_whitespace();
+        keys.map(|key| (key.to_owned(), *line))
+    });
+    keys.collect()
+}
+
 fn full_expectations() -> Expectations {
     let client = Expectation {
         line: 73,
+        lines: lines(&[
+            (74, "error"),
+            (75, "textbook"),
+            (76, "within"),
+            (77, "since"),
+            (
+                78,
+                "probes probes.sent probes.answered probes.spacing probes.at",
+            ),
+            (
+                79,
+                "window_probes window_probes.sent window_probes.answered",
+            ),
+            (80, "retransmissions"),
+            (81, "rst rst.sent rst.received"),
+            (82, "icmp icmp.ipv4 icmp.ipv6 icmp.from"),
+            (83, "neighbours neighbours.solicited neighbours.advertised"),
+            (84, "timer"),
+            (85, "state"),
+            (
+                86,
+                "counters counters.TcpExt:OutOfWindowIcmps counters.Icmp6InDestUnreachs",
+            ),
+            (87, "descriptors"),
+        ]),
         places: Places {
             outcome: place("\"ETIMEDOUT\""),
             within: Some(place("\"4s..4.5s\"")),
@@ -119,6 +154,10 @@ fn full_expectations() -> Expectations {
             answered: Some(range(2, Some(3))),
             spacing: Some(millis(1000)),
             at: vec![millis(1000), millis(2500)],
+        },
+        window_probes: WindowProbeExpectation {
+            sent: Some(range(0, Some(0))),
+            answered: Some(range(0, Some(0))),
         },
         evidence: EvidenceExpectation {
             retransmissions: Some(range(1, None)),
@@ -147,7 +186,8 @@ fn full_expectations() -> Expectations {
         descriptors_return: true,
     };
     let server = Expectation {
-        line: 88,
+        line: 89,
+        lines: lines(&[(90, "survives")]),
         places: Places {
             outcome: place("\"6s\""),
             within: None,
@@ -156,6 +196,7 @@ fn full_expectations() -> Expectations {
         textbook: None,
         within: None,
         probes: ProbeExpectation::default(),
+        window_probes: WindowProbeExpectation::default(),
         evidence: EvidenceExpectation::default(),
         counters: Vec::new(),
         poll: Vec::new(),

@@ -74,7 +74,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "wrong-probe-count",
-        &["expected 2 probes sent on the wire", "observed 3, sent at "],
+        &["expected 2 keepalive probes sent on the wire", "observed 3, sent at "],
     ),
     (
         "wrong-answer-count",

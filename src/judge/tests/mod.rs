@@ -11,7 +11,6 @@ use crate::outcome::{
 use crate::prepare::Prepared;
 use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
-use crate::wire::{Asks, Probe};
 
 /// The oracle's window for [`crashed`], and what is allowed beyond it.
 const EARLIEST: i64 = 4 * S;
@@ -49,7 +48,7 @@ fn timed_out(nanos: i64) -> Line {
 }
 
 /// The machine stood still for so long, one second after zero time.
-fn of_stalled(prepared: &Prepared, line: Line, nanos: i64) -> Vec<Mismatch> {
+fn of_stalled(prepared: &Prepared, line: Line, nanos: i64) -> Verdict {
     let stall = Stall {
         from: at(S),
         until: at(S + nanos),
@@ -58,7 +57,7 @@ fn of_stalled(prepared: &Prepared, line: Line, nanos: i64) -> Vec<Mismatch> {
         stalls: vec![stall],
         ..observed(vec![client(vec![line])])
     };
-    mismatches(prepared, &observation)
+    judge(prepared, &observation)
 }
 
 mod connections {
@@ -73,11 +72,11 @@ mod connections {
         let wrong = only(of_end(&prepared, client(one_wrong)));
         assert_eq!(
             wrong.observed,
-            "no error: still open 5.5s after the fault (so or otherwise wrong on 1 of 3 connections)"
+            "no error: still open 5.5s after the fault (1 of 3 connections failed; the first is shown)"
         );
         let two_wrong = vec![good(), Line::established(0), timed_out(S)];
         let wrong = only(of_end(&prepared, client(two_wrong)));
-        assert!(wrong.observed.ends_with("2 of 3 connections)"), "{wrong:?}");
+        assert!(wrong.observed.contains("(2 of 3 connections failed;"), "{wrong:?}");
     }
 
     #[test]
@@ -106,7 +105,7 @@ mod connections {
         let wrong = only(of_end(&prepared, client(vec![alive(), alive().probe(S)])));
         assert_eq!(
             wrong.observed,
-            "0 (so or otherwise wrong on 1 of 2 connections)"
+            "0 (1 of 2 connections failed; the first is shown)"
         );
     }
 

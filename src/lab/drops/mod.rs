@@ -1,7 +1,8 @@
 //! Why packets are dropped: the kernel's drop monitor (`net/core/drop_monitor.c`), a family of generic netlink.
 //!
 //! It knows no namespaces: it tells the initial one of every packet that is dropped on the machine. So it is for a kernel that has one
-//! case and nothing else. The kernel keeps the alerts in the socket until they are asked for.
+//! case and nothing else. The kernel keeps the alerts in the socket until they are asked for; what records at the hosts asks whenever
+//! something has happened there.
 
 mod message;
 
@@ -32,7 +33,15 @@ const KEPT: usize = 1000;
 pub struct DropMonitor {
     socket: Socket,
     family: u16,
-    heard: Mutex<BTreeMap<Family, Keeper<Drop>>>,
+    heard: Mutex<Heard>,
+}
+
+/// What was heard so far.
+#[derive(Debug, Default)]
+struct Heard {
+    drops: BTreeMap<Family, Keeper<Dropped>>,
+    /// How many times something was not heard, or not understood.
+    missed: u64,
 }
 
 impl DropMonitor {
@@ -70,31 +79,55 @@ impl DropMonitor {
         }))
     }
 
-    /// What was dropped so far of the case's own packets of the plan's family. What the socket has of another is kept until that is asked for.
-    ///
-    /// # Errors
-    /// [`LabError::Netlink`] where the kernel had no room for all alerts, or one cannot be understood.
-    pub fn so_far(&self, plan: &NetworkPlan) -> Result<Kept<Drop>, LabError> {
+    /// Takes what the kernel has told since the last call, so that it has room for more. What it had no room for, and what cannot be
+    /// understood, counts as cut: no more than evidence is lost with it.
+    pub fn drain(&self) {
         let translation = Translation::sample();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        for datagram in received(&self.socket).map_err(garbled)? {
-            let alert = message::alert(&datagram, self.family);
-            let alert = alert.map_err(|error| garbled(io::Error::other(error.to_string())))?;
-            if let Some(drop) = alert.and_then(|alert| of_case(alert, translation, plan)) {
-                let drops = heard.entry(drop.frame.family());
-                drops.or_insert_with(|| Keeper::new(KEPT)).push(drop);
+        let Heard { drops, missed } = &mut *heard;
+        loop {
+            let datagram = match self.socket.recv_from_full() {
+                Ok((datagram, _)) => datagram,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Alerts were dropped. The next call returns those that were not.
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {
+                    *missed += 1;
+                    continue;
+                }
+                Err(_) => {
+                    *missed += 1;
+                    return;
+                }
+            };
+            match message::alert(&datagram, self.family) {
+                Ok(Some(alert)) => {
+                    if let Some(dropped) = Dropped::of_case(alert, translation) {
+                        let kept = drops.entry(dropped.frame.family());
+                        kept.or_insert_with(|| Keeper::new(KEPT)).push(dropped);
+                    }
+                }
+                Ok(None) => {}
+                Err(_) => *missed += 1,
             }
         }
-        let drops = heard.get(&plan.family).cloned();
-        Ok(drops.map_or_else(Kept::default, Keeper::finish))
     }
-}
 
-fn garbled(source: io::Error) -> LabError {
-    LabError::Netlink {
-        doing: "read what the drop monitor tells".to_owned(),
-        node: "the initial namespace".to_owned(),
-        source,
+    /// What was dropped so far of the case's own packets of the plan's family.
+    #[must_use]
+    pub fn so_far(&self, plan: &NetworkPlan) -> Kept<Drop> {
+        self.drain();
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = heard.drops.get(&plan.family).cloned();
+        let kept = kept.map_or_else(Kept::default, Keeper::finish);
+        let cut_before = kept.items[..kept.cut_before].iter();
+        let cut_before = cut_before.filter_map(|dropped| dropped.at(plan)).count();
+        Kept {
+            items: (kept.items.iter())
+                .filter_map(|dropped| dropped.at(plan))
+                .collect(),
+            cut: kept.cut + heard.missed,
+            cut_before,
+        }
     }
 }
 
@@ -143,30 +176,51 @@ fn received(socket: &Socket) -> io::Result<Vec<Vec<u8>>> {
     }
 }
 
-/// Whose it was; `None` for what has nothing to do with the case.
-fn of_case(alert: Alert, translation: Translation, plan: &NetworkPlan) -> Option<Drop> {
-    let frame = Frame {
-        at: translation.monotonic(alert.at),
-        direction: match alert.link {
-            0 => Direction::Out,
-            _ => Direction::In,
-        },
-        unheard: false,
-        length: alert.length,
-        bytes: alert.bytes,
-    };
-    let is_of_case = match Packet::of(&frame) {
-        Packet::Tcp(_) | Packet::Neighbour(_) => true,
-        Packet::Icmp(message) => !message.is_chatter(),
-        Packet::Other => false,
-    };
-    is_of_case.then_some(())?;
-    Some(Drop {
-        node: dropped_by(alert.link, &frame.bytes, plan)?,
-        reason: alert.reason,
-        function: alert.function,
-        frame,
-    })
+/// A packet that was dropped somewhere.
+#[derive(Debug, Clone)]
+struct Dropped {
+    /// The interface that it came in at; zero for what came in nowhere.
+    link: u32,
+    reason: String,
+    function: String,
+    frame: Frame,
+}
+
+impl Dropped {
+    /// `None` for what has nothing to do with a case.
+    fn of_case(alert: Alert, translation: Translation) -> Option<Self> {
+        let frame = Frame {
+            at: translation.monotonic(alert.at),
+            direction: match alert.link {
+                0 => Direction::Out,
+                _ => Direction::In,
+            },
+            unheard: false,
+            length: alert.length,
+            bytes: alert.bytes,
+        };
+        let is_of_case = match Packet::of(&frame) {
+            Packet::Tcp(_) | Packet::Neighbour(_) => true,
+            Packet::Icmp(message) => !message.is_chatter(),
+            Packet::Other => false,
+        };
+        is_of_case.then_some(Self {
+            link: alert.link,
+            reason: alert.reason,
+            function: alert.function,
+            frame,
+        })
+    }
+
+    /// With the node of this plan that dropped it, if one did.
+    fn at(&self, plan: &NetworkPlan) -> Option<Drop> {
+        Some(Drop {
+            node: dropped_by(self.link, &self.frame.bytes, plan)?,
+            reason: self.reason.clone(),
+            function: self.function.clone(),
+            frame: self.frame.clone(),
+        })
+    }
 }
 
 /// The node that it came in at; what came in nowhere was sent by the node itself. No two links of a lab have one index. Others than

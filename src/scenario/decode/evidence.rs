@@ -29,7 +29,7 @@ struct Icmp {
 }
 
 /// Two counts, of which one at least is given.
-type Pair = (Option<CountRange>, Option<CountRange>);
+pub(super) type Pair = (Option<CountRange>, Option<CountRange>);
 
 impl Parts {
     pub(super) fn of(table: &mut Table, cx: &mut Context) -> Self {
@@ -71,7 +71,12 @@ fn value<T>(given: Given<T>) -> Result<Option<T>, Reported> {
     Ok(given?.map(|at| at.value))
 }
 
-fn pair(value: &Value, keys: [&'static str; 2], cx: &mut Context) -> Result<Pair, Reported> {
+/// A table of two counts.
+pub(super) fn pair(
+    value: &Value,
+    keys: [&'static str; 2],
+    cx: &mut Context,
+) -> Result<Pair, Reported> {
     let mut table = value.table(cx)?;
     if table.is_empty() {
         let [first, second] = keys;

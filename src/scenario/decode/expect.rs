@@ -1,5 +1,6 @@
 //! `[expect]`: what each end must see.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::scenario::document::{EndsPart, ExpectPart, ExpectationPart};
 use crate::scenario::limits::CountRange;
 use crate::scenario::model::{
     Expectation, ExpectedOutcome, NextWrite, Places, PollEvent, ProbeExpectation, Since,
-    StatedWindow,
+    StatedWindow, WindowProbeExpectation,
 };
 use crate::scenario::quantity::{self, Problem};
 use crate::scenario::suggest::nearest;
@@ -49,6 +50,7 @@ fn ends(table: &mut Table, cx: &mut Context) -> EndsPart {
 
 fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Reported> {
     let mut table = value.table(cx)?;
+    let lines = lines(&table, cx);
     let outcome = outcome(&mut table, value, cx);
     let textbook = table.optional("textbook", cx, errno);
     let within = table.optional("within", cx, |value, cx| {
@@ -60,6 +62,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     });
     let within = window(within, since, &outcome, cx);
     let probes = table.optional("probes", cx, probes);
+    let window_probes = table.optional("window_probes", cx, window_probes);
     let evidence = evidence::Parts::of(&mut table, cx);
     let counters = table.optional("counters", cx, counter::counters);
     let poll = table.optional("poll", cx, poll);
@@ -76,6 +79,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
     let (evidence, machine) = evidence.checked()?;
     let expectation = Expectation {
         line: cx.line(&value.span()),
+        lines,
         places: Places {
             outcome: outcome.span,
             within: within.as_ref().map(|at| at.span.clone()),
@@ -84,6 +88,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         textbook: textbook?.map(|at| at.value),
         within: within.map(|at| at.value),
         probes,
+        window_probes: window_probes?.map(|at| at.value).unwrap_or_default(),
         evidence,
         counters: counters?.map(|at| at.value).unwrap_or_default(),
         poll: poll?.map(|at| at.value).unwrap_or_default(),
@@ -95,6 +100,19 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         probes: span,
         machine,
     })
+}
+
+/// The line of each key, of those in tables as `probes.sent`.
+fn lines(table: &Table, cx: &Context) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for (key, value) in table.entries() {
+        lines.insert(key.value.to_owned(), cx.line(&key.span));
+        for inner in value.keys() {
+            let path = format!("{}.{}", key.value, inner.value);
+            lines.insert(path, cx.line(&inner.span));
+        }
+    }
+    lines
 }
 
 fn outcome(
@@ -275,6 +293,12 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
         spacing: spacing.map(|at| at.value),
         at: at.map(|at| at.value).unwrap_or_default(),
     })
+}
+
+fn window_probes(value: &Value, cx: &mut Context) -> Result<WindowProbeExpectation, Reported> {
+    let keys = ["sent", "answered"];
+    let (sent, answered) = evidence::pair(value, keys, cx)?;
+    Ok(WindowProbeExpectation { sent, answered })
 }
 
 fn contradiction(span: Range<usize>, message: &str, sent: &Option<At<CountRange>>) -> Diagnostic {

@@ -14,6 +14,7 @@ fn segment(at: u64, direction: Direction, seq: u32, ack: u32, len: u32) -> Segme
         ack,
         len,
         window: 100,
+        timestamp: None,
         flags,
     }
 }
@@ -158,5 +159,94 @@ fn retransmissions_do_not_move_the_first_transmission() {
     );
     assert!(!track.is_quiet(17));
     track.observe(&segment(21, Direction::In, 500, 117, 0));
+    assert_eq!(track.first_unacknowledged(&[]), None);
+}
+
+/// One segment of data, and then a longer one behind it, both acknowledged.
+fn received_twice() -> Track {
+    let mut track = exchanged(100);
+    for (at, seq) in [(3, 500), (4, 600)] {
+        track.observe(&segment(at, Direction::In, seq, 110, 100));
+    }
+    track.observe(&segment(5, Direction::Out, 110, 700, 0));
+    track
+}
+
+fn last_received(track: &Track) -> Option<Moment> {
+    track.last_received_before(Moment::from_nanos(u64::MAX))
+}
+
+/// `tcp_sequence`: the end of the segment lies before what was acknowledged (`rcv_wup`).
+#[test]
+fn an_old_retransmission_is_no_sign_of_life() {
+    let mut track = received_twice();
+    track.observe(&segment(9, Direction::In, 500, 110, 100));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(4)));
+    // That of the last segment ends where the acknowledgement does, and is taken.
+    track.observe(&segment(10, Direction::In, 600, 110, 100));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(10)));
+}
+
+/// The host has no route: its acknowledgement was never on the wire, and its TCP has sent it all the same.
+#[test]
+fn an_acknowledgement_that_was_never_on_the_wire_counts_after_its_delay() {
+    let late = 200_000_003;
+    for (at, last) in [(late - 1, late - 1), (late, 4)] {
+        let mut track = exchanged(100);
+        track.observe(&segment(3, Direction::In, 500, 110, 100));
+        track.observe(&segment(4, Direction::In, 600, 110, 100));
+        // Only the first is acknowledged for certain at that time, so its end is what counts.
+        track.observe(&segment(at, Direction::In, 500, 110, 99));
+        assert_eq!(last_received(&track), Some(Moment::from_nanos(last)));
+    }
+}
+
+/// `tcp_ack`: an acknowledgement of what was never sent, and one that is older than the last.
+#[test]
+fn an_acknowledgement_out_of_range_is_no_sign_of_life() {
+    let mut track = exchanged(100);
+    track.observe(&segment(3, Direction::In, 500, 200, 0));
+    track.observe(&segment(4, Direction::In, 500, 105, 0));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(2)));
+    // New data counts whatever it acknowledges.
+    track.observe(&segment(5, Direction::In, 500, 105, 10));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(5)));
+}
+
+/// RFC 5961 section 4.
+#[test]
+fn a_syn_within_a_connection_is_no_sign_of_life() {
+    let mut track = exchanged(100);
+    let mut syn = segment(3, Direction::In, 499, 110, 0);
+    syn.flags.syn = true;
+    track.observe(&syn);
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(2)));
+}
+
+/// RFC 7323 section 5: what was delayed so long that its retransmission came before it.
+#[test]
+fn a_segment_with_an_old_timestamp_is_no_sign_of_life() {
+    let stamped = |mut segment: Segment, timestamp| {
+        segment.timestamp = Some(timestamp);
+        segment
+    };
+    let mut track = exchanged(100);
+    track.observe(&stamped(segment(3, Direction::In, 500, 110, 100), 5000));
+    track.observe(&segment(4, Direction::Out, 110, 600, 0));
+    track.observe(&stamped(segment(5, Direction::In, 600, 110, 0), 5100));
+    track.observe(&stamped(segment(6, Direction::In, 500, 110, 100), 5098));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(5)));
+    track.observe(&stamped(segment(7, Direction::In, 500, 110, 100), 5099));
+    assert_eq!(last_received(&track), Some(Moment::from_nanos(7)));
+}
+
+#[test]
+fn a_fin_in_flight_is_unacknowledged() {
+    let mut track = exchanged(100);
+    let mut fin = segment(3, Direction::Out, 110, 500, 0);
+    fin.flags.fin = true;
+    track.observe(&fin);
+    assert_eq!(track.first_unacknowledged(&[]), Some(Moment::from_nanos(3)));
+    track.observe(&segment(4, Direction::In, 500, 111, 0));
     assert_eq!(track.first_unacknowledged(&[]), None);
 }

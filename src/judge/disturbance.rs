@@ -1,0 +1,101 @@
+//! What kept a case from running on time.
+//!
+//! A mismatch is a failure only where nothing did: every step, every look, every read and every end of a watch came within its
+//! allowance, the machine did not stand still, and no frame was lost to it. Otherwise there is no verdict, because a case that runs on
+//! time may come out as expected. In virtual time nothing is late.
+
+use std::time::Duration;
+
+use crate::oracle::timeline::STEP_TIME;
+use crate::outcome::{EndObservation, Mismatch, Observation};
+use crate::prepare::{ALLOWANCE, Prepared};
+use crate::stall::stalled;
+use crate::text::{plural, seconds};
+
+/// Everything that came late or was lost, each with its figure; empty where the case ran on time.
+pub(super) fn disturbances(observation: &Observation) -> Vec<String> {
+    let steps = observation.evidence.delays().map(|(step, delay)| {
+        let (what, line, allowed) = (&step.what, step.line, seconds(STEP_TIME));
+        format!("{what} (line {line}) {delay}; {allowed} is allowed for")
+    });
+    steps
+        .chain(machine(observation))
+        .chain(observation.ends.iter().flat_map(at_end))
+        .collect()
+}
+
+/// Why there is no verdict, although something did not come as expected.
+pub(super) fn no_verdict(disturbances: &[String], mismatches: &[Mismatch]) -> String {
+    let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
+    let others = match disturbances.len().saturating_sub(1) {
+        0 => String::new(),
+        others => format!(" (and {} more)", plural(others, "disturbance")),
+    };
+    let first = disturbances.first().map_or("", String::as_str);
+    format!(
+        "no verdict: {first}{others}; observed {observed}\n  \
+         help: the machine is too busy: run fewer cases at once (-j)"
+    )
+}
+
+/// Why there is no verdict, although everything that was recorded came as expected: the file asks for what may have been lost.
+pub(super) fn unseen(prepared: &Prepared, observation: &Observation) -> Option<String> {
+    observation.ends.iter().find_map(|end| {
+        let expectation = prepared.case.expect.end(end.end)?;
+        let lost = recording(end)?;
+        let asked = expectation.asks_for_frames();
+        asked.then(|| format!("no verdict: {lost}, and the file asks what was on the wire"))
+    })
+}
+
+/// What the machine did to all that ran on it.
+fn machine(observation: &Observation) -> impl Iterator<Item = String> {
+    let until = observation.ends.iter().map(|end| end.watched_until).max();
+    let stood = until.map(|until| stalled(&observation.stalls, observation.zero, until));
+    let stood = stood.filter(|stood| *stood > ALLOWANCE);
+    let stood = stood.map(|stood| format!("the machine stood still for {} in all", seconds(stood)));
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let dropped = (observation.backlog_drops > 0).then(|| {
+        let frames = plural(count(observation.backlog_drops), "frame");
+        format!("the machine dropped {frames} at its own input queue")
+    });
+    let refused = (observation.neighbours_refused > 0).then(|| {
+        let times = plural(count(observation.neighbours_refused), "time");
+        format!("the machine's neighbour table was full {times}")
+    });
+    [stood, dropped, refused].into_iter().flatten()
+}
+
+fn at_end(end: &EndObservation) -> impl Iterator<Item = String> {
+    let name = end.end;
+    let late = |time: Option<Duration>, what: &str| {
+        let time = time.filter(|time| *time > ALLOWANCE)?;
+        Some(format!("{what} of the {name} came {} late", seconds(time)))
+    };
+    let reads = end.connections.iter();
+    let read = reads.filter_map(|connection| connection.read_delay());
+    [
+        late(read.max(), "the last read"),
+        late(Some(end.look_delay), "the end of the watch"),
+        late(Some(end.recording.slowest_look), "a look at the socket"),
+        recording(end),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// What may be missing from what was recorded.
+fn recording(end: &EndObservation) -> Option<String> {
+    let name = end.end;
+    let recording = &end.recording;
+    if let Some(why) = &recording.broken_off {
+        return Some(format!("the recording at the {name} broke off: {why}"));
+    }
+    (recording.frames_lost > 0).then(|| {
+        let frames = plural(recording.frames_lost as usize, "frame");
+        format!(
+            "{frames} at the {name} were not recorded, because the packet socket's buffer was full (raise net.core.rmem_max, or run as \
+             root, which may exceed it)"
+        )
+    })
+}
