@@ -219,6 +219,10 @@ impl Endpoint {
 
     /// Reads on, or leaves what comes to the kernel.
     pub fn read_on(&self, on: bool) {
+        if on {
+            // The program is about to read it.
+            self.socket.read.send_modify(|read| read.unread_error = None);
+        }
         self.reads.send_modify(|since| {
             *since = match since {
                 Some(since) if on => Some(*since),

@@ -71,6 +71,11 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
         let stood = seconds(stood);
         lines.push(format!("the machine itself stood still for {stood} in all"));
     }
+    for step in &observation.evidence.steps {
+        if let Some(why) = &step.not_taken {
+            lines.push(format!("{} (line {}): not taken: {why}", step.what, step.line));
+        }
+    }
     for (step, delay) in observation.evidence.delays() {
         lines.push(format!("{} (line {}) {delay}", step.what, step.line));
     }

@@ -1,6 +1,7 @@
 //! Recording at one host: every frame at its interface, and its socket whenever something has happened.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub(super) struct Recorder {
     /// What the frames say, for those who follow.
     pub(super) tracks: watch::Sender<Tracks>,
     pub(super) deaf: Deaf,
-    /// When the host had no address of the connection's family.
+    /// The host's address, and when it did not have it.
+    pub(super) address: IpAddr,
     pub(super) unaddressed: Deaf,
     /// Tells that something was done to the connection or its network.
     pub(super) nudge: Arc<Notify>,
@@ -123,10 +125,7 @@ impl Recorder {
 
     /// Whether a frame that arrived at the interface never came to the host's TCP.
     fn misses(&self, frame: &Frame) -> bool {
-        let is_for_address = || match Packet::of(frame) {
-            Packet::Tcp(_) | Packet::Icmp(_) => true,
-            Packet::Neighbour(_) | Packet::Other => false,
-        };
+        let is_for_address = || Packet::destination(frame) == Some(self.address);
         self.deaf.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
     }
 

@@ -127,6 +127,7 @@ impl Side {
             connection: CLIENT_PORT,
             tracks: sender,
             deaf: common.host(end).deaf.clone(),
+            address: own.ip(),
             unaddressed: common.host(end).unaddressed(family).clone(),
             nudge: Arc::clone(&nudge),
             stop: Arc::clone(&stop),

@@ -107,9 +107,11 @@ impl Running {
             | Action::Network(_)
             | Action::Middlebox(_) => vec![],
         };
+        // A process without connections can be killed all the same: it may listen.
+        let has_program = matches!(action, Action::Program(_));
         let over = ends.into_iter().find(|end| {
             let endpoints = &self.side(*end).endpoints;
-            endpoints.iter().all(Endpoint::is_broken)
+            endpoints.iter().all(Endpoint::is_broken) && !(has_program && endpoints.is_empty())
         })?;
         Some(self.over(over))
     }

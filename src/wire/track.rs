@@ -257,10 +257,12 @@ impl Track {
     /// Takes an ICMP error into account that quotes a segment of this connection.
     pub fn observe_icmp(&mut self, at: Moment, message: IcmpMessage, quoted: Quoted) -> IcmpError {
         let seq = self.first.0.map(|first| quoted.seq.wrapping_sub(first));
-        let fate = match (seq, self.acked, self.next_out) {
+        // Before the first acknowledgement, the SYN is what is not acknowledged: the number before the first payload.
+        let una = self.acked.unwrap_or(0_u32.wrapping_sub(1));
+        let fate = match (seq, self.next_out) {
             _ if !self.rst_sent.is_empty() => IcmpFate::NoConnection,
             // between(seq, snd_una, snd_nxt)
-            (Some(seq), Some(una), Some(next)) if !after(una, seq) && !after(seq, next) => {
+            (Some(seq), Some(next)) if !after(una, seq) && !after(seq, next) => {
                 IcmpFate::InWindow
             }
             _ => IcmpFate::OutOfWindow,

@@ -13,8 +13,9 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "exchange-over-dead-connection",
         &[
-            "expected step exchange 11 bytes from client to succeed",
-            "observed Broken pipe",
+            "expected to survive for 1s and then to exchange data",
+            "observed ETIMEDOUT",
+            "exchange 11 bytes from client (line 25): not taken: the client's connection had ended with ETIMEDOUT",
         ],
     ),
     (

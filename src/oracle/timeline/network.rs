@@ -29,7 +29,7 @@ impl Walk {
                 }
             }
             // An IPv6 host goes on sending through a router from the address that it has no more (ip6_route_output asks for no source), and
-            // drops the answers, which a capture takes for received.
+            // drops the answers.
             NetworkStep::Address { at, .. } if *at == self.end && self.sends_unaddressed => {
                 return None;
             }
