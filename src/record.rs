@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::CaseResult;
 
 /// The version of the file's format; it rises with every change that a reader may stumble over.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What became of a run. Times without a unit in their description are nanoseconds; moments are nanoseconds on `CLOCK_MONOTONIC` of the
 /// kernel that the case ran on.

@@ -10,6 +10,7 @@
 //! * [`ends`]: every way in which `harness run` may end
 //! * [`scenarios`]: cases in virtual time, by the harness itself
 //! * [`sameness`]: what is done twice
+//! * [`clockwork`]: what the guest's kernel says of time
 //! * [`dual`]: networks that carry both families
 //! * [`catalogue`]: the catalogue against a run
 //! * [`evidence`]: what a guest tells of a case, and this kernel does not
@@ -22,6 +23,7 @@
 
 mod answers;
 mod catalogue;
+mod clockwork;
 mod dual;
 mod ends;
 mod evidence;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ends::trials(),
         scenarios::trials(),
         sameness::trials(),
+        clockwork::trials(),
         dual::trials(),
         evidence::trials(),
     ];
