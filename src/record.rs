@@ -137,8 +137,8 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Which run a result is of, by its place among all on its kernel: `on linux-6.1, phase 3 of 43, run 2 of 5`; nothing where each
-    /// case runs once.
+    /// Which run a result is of, by its place among all on its kernel: `on linux-6.1, phase 3 of
+    /// 43, run 2 of 5`; nothing where each case runs once.
     #[must_use]
     pub fn of(&self, position: usize) -> String {
         let (phases, repeat) = (self.phases.get(), self.repeat.get());

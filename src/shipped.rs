@@ -37,7 +37,8 @@ pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> 
     files.filter(move |(name, _)| is_below(name))
 }
 
-/// The files that a person may mean: by the path in the source tree or its end, with `.toml` or without.
+/// The files that a person may mean: by the path in the source tree or its end, with `.toml` or
+/// without.
 #[must_use]
 pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
     let wanted = Path::new(name).with_extension("toml");

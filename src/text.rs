@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use textwrap::Options;
 
-/// The text with an escape, such as `\u{1b}`, for each character that would control the terminal or hide something. All that a file, a saved
-/// result or a guest says goes through here where it comes in, so that nothing behind that has to think of it.
+/// The text with an escape, such as `\u{1b}`, for each character that would control the terminal or
+/// hide something. All that a file, a saved result or a guest says goes through here where it comes
+/// in, so that nothing behind that has to think of it.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(controls) {
@@ -19,8 +20,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
-/// Whether a terminal is controlled by the character (C0 but for line feed and tab, DEL, C1), or the order or the sight of others (UAX #9, and
-/// characters without width).
+/// Whether a terminal is controlled by the character (C0 but for line feed and tab, DEL, C1), or
+/// the order or the sight of others (UAX #9, and characters without width).
 #[must_use]
 pub fn controls(c: char) -> bool {
     match c {
@@ -31,7 +32,8 @@ pub fn controls(c: char) -> bool {
     }
 }
 
-/// Each line broken at spaces into lines no longer than `width`, of which those behind the first are indented by two more than it.
+/// Each line broken at spaces into lines no longer than `width`, of which those behind the first
+/// are indented by two more than it.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> String {
     let fit_line = |line: &str| {
@@ -41,14 +43,16 @@ pub fn fit(text: &str, width: usize) -> String {
     text.lines().map(fit_line).collect::<Vec<_>>().join("\n")
 }
 
-/// The line broken at spaces into lines no longer than `width`, of which those behind the first are indented.
+/// The line broken at spaces into lines no longer than `width`, of which those behind the first are
+/// indented.
 #[must_use]
 pub fn hang(line: &str, indent: usize, width: usize) -> String {
     let indent = " ".repeat(indent.min(width / 2));
     textwrap::fill(line, Options::new(width).subsequent_indent(&indent))
 }
 
-/// The name in so many columns, without its middle where it does not fit: `real-time/progr…ipv6`. Most names differ at their end.
+/// The name in so many columns, without its middle where it does not fit: `real-time/progr…ipv6`.
+/// Most names differ at their end.
 #[must_use]
 pub fn shorten(name: &str, width: usize) -> String {
     let letters: Vec<char> = name.chars().collect();

@@ -360,7 +360,9 @@ fn what_ships_is_there_outside_of_the_source_tree() {
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{err}");
         assert!(out.ends_with(&format!("\n{count} cases valid\n")), "{out}");
-        let expected = format!("note: {path} does not exist here: taking the program's own copy\n");
+        let expected = format!(
+            "note: {path} does not exist here: using the copy that is built into this program\n"
+        );
         assert_eq!(err, expected);
     }
     let output = elsewhere(&["check", "scenarios/no-such-file.toml"], "");
@@ -482,7 +484,7 @@ fn slips_on_the_command_line_are_explained() {
             &kernel,
             "there is no series 6.6, and no file of that name: 6.1, 6.12, 7.2, a path, or native",
         ),
-        (&["schema"], "`harness schema scenario` is for editors"),
+        (&["schema"], "use `harness schema scenario` (for editors)"),
         (
             &["trace", "scenarios/alive.toml"],
             "a scenario is read by `harness check` and `harness run`",

@@ -9,14 +9,15 @@ use super::complain;
 /// What the commands that take cases have.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Filter {
-    /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`; with `!TEXT`, not those. Several with
-    /// commas between, or each with its own --filter
+    /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`; with
+    /// `!TEXT`, not those. Several with commas between, or each with its own --filter
     #[arg(long = "filter", value_name = "TEXT", value_delimiter = ',')]
     patterns: Vec<Pattern>,
 }
 
 impl Filter {
-    /// Whether the case of this name is meant: where anything is asked for it is one of that, and it is nothing that is left out.
+    /// Whether the case of this name is meant: where anything is asked for it is one of that, and
+    /// it is nothing that is left out.
     pub(super) fn selects(&self, name: &str) -> bool {
         let of =
             |leaves_out| (self.patterns.iter()).filter(move |one| one.leaves_out == leaves_out);

@@ -22,7 +22,8 @@ pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Vec<Scenario>>> {
         .ok())
 }
 
-/// What the paths mean: `-` is standard input, and what is not there but ships with the program is its own copy, which is told.
+/// What the paths mean: `-` is standard input, and what is not there but ships with the program is
+/// its own copy, which is told.
 pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -39,7 +40,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
         } else if !path.exists() && own().next().is_some() {
             let path = path.display();
             note(&format!(
-                "{path} does not exist here: taking the program's own copy"
+                "{path} does not exist here: using the copy that is built into this program"
             ));
             sources.extend(own());
         } else {

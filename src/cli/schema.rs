@@ -26,8 +26,8 @@ enum Of {
 pub(super) fn schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
     let Some(of) = arguments.of else {
         complain(
-            "of which file? `harness schema scenario` is for editors, `harness schema result` for what reads the file of \
-             `run --report-json`",
+            "which schema? use `harness schema scenario` (for editors) or `harness schema result` (of the file that \
+             `run --report-json` writes)",
         );
         return Ok(Exit::Usage);
     };

@@ -1,4 +1,5 @@
-//! Ctrl-C, `kill` and a terminal that is closed, from the moment at which they are first listened to.
+//! Ctrl-C, `kill` and a terminal that is closed, from the moment at which they are first listened
+//! to.
 
 use std::fs;
 use std::io;
@@ -41,7 +42,8 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP was ignored when the process began (proc_pid_status(5)): bit 0 of the mask is signal 1.
+/// Whether SIGHUP was ignored when the process began (proc_pid_status(5)): bit 0 of the mask is
+/// signal 1.
 fn ignores_hangup() -> io::Result<bool> {
     let status = fs::read_to_string("/proc/self/status")?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,11 @@
-//! What in a case makes the oracle silent: found by asking it again without each thing, so that its rules stand in one place only.
+//! What in a case makes the oracle silent: found by asking it again without each thing, so that its
+//! rules stand in one place only.
 
 use crate::oracle::{self, Ticks};
 use crate::scenario::model::{Case, End, EndSettings};
 
-/// In words, for a case of which the oracle says nothing at this end: ``the step in line 12, `reboot the server` ``.
+/// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
+/// `reboot the server` ``.
 pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
     let speaks = |case: &Case| oracle::predict(case, end, ticks).is_some();
     let up_to = |steps: usize| {
@@ -41,7 +43,8 @@ pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
 /// Takes a setting back to its default.
 type Remove = fn(&mut EndSettings);
 
-/// What a file sets that the oracle may have no rule for, each with the case as it would be without.
+/// What a file sets that the oracle may have no rule for, each with the case as it would be
+/// without.
 fn settings(case: &Case) -> Vec<(String, Case)> {
     let mut found = Vec::new();
     let mut add = |name: String, remove: &dyn Fn(&mut Case)| {

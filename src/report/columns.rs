@@ -1,4 +1,5 @@
-//! Columns of text, as wide as their widest cell. Where a line would not fit, the columns that do not go into further, indented lines.
+//! Columns of text, as wide as their widest cell. Where a line would not fit, the columns that do
+//! not go into further, indented lines.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -18,7 +19,8 @@ pub(super) struct Row {
     pub(super) marked: Vec<(usize, Style)>,
 }
 
-/// Writes an empty line, the headings and the rows, no line longer than `width`; nothing where there is no row.
+/// Writes an empty line, the headings and the rows, no line longer than `width`; nothing where
+/// there is no row.
 pub(super) fn write(
     out: &mut dyn Write,
     headings: &[&str],

@@ -10,9 +10,11 @@ use super::runs::{self, Varied};
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 
-/// Writes a row for each end of each case, with the worst verdict and a column for each kernel: what came, and when, over all its runs there.
-/// What differs from the first kernel on which anything came is marked `<>`, and what did not pass with its verdict. Cases that were
-/// skipped everywhere are left out, and with `only_bad` rows in which all passed. No line is longer than `width`.
+/// Writes a row for each end of each case, with the worst verdict and a column for each kernel:
+/// what came, and when, over all its runs there. What differs from the first kernel on which
+/// anything came is marked `<>`, and what did not pass with its verdict. Cases that were skipped
+/// everywhere are left out, and with `only_bad` rows in which all passed. No line is longer than
+/// `width`.
 ///
 /// # Errors
 /// What writing returns.

@@ -1,4 +1,5 @@
-//! What is shown while cases run: bars on a terminal with what did not pass above them, a line for each verdict elsewhere.
+//! What is shown while cases run: bars on a terminal with what did not pass above them, a line for
+//! each verdict elsewhere.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -83,7 +84,8 @@ struct Running {
 }
 
 impl Progress {
-    /// For a run of `count` cases, in virtual time or not. Lines that are written are no longer than `width`.
+    /// For a run of `count` cases, in virtual time or not. Lines that are written are no longer
+    /// than `width`.
     #[must_use]
     pub fn new(form: Form, count: usize, warp: bool, labels: Labels, width: usize) -> Self {
         let (rows, columns) = console::Term::stderr().size();
@@ -146,8 +148,8 @@ impl Progress {
         }
     }
 
-    /// Gives bars to those that wait for one, as long as there is room. A guest's time does not pass as the clock on the wall's does, so
-    /// that its case has none.
+    /// Gives bars to those that wait for one, as long as there is room. A guest's time does not
+    /// pass as the clock on the wall's does, so that its case has none.
     fn fill(&mut self) {
         if self.form != Form::Bars || self.warp.is_some() {
             return;
@@ -186,7 +188,8 @@ impl Progress {
         }
     }
 
-    /// Moves every bar to the time that has passed; where there are none, tells every 30 s that the run goes on.
+    /// Moves every bar to the time that has passed; where there are none, tells every 30 s that the
+    /// run goes on.
     ///
     /// # Errors
     /// What writing a line returns.

@@ -59,7 +59,8 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
         .collect()
 }
 
-/// The verdict on one end of a case: an end of which all came as expected has passed, whatever the other end has seen.
+/// The verdict on one end of a case: an end of which all came as expected has passed, whatever the
+/// other end has seen.
 #[must_use]
 pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
     static PASSED: Verdict = Verdict::Passed;

@@ -14,7 +14,8 @@ const HEADINGS: [&str; 8] = [
     "VERDICT", "CASE", "RUNS", "OBSERVED", "MIN", "MEDIAN", "MAX", "WINDOW",
 ];
 
-/// Writes one row for each end of each case of which a run was not skipped, no line longer than `width`.
+/// Writes one row for each end of each case of which a run was not skipped, no line longer than
+/// `width`.
 ///
 /// # Errors
 /// What writing returns.

@@ -8,8 +8,9 @@ use textwrap::core::display_width;
 use crate::outcome::{CaseResult, Verdict};
 use crate::text::{self, plural, seconds};
 
-/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a, b, c)`; `on` names the kernel where there
-/// are several. So many cases are named as fit into `width`, and four at most.
+/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a,
+/// b, c)`; `on` names the kernel where there are several. So many cases are named as fit into
+/// `width`, and four at most.
 #[must_use]
 pub fn skips(results: &[CaseResult], on: Option<&str>, width: usize) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&CaseResult>)> = Vec::new();

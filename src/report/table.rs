@@ -41,7 +41,8 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
     }
 }
 
-/// Writes the table of all results that were not skipped, no line longer than `width`; nothing where all were.
+/// Writes the table of all results that were not skipped, no line longer than `width`; nothing
+/// where all were.
 ///
 /// # Errors
 /// What writing returns.

@@ -127,7 +127,8 @@ pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> 
     renderer(color).render(&[group])
 }
 
-/// The text without what controls a terminal, and as long: spans still hold. What has one byte the renderer shows as a picture of it.
+/// The text without what controls a terminal, and as long: spans still hold. What has one byte the
+/// renderer shows as a picture of it.
 fn in_place(text: &str) -> String {
     let shown = text.chars().map(|c| match (controls(c), c.len_utf8()) {
         (true, 2) => '·',

@@ -121,7 +121,9 @@ fn side_by_side() -> Result<(), Failed> {
         "socket-options/ipv4",
     ];
     let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;
-    let row = said.lines().find(|line| line.starts_with("pass     crashed/"));
+    let row = said
+        .lines()
+        .find(|line| line.starts_with("pass     crashed/"));
     let row = row.ok_or("no row")?;
     assert_eq!(row.matches("ETIMEDOUT 4.").count(), 4, "{row}");
     let arguments = ["--kernels", "native,6.12", "--filter", "rebooted/ipv4"];

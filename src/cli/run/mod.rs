@@ -90,8 +90,8 @@ pub(super) struct RunArguments {
     /// Every case as a timeline, with its evidence
     #[arg(short, long)]
     verbose: bool,
-    /// Write the whole result into FILE, as JSON (`harness schema result`), which `harness trace` reads; `-` is standard output, and
-    /// all else goes to standard error then
+    /// Write the whole result into FILE, as JSON (`harness schema result`), which `harness trace`
+    /// reads; `-` is standard output, and all else goes to standard error then
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
     /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes, faults and errors are comments
