@@ -163,7 +163,10 @@ fn a_mixed_run_fails_and_shows_what_passed() -> anyhow::Result<()> {
     let finished = run_file("mixed")?;
     finished.exits(1)?;
     let table = finished.out.split("\nVERDICT ").nth(1).unwrap_or_default();
-    for row in ["\npass     mixed/right/ipv4 ", "\nFAIL     mixed/wrong/ipv4 "] {
+    for row in [
+        "\npass     mixed/right/ipv4 ",
+        "\nFAIL     mixed/wrong/ipv4 ",
+    ] {
         ensure!(table.contains(row), "{}", finished.out);
     }
     let closing = finished.closing();
