@@ -1,6 +1,7 @@
 //! From checked scenarios to cases that are ready to run: each with its network and with what the oracle says of it. Pure.
 
 mod doubts;
+mod silence;
 
 use std::path::PathBuf;
 use std::time::Duration;

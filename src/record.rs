@@ -2,13 +2,17 @@
 //!
 //! Nothing of it depends on when or how fast the run went, so two runs in virtual time give the same bytes.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, schema_for};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::outcome::CaseResult;
+use crate::text::{self, printable};
 
 /// The version of the file's format; it rises with every change that a reader may stumble over.
 pub const FORMAT: u32 = 2;
@@ -100,21 +104,6 @@ impl Record {
         schema_for!(Self)
     }
 
-    /// Which run a result is of, by its place among all on one kernel: `phase 3 of 43, run 2 of 5`; nothing where each case runs once.
-    #[must_use]
-    pub fn label(&self, position: usize) -> Option<String> {
-        let (phases, repeat) = (self.phases.get(), self.repeat.get());
-        let [of_phase, of_run] = [phases as usize, repeat as usize];
-        let phase = format!("phase {} of {phases}", position / of_run % of_phase + 1);
-        let run = format!("run {} of {repeat}", position % of_run + 1);
-        match (phases, repeat) {
-            (1, 1) => None,
-            (_, 1) => Some(phase),
-            (1, _) => Some(run),
-            _ => Some(format!("{phase}, {run}")),
-        }
-    }
-
     /// Whether each case ran more than once.
     #[must_use]
     pub fn several_runs(&self) -> bool {
@@ -125,13 +114,49 @@ impl Record {
     pub fn results(&self) -> impl Iterator<Item = (&OnKernel, String, &CaseResult)> {
         let several = self.kernels.len() > 1;
         self.kernels.iter().flat_map(move |run| {
+            let labels = Labels {
+                kernel: several.then(|| run.kernel.clone()),
+                phases: self.phases,
+                repeat: self.repeat,
+            };
             let results = run.results.iter().enumerate();
-            results.map(move |(position, result)| {
-                let kernel = several.then(|| format!("on {}", run.kernel));
-                let which: Vec<String> = kernel.into_iter().chain(self.label(position)).collect();
-                (run, which.join(", "), result)
-            })
+            results.map(move |(position, result)| (run, labels.of(position), result))
         })
+    }
+}
+
+/// Names the runs of one kernel by what there is more than one of.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    /// The kernel, where there are several.
+    pub kernel: Option<String>,
+    /// As in [`Record`].
+    pub phases: NonZeroU32,
+    /// As in [`Record`].
+    pub repeat: NonZeroU32,
+}
+
+impl Labels {
+    /// Which run a result is of, by its place among all on its kernel: `on linux-6.1, phase 3 of
+    /// 43, run 2 of 5`; nothing where each case runs once.
+    #[must_use]
+    pub fn of(&self, position: usize) -> String {
+        let (phases, repeat) = (self.phases.get(), self.repeat.get());
+        let [of_phase, of_run] = [phases as usize, repeat as usize];
+        let phase = || format!("phase {} of {phases}", position / of_run % of_phase + 1);
+        let run = || format!("run {} of {repeat}", position % of_run + 1);
+        let parts = [
+            self.kernel.as_ref().map(|kernel| format!("on {kernel}")),
+            (phases > 1).then(phase),
+            (repeat > 1).then(run),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether there is more than one run of a case.
+    #[must_use]
+    pub fn several(&self) -> bool {
+        self.kernel.is_some() || self.phases.get() > 1 || self.repeat.get() > 1
     }
 }
 
@@ -140,12 +165,46 @@ struct Version {
     format: u64,
 }
 
-fn shaped<'text, T: Deserialize<'text>>(text: &'text str) -> Result<T, RecordError> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| RecordError::Shape {
+/// Every string of it is [`printable`], whoever wrote the file.
+fn shaped<T: DeserializeOwned>(text: &str) -> Result<T, RecordError> {
+    // A document in memory takes several times its length, and hardly any needs to be one.
+    let may_control = text.contains(text::controls) || text.contains(r"\u") || text.contains(r"\r");
+    if may_control || text.contains(r"\b") || text.contains(r"\f") {
+        let mut value: Value = decoded(&mut serde_json::Deserializer::from_str(text))?;
+        make_printable(&mut value);
+        decoded(value)
+    } else {
+        decoded(&mut serde_json::Deserializer::from_str(text))
+    }
+}
+
+fn decoded<'de, T: Deserialize<'de>>(
+    json: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, RecordError> {
+    serde_path_to_error::deserialize(json).map_err(|error| RecordError::Shape {
         place: error.path().to_string(),
         reason: error.into_inner().to_string(),
     })
+}
+
+fn make_printable(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(escaped) = printable(text) {
+                *text = escaped;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_printable),
+        Value::Object(entries) => {
+            let taken = std::mem::take(entries).into_iter();
+            let escaped = taken.map(|(key, mut value)| {
+                make_printable(&mut value);
+                (printable(&key).into_owned(), value)
+            });
+            *entries = escaped.collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +230,7 @@ mod tests {
     fn told(record: &Record) -> String {
         let mut out = Vec::new();
         for (_, which, result) in record.results() {
-            detail::write(&mut out, true, &which, result).unwrap();
+            detail::write(&mut out, true, &which, result, usize::MAX).unwrap();
         }
         String::from_utf8(out).unwrap()
     }
@@ -197,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_read_controls_the_terminal() {
+        let saved = serde_json::to_string(&record(1, 1)).unwrap();
+        for hostile in [r"\u001b[2J", "\u{9b}2J", r"\u202e", r"\r", r"\b"] {
+            let saved = saved
+                .replace(r#""native""#, &format!(r#""native{hostile}""#))
+                .replace("crash the server", &format!("crash{hostile} the server"))
+                .replace("test/ipv4", &format!("test{hostile}/ipv4"));
+            let record = Record::read(&saved).unwrap();
+            assert!(!record.kernels[0].kernel.contains(text::controls));
+            let told = anstream::adapter::strip_str(&told(&record)).to_string();
+            let raw: Vec<char> = told.chars().filter(|c| text::controls(*c)).collect();
+            assert!(raw.is_empty() && told.contains("crash\\u{"), "{told}");
+        }
+    }
+
+    #[test]
     fn another_format_is_refused_by_its_number_whatever_else_it_has() {
         let error = Record::read(r#"{"format": 2, "cases": []}"#).unwrap_err();
         assert_eq!(
@@ -217,9 +292,18 @@ mod tests {
 
     #[test]
     fn a_run_is_named_by_what_there_is_more_than_one_of() {
-        assert_eq!(record(1, 1).label(7), None);
-        assert_eq!(record(1, 5).label(7).unwrap(), "run 3 of 5");
-        assert_eq!(record(43, 1).label(44).unwrap(), "phase 2 of 43");
-        assert_eq!(record(2, 5).label(17).unwrap(), "phase 2 of 2, run 3 of 5");
+        let label = |kernel: Option<&str>, phases, repeat, position| {
+            let labels = Labels {
+                kernel: kernel.map(str::to_owned),
+                phases: one(phases),
+                repeat: one(repeat),
+            };
+            labels.of(position)
+        };
+        assert_eq!(label(None, 1, 1, 7), "");
+        assert_eq!(label(None, 1, 5, 7), "run 3 of 5");
+        assert_eq!(label(None, 43, 1, 44), "phase 2 of 43");
+        assert_eq!(label(None, 2, 5, 17), "phase 2 of 2, run 3 of 5");
+        assert_eq!(label(Some("6.1"), 1, 5, 7), "on 6.1, run 3 of 5");
     }
 }

@@ -28,6 +28,37 @@ pub fn scenarios() -> (Vec<Scenario>, Vec<LoadError>) {
     (scenarios, errors)
 }
 
+/// The files that a path of the source tree means: one, or all in and below a folder.
+pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let path = path.strip_prefix(".").unwrap_or(path).to_owned();
+    let is_below =
+        move |name: &str| !path.as_os_str().is_empty() && Path::new(name).starts_with(&path);
+    let files = SCENARIOS.iter().copied();
+    files.filter(move |(name, _)| is_below(name))
+}
+
+/// The files that a person may mean: by the path in the source tree or its end, with `.toml` or
+/// without.
+#[must_use]
+pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
+    let wanted = Path::new(name).with_extension("toml");
+    let exact = |path: &str| {
+        let path = Path::new(path);
+        path == wanted
+            || path
+                .strip_prefix("scenarios")
+                .is_ok_and(|path| path == wanted)
+    };
+    let files = || SCENARIOS.iter().copied();
+    let exact: Vec<_> = files().filter(|(path, _)| exact(path)).collect();
+    if exact.is_empty() {
+        let ends = |path: &str| Path::new(path).ends_with(&wanted);
+        files().filter(|(path, _)| ends(path)).collect()
+    } else {
+        exact
+    }
+}
+
 /// Path in the source tree and text of each, in the order of their paths.
 pub const SCENARIOS: &[(&str, &str)] = &files![
     "alive",
@@ -105,3 +136,38 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "traffic/regular",
     "unreachable",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(found: impl IntoIterator<Item = (&'static str, &'static str)>) -> Vec<&'static str> {
+        found.into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn a_folder_is_all_that_is_below_it() {
+        let below = |path: &str| paths(below(Path::new(path)));
+        assert_eq!(below("scenarios/").len(), SCENARIOS.len());
+        assert_eq!(below("./scenarios/slow").len(), 2);
+        assert_eq!(below("scenarios/alive.toml"), ["scenarios/alive.toml"]);
+        assert!(below("alive.toml").is_empty());
+        assert!(below("").is_empty());
+        assert!(below(".").is_empty());
+    }
+
+    #[test]
+    fn a_name_is_the_end_of_a_path() {
+        for name in [
+            "alive",
+            "alive.toml",
+            "scenarios/alive",
+            "scenarios/alive.toml",
+        ] {
+            assert_eq!(paths(named(name)), ["scenarios/alive.toml"], "{name}");
+        }
+        assert_eq!(paths(named("grpc")), ["scenarios/slow/grpc.toml"]);
+        assert_eq!(paths(named("slow/grpc")), ["scenarios/slow/grpc.toml"]);
+        assert!(named("live").is_empty());
+    }
+}

@@ -1,6 +1,69 @@
-//! How numbers are written for a person.
+//! How numbers, long lines and what comes from a file are written for a person.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use textwrap::Options;
+
+/// The text with an escape, such as `\u{1b}`, for each character that would control the terminal or
+/// hide something. All that a file, a saved result or a guest says goes through here where it comes
+/// in, so that nothing behind that has to think of it.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(controls) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().map(|c| match c {
+        c if controls(c) => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    });
+    Cow::Owned(escaped.collect())
+}
+
+/// Whether a terminal is controlled by the character (C0 but for line feed and tab, DEL, C1), or
+/// the order or the sight of others (UAX #9, and characters without width).
+#[must_use]
+pub fn controls(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+        c => c.is_control(),
+    }
+}
+
+/// Each line broken at spaces into lines no longer than `width`, of which those behind the first
+/// are indented by two more than it.
+#[must_use]
+pub fn fit(text: &str, width: usize) -> String {
+    let fit_line = |line: &str| {
+        let own = line.len() - line.trim_start_matches(' ').len();
+        hang(line, own + 2, width)
+    };
+    text.lines().map(fit_line).collect::<Vec<_>>().join("\n")
+}
+
+/// The line broken at spaces into lines no longer than `width`, of which those behind the first are
+/// indented.
+#[must_use]
+pub fn hang(line: &str, indent: usize, width: usize) -> String {
+    let indent = " ".repeat(indent.min(width / 2));
+    textwrap::fill(line, Options::new(width).subsequent_indent(&indent))
+}
+
+/// The name in so many columns, without its middle where it does not fit: `real-time/progr…ipv6`.
+/// Most names differ at their end.
+#[must_use]
+pub fn shorten(name: &str, width: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= width {
+        return name.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let (head, tail) = (kept.div_ceil(2), letters.len() - kept / 2);
+    let (head, tail) = (&letters[..head], &letters[tail..]);
+    head.iter().chain(&['…']).chain(tail).collect()
+}
 
 /// Seconds to the millisecond, without zeros at the end: `4.043s`, `4s`, `0.2s`.
 #[must_use]
@@ -54,6 +117,33 @@ mod tests {
             text(7_995_392, 130),
             "2h 13m 15s of kernel time, 61503 times as fast"
         );
+    }
+
+    #[test]
+    fn what_controls_a_terminal_is_escaped() {
+        assert_eq!(printable("a\tb\nc é 漢"), "a\tb\nc é 漢");
+        assert_eq!(printable("\u{1b}[2J\r\u{9b}x"), "\\u{1b}[2J\\u{d}\\u{9b}x");
+        assert_eq!(
+            printable("a\u{202e}b\u{2066}\u{200f}"),
+            "a\\u{202e}b\\u{2066}\\u{200f}"
+        );
+        assert_eq!(printable("\u{7f}\u{61c}"), "\\u{7f}\\u{61c}");
+    }
+
+    #[test]
+    fn a_long_line_is_broken_and_indented() {
+        let line = "  from the oracle's rule";
+        assert_eq!(fit(line, usize::MAX), line);
+        assert_eq!(fit(line, 18), "  from the\n    oracle's rule");
+        assert_eq!(fit("no_space_in_it", 8), "no_spa\n  ce_in_\n  it");
+        assert_eq!(fit("a b\n  c d", 5), "a b\n  c d");
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(shorten("night/ipv6", 10), "night/ipv6");
+        assert_eq!(shorten("night/alive/ipv6", 10), "night…ipv6");
+        assert_eq!(shorten("night/ipv6", 1), "…");
     }
 
     #[test]

@@ -6,8 +6,9 @@
 )]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Runs the harness in the source tree, where `scenarios/` is.
 fn harness(arguments: &[&str]) -> Output {
@@ -135,7 +136,7 @@ fn check_asks_for_a_window_that_follows_from_no_rule() {
     18 | error = "ECONNRESET"
        |         ^^^^^^^^^^^^ in no-window/ipv4
        |
-       = help: state the window: `within = "4s..4.5s"`
+       = help: it has none for the step in line 13, `reboot the client, 0s down`; state the window: `within = "4s..4.5s"`
     "#);
 }
 
@@ -299,11 +300,12 @@ fn help_has_examples_and_the_exit_statuses() {
       harness check my.toml                      is it valid, and what would it do?
 
     Exit status:
-      0    every case passed (or was skipped, without --deny-skips)
+      0    every case passed, or was skipped and another one passed (not with --deny-skips)
       1    an expectation failed
       2    usage, or an invalid scenario
       3    a lab could not be built (privileges), a kernel is missing or does not boot,
            or output could not be written
+      4    nothing ran: every case was skipped (not with --allow-skips)
       130  interrupted
     Where several apply, the highest.
     ");
@@ -329,5 +331,175 @@ fn captures_need_a_folder() {
         let said = text(&output.stderr);
         let expected = format!("error: cannot make the folder {captures}: File exists");
         assert!(said.starts_with(&expected), "{said}");
+    }
+}
+
+/// With this on standard input, in a folder that is empty.
+fn elsewhere(arguments: &[&str], input: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = command(arguments)
+        .current_dir(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn what_ships_is_there_outside_of_the_source_tree() {
+    for (path, count) in [("scenarios/unreachable.toml", 4), ("scenarios/slow/", 11)] {
+        let output = elsewhere(&["check", path], "");
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert!(out.ends_with(&format!("\n{count} cases valid\n")), "{out}");
+        let expected = format!(
+            "note: {path} does not exist here: using the copy that is built into this program\n"
+        );
+        assert_eq!(err, expected);
+    }
+    let output = elsewhere(&["check", "scenarios/no-such-file.toml"], "");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn show_prints_a_scenario_that_ships() {
+    let file = fs::read_to_string("scenarios/slow/grpc.toml").unwrap();
+    for name in ["grpc", "slow/grpc", "scenarios/slow/grpc.toml"] {
+        assert_eq!(printed(&["show", name]), file);
+    }
+    insta::assert_snapshot!(refused(&["show", "unreachabel"]), @"error: no scenario that ships is named unreachabel: did you mean unreachable? `harness list` shows them all");
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    let file = fs::read_to_string("scenarios/alive.toml").unwrap();
+    let output = elsewhere(
+        &["list", "--cases", "-", "--filter", "kernel-defaults/*"],
+        &file,
+    );
+    assert_eq!(text(&output.stdout), "");
+    assert!(
+        text(&output.stderr).contains("selects no case"),
+        "{output:?}"
+    );
+    let output = elsewhere(
+        &["list", "--cases", "-", "--filter", "*/kernel-defaults/*"],
+        &file,
+    );
+    let out = text(&output.stdout);
+    assert!(
+        out.starts_with("stdin/kernel-defaults/ipv4  stdin:"),
+        "{out}"
+    );
+    let output = elsewhere(&["check", "-"], "summary = 1");
+    assert!(
+        text(&output.stderr).contains("--> stdin:1:11"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn list_shows_cases_and_filters_them() {
+    let listed = printed(&["list", "--cases"]);
+    let slow = listed
+        .lines()
+        .filter(|line| line.ends_with(", slow"))
+        .count();
+    let late = listed
+        .lines()
+        .filter(|line| line.ends_with(", in virtual time only"))
+        .count();
+    assert!(
+        slow > 0 && late > 0 && slow + late < listed.lines().count(),
+        "{listed}"
+    );
+    let arguments = [
+        "list",
+        "--cases",
+        "--filter",
+        "unreachable/*,!ipv6",
+        "scenarios",
+    ];
+    let listed = columns(&printed(&arguments));
+    let names: Vec<&str> = listed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["unreachable/idle/ipv4", "unreachable/in-flight/ipv4"]
+    );
+    let filtered = columns(&printed(&["list", "--filter", "grpc/*"]));
+    assert_eq!(filtered.len(), 1);
+}
+
+#[test]
+fn nothing_in_a_file_controls_the_terminal() {
+    let file = fs::read_to_string("scenarios/unreachable.toml").unwrap();
+    let hostile = r#"summary = "a\u001b[2J\u009b2J\u202e\r""#;
+    let lines = file.lines().map(|line| match line.starts_with("summary") {
+        true => hostile,
+        false => line,
+    });
+    let lines: Vec<&str> = lines.collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("\u{1b}[2J\u{202e}.toml");
+    let plain = |output: &Output| {
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.contains(deadpeer::text::controls), "{said:?}");
+        assert!(said.contains(r"\u{1b}[2J"), "{said}");
+    };
+    let path = path.to_str().unwrap();
+    let command = |arguments: &[&str]| command(&[arguments, &[path]].concat()).output().unwrap();
+    for wrong in ["no-such-file", "run"] {
+        plain(&command(&["list", wrong]));
+    }
+    fs::write(path, lines.join("\n")).unwrap();
+    plain(&command(&["list"]));
+    plain(&command(&["list", "--cases"]));
+    plain(&command(&["check"]));
+    fs::write(path, hostile).unwrap();
+    plain(&command(&["check"]));
+}
+
+/// Each says what to do.
+#[test]
+fn slips_on_the_command_line_are_explained() {
+    let kernel = ["run", "--kernel", "6.6", "scenarios"];
+    for (arguments, expected) in [
+        (
+            &["run", "--timeout", "2", "scenarios"][..],
+            "it has no unit: did you mean 2s?",
+        ),
+        (
+            &["run", "--timeout", "2 parsecs", "scenarios"],
+            "write 90s, 5m or 1h",
+        ),
+        (
+            &kernel,
+            "there is no series 6.6, and no file of that name: 6.1, 6.12, 7.2, a path, or native",
+        ),
+        (&["schema"], "use `harness schema scenario` (for editors)"),
+        (
+            &["trace", "scenarios/alive.toml"],
+            "a scenario is read by `harness check` and `harness run`",
+        ),
+        (
+            &["trace", "tests/bad_input/errno.snap"],
+            "`harness run --report-json FILE scenarios/` writes one",
+        ),
+        (&["run", "--filter", "a[", "scenarios"], "it is no glob"),
+        (
+            &["run", "--filter", "nowhere,!x", "scenarios"],
+            "error: --filter nowhere,!x selects no case; `harness list --cases PATH` shows their names",
+        ),
+    ] {
+        let said = refused(arguments);
+        assert!(said.contains(expected), "{said}");
     }
 }

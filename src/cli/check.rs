@@ -9,25 +9,33 @@ use deadpeer::prepare::Prepared;
 use deadpeer::report::plan;
 use deadpeer::text::plural;
 
+use super::filter::Filter;
 use super::load::{load, prepare, warn};
 use super::{Exit, unless_unread};
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArguments {
-    /// Files and folders
+    /// Files and folders, `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    filter: Filter,
 }
 
 pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
     let ticks = kernel::hz().map_or(Ticks::Unknown, Ticks::from);
-    let Some(scenarios) = load(&arguments.paths) else {
+    let Some(scenarios) = load(&arguments.paths)? else {
         return Ok(Exit::Usage);
     };
-    let Some(cases) = prepare(scenarios.clone(), ticks) else {
+    let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
         return Ok(Exit::Usage);
     };
+    cases.retain(|prepared| arguments.filter.selects(&prepared.case.id.0));
+    if cases.is_empty() {
+        arguments.filter.complain();
+        return Ok(Exit::Usage);
+    }
     warn(&cases, &scenarios);
     unless_unread(print(&cases))?;
     Ok(Exit::Passed)

@@ -3,18 +3,25 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::model::{Case, Clock, Scenario};
 use deadpeer::scenario::{self, LoadErrors};
 use deadpeer::shipped;
 
+use super::filter::Filter;
+use super::load::sources;
 use super::{Exit, color_on_stderr, tell, unless_unread};
 
 /// What `list` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArguments {
-    /// Files and folders; without any, the scenarios that ship
+    /// Files and folders, `-` for standard input; without any, the scenarios that ship
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Their cases, each with its place and whether it takes long
+    #[arg(long)]
+    cases: bool,
+    #[command(flatten)]
+    filter: Filter,
 }
 
 /// Lists what can be read; what cannot is told, and makes the exit status.
@@ -22,25 +29,54 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
     let (scenarios, wrong) = if arguments.paths.is_empty() {
         shipped::scenarios()
     } else {
-        scenario::load_each(&arguments.paths)
+        scenario::load_each(sources(&arguments.paths)?)
     };
-    unless_unread(print(&scenarios))?;
-    if wrong.is_empty() {
-        return Ok(Exit::Passed);
+    let selects = |case: &&Case| arguments.filter.selects(&case.id.0);
+    let selected = scenarios.iter().map(|scenario| {
+        let cases: Vec<&Case> = scenario.cases.iter().filter(selects).collect();
+        (scenario, cases)
+    });
+    let selected: Vec<_> = selected.filter(|(_, cases)| !cases.is_empty()).collect();
+    let lines: Vec<(String, String)> = if arguments.cases {
+        let of = |(scenario, cases): &(&Scenario, Vec<&Case>)| -> Vec<(String, String)> {
+            let line = |case: &&Case| (case.id.0.clone(), place(scenario, case));
+            cases.iter().map(line).collect()
+        };
+        selected.iter().flat_map(of).collect()
+    } else {
+        let line = |(scenario, _): &(&Scenario, _)| {
+            let path = scenario.path.display().to_string();
+            (path, scenario.summary.clone())
+        };
+        selected.iter().map(line).collect()
+    };
+    unless_unread(print(&lines))?;
+    if !wrong.is_empty() {
+        tell(&LoadErrors(wrong).render(color_on_stderr()));
+        return Ok(Exit::Usage);
     }
-    tell(&LoadErrors(wrong).render(color_on_stderr()));
-    Ok(Exit::Usage)
+    if lines.is_empty() {
+        arguments.filter.complain();
+        return Ok(Exit::Usage);
+    }
+    Ok(Exit::Passed)
 }
 
-fn print(scenarios: &[Scenario]) -> io::Result<()> {
-    let names: Vec<String> = scenarios
-        .iter()
-        .map(|scenario| scenario.path.display().to_string())
-        .collect();
-    let width = names.iter().map(String::len).max().unwrap_or(0);
+/// `scenarios/slow/grpc.toml:20, slow`.
+fn place(scenario: &Scenario, case: &Case) -> String {
+    let clock = match case.clock {
+        Clock::Any => "",
+        Clock::Slow => ", slow",
+        Clock::Virtual => ", in virtual time only",
+    };
+    format!("{}:{}{clock}", scenario.path.display(), case.line)
+}
+
+fn print(lines: &[(String, String)]) -> io::Result<()> {
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut out = anstream::stdout();
-    for (name, scenario) in names.iter().zip(scenarios) {
-        writeln!(out, "{name:width$}  {}", scenario.summary)?;
+    for (name, text) in lines {
+        writeln!(out, "{name:width$}  {text}")?;
     }
     Ok(())
 }

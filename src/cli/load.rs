@@ -1,19 +1,53 @@
 //! From paths on the command line to cases that are ready to run.
 
+use std::io;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use deadpeer::oracle::Ticks;
 use deadpeer::prepare::{self, Prepared};
 use deadpeer::scenario::model::Scenario;
-use deadpeer::scenario::{self, FileDiagnostics};
+use deadpeer::scenario::{self, FileDiagnostics, Source};
+use deadpeer::shipped;
 
-use super::{color_on_stderr, tell};
+use super::{color_on_stderr, note, tell};
+
+/// Standard input, where a file is read, and standard output, where one is written.
+pub(super) const STREAM: &str = "-";
 
 /// Loads everything, or writes all that is wrong with it to standard error.
-pub(super) fn load(paths: &[PathBuf]) -> Option<Vec<Scenario>> {
-    scenario::load(paths)
+pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Vec<Scenario>>> {
+    Ok(scenario::load_from(sources(paths)?)
         .map_err(|wrong| tell(&wrong.render(color_on_stderr())))
-        .ok()
+        .ok())
+}
+
+/// What the paths mean: `-` is standard input, and what is not there but ships with the program is
+/// its own copy, which is told.
+pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for path in paths {
+        let own = || {
+            shipped::below(path).map(|(path, text)| Source::Text {
+                path: path.into(),
+                text: text.to_owned(),
+            })
+        };
+        if path.as_os_str() == STREAM {
+            let text = io::read_to_string(io::stdin()).context("cannot read standard input")?;
+            let path = PathBuf::from("stdin");
+            sources.push(Source::Text { path, text });
+        } else if !path.exists() && own().next().is_some() {
+            let path = path.display();
+            note(&format!(
+                "{path} does not exist here: using the copy that is built into this program"
+            ));
+            sources.extend(own());
+        } else {
+            sources.push(Source::Path(path.clone()));
+        }
+    }
+    Ok(sources)
 }
 
 /// Prepares everything for a kernel of that tick, or writes all that cannot be judged to standard error.

@@ -2,12 +2,14 @@
 
 mod catalogue;
 mod check;
+mod filter;
 mod kernel;
 mod list;
 mod load;
 mod run;
 mod saved;
 mod schema;
+mod show;
 mod signals;
 mod trace;
 
@@ -16,6 +18,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use console::Term;
+use deadpeer::text::printable;
 
 /// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
 #[derive(Debug, Parser)]
@@ -36,11 +40,12 @@ Examples:
   harness check my.toml                      is it valid, and what would it do?
 
 Exit status:
-  0    every case passed (or was skipped, without --deny-skips)
+  0    every case passed, or was skipped and another one passed (not with --deny-skips)
   1    an expectation failed
   2    usage, or an invalid scenario
   3    a lab could not be built (privileges), a kernel is missing or does not boot,
        or output could not be written
+  4    nothing ran: every case was skipped (not with --allow-skips)
   130  interrupted
 Where several apply, the highest.";
 
@@ -50,8 +55,10 @@ enum Command {
     Run(run::RunArguments),
     /// Validate scenarios and print the plan, without privileges
     Check(check::CheckArguments),
-    /// List scenarios, with one line each
+    /// List scenarios or their cases, with one line each
     List(list::ListArguments),
+    /// Print a scenario that ships
+    Show(show::ShowArguments),
     /// The timelines of a result that was saved
     Trace(trace::TraceArguments),
     /// The shipped scenarios and what was observed of them, from a result that was saved, as Markdown
@@ -77,6 +84,7 @@ pub(crate) enum Exit {
     Failed = 1,
     Usage = 2,
     Environment = 3,
+    NothingRan = 4,
     Interrupted = 130,
 }
 
@@ -92,6 +100,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
+        Command::Show(show) => show::show(&show),
         Command::Trace(trace) => trace::trace(&trace),
         Command::Catalogue(catalogue) => catalogue::catalogue(&catalogue),
         Command::Schema(schema) => schema::schema(&schema),
@@ -114,12 +123,24 @@ fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
 
 /// Writes an error message.
 fn complain(message: &str) {
-    tell(&format!("error: {message}"));
+    tell(&format!("error: {}", printable(message)));
+}
+
+/// Writes what a person should know.
+fn note(message: &str) {
+    tell(&format!("note: {}", printable(message)));
 }
 
 /// Writes to standard error; where even that cannot be written, the exit status still tells.
 fn tell(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
+}
+
+/// How long a line may be: as wide as the terminal, and of any length elsewhere.
+fn width_of(term: &Term) -> usize {
+    let columns = term.size_checked().map(|(_, columns)| columns);
+    let columns = columns.filter(|columns| *columns > 0);
+    columns.map_or(usize::MAX, usize::from)
 }
 
 /// Whether diagnostics on standard error should have colors.

@@ -13,7 +13,15 @@ pub(super) fn saved(path: &Path) -> anyhow::Result<Result<Record, Exit>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Record::read(&text).map_err(|error| {
-        complain(&format!("{}: {error}", path.display()));
+        let help = if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            "a scenario is read by `harness check` and `harness run`"
+        } else {
+            "`harness run --report-json FILE scenarios/` writes one"
+        };
+        complain(&format!("{}: {error}\n  help: {help}", path.display()));
         Exit::Usage
     }))
 }

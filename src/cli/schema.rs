@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use deadpeer::record::Record;
 use deadpeer::scenario;
 
-use super::{Exit, unless_unread};
+use super::{Exit, complain, unless_unread};
 
 /// What `schema` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemaArguments {
     /// Of which file
     #[arg(value_enum)]
-    of: Of,
+    of: Option<Of>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -24,7 +24,14 @@ enum Of {
 }
 
 pub(super) fn schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
-    let text = match arguments.of {
+    let Some(of) = arguments.of else {
+        complain(
+            "which schema? use `harness schema scenario` (for editors) or `harness schema result` (of the file that \
+             `run --report-json` writes)",
+        );
+        return Ok(Exit::Usage);
+    };
+    let text = match of {
         Of::Result => serde_json::to_string_pretty(&Record::schema())?,
         Of::Scenario => scenario::SCHEMA.trim_end().to_owned(),
     };

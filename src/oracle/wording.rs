@@ -135,9 +135,16 @@ fn idle_reason(errno: Option<ErrnoName>) -> &'static str {
 /// The timer of data in flight.
 pub(super) fn flight_rule(flight: &InFlight) -> String {
     match flight.stuck {
-        Stuck::Silent => {
+        Stuck::Silent if flight.user_timeout.is_some() => {
             "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out), clamped to \
              the user timeout (tcp_clamp_rto_to_user_timeout)"
+        }
+        Stuck::Silent => {
+            "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out)"
+        }
+        Stuck::Reverted if flight.user_timeout.is_none() => {
+            "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out); an ICMP \
+             unreachable takes a doubling back (tcp_ld_RTO_revert)"
         }
         Stuck::Reverted => {
             "data in flight: the retransmission timer counts from its first retransmission (retransmits_timed_out); an ICMP \

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{ALLOWANCE, Prepared};
+use super::{ALLOWANCE, Prepared, silence};
 use crate::errno::ErrnoName;
 use crate::oracle;
 use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
@@ -102,7 +102,9 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
         }
         None => {
             let message = "the time of this error follows from no rule that the oracle has";
-            Diagnostic::new(place, message).help(format!("state the window: {window}"))
+            let cause = silence::cause(&case.case, end, case.ticks);
+            let help = format!("it has none for {cause}; state the window: {window}");
+            Diagnostic::new(place, message).help(help)
         }
     })
 }

@@ -113,7 +113,7 @@ step = [{{ do = "exchange" }}, {{ do = "crash", host = "client" }}]
         8 | error = "ETIMEDOUT"
           |         ^^^^^^^^^^^ in own-crash/ipv4, own-crash/ipv6
           |
-          = help: state the window: `within = "4s..4.5s"`
+          = help: it has none for the step in line 5, `crash the client`; state the window: `within = "4s..4.5s"`
         "#);
     }
 

@@ -10,13 +10,21 @@ use super::runs::{self, Varied};
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 
-/// Writes a line for each end of each case, with a column for each kernel: what came, and when, over all its runs there. What differs from
-/// the first kernel on which anything came is marked `<>`, and what did not pass with its verdict.
+/// Writes a row for each end of each case, with the worst verdict and a column for each kernel:
+/// what came, and when, over all its runs there. What differs from the first kernel on which
+/// anything came is marked `<>`, and what did not pass with its verdict. Cases that were skipped
+/// everywhere are left out, and with `only_bad` rows in which all passed. No line is longer than
+/// `width`.
 ///
 /// # Errors
 /// What writing returns.
-pub fn write(out: &mut dyn Write, kernels: &[(&str, &[CaseResult])]) -> io::Result<()> {
-    let mut headings = vec!["CASE"];
+pub fn write(
+    out: &mut dyn Write,
+    kernels: &[(&str, &[CaseResult])],
+    only_bad: bool,
+    width: usize,
+) -> io::Result<()> {
+    let mut headings = vec!["VERDICT", "CASE"];
     headings.extend(kernels.iter().map(|(name, _)| *name));
     let of_kernels: Vec<Vec<&[CaseResult]>> = kernels
         .iter()
@@ -26,32 +34,42 @@ pub fn write(out: &mut dyn Write, kernels: &[(&str, &[CaseResult])]) -> io::Resu
     let rows: Vec<columns::Row> = (0..cases)
         .flat_map(|case| {
             let of_case = of_kernels.iter().filter_map(|cases| cases.get(case));
-            rows(&of_case.copied().collect::<Vec<_>>())
+            rows(&of_case.copied().collect::<Vec<_>>(), only_bad)
         })
         .collect();
-    columns::write(out, &headings, &rows)
+    columns::write(out, &headings, &rows, width)
 }
 
 /// The rows of one case, from its runs on each kernel.
-fn rows(kernels: &[&[CaseResult]]) -> Vec<columns::Row> {
+fn rows(kernels: &[&[CaseResult]], only_bad: bool) -> Vec<columns::Row> {
+    if kernels.iter().all(|results| runs::all_skipped(results)) {
+        return Vec::new();
+    }
     let of_kernels: Vec<Vec<Varied>> = kernels.iter().map(|runs| runs::varied(runs)).collect();
     let ends = of_kernels.first().map_or(0, Vec::len);
-    (0..ends)
-        .map(|end| {
-            let mut observed = of_kernels.iter().map(|ends| ends[end].observed.as_str());
-            let first = observed
-                .find(|observed| !observed.is_empty())
-                .unwrap_or_default();
-            let mut cells = vec![of_kernels[0][end].case.clone()];
-            let mut marked = Vec::new();
-            for (ends, results) in of_kernels.iter().zip(kernels) {
-                let (text, style) = cell(&ends[end], first, results);
-                marked.extend(style.map(|style| (cells.len(), style)));
-                cells.push(text);
-            }
-            columns::Row { cells, marked }
-        })
-        .collect()
+    let row = |place: usize| {
+        let end = &of_kernels[0][place];
+        let results = kernels.iter().copied().flatten();
+        let ran = results.filter(|result| !matches!(result.verdict, Verdict::Skipped(_)));
+        let (verdict, _) = runs::worst(ran, end.end)?;
+        if only_bad && *verdict == Verdict::Passed {
+            return None;
+        }
+        let mut observed = (of_kernels.iter()).map(|ends| ends[place].observed.as_str());
+        let first = observed
+            .find(|observed| !observed.is_empty())
+            .unwrap_or_default();
+        let (word, style) = table::verdict(verdict);
+        let mut cells = vec![word.to_owned(), end.case.clone()];
+        let mut marked = vec![(0, style)];
+        for (ends, results) in of_kernels.iter().zip(kernels) {
+            let (text, style) = cell(&ends[place], first, results);
+            marked.extend(style.map(|style| (cells.len(), style)));
+            cells.push(text);
+        }
+        Some(columns::Row { cells, marked })
+    };
+    (0..ends).filter_map(row).collect()
 }
 
 /// A difference is to be seen, also where every run has passed.
@@ -65,7 +83,7 @@ fn cell(end: &Varied, first: &str, results: &[CaseResult]) -> (String, Option<St
         words.push("<>".to_owned());
     }
     let mut style = differs.then_some(table::NOTABLE);
-    if let Some((verdict, count)) = runs::worst(results)
+    if let Some((verdict, count)) = runs::worst(results.iter(), end.end)
         && *verdict != Verdict::Passed
     {
         words.push(runs::word(verdict, count, results.len()));

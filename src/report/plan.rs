@@ -4,10 +4,11 @@ mod network;
 
 pub(super) use network::outline;
 
+use crate::oracle::prediction::PredictedOutcome;
 use crate::prepare::Prepared;
 use crate::scenario::model::{
-    Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive,
-    PollEvent, Start,
+    Action, Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive,
+    PollEvent, Start, Step,
 };
 use crate::text::seconds;
 
@@ -41,16 +42,37 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
         "              server: {}",
         settings(&case.connection.server)
     ));
-    for (number, step) in case.steps.iter().enumerate() {
-        lines.push(format!(
-            "  step {:<7}{}{}",
-            number + 1,
-            start(step.start),
-            step
-        ));
-    }
+    lines.extend(steps(&case.steps));
     for (end, expectation) in prepared.observed() {
         lines.extend(expected(prepared, end, expectation));
+    }
+    lines
+}
+
+/// A line for each step; a write that is repeated is one.
+fn steps(steps: &[Step]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut number = 1;
+    let is_again = |one: &Step, next: &Step| {
+        let is_write = matches!(one.action, Action::Send { .. });
+        is_write && (one.line, &one.action) == (next.line, &next.action)
+    };
+    for alike in steps.chunk_by(is_again) {
+        let (first, count) = (&alike[0], alike.len());
+        let (numbers, again) = match alike.get(1).map(|again| again.start) {
+            None => (number.to_string(), String::new()),
+            Some(again) => {
+                let every = match again {
+                    Start::After(every) => format!(", every {}", seconds(every)),
+                    Start::AtOnce | Start::When { .. } => String::new(),
+                };
+                let numbers = format!("{number}-{}", number + count - 1);
+                (numbers, format!(", {count} times{every}"))
+            }
+        };
+        let start = start(first.start);
+        lines.push(format!("  step {numbers:<6} {start}{first}{again}"));
+        number += count;
     }
     lines
 }
@@ -168,6 +190,9 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
     }
     if let Some(prediction) = prepared.prediction(end) {
         lines.push(format!("  rule        {}", prediction.rule));
+        if let PredictedOutcome::Error { errno: None, .. } = prediction.outcome {
+            lines.push("  left open   which errno it is: the rule has only the time".to_owned());
+        }
     }
     lines.extend(asked(expectation).map(|asked| format!("  also        {asked}")));
     lines

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::judge;
-use crate::outcome::{CaseResult, ConnectionObservation, Cut, EndObservation, Observation};
+use crate::outcome::{
+    CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
+};
 use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::text::seconds;
@@ -55,6 +57,22 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
             row
         })
         .collect()
+}
+
+/// The verdict on one end of a case: an end of which all came as expected has passed, whatever the
+/// other end has seen.
+#[must_use]
+pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
+    static PASSED: Verdict = Verdict::Passed;
+    match verdict {
+        Verdict::Failed(mismatches) => {
+            // What is wrong with a step is wrong for both.
+            let is_own = |own: Option<End>| own.is_none_or(|own| own == end);
+            let mut own = mismatches.iter().map(|mismatch| mismatch.end);
+            if own.any(is_own) { verdict } else { &PASSED }
+        }
+        Verdict::Passed | Verdict::Skipped(_) | Verdict::Error(_) | Verdict::Stopped(_) => verdict,
+    }
 }
 
 /// A window counts from the activity, in the column beside it, unless the file says otherwise.
@@ -113,6 +131,15 @@ pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
     let seen = observation.ends.iter().find(|seen| seen.end == end);
     seen.map(|seen| times_from(origin, observation, seen))
         .unwrap_or_default()
+}
+
+/// The same in words; empty where none was.
+pub(super) fn detection_span(result: &CaseResult, end: End) -> String {
+    let times = detection_times(result, end);
+    match (times.iter().min(), times.iter().max()) {
+        (Some(first), Some(last)) => span(*first, *last),
+        _ => String::new(),
+    }
 }
 
 pub(super) fn times_from(

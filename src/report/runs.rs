@@ -11,16 +11,28 @@ use crate::scenario::model::End;
 use crate::text::seconds;
 
 const HEADINGS: [&str; 8] = [
-    "CASE", "RUNS", "OBSERVED", "MIN", "MEDIAN", "MAX", "WINDOW", "VERDICT",
+    "VERDICT", "CASE", "RUNS", "OBSERVED", "MIN", "MEDIAN", "MAX", "WINDOW",
 ];
 
-/// Writes one line for each end of each case.
+/// Writes one row for each end of each case of which a run was not skipped, no line longer than
+/// `width`.
 ///
 /// # Errors
 /// What writing returns.
-pub fn write(out: &mut dyn Write, results: &[CaseResult]) -> io::Result<()> {
-    let rows = of_each_case(results).flat_map(rows);
-    columns::write(out, &HEADINGS, &rows.collect::<Vec<_>>())
+pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
+    let cases = of_each_case(results).filter(|runs| !all_skipped(runs));
+    columns::write(
+        out,
+        &HEADINGS,
+        &cases.flat_map(rows).collect::<Vec<_>>(),
+        width,
+    )
+}
+
+/// What was skipped is told by its reason (see `summary::skips`).
+pub(super) fn all_skipped(results: &[CaseResult]) -> bool {
+    let is_skipped = |result: &CaseResult| matches!(result.verdict, Verdict::Skipped(_));
+    results.iter().all(is_skipped)
 }
 
 /// The runs of one case come together.
@@ -31,6 +43,8 @@ pub(super) fn of_each_case(results: &[CaseResult]) -> impl Iterator<Item = &[Cas
 /// What came of one end in all runs of a case.
 #[derive(Debug)]
 pub(super) struct Varied {
+    /// Which end.
+    pub(super) end: End,
     /// The case, and the end where more than one is observed.
     pub(super) case: String,
     /// What came, each thing once; with how often it came where that is not always the same.
@@ -51,6 +65,7 @@ pub(super) fn varied(results: &[CaseResult]) -> Vec<Varied> {
         .map(|(position, ((end, _), row))| {
             let observed = of_each.iter().filter_map(|rows| rows.get(position));
             Varied {
+                end,
                 case: row.case,
                 observed: counted(observed.map(|row| row.observed.as_str())),
                 times: times(results, end),
@@ -88,9 +103,15 @@ fn counted<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     }
 }
 
-/// The verdict that a person should look at, and how many runs have it.
-pub(super) fn worst(results: &[CaseResult]) -> Option<(&Verdict, usize)> {
-    let verdicts = || results.iter().map(|result| &result.verdict);
+/// The verdict on one end that a person should look at, and how many runs have it.
+pub(super) fn worst<'r>(
+    results: impl Iterator<Item = &'r CaseResult> + Clone,
+    end: End,
+) -> Option<(&'r Verdict, usize)> {
+    let verdicts = || {
+        let results = results.clone();
+        results.map(|result| row::verdict(&result.verdict, end))
+    };
     let worst = verdicts().max_by_key(|verdict| severity(verdict))?;
     let same = |verdict: &&Verdict| severity(verdict) == severity(worst);
     Some((worst, verdicts().filter(same).count()))
@@ -117,9 +138,6 @@ pub(super) fn word(verdict: &Verdict, count: usize, of: usize) -> String {
 }
 
 fn rows(results: &[CaseResult]) -> Vec<columns::Row> {
-    let Some((verdict, count)) = worst(results) else {
-        return Vec::new();
-    };
     let all = results.len();
     let seen = results.iter().filter(|result| result.observation.is_some());
     let runs = match seen.count() {
@@ -127,20 +145,23 @@ fn rows(results: &[CaseResult]) -> Vec<columns::Row> {
         seen => format!("{seen} of {all}"),
     };
     let row = |end: Varied| {
+        let (verdict, count) = worst(results.iter(), end.end)?;
         let time = |at: usize| end.times.get(at).copied().map(seconds).unwrap_or_default();
-        columns::Row {
+        let times = [0, end.times.len() / 2, end.times.len().saturating_sub(1)].map(time);
+        let [min, median, max] = times;
+        Some(columns::Row {
             cells: vec![
+                word(verdict, count, all),
                 end.case,
                 runs.clone(),
                 end.observed,
-                time(0),
-                time(end.times.len() / 2),
-                time(end.times.len().saturating_sub(1)),
+                min,
+                median,
+                max,
                 end.window,
-                word(verdict, count, all),
             ],
-            marked: vec![(7, table::verdict(verdict).1)],
-        }
+            marked: vec![(0, table::verdict(verdict).1)],
+        })
     };
-    varied(results).into_iter().map(row).collect()
+    varied(results).into_iter().filter_map(row).collect()
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use textwrap::core::display_width;
+
 use crate::outcome::{CaseResult, Verdict};
 use crate::text::{self, plural, seconds};
 
-/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a, b, c)`.
+/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a,
+/// b, c)`; `on` names the kernel where there are several. So many cases are named as fit into
+/// `width`, and four at most.
 #[must_use]
-pub fn skips(results: &[CaseResult]) -> Vec<String> {
-    /// More names than this are only counted.
-    const NAMES: usize = 4;
+pub fn skips(results: &[CaseResult], on: Option<&str>, width: usize) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&CaseResult>)> = Vec::new();
     for result in results {
         let Verdict::Skipped(reason) = &result.verdict else {
@@ -21,16 +23,24 @@ pub fn skips(results: &[CaseResult]) -> Vec<String> {
             None => reasons.push((reason, vec![result])),
         }
     }
+    let on = on.map(|kernel| format!(" on {kernel}")).unwrap_or_default();
     let line = |(reason, skipped): (&str, Vec<&CaseResult>)| {
-        let names = names(&skipped);
-        let more = names.len().saturating_sub(NAMES);
-        let mut named = names[..names.len() - more].join(", ");
-        if more > 0 {
-            named = format!("{named}, and {more} more");
-        }
-        format!("skip {}: {reason} ({named})", runs(&skipped))
+        let line = format!("skip{on} {}: {reason}", runs(&skipped));
+        let named = (1..=4).rev().map(|count| named(&skipped, count));
+        let mut named = named.map(|names| format!("{line} ({names})"));
+        let fitting = named.find(|line| display_width(line) <= width);
+        fitting.unwrap_or_else(|| text::fit(&line, width))
     };
     reasons.into_iter().map(line).collect()
+}
+
+/// So many names, and how many there are besides.
+fn named(skipped: &[&CaseResult], count: usize) -> String {
+    let names = names(skipped);
+    match names.len().saturating_sub(count) {
+        0 => names.join(", "),
+        more => format!("{}, and {more} more", names[..count].join(", ")),
+    }
 }
 
 /// The cases, each once, in the order in which they first come.

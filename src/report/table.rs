@@ -7,15 +7,16 @@ use anstyle::{AnsiColor, Style};
 use super::columns;
 use super::row::{self, Row};
 use crate::outcome::{CaseResult, Verdict};
+use crate::scenario::model::{End, Expectation};
 
 const HEADINGS: [&str; 8] = [
+    "VERDICT",
     "CASE",
     "EXPECTED",
     "OBSERVED",
     "SINCE FAULT",
     "SINCE ACTIVITY",
     "WINDOW",
-    "VERDICT",
     "NOTE",
 ];
 
@@ -40,29 +41,37 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
     }
 }
 
-/// Writes the table of all results.
+/// Writes the table of all results that were not skipped, no line longer than `width`; nothing
+/// where all were.
 ///
 /// # Errors
 /// What writing returns.
-pub fn write(out: &mut dyn Write, results: &[CaseResult]) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
     let rows: Vec<columns::Row> = results.iter().flat_map(lines).collect();
-    columns::write(out, &HEADINGS, &rows)
+    columns::write(out, &HEADINGS, &rows, width)
 }
 
 fn lines(result: &CaseResult) -> Vec<columns::Row> {
-    let (word, style) = verdict(&result.verdict);
-    let line = |row: Row| columns::Row {
-        cells: vec![
-            row.case,
-            row.expected,
-            row.observed,
-            row.since_fault,
-            row.since_activity,
-            row.window,
-            word.to_owned(),
-            row.note,
-        ],
-        marked: vec![(6, style)],
+    // Those are told together (see `summary::skips`).
+    if matches!(result.verdict, Verdict::Skipped(_)) {
+        return Vec::new();
+    }
+    let line = |((end, _), row): ((End, &Expectation), Row)| {
+        let (word, style) = verdict(row::verdict(&result.verdict, end));
+        columns::Row {
+            cells: vec![
+                word.to_owned(),
+                row.case,
+                row.expected,
+                row.observed,
+                row.since_fault,
+                row.since_activity,
+                row.window,
+                row.note,
+            ],
+            marked: vec![(0, style)],
+        }
     };
-    row::rows(result).into_iter().map(line).collect()
+    let ends = result.prepared.observed();
+    ends.zip(row::rows(result)).map(line).collect()
 }

@@ -5,7 +5,7 @@ mod several;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{evidence, summary, table};
+use super::{evidence, matrix, plan, runs, summary, table};
 use crate::judge::{judge, timed_out};
 use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
@@ -173,8 +173,53 @@ fn snapshot(name: &str, text: &str) {
 #[test]
 fn the_table_has_a_line_for_each_end() {
     let mut out = anstream::StripStream::new(Vec::new());
-    table::write(&mut out, &results()).unwrap();
+    table::write(&mut out, &results(), usize::MAX).unwrap();
     snapshot("table", &String::from_utf8(out.into_inner()).unwrap());
+}
+
+/// As on a terminal of that width.
+#[test]
+fn the_table_fits_the_terminal() {
+    for width in [60, 80, 120] {
+        let text = written(|out| table::write(out, &results(), width));
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(width), "{text}");
+        snapshot(&format!("table-{width}"), &text);
+    }
+}
+
+#[test]
+fn a_row_has_the_verdict_of_its_own_end() {
+    let prepared = case(
+        r#"
+summary = "One end is as expected and the other is not"
+topology = { preset = "direct", family = "ipv4" }
+connection.client.keepalive = { idle = "1s", interval = "1s", probes = 3 }
+step = [{ do = "exchange" }, { do = "crash", host = "server" }]
+expect.client = { error = "ECONNRESET", within = "1s..5s" }
+expect.server = { open = "3s" }
+"#,
+    );
+    let ends = vec![
+        client(vec![unanswered(4_050 * MS)]),
+        server(vec![Line::established(0)]),
+    ];
+    let result = judged(prepared, observed(ends));
+    assert!(matches!(result.verdict, Verdict::Failed(_)), "{result:?}");
+    let verdicts = |text: String| -> Vec<String> {
+        let rows = text.lines().skip(2).map(str::split_whitespace);
+        rows.filter_map(|mut words| words.next().map(str::to_owned))
+            .collect()
+    };
+    let one = std::slice::from_ref(&result);
+    let tables = [
+        written(|out| table::write(out, one, usize::MAX)),
+        written(|out| runs::write(out, one, usize::MAX)),
+        written(|out| matrix::write(out, &[("6.1", one), ("7.2", one)], false, usize::MAX)),
+    ];
+    for table in tables {
+        assert_eq!(verdicts(table), ["FAIL", "pass"]);
+    }
 }
 
 #[test]
@@ -254,21 +299,97 @@ fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -
 }
 
 #[test]
+fn a_plan_tells_nat_repeated_writes_and_what_the_oracle_leaves_open() {
+    let plan = |topology: &str, step: &str, outcome: &str| {
+        let prepared = case(&format!(
+            r#"
+summary = "A plan"
+topology = {{ family = "ipv6", {topology} }}
+connection.client.keepalive = {{ idle = "1s", interval = "1s", probes = 2 }}
+step = [{{ do = "exchange" }},
+  {{ do = "send", after = "1s", bytes = 5, every = "2s", count = 10 }},
+  {step} {{ do = "exchange" }}]
+expect.client = {{ {outcome} }}
+"#
+        ));
+        plan::lines(&prepared)
+    };
+    let nat = r#"preset = "routed", firewall = { nat = true }"#;
+    let lines = plan(nat, "", r#"survives = "2s""#);
+    assert!(
+        lines[1..]
+            .iter()
+            .any(|line| line.contains("; nat: to the server")),
+        "{lines:?}"
+    );
+    let steps: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains(" step "))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "  step 1      exchange 11 bytes from client",
+            "  step 2-11   after 1s: send 5 bytes from client, 10 times, every 2s",
+            "  step 12     exchange 11 bytes from client",
+        ]
+    );
+    let crashed = case(
+        r#"
+summary = "Which error it is depends on when the neighbour entry gives up"
+topology = { preset = "switched", family = "ipv4" }
+connection.server.user_timeout = "20s"
+step = [{ do = "exchange" }, { do = "crash", host = "client" },
+  { do = "send", from = "server", after = "7200s", bytes = 17 }]
+expect.server = { error = "EHOSTUNREACH" }
+"#,
+    );
+    let lines = plan::lines(&crashed);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("  left open   which errno")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn what_was_skipped_is_told_by_its_reason_and_has_no_row() {
+    let skipped = [without_observation(Verdict::Skipped(
+        "no bridge".to_owned(),
+    ))];
+    let columns = [("6.1", &skipped[..]), ("7.2", &skipped[..])];
+    assert_eq!(written(|out| table::write(out, &skipped, 80)), "");
+    assert_eq!(written(|out| runs::write(out, &skipped, 80)), "");
+    assert_eq!(written(|out| matrix::write(out, &columns, false, 80)), "");
+}
+
+#[test]
 fn skips_are_told_once_for_each_reason() {
     let skipped = |name: &str, reason: &str| {
         let result = without_observation(Verdict::Skipped(reason.to_owned()));
         renamed(result, name)
     };
     let mut results = vec![passed(), skipped("one", "no bridge")];
-    assert_eq!(summary::skips(&results), ["skip 1 case: no bridge (one)"]);
+    assert_eq!(
+        summary::skips(&results, None, usize::MAX),
+        ["skip 1 case: no bridge (one)"]
+    );
     results.extend(["one", "two", "three", "four", "five"].map(|name| skipped(name, "too slow")));
     assert_eq!(
-        summary::skips(&results)[1],
+        summary::skips(&results, None, usize::MAX)[1],
         "skip 5 cases: too slow (one, two, three, four, and 1 more)"
     );
     results.push(skipped("one", "no bridge"));
     assert_eq!(
-        summary::skips(&results)[0],
+        summary::skips(&results, None, usize::MAX)[0],
         "skip 2 runs of 1 case: no bridge (one)"
     );
+    for (width, expected) in [
+        (50, "skip on native 5 cases: too slow (one, and 4 more)"),
+        (49, "skip on native 5 cases: too slow"),
+        (24, "skip on native 5 cases:\n  too slow"),
+    ] {
+        assert_eq!(summary::skips(&results, Some("native"), width)[1], expected);
+    }
 }

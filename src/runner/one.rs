@@ -16,6 +16,7 @@ use crate::lab::drops::DropMonitor;
 use crate::outcome::{Attempt, CaseResult, Observation, Verdict};
 use crate::prepare::Prepared;
 use crate::stall::StallWatch;
+use crate::text::printable;
 
 /// How much longer than its limit a case may take to say what it saw.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -87,7 +88,8 @@ impl One {
                     Err(error) if error.is_limit() && self.options.timeout.is_some() => {
                         Err(judge::timed_out(limit))
                     }
-                    Err(error) => Err(Verdict::Error(error.to_string())),
+                    // The last of its console is in it.
+                    Err(error) => Err(Verdict::Error(printable(&error.to_string()).into_owned())),
                 }
             }
         }

@@ -13,6 +13,7 @@ use super::context::{At, Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::quantity::{self, Problem};
 use super::suggest::{alternatives, nearest};
+use crate::text::printable;
 
 /// A value and the key that it was found under.
 pub(super) struct Value<'t> {
@@ -251,10 +252,10 @@ impl<'t> Value<'t> {
         Some(array.iter().map(element).collect())
     }
 
-    /// A string with something in it.
+    /// A string with something in it, for a person to read.
     pub(super) fn text(&self, cx: &mut Context) -> Result<String, Reported> {
         match self.as_str() {
-            Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+            Some(text) if !text.trim().is_empty() => Ok(printable(text).into_owned()),
             Some(_) => {
                 let message = format!("`{}` is empty", self.path);
                 Err(cx.report(Diagnostic::new(self.span(), message).help("write some text")))

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::text::{controls, printable};
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -109,24 +111,36 @@ impl FileDiagnostics {
 #[must_use]
 pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> String {
     let path = path.to_string_lossy();
+    let (path, text) = (printable(&path), in_place(text));
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str());
+    let title = level.primary_title(printable(&diagnostic.message));
     let mut group = match &diagnostic.span {
-        Some(span) => title.element(snippet(&path, text, span, diagnostic)),
+        Some(span) => title.element(snippet(&path, &text, span, diagnostic)),
         None => Group::with_title(title).element(Origin::path(path.as_ref())),
     };
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(printable(help)));
     }
     renderer(color).render(&[group])
 }
 
+/// The text without what controls a terminal, and as long: spans still hold. What has one byte the
+/// renderer shows as a picture of it.
+fn in_place(text: &str) -> String {
+    let shown = text.chars().map(|c| match (controls(c), c.len_utf8()) {
+        (true, 2) => '·',
+        (true, 3) => '\u{fffd}',
+        _ => c,
+    });
+    shown.collect()
+}
+
 /// An error without a place in a text, in the same dress.
 pub(super) fn render_message(message: &str, color: bool) -> String {
-    let title = Level::ERROR.primary_title(message);
+    let title = Level::ERROR.primary_title(printable(message));
     renderer(color).render(&[Group::with_title(title)])
 }
 
@@ -146,11 +160,11 @@ fn snippet<'a>(
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let primary = AnnotationKind::Primary
         .span(span.clone())
-        .label(diagnostic.label.as_deref());
+        .label(diagnostic.label.as_deref().map(printable));
     let related = diagnostic.related.iter().map(|(span, label)| {
         AnnotationKind::Context
             .span(span.clone())
-            .label(label.as_str())
+            .label(printable(label))
     });
     Snippet::source(text)
         .path(path)
@@ -160,7 +174,7 @@ fn snippet<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnostic, render};
+    use super::{Diagnostic, controls, render};
     use std::path::Path;
 
     #[test]
@@ -177,6 +191,20 @@ mod tests {
         let path = Path::new("a.toml");
         assert!(!render(path, "a", &diagnostic, false).contains('\x1b'));
         assert!(render(path, "a", &diagnostic, true).contains('\x1b'));
+    }
+
+    #[test]
+    fn nothing_in_a_file_controls_the_terminal() {
+        let hostile = "\u{1b}[2J\u{9b}\u{202e}\u{200f}\u{61c}\r";
+        let diagnostic = Diagnostic::new(0..hostile.len(), hostile)
+            .label(hostile)
+            .related(0..1, hostile)
+            .help(hostile);
+        let path = format!("{hostile}.toml");
+        let shown = render(Path::new(&path), hostile, &diagnostic, false);
+        assert!(!shown.contains(controls), "{shown:?}");
+        let shown = super::render_message(hostile, false);
+        assert!(!shown.contains(controls), "{shown:?}");
     }
 
     #[test]

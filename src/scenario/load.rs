@@ -97,6 +97,20 @@ impl fmt::Display for LoadErrors {
 
 impl std::error::Error for LoadErrors {}
 
+/// Where scenarios come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file, or a folder.
+    Path(PathBuf),
+    /// The text of a file that is not on the disk.
+    Text {
+        /// Its name.
+        path: PathBuf,
+        /// What it says.
+        text: String,
+    },
+}
+
 /// Loads files, and of folders every `*.toml` in and below them in the order of their paths.
 ///
 /// A file that is reached twice is loaded once. Links to folders inside a folder are not followed, so no loop of them is either.
@@ -105,7 +119,16 @@ impl std::error::Error for LoadErrors {}
 ///
 /// Everything that is wrong with any of the files, or with all of them in one run.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
-    let (scenarios, mut errors) = load_each(paths);
+    load_from(paths.iter().cloned().map(Source::Path))
+}
+
+/// The same from wherever they come.
+///
+/// # Errors
+///
+/// As those of [`load`].
+pub fn load_from(sources: impl IntoIterator<Item = Source>) -> Result<Vec<Scenario>, LoadErrors> {
+    let (scenarios, mut errors) = load_each(sources);
     errors.extend(same_cases(&scenarios));
     if errors.is_empty() {
         Ok(scenarios)
@@ -115,24 +138,31 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
 }
 
 /// The same, each file for itself: what could be loaded, and what could not.
-#[must_use]
-pub fn load_each(paths: &[PathBuf]) -> (Vec<Scenario>, Vec<LoadError>) {
+pub fn load_each(sources: impl IntoIterator<Item = Source>) -> (Vec<Scenario>, Vec<LoadError>) {
     let mut errors = Vec::new();
     let mut files = Vec::new();
-    for path in paths {
-        match discover(path) {
-            Ok(found) => files.extend(found),
-            Err(error) => errors.push(error),
+    for source in sources {
+        match source {
+            Source::Path(path) => match discover(&path) {
+                Ok(found) => files.extend(found.into_iter().map(Source::Path)),
+                Err(error) => errors.push(error),
+            },
+            text @ Source::Text { .. } => files.push(text),
         }
     }
     let mut seen = HashSet::new();
     let mut scenarios = Vec::new();
     for file in files {
-        let identity = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
+        let (path, text) = match file {
+            Source::Path(path) => (path, None),
+            Source::Text { path, text } => (path, Some(text)),
+        };
+        let identity = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         if !seen.insert(identity) {
             continue;
         }
-        match open(&file).and_then(|text| read(&file, &text)) {
+        let text = text.map_or_else(|| open(&path), Ok);
+        match text.and_then(|text| read(&path, &text)) {
             Ok(scenario) => scenarios.push(scenario),
             Err(error) => errors.push(error),
         }

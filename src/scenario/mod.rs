@@ -84,7 +84,7 @@ mod resolve;
 mod sequence;
 mod stack;
 mod step;
-mod suggest;
+pub mod suggest;
 mod topology;
 mod topology_check;
 
@@ -100,7 +100,7 @@ use toml::de::DeTable;
 use context::Context;
 use cursor::Table;
 pub use diagnostic::{Diagnostic, FileDiagnostics};
-pub use load::{LoadError, LoadErrors, load, load_each, read};
+pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
 use model::Scenario;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.

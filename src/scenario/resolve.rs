@@ -1,7 +1,7 @@
 //! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family; a dual-stack network into its two
 //! strands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check;
 use super::context::{Context, Reported};
@@ -13,6 +13,7 @@ use super::model::{
 };
 use super::overlay::{Overlaid, View};
 use super::topology_check;
+use crate::text::printable;
 
 pub(super) fn scenario(
     path: &Path,
@@ -20,10 +21,12 @@ pub(super) fn scenario(
     document: &Document,
     cx: &mut Context,
 ) -> Result<Scenario, Reported> {
+    let path = path.to_string_lossy();
+    let path = PathBuf::from(printable(&path).into_owned());
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let cases = cases(&stem, document, cx);
     Ok(Scenario {
-        path: path.to_owned(),
+        path: path.clone(),
         text: text.to_owned(),
         summary: document
             .summary

@@ -20,6 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         pace::waiting("flags::a_case_beyond_the_timeout_fails", timeout),
         pace::waiting("flags::fail_fast_stops_the_rest", fail_fast),
         pace::waiting("flags::slow_cases_run_when_they_are_asked_for", slow),
+        pace::waiting("flags::nothing_ran_is_no_success", nothing_ran),
+        pace::waiting("flags::what_takes_long_is_told_first", takes_long),
+        pace::waiting("flags::the_result_can_be_standard_output", result_on_stdout),
         pace::waiting("flags::quiet_shows_only_what_failed", quiet),
         pace::waiting("flags::verbose_shows_the_evidence_of_what_passed", verbose),
         pace::waiting("flags::without_a_terminal_lines_are_plain", plain),
@@ -66,11 +69,56 @@ fn slow() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn nothing_ran() -> anyhow::Result<()> {
+    let path = source("tests/netns/flags/slow.toml");
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    let slow = ["--filter", "*/slow/*", path];
+    let finished = run(&slow)?;
+    finished
+        .exits(4)?
+        .says(&["error: nothing ran: every case was skipped"])?
+        .never_says("VERDICT")?;
+    run(&[&["--allow-skips"][..], &slow].concat())?.exits(0)?;
+    Ok(())
+}
+
+fn takes_long() -> anyhow::Result<()> {
+    let path = source("scenarios/slow/grpc.toml");
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    let mut arguments = vec![
+        "--timeout",
+        "1s",
+        "--filter",
+        "grpc/told/ipv4",
+        "--slow",
+        path,
+    ];
+    let told =
+        "note: grpc/told/ipv4 takes up to 29.424s in real time; with --warp it takes a moment";
+    run(&arguments)?.exits(1)?.says(&[told])?;
+    arguments.push("-q");
+    run(&arguments)?.exits(1)?.never_says(told)?;
+    Ok(())
+}
+
+fn result_on_stdout() -> anyhow::Result<()> {
+    let finished = run(&["--report-json", "-", &file("mixed")?])?;
+    finished.exits(1)?;
+    let record = deadpeer::record::Record::read(&finished.out)?;
+    ensure!(record.results().count() == 2, "{}", finished.out);
+    ensure!(
+        finished.err.contains("FAIL mixed/wrong/ipv4"),
+        "{}",
+        finished.err
+    );
+    Ok(())
+}
+
 fn filter_without_match() -> anyhow::Result<()> {
     let finished = run(&["--filter", "nowhere", &scenario("alive.toml")?])?;
     finished
         .exits(2)?
-        .says(&["no case has a name that contains nowhere"])?;
+        .says(&["--filter nowhere selects no case"])?;
     ensure!(finished.out.is_empty(), "{}", finished.out);
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Ctrl-C and `kill`: what is known is shown, and nothing is left.
+//! Ctrl-C, `kill` and a terminal that is closed: what is known is shown, and nothing is left.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -18,6 +19,14 @@ pub(crate) const CHECKS: &[(&str, Check)] = &[
     (
         "signals::sigterm_shows_what_is_known_and_leaves_nothing",
         || stopped_by(Signal::SIGTERM),
+    ),
+    (
+        "signals::sighup_shows_what_is_known_and_leaves_nothing",
+        || stopped_by(Signal::SIGHUP),
+    ),
+    (
+        "signals::sighup_that_nohup_ignores_stops_nothing",
+        ignored_hangup,
     ),
 ];
 
@@ -41,7 +50,7 @@ fn stopped_by(signal: Signal) -> anyhow::Result<()> {
     let took = begun.elapsed();
     finished.exits(130)?;
     ensure!(took < Duration::from_secs(1), "{took:?}\n{}", finished.out);
-    let table = finished.out.split("\nCASE ").nth(1).unwrap_or_default();
+    let table = finished.out.split("\nVERDICT ").nth(1).unwrap_or_default();
     let rows = |verdict: &str| {
         let lines = table.lines().skip(1).take_while(|line| !line.is_empty());
         lines
@@ -60,4 +69,16 @@ fn stopped_by(signal: Signal) -> anyhow::Result<()> {
         finished.out
     );
     before.is_restored()
+}
+
+/// As nohup(1) starts it, which works with a terminal that it takes for closed.
+fn ignored_hangup() -> anyhow::Result<()> {
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_harness"));
+    let rebooted = source("scenarios/rebooted.toml");
+    let mut running = Running::start(command, &[rebooted.to_string_lossy()])?;
+    running.wait_for("   pass ")?;
+    running.signal(Signal::SIGHUP)?;
+    running.finish(LIMIT)?.exits(0)?.never_says("stopped")?;
+    Ok(())
 }

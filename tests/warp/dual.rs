@@ -21,7 +21,7 @@ fn twice() -> Result<(), Failed> {
     let said = run(&["--warp", "--repeat", "2", FOLDER], 0)?;
     let row = said
         .lines()
-        .find(|line| line.starts_with("same-cable/pulled/dual-ipv6"));
+        .find(|line| line.starts_with("pass     same-cable/pulled/dual-ipv6"));
     let row = row.ok_or_else(|| format!("no row in\n{said}"))?;
     says(row, "2     ETIMEDOUT    4.")
 }

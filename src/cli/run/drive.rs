@@ -1,8 +1,9 @@
 //! Runs the cases and shows what happens, until all are done or a signal comes.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use deadpeer::outcome::{CaseResult, Event};
+use deadpeer::record::Labels;
 use deadpeer::report::progress::Progress;
 use deadpeer::runner::{self, Entry, Options};
 use tokio::sync::mpsc;
@@ -25,6 +26,7 @@ pub(super) async fn drive(
     arguments: &RunArguments,
     kernel: &Kernel,
     entries: &[Entry],
+    labels: Labels,
     signals: &mut Signals,
 ) -> anyhow::Result<Finished> {
     let options = Options {
@@ -36,10 +38,16 @@ pub(super) async fn drive(
         place: kernel.place(),
     };
     let (sender, mut events) = mpsc::unbounded_channel();
-    let mut progress = Progress::new(arguments.form(), entries.len(), kernel.is_virtual());
-    let mut out = anstream::stdout();
+    let mut out = arguments.out();
+    let mut progress = Progress::new(
+        arguments.form(),
+        entries.len(),
+        kernel.is_virtual(),
+        labels,
+        arguments.width(),
+    );
     let mut known: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
-    let mut redraw = tokio::time::interval(Duration::from_millis(100));
+    let mut beats = tokio::time::interval(progress.beat());
     let running = runner::run(entries.to_vec(), options, sender);
     tokio::pin!(running);
     let results = loop {
@@ -51,7 +59,9 @@ pub(super) async fn drive(
                 note(&mut known, event);
             }
             results = &mut running => break Some(results),
-            _ = redraw.tick(), if progress.moves() => progress.tick(),
+            _ = beats.tick() => {
+                unless_unread(progress.tick(&mut out, Instant::now()))?;
+            }
         }
     };
     while let Ok(event) = events.try_recv() {

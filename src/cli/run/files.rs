@@ -10,6 +10,9 @@ use deadpeer::guest::kernel::caller;
 use deadpeer::record::Record;
 use nix::unistd::User;
 
+use crate::cli::load::STREAM;
+use crate::cli::unless_unread;
+
 /// Whose the files are.
 pub(super) struct Files {
     /// The user who called sudo.
@@ -24,6 +27,9 @@ impl Files {
 
     /// Finds out whether a file of that name can be written, before cases run for minutes in vain.
     pub(super) fn can_be_written(&self, path: &Path) -> anyhow::Result<()> {
+        if is_stdout(path) {
+            return Ok(());
+        }
         let failed = || format!("cannot write {}", path.display());
         if path.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(failed);
@@ -39,6 +45,10 @@ impl Files {
             serde_json::to_writer(&mut *out, record)?;
             writeln!(out)
         };
+        if is_stdout(path) {
+            let mut out = BufWriter::new(io::stdout().lock());
+            return unless_unread(content(&mut out).and_then(|()| out.flush()));
+        }
         self.write(path, content)
             .with_context(|| format!("cannot write {}", path.display()))
     }
@@ -71,6 +81,11 @@ impl Files {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the path stands for standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == STREAM
 }
 
 fn folder(path: &Path) -> &Path {

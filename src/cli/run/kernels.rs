@@ -1,6 +1,5 @@
 //! The kernels that cases run on.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -12,6 +11,7 @@ use deadpeer::guest::{self, Failure, Machine};
 use deadpeer::kernel;
 use deadpeer::oracle::Hz;
 use deadpeer::runner::Place;
+use deadpeer::text::printable;
 
 use super::named::NATIVE;
 
@@ -46,7 +46,7 @@ impl Kernel {
             Self::Guest(machine) => {
                 let said = errand::describe(machine, BOOT_LIMIT).await?;
                 Description {
-                    release: Some(said.release),
+                    release: Some(printable(&said.release).into_owned()),
                     hz: said.hz.or_else(|| hz_beside(machine.kernel())),
                 }
             }
@@ -88,11 +88,9 @@ impl fmt::Display for Kernel {
 }
 
 /// The file's name.
-pub(super) fn name_of(kernel: &Path) -> Cow<'_, str> {
-    kernel
-        .file_name()
-        .unwrap_or(kernel.as_os_str())
-        .to_string_lossy()
+pub(super) fn name_of(kernel: &Path) -> String {
+    let name = kernel.file_name().unwrap_or(kernel.as_os_str());
+    printable(&name.to_string_lossy()).into_owned()
 }
 
 /// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of their kernels tell it themselves.

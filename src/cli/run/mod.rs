@@ -9,11 +9,13 @@ mod session;
 mod show;
 mod variations;
 
-use std::io::{self, IsTerminal};
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use console::Term;
 use deadpeer::guest::kernel::return_to_caller;
 use deadpeer::privilege;
 use deadpeer::record::Record;
@@ -21,9 +23,10 @@ use deadpeer::report::progress::Form;
 use deadpeer::scenario::model::{Case, Scenario};
 use tokio::runtime::Runtime;
 
+use super::filter::Filter;
 use super::load::load;
-use super::{Exit, complain, unless_unread};
-use files::Files;
+use super::{Exit, complain, unless_unread, width_of};
+use files::{Files, is_stdout};
 use named::Named;
 use pcap::Folder;
 use session::session;
@@ -37,12 +40,11 @@ use show::{exit, report};
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct RunArguments {
-    /// Files and folders
+    /// Files and folders, `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Only the cases whose name contains TEXT; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// At most N cases at once; by default all, or in guests as many as there are processors
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -79,13 +81,17 @@ pub(super) struct RunArguments {
     /// A skipped case fails the run
     #[arg(long)]
     deny_skips: bool,
+    /// A run in which every case was skipped succeeds all the same
+    #[arg(long, conflicts_with = "deny_skips")]
+    allow_skips: bool,
     /// Only what did not pass, and the closing line
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// Every case as a timeline, with its evidence
     #[arg(short, long)]
     verbose: bool,
-    /// Write the whole result into FILE, as JSON (`harness schema result`); `harness trace` reads it
+    /// Write the whole result into FILE, as JSON (`harness schema result`), which `harness trace`
+    /// reads; `-` is standard output, and all else goes to standard error then
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
     /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes, faults and errors are comments
@@ -105,6 +111,8 @@ Examples:
   harness run --repeat 100 scenarios/cable-pulled.toml
   harness run --pcap captures/ scenarios/crashed.toml
   harness run --warp --report-json result.json scenarios/
+  harness run --filter 'nat/*,!ipv6' scenarios/
+  harness show unreachable | sed s/3s/5s/ | harness run -
 
 Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
 time (--warp) it needs neither.";
@@ -115,17 +123,19 @@ fn time_limit(text: &str) -> Result<Duration, String> {
             Err("no case is over in no time; leave --timeout out for no limit".to_owned())
         }
         Ok(time) => Ok(time),
-        Err(error) => Err(error.to_string()),
+        Err(_) if text.parse::<f64>().is_ok() => Err(format!(
+            "it has no unit: did you mean {text}s? others are ms, m and h"
+        )),
+        Err(error) => Err(format!("{error}; write 90s, 5m or 1h")),
     }
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
-    let Some(scenarios) = load(&arguments.paths) else {
+    let Some(scenarios) = load(&arguments.paths)? else {
         return Ok(Exit::Usage);
     };
     if arguments.count(&scenarios) == 0 {
-        let wanted = arguments.filter.join(" or ");
-        complain(&format!("no case has a name that contains {wanted}"));
+        arguments.filter.complain();
         return Ok(Exit::Usage);
     }
     // Before there is a user namespace, where nothing tells whose cache it is.
@@ -159,9 +169,13 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let record = Record::new(arguments.phases, arguments.repeat, runs);
-    unless_unread(report(arguments, &record, begun.elapsed()))?;
+    let reported = unless_unread(report(arguments, &record, begun.elapsed()));
     let mut exit = exit(arguments, &record);
+    if exit == Exit::NothingRan {
+        complain("nothing ran: every case was skipped; --allow-skips makes that a success");
+    }
     let written = [
+        Some(reported),
         saved.map(|path| files.save(path, &record)),
         captures.map(|folder| folder.write(&scenarios, &record)),
     ];
@@ -188,8 +202,7 @@ fn take_or_return_privileges(named: &[Named]) -> Result<(), String> {
 
 impl RunArguments {
     fn selects(&self, case: &Case) -> bool {
-        let name = &case.id.0;
-        self.filter.is_empty() || self.filter.iter().any(|text| name.contains(text))
+        self.filter.selects(&case.id.0)
     }
 
     /// How many runs of cases there will be on each kernel.
@@ -207,10 +220,35 @@ impl RunArguments {
     }
 
     fn form(&self) -> Form {
-        match (self.quiet, io::stderr().is_terminal()) {
+        // Such a terminal knows no way back to the beginning of a line.
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match (self.quiet, io::stderr().is_terminal() && !is_dumb) {
             (true, _) => Form::Silent,
             (false, true) => Form::Bars,
             (false, false) => Form::Lines,
+        }
+    }
+
+    /// Whether standard output is for the result as data.
+    fn gives_stdout_away(&self) -> bool {
+        self.report_json.as_deref().is_some_and(is_stdout)
+    }
+
+    /// Where a person reads.
+    fn out(&self) -> Box<dyn Write> {
+        if self.gives_stdout_away() {
+            Box::new(anstream::stderr())
+        } else {
+            Box::new(anstream::stdout())
+        }
+    }
+
+    /// How long the lines there may be.
+    fn width(&self) -> usize {
+        if self.gives_stdout_away() {
+            width_of(&Term::stderr())
+        } else {
+            width_of(&Term::stdout())
         }
     }
 }

@@ -107,8 +107,21 @@ fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, Refused> {
             };
             guest(arguments, cached(wanted)?)
         }
+        Err(_) if is_number(name) && !Path::new(name).exists() => Err(Refused {
+            exit: Exit::Usage,
+            message: format!(
+                "there is no series {name}, and no file of that name: {}, a path, or {NATIVE}; `harness kernel list` shows what is built",
+                Series::ALL.map(|series| series.to_string()).join(", ")
+            ),
+        }),
         Err(_) => guest(arguments, PathBuf::from(name)),
     }
+}
+
+/// Whether it looks like a version of Linux: `6.6`, `6.12.3`.
+fn is_number(name: &str) -> bool {
+    let mut parts = name.split('.');
+    parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn default_guest(arguments: &RunArguments) -> Result<Named, Refused> {

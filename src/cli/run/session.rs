@@ -1,14 +1,16 @@
 //! A run from the kernels that were named to what became of all cases on each.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpeer::judge::Alike;
 use deadpeer::oracle::Ticks;
 use deadpeer::outcome::{CaseResult, Verdict};
-use deadpeer::record::OnKernel;
+use deadpeer::prepare::Prepared;
+use deadpeer::record::{Labels, OnKernel};
 use deadpeer::report::progress::Waiting;
 use deadpeer::runner::{self, Entry};
-use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::model::{Clock, Scenario};
+use deadpeer::text::seconds;
 
 use super::drive::{Finished, INTERRUPTED, drive};
 use super::kernels::{Description, Kernel};
@@ -16,7 +18,7 @@ use super::named::Named;
 use super::{RunArguments, variations};
 use crate::cli::load::{prepare, warn};
 use crate::cli::signals::Signals;
-use crate::cli::{Exit, complain};
+use crate::cli::{Exit, complain, note};
 
 /// All that is to be run on one kernel.
 struct Plan {
@@ -46,11 +48,20 @@ pub(super) async fn session(
         Err(exit) => return Ok(Err(exit)),
     };
     let mut runs: Vec<OnKernel> = Vec::new();
+    let several = plans.len() > 1;
     for plan in plans {
+        let labels = Labels {
+            kernel: several.then(|| plan.kernel.to_string()),
+            phases: arguments.phases,
+            repeat: arguments.repeat,
+        };
         let begun = Instant::now();
         let mut finished = match why_not(arguments, &runs) {
             Some(why) => not_begun(&plan, why),
-            None => drive(arguments, &plan.kernel, &plan.entries, &mut signals).await?,
+            None => {
+                let (kernel, entries) = (&plan.kernel, &plan.entries);
+                drive(arguments, kernel, entries, labels, &mut signals).await?
+            }
         };
         let alike = if plan.kernel.is_virtual() {
             Alike::ToTheNanosecond
@@ -107,6 +118,7 @@ async fn plans(
         kernels.push((kernel, description));
     }
     let mut plans = Vec::new();
+    let mut told = arguments.quiet;
     for (kernel, description) in kernels {
         let ticks = description.hz.map_or(Ticks::Unknown, Ticks::from);
         let mut cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
@@ -114,6 +126,10 @@ async fn plans(
         // Kernels differ in their tick only: what one contradicts, the others do.
         if plans.is_empty() {
             warn(&cases, scenarios);
+        }
+        if !kernel.is_virtual() && !told {
+            tell_what_takes_long(&cases, arguments.slow);
+            told = true;
         }
         let entries = variations::entries(cases, arguments.phases, arguments.repeat);
         plans.push(Plan {
@@ -123,6 +139,30 @@ async fn plans(
         });
     }
     Ok(plans)
+}
+
+/// In real time.
+fn tell_what_takes_long(cases: &[Prepared], slow: bool) {
+    /// Longer than what needs no `slow = true`.
+    const LONG: Duration = Duration::from_secs(20);
+    let runs = |case: &&Prepared| match case.case.clock {
+        Clock::Any => true,
+        Clock::Slow => slow,
+        Clock::Virtual => false,
+    };
+    let long = cases.iter().filter(runs);
+    let long: Vec<_> = long.filter(|case| case.duration() > LONG).collect();
+    let Some(longest) = long.iter().max_by_key(|case| case.duration()) else {
+        return;
+    };
+    let (name, time) = (&longest.case.id, seconds(longest.duration()));
+    let what = match long.len() {
+        1 => format!("{name} takes up to {time}"),
+        several => format!("{several} cases take long, {name} up to {time}"),
+    };
+    note(&format!(
+        "{what} in real time; with --warp it takes a moment"
+    ));
 }
 
 fn not_begun(plan: &Plan, why: &'static str) -> Finished {

@@ -6,43 +6,40 @@ use std::time::Duration;
 use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::record::{OnKernel, Record};
 use deadpeer::report::{detail, matrix, runs, summary, table};
+use deadpeer::text::fit;
 
 use super::RunArguments;
 use crate::cli::Exit;
 
+/// The table first, then what is wrong, what was skipped, and the closing line.
 pub(super) fn report(
     arguments: &RunArguments,
     record: &Record,
     elapsed: Duration,
 ) -> io::Result<()> {
-    let mut out = anstream::stdout();
+    let mut out = arguments.out();
+    let width = arguments.width();
     match record.kernels.as_slice() {
-        [only] if !arguments.quiet => {
-            writeln!(out)?;
-            if record.several_runs() {
-                runs::write(&mut out, &only.results)?;
-            } else {
-                table::write(&mut out, &only.results)?;
-            }
+        [_] if arguments.quiet => {}
+        [only] if record.several_runs() => runs::write(&mut out, &only.results, width)?,
+        [only] => table::write(&mut out, &only.results, width)?,
+        several => {
+            let columns = several
+                .iter()
+                .map(|run| (run.kernel.as_str(), run.results.as_slice()));
+            let columns: Vec<(&str, &[CaseResult])> = columns.collect();
+            matrix::write(&mut out, &columns, arguments.quiet, width)?;
         }
-        _ => {}
     }
     for (_, which, result) in record.results() {
-        detail::write(&mut out, arguments.verbose, &which, result)?;
+        detail::write(&mut out, arguments.verbose, &which, result, width)?;
     }
+    let several = record.kernels.len() > 1;
     for run in &record.kernels {
-        for line in summary::skips(&run.results) {
+        let on = several.then_some(run.kernel.as_str());
+        for line in summary::skips(&run.results, on, width) {
             writeln!(out, "\n{line}")?;
         }
-    }
-    if record.kernels.len() > 1 {
-        let columns: Vec<(&str, &[CaseResult])> = record
-            .kernels
-            .iter()
-            .map(|run| (run.kernel.as_str(), run.results.as_slice()))
-            .collect();
-        writeln!(out)?;
-        matrix::write(&mut out, &columns)?;
     }
     let results: Vec<&CaseResult> = record.results().map(|(_, _, result)| result).collect();
     let in_guests = |run: &&OnKernel| {
@@ -52,7 +49,7 @@ pub(super) fn report(
     let in_guests = record.kernels.iter().filter(in_guests);
     let in_guests = in_guests.map(|run| run.elapsed).sum();
     let closing = summary::closing(&results, elapsed, in_guests);
-    writeln!(out, "\n{closing}")
+    writeln!(out, "\n{}", fit(&closing, width))
 }
 
 /// The highest of the statuses that apply.
@@ -67,6 +64,10 @@ pub(super) fn exit(arguments: &RunArguments, record: &Record) -> Exit {
     if record.kernels.iter().any(|run| run.interrupted) {
         return Exit::Interrupted;
     }
-    let results = record.results().map(|(_, _, result)| of(result));
-    results.max().unwrap_or(Exit::Passed)
+    let verdicts = || record.results().map(|(_, _, result)| result);
+    let is_skipped = |result: &CaseResult| matches!(result.verdict, Verdict::Skipped(_));
+    if !arguments.allow_skips && verdicts().all(is_skipped) {
+        return Exit::NothingRan;
+    }
+    verdicts().map(of).max().unwrap_or(Exit::Passed)
 }

@@ -96,8 +96,13 @@ fn firewall(firewall: Firewall) -> String {
     } else {
         "a SYN only"
     };
+    let nat = if firewall.nat {
+        "; nat: to the server, the client has the router's address"
+    } else {
+        ""
+    };
     format!(
-        "  firewall    on {}: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}",
+        "  firewall    on {}: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}{nat}",
         firewall.on.the(),
         firewall.established
     )

@@ -156,12 +156,13 @@ fn lines(result: &CaseResult, observation: &Observation) -> Vec<Line> {
 }
 
 /// What the signs between the hosts' lines mean, for those that are there.
-fn legend(routers: usize) -> [(char, &'static str); 3] {
+fn legend(routers: usize) -> [(char, &'static str); 4] {
     let router = match routers {
         ..=1 => "o: the router",
         _ => "o: a router",
     };
     [
+        ('*', "*: what a host itself does or is told"),
         ('x', "x: lost on the way"),
         ('o', router),
         ('z', "z: the host was silent and did not hear it"),

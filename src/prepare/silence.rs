@@ -1,0 +1,151 @@
+//! What in a case makes the oracle silent: found by asking it again without each thing, so that its
+//! rules stand in one place only.
+
+use crate::oracle::{self, Ticks};
+use crate::scenario::model::{Case, End, EndSettings};
+
+/// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
+/// `reboot the server` ``.
+pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
+    let speaks = |case: &Case| oracle::predict(case, end, ticks).is_some();
+    let up_to = |steps: usize| {
+        let mut case = case.clone();
+        case.steps.truncate(steps);
+        case
+    };
+    let silent = (0..=case.steps.len()).find(|steps| !speaks(&up_to(*steps)));
+    let steps = silent.unwrap_or(case.steps.len());
+    let case = up_to(steps);
+    let step = case.steps.last().map(|step| {
+        let line = step.line;
+        format!("the step in line {line}, `{step}`")
+    });
+    let settings = settings(&case);
+    let alone = settings.iter().filter(|(_, without)| speaks(without));
+    let alone: Vec<&str> = alone.map(|(name, _)| name.as_str()).collect();
+    match (step, alone.as_slice()) {
+        (Some(step), []) => step,
+        (Some(step), alone) => format!("{step} with {}", alone.join(" and with ")),
+        (None, []) if case.topology.only_way().is_none() => {
+            "`topology.links`, which have more than one way between the ends".to_owned()
+        }
+        (None, []) if settings.is_empty() => {
+            "`topology.links`, of which one takes smaller packets".to_owned()
+        }
+        (None, []) => {
+            let all: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
+            all.join(" with ")
+        }
+        (None, alone) => alone.join(" or "),
+    }
+}
+
+/// Takes a setting back to its default.
+type Remove = fn(&mut EndSettings);
+
+/// What a file sets that the oracle may have no rule for, each with the case as it would be
+/// without.
+fn settings(case: &Case) -> Vec<(String, Case)> {
+    let mut found = Vec::new();
+    let mut add = |name: String, remove: &dyn Fn(&mut Case)| {
+        let mut without = case.clone();
+        remove(&mut without);
+        if without != *case {
+            found.push((name, without));
+        }
+    };
+    add("`topology.firewall`".to_owned(), &|case| {
+        case.firewall = None;
+    });
+    add("`topology.sysctl`".to_owned(), &|case| case.sysctl.clear());
+    let own: [(&str, Remove); 7] = [
+        ("sysctl", |own| own.sysctl.clear()),
+        ("rto_max", |own| own.rto_max = None),
+        ("recverr", |own| own.recverr = false),
+        ("nodelay", |own| own.nagle = false),
+        ("send_buffer", |own| own.send_buffer = None),
+        ("receive_buffer", |own| own.receive_buffer = None),
+        ("linger", |own| own.linger = None),
+    ];
+    for (key, remove) in own {
+        add(format!("`connection.client.{key}`"), &|case| {
+            remove(&mut case.connection.client);
+        });
+        add(format!("`connection.server.{key}`"), &|case| {
+            remove(&mut case.connection.server);
+        });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::oracle::Hz;
+    use crate::scenario::parse;
+
+    /// Of the client of a routed case, the third line being its step.
+    fn cause_with(topology: &str, client: &str, step: &str) -> String {
+        let text = format!(
+            "summary = 's'\n\
+             topology = {{ family = 'ipv4', {topology} }}\n\
+             step = [{{ do = 'exchange' }}, {{ {step} }}]\n\
+             connection.client = {{ keepalive = {{ time = '3s' }}, {client} }}\n\
+             expect.client = {{ error = 'ETIMEDOUT', within = '1s..9s' }}\n"
+        );
+        let scenario = parse(Path::new("x.toml"), &text).unwrap();
+        cause(
+            &scenario.cases[0],
+            End::Client,
+            Hz::new(250).unwrap().into(),
+        )
+    }
+
+    const ROUTED: &str = "preset = 'routed'";
+    const CRASH: &str = "do = 'crash', host = 'server'";
+
+    #[test]
+    fn a_step_is_named_with_its_line() {
+        let kill = "do = 'process', at = 'server', action = 'kill'";
+        insta::assert_snapshot!(cause_with(ROUTED, "", kill), @"the step in line 3, `kill the server's process`");
+    }
+
+    #[test]
+    fn a_step_that_has_a_rule_is_named_with_what_takes_it_away() {
+        let firewall = "preset = 'routed', firewall = {}";
+        insta::assert_snapshot!(cause_with(firewall, "", CRASH), @"the step in line 3, `crash the server` with `topology.firewall`");
+    }
+
+    #[test]
+    fn a_setting_is_named_by_its_key() {
+        let sysctl = "sysctl = { 'net.ipv4.tcp_retries2' = 5 }";
+        assert_eq!(
+            cause_with(ROUTED, sysctl, CRASH),
+            "`connection.client.sysctl`"
+        );
+        let both = format!("{sysctl}, nodelay = false");
+        assert_eq!(
+            cause_with(ROUTED, &both, CRASH),
+            "`connection.client.sysctl` with `connection.client.nodelay`"
+        );
+        let router = "preset = 'routed', sysctl = { router = { 'net.ipv4.ip_default_ttl' = 32 } }";
+        assert_eq!(cause_with(router, "", CRASH), "`topology.sysctl`");
+    }
+
+    #[test]
+    fn a_network_is_named_by_what_it_has_that_the_presets_have_not() {
+        let network = |links: &str| {
+            format!(
+                "nodes = {{ r1 = 'router', r2 = 'router' }}, links = [\
+                 {{ between = ['client', 'r1'] }}, {{ between = ['r2', 'server'] }}, {links}]"
+            )
+        };
+        let narrow = network("{ between = ['r1', 'r2'], mtu = 1400 }");
+        assert_eq!(
+            cause_with(&narrow, "", CRASH),
+            "`topology.links`, of which one takes smaller packets"
+        );
+    }
+}
