@@ -70,10 +70,32 @@ pub enum Verdict {
     Failed(Vec<Mismatch>),
     /// The kernel lacks what the case needs; the reason.
     Skipped(String),
+    /// Something did not come as expected, and the case did not run on time, or was not recorded whole: no verdict on the kernel.
+    Undecided(Undecided),
     /// The lab could not be built or changed; the reason. No verdict on the kernel.
     Error(String),
     /// The run was stopped before the case came to its end; why.
     Stopped(String),
+}
+
+impl Verdict {
+    /// Whether the case did not pass although it could be run, or could not be run.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Undecided(_) | Self::Error(_) => true,
+            Self::Passed | Self::Skipped(_) | Self::Stopped(_) => false,
+        }
+    }
+}
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Undecided {
+    /// What was late or lost, each with its figure; at least one.
+    pub disturbances: Vec<String>,
+    /// What did not come as expected; none where the file asks for what was not recorded.
+    pub mismatches: Vec<Mismatch>,
 }
 
 /// One thing that did not come as expected.

@@ -221,7 +221,9 @@ impl Endpoint {
     pub fn read_on(&self, on: bool) {
         if on {
             // The program is about to read it.
-            self.socket.read.send_modify(|read| read.unread_error = None);
+            self.socket
+                .read
+                .send_modify(|read| read.unread_error = None);
         }
         self.reads.send_modify(|since| {
             *since = match since {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::oracle::timeline::STEP_TIME;
-use crate::outcome::{EndObservation, Mismatch, Observation};
+use crate::outcome::{EndObservation, Observation};
 use crate::prepare::{ALLOWANCE, Prepared};
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
@@ -24,27 +24,13 @@ pub(super) fn disturbances(observation: &Observation) -> Vec<String> {
         .collect()
 }
 
-/// Why there is no verdict, although something did not come as expected.
-pub(super) fn no_verdict(disturbances: &[String], mismatches: &[Mismatch]) -> String {
-    let observed = mismatches.first().map_or("", |mismatch| &mismatch.observed);
-    let others = match disturbances.len().saturating_sub(1) {
-        0 => String::new(),
-        others => format!(" (and {} more)", plural(others, "disturbance")),
-    };
-    let first = disturbances.first().map_or("", String::as_str);
-    format!(
-        "no verdict: {first}{others}; observed {observed}\n  \
-         help: the machine is too busy: run fewer cases at once (-j)"
-    )
-}
-
-/// Why there is no verdict, although everything that was recorded came as expected: the file asks for what may have been lost.
+/// What may be missing, although everything that was recorded came as expected: the file asks for it.
 pub(super) fn unseen(prepared: &Prepared, observation: &Observation) -> Option<String> {
     observation.ends.iter().find_map(|end| {
         let expectation = prepared.case.expect.end(end.end)?;
         let lost = recording(end)?;
         let asked = expectation.asks_for_frames();
-        asked.then(|| format!("no verdict: {lost}, and the file asks what was on the wire"))
+        asked.then(|| format!("{lost}; the file asks what was on the wire"))
     })
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 pub use repetition::{Alike, repeated};
 
 use crate::clock::Moment;
-use crate::outcome::{ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict};
+use crate::outcome::{
+    ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Undecided, Verdict,
+};
 use crate::prepare::{Prepared, WindowOrigin};
 use crate::scenario::model::{End, Expectation};
 use crate::stall::stalled;
@@ -42,13 +44,22 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
     };
     if mismatches.is_empty() {
         // What came as expected although something was late came as expected.
-        return disturbance::unseen(prepared, observation).map_or(Verdict::Passed, Verdict::Error);
+        return match disturbance::unseen(prepared, observation) {
+            None => Verdict::Passed,
+            Some(unseen) => Verdict::Undecided(Undecided {
+                disturbances: vec![unseen],
+                mismatches,
+            }),
+        };
     }
     let disturbances = disturbance::disturbances(observation);
     if disturbances.is_empty() || limit {
         Verdict::Failed(mismatches)
     } else {
-        Verdict::Error(disturbance::no_verdict(&disturbances, &mismatches))
+        Verdict::Undecided(Undecided {
+            disturbances,
+            mismatches,
+        })
     }
 }
 

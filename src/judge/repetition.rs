@@ -21,8 +21,8 @@ pub enum Alike {
 pub fn repeated(first: &CaseResult, other: &CaseResult, alike: Alike) -> Verdict {
     let own = other.verdict.clone();
     let difference = match (&first.verdict, &other.verdict) {
-        (Verdict::Error(_) | Verdict::Stopped(_), _)
-        | (_, Verdict::Error(_) | Verdict::Stopped(_))
+        (Verdict::Undecided(_) | Verdict::Error(_) | Verdict::Stopped(_), _)
+        | (_, Verdict::Undecided(_) | Verdict::Error(_) | Verdict::Stopped(_))
         | (Verdict::Skipped(_), Verdict::Skipped(_)) => None,
         (Verdict::Skipped(reason), _) => Some(mismatch(
             alike,

@@ -1,7 +1,9 @@
 //! What explains a case: what was on the wire, what the kernel counted, and what went wrong.
 
 use crate::clock::Moment;
-use crate::outcome::{CaseResult, ConnectionObservation, EndObservation, Observation, Verdict};
+use crate::outcome::{
+    CaseResult, ConnectionObservation, EndObservation, Mismatch, Observation, Verdict,
+};
 use crate::scenario::model::Stack;
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
@@ -73,7 +75,10 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
     }
     for step in &observation.evidence.steps {
         if let Some(why) = &step.not_taken {
-            lines.push(format!("{} (line {}): not taken: {why}", step.what, step.line));
+            lines.push(format!(
+                "{} (line {}): not taken: {why}",
+                step.what, step.line
+            ));
         }
     }
     for (step, delay) in observation.evidence.delays() {
@@ -185,24 +190,35 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
     )];
     match &result.verdict {
         Verdict::Failed(mismatches) => {
-            for mismatch in mismatches {
-                let end = mismatch
-                    .end
-                    .map(|end| format!("{end}: "))
-                    .unwrap_or_default();
-                lines.push(format!("  {end}expected {}", mismatch.expected));
-                lines.push(format!("    from {}", mismatch.because));
-                lines.push(format!("    observed {}", mismatch.observed));
-            }
+            lines.extend(mismatches.iter().flat_map(wrong));
             lines.extend(
                 evidence(result)
                     .into_iter()
                     .map(|line| format!("  evidence: {line}")),
             );
         }
+        Verdict::Undecided(undecided) => {
+            let disturbances = undecided.disturbances.iter();
+            lines.extend(disturbances.map(|disturbance| format!("  no verdict: {disturbance}")));
+            lines.extend(undecided.mismatches.iter().flat_map(wrong));
+            lines.push("  help: the machine is too busy: run fewer cases at once (-j)".to_owned());
+        }
         Verdict::Error(reason) | Verdict::Skipped(reason) => lines.push(format!("  {reason}")),
         Verdict::Stopped(why) => lines.push(format!("  {why}")),
         Verdict::Passed => {}
     }
     lines
+}
+
+/// What was expected and from where, and what happened.
+fn wrong(mismatch: &Mismatch) -> [String; 3] {
+    let end = mismatch
+        .end
+        .map(|end| format!("{end}: "))
+        .unwrap_or_default();
+    [
+        format!("  {end}expected {}", mismatch.expected),
+        format!("    from {}", mismatch.because),
+        format!("    observed {}", mismatch.observed),
+    ]
 }

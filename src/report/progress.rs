@@ -141,7 +141,7 @@ impl Progress {
             // Those are told together.
             (_, Verdict::Skipped(_)) | (Form::Silent, _) => Ok(()),
             (Form::Lines, _) => writeln!(out, "{}", lines()),
-            (Form::Bars, Verdict::Failed(_) | Verdict::Error(_)) => {
+            (Form::Bars, Verdict::Failed(_) | Verdict::Undecided(_) | Verdict::Error(_)) => {
                 self.bars.println(colored(&lines()))
             }
             (Form::Bars, Verdict::Passed | Verdict::Stopped(_)) => Ok(()),
@@ -328,6 +328,14 @@ fn reason(verdict: &Verdict) -> Option<String> {
             };
             let (expected, observed) = (&first.expected, &first.observed);
             format!("{end}expected {expected}, observed {observed}{more}")
+        }
+        Verdict::Undecided(undecided) => {
+            let first = undecided.disturbances.first()?;
+            let more = match undecided.disturbances.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            format!("{first}{more}")
         }
         Verdict::Error(reason) => reason.lines().next()?.to_owned(),
         Verdict::Passed | Verdict::Skipped(_) | Verdict::Stopped(_) => return None,

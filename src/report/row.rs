@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::judge;
 use crate::outcome::{
-    CaseResult, ConnectionObservation, Cut, EndObservation, Observation, Verdict,
+    CaseResult, ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict,
 };
 use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
@@ -70,6 +70,12 @@ pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
             let is_own = |own: Option<End>| own.is_none_or(|own| own == end);
             let mut own = mismatches.iter().map(|mismatch| mismatch.end);
             if own.any(is_own) { verdict } else { &PASSED }
+        }
+        Verdict::Undecided(undecided) => {
+            let is_other = |mismatch: &Mismatch| mismatch.end.is_some_and(|own| own != end);
+            let mismatches = &undecided.mismatches;
+            let others_alone = !mismatches.is_empty() && mismatches.iter().all(is_other);
+            if others_alone { &PASSED } else { verdict }
         }
         Verdict::Passed | Verdict::Skipped(_) | Verdict::Error(_) | Verdict::Stopped(_) => verdict,
     }

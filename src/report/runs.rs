@@ -123,7 +123,8 @@ fn severity(verdict: &Verdict) -> u8 {
         Verdict::Skipped(_) => 1,
         Verdict::Stopped(_) => 2,
         Verdict::Failed(_) => 3,
-        Verdict::Error(_) => 4,
+        Verdict::Undecided(_) => 4,
+        Verdict::Error(_) => 5,
     }
 }
 

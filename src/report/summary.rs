@@ -87,6 +87,10 @@ pub fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) 
             "skipped",
         ),
         (
+            count(|verdict| matches!(verdict, Verdict::Undecided(_))),
+            "without a verdict",
+        ),
+        (
             count(|verdict| matches!(verdict, Verdict::Error(_))),
             "could not be run",
         ),

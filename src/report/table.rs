@@ -36,6 +36,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
         Verdict::Passed => ("pass", color(AnsiColor::Green)),
         Verdict::Failed(_) => ("FAIL", color(AnsiColor::Red)),
         Verdict::Skipped(_) => ("skip", NOTABLE),
+        Verdict::Undecided(_) => ("none", color(AnsiColor::Magenta)),
         Verdict::Error(_) => ("ERROR", color(AnsiColor::Magenta)),
         Verdict::Stopped(_) => ("stopped", NOTABLE),
     }

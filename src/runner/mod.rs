@@ -155,7 +155,7 @@ pub async fn run(
             if !options.all_evidence && result.verdict == Verdict::Passed {
                 result.forget_evidence();
             }
-            failed |= matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
+            failed |= result.verdict.is_bad();
             tell(&events, Event::Finished(position, Box::new(result.clone())));
             results[position] = Some(result);
         }

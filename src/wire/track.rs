@@ -262,9 +262,7 @@ impl Track {
         let fate = match (seq, self.next_out) {
             _ if !self.rst_sent.is_empty() => IcmpFate::NoConnection,
             // between(seq, snd_una, snd_nxt)
-            (Some(seq), Some(next)) if !after(una, seq) && !after(seq, next) => {
-                IcmpFate::InWindow
-            }
+            (Some(seq), Some(next)) if !after(una, seq) && !after(seq, next) => IcmpFate::InWindow,
             _ => IcmpFate::OutOfWindow,
         };
         let error = IcmpError { at, message, fate };

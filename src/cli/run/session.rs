@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use deadpeer::judge::Alike;
 use deadpeer::oracle::Ticks;
-use deadpeer::outcome::{CaseResult, Verdict};
+use deadpeer::outcome::CaseResult;
 use deadpeer::prepare::Prepared;
 use deadpeer::record::{Labels, OnKernel};
 use deadpeer::report::progress::Waiting;
@@ -83,8 +83,7 @@ pub(super) async fn session(
 /// Why the cases do not run on one more kernel, if they do not.
 fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
     let mut results = runs.iter().flat_map(|run| &run.results);
-    let failed =
-        |result: &CaseResult| matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_));
+    let failed = |result: &CaseResult| result.verdict.is_bad();
     if runs.iter().any(|run| run.interrupted) {
         Some(INTERRUPTED)
     } else if arguments.fail_fast && results.any(failed) {

@@ -59,7 +59,7 @@ pub(super) fn exit(arguments: &RunArguments, record: &Record) -> Exit {
         Verdict::Skipped(_) if arguments.deny_skips => Exit::Failed,
         Verdict::Skipped(_) => Exit::Passed,
         Verdict::Failed(_) => Exit::Failed,
-        Verdict::Error(_) => Exit::Environment,
+        Verdict::Undecided(_) | Verdict::Error(_) => Exit::Environment,
     };
     if record.kernels.iter().any(|run| run.interrupted) {
         return Exit::Interrupted;

@@ -76,7 +76,10 @@ mod connections {
         );
         let two_wrong = vec![good(), Line::established(0), timed_out(S)];
         let wrong = only(of_end(&prepared, client(two_wrong)));
-        assert!(wrong.observed.contains("(2 of 3 connections failed;"), "{wrong:?}");
+        assert!(
+            wrong.observed.contains("(2 of 3 connections failed;"),
+            "{wrong:?}"
+        );
     }
 
     #[test]

@@ -113,6 +113,10 @@ impl Came {
             Verdict::Passed => None,
             Verdict::Skipped(why) => Some(format!("skipped: {why}")),
             Verdict::Failed(_) => Some("FAILED".to_owned()),
+            Verdict::Undecided(undecided) => {
+                let first = undecided.disturbances.first();
+                first.map(|disturbance| format!("no verdict: {disturbance}"))
+            }
             Verdict::Error(why) | Verdict::Stopped(why) => Some(format!("no verdict: {why}")),
         };
         let outcome = seen.map(|(_, seen)| row::observed(seen));
