@@ -223,8 +223,10 @@ fn is_filtered(proc: &Path) -> bool {
 mod tests {
     use super::*;
 
+    type Files<'f> = &'f [(&'f str, &'f str)];
+
     /// A folder like `/proc`, on a system that allows everything but for these files.
-    fn proc(files: &[(&str, &str)]) -> tempfile::TempDir {
+    fn proc(files: Files) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let usual = [
             ("self/ns/user", ""),
@@ -243,7 +245,7 @@ mod tests {
         folder
     }
 
-    fn told(refusal: Refusal, errno: Errno, files: &[(&str, &str)]) -> String {
+    fn told(refusal: Refusal, errno: Errno, files: Files) -> String {
         let cause = Cause::of(refusal, errno, proc(files).path());
         format!("{}; {}", cause.text, cause.helps().join("; "))
     }
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn each_refusal_has_its_own_cause() {
         let apparmor = "kernel.apparmor_restrict_unprivileged_userns = 1";
-        let cases: [(Refusal, Errno, &[(&str, &str)], &str); 10] = [
+        let cases: [(Refusal, Errno, Files, &str); 10] = [
             (
                 Refusal::User,
                 Errno::ENOSPC,

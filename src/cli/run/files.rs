@@ -1,7 +1,7 @@
 //! The files that a run leaves: whole or not at all, and in the place of nothing but another file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -156,18 +156,18 @@ fn can_be_replaced(path: &Path) -> io::Result<()> {
 
 /// What a file is that is no regular one.
 fn irregular(file: &Metadata) -> Option<&'static str> {
-    let kinds: [(fn(&FileType) -> bool, &'static str); 6] = [
-        (FileType::is_dir, "a folder"),
-        (FileType::is_symlink, "a symbolic link"),
-        (FileType::is_block_device, "a block device"),
-        (FileType::is_char_device, "a character device"),
-        (FileType::is_fifo, "a FIFO"),
-        (FileType::is_socket, "a socket"),
-    ];
     let kind = file.file_type();
-    kinds
+    let names = [
+        (kind.is_dir(), "a folder"),
+        (kind.is_symlink(), "a symbolic link"),
+        (kind.is_block_device(), "a block device"),
+        (kind.is_char_device(), "a character device"),
+        (kind.is_fifo(), "a FIFO"),
+        (kind.is_socket(), "a socket"),
+    ];
+    names
         .into_iter()
-        .find_map(|(is, name)| is(&kind).then_some(name))
+        .find_map(|(is_it, name)| is_it.then_some(name))
 }
 
 fn folder(path: &Path) -> &Path {
