@@ -25,7 +25,7 @@ use nix::unistd::{getegid, geteuid};
 pub(crate) use caller::home;
 pub use caller::{CallerError, become_caller};
 pub(crate) use capabilities::drop_all;
-use capabilities::{FOR_LABS, keep_for_good, may_change_user, without_labs};
+use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user, without_labs};
 use refusal::Refusal;
 pub use refusal::Refused;
 
@@ -42,6 +42,7 @@ pub fn isolate() -> Result<(), Refused> {
         Ok(()) => {}
         Err(Errno::EPERM) => {
             enter_user_namespace()?;
+            make_root_ordinary().map_err(refused(Refusal::Capabilities))?;
             kept = FOR_LABS;
         }
         Err(errno) => return Err(Refused::new(Refusal::Network, errno.into())),

@@ -4,7 +4,8 @@ use std::io;
 
 use nix::unistd::geteuid;
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs,
 };
 
 /// Network namespaces are made and entered (`SYS_ADMIN`), set up (`NET_ADMIN`), and listened to (`NET_RAW`).
@@ -17,9 +18,11 @@ pub(super) const FOR_FILES_OF_ROOT: CapabilitySet = CapabilitySet::DAC_OVERRIDE
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::FOWNER);
 
-/// Its guests, and what builds their kernels, run as others (`SETUID`, `SETGID`), and are moved from processor to processor (`SYS_NICE`).
+/// Its guests, and what builds their kernels, run as others (`SETUID`, `SETGID`), without root's rights (`SETPCAP`), and are moved from processor to
+/// processor (`SYS_NICE`).
 pub(super) const FOR_GUESTS_OF_ROOT: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETPCAP)
     .union(CapabilitySet::SYS_NICE);
 
 /// What remains where nothing needs a lab on this kernel.
@@ -56,7 +59,16 @@ pub(super) fn may_change_user() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(change))
 }
 
+/// From here on, user 0 gets no capability by `exec`. Under `no_new_privs` it gets none anyhow, but the kernel takes it for one that has gained some, and
+/// clears its personality (`cap_bprm_creds_from_file`): a user-mode kernel that finds its addresses randomized starts itself anew, for ever.
+pub(super) fn make_root_ordinary() -> io::Result<()> {
+    let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
+    Ok(set_capabilities_secure_bits(bits)?)
+}
+
 /// Takes every right from a process between fork and exec that the program need not have. Makes system calls only.
 pub(crate) fn drop_all() -> io::Result<()> {
+    // Whoever may not is another user, or no root any more.
+    make_root_ordinary().ok();
     keep_for_good(CapabilitySet::empty())
 }

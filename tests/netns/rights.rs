@@ -14,9 +14,9 @@ use libtest_mimic::Trial;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
-use crate::harness::{Finished, LIMIT, Running, source};
+use crate::harness::{Finished, LIMIT, Running, command_as_nobody, source};
 use crate::pace;
-use crate::privileges::readable_copy;
+use crate::privileges::{forbidding_switch, readable_copy};
 
 const NOBODY: u32 = 65534;
 
@@ -30,6 +30,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         pace::waiting("rights::a_lab_needs_three_capabilities", of_a_lab),
         pace::waiting("rights::a_guest_has_no_rights", of_a_guest),
+        pace::waiting(
+            "rights::a_guest_without_root_has_none_either",
+            of_a_guest_without_root,
+        ),
         pace::waiting("rights::sudo_names_its_caller_by_a_number", no_caller),
     ]
 }
@@ -186,31 +190,20 @@ pub(crate) fn is_kernel(arguments: &[String]) -> bool {
 #[expect(clippy::print_stdout, reason = "standard output is the console")]
 pub(crate) fn tell() -> ExitCode {
     println!("{}", fs::read_to_string("/proc/self/status").unwrap());
+    println!("{}", fs::read_to_string("/proc/self/personality").unwrap());
     ExitCode::SUCCESS
 }
 
 /// Beside labs on this kernel neither, nor where root is not lent by sudo.
 fn of_a_guest() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
-    let scenario = readable_copy(&source("scenarios/alive.toml"), &folder)?;
-    let scenario = scenario.to_string_lossy();
     let kernel = readable_copy(&env::current_exe()?, &folder)?;
     let alone = kernel.display().to_string();
     for kernels in [alone.clone(), format!("native,{alone}")] {
         let mut by_root = Command::new(&binary);
         by_root.env_remove("SUDO_UID");
         for command in [by_sudo(&binary), by_root] {
-            let refused = run(command, &["--kernels", &kernels, &scenario])?;
-            refused.exits(3)?;
-            let told = refused.err.replace("  | ", "");
-            for line in [
-                "\nCapPrm:\t0000000000000000\n",
-                "\nCapEff:\t0000000000000000\n",
-                "\nNoNewPrivs:\t1\n",
-            ] {
-                ensure!(told.contains(line), "{line:?} is not in\n{told}");
-            }
-            // In a user namespace of the harness, every user is called root.
+            let told = told_by_guest(command, &kernels, &folder)?;
             if geteuid().is_root() {
                 let ids = format!("{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n");
                 for line in [format!("\nUid:\t{ids}"), format!("\nGid:\t{ids}")] {
@@ -220,6 +213,49 @@ fn of_a_guest() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where it is called root, in a user namespace of the harness. As root the harness is started as `nobody`.
+fn of_a_guest_without_root() -> anyhow::Result<()> {
+    let (folder, binary) = place()?;
+    let kernel = readable_copy(&env::current_exe()?, &folder)?;
+    let kernels = format!("native,{}", kernel.display());
+    let command = if geteuid().is_root() {
+        command_as_nobody(&binary)
+    } else {
+        Command::new(&binary)
+    };
+    if let (true, Some(switch)) = (geteuid().is_root(), forbidding_switch()) {
+        let scenario = readable_copy(&source("scenarios/alive.toml"), &folder)?;
+        let refused = run(
+            command,
+            &["--kernels", &kernels, &scenario.to_string_lossy()],
+        )?;
+        refused.exits(3)?.says(&[&switch])?;
+        return Ok(());
+    }
+    told_by_guest(command, &kernels, &folder).map(drop)
+}
+
+/// What a guest says of itself, which must be that it has no rights.
+fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::Result<String> {
+    let scenario = readable_copy(&source("scenarios/alive.toml"), folder)?;
+    let refused = run(
+        command,
+        &["--kernels", kernels, &scenario.to_string_lossy()],
+    )?;
+    refused.exits(3)?;
+    let told = refused.err.replace("  | ", "");
+    for line in [
+        "\nCapPrm:\t0000000000000000\n",
+        "\nCapEff:\t0000000000000000\n",
+        "\nNoNewPrivs:\t1\n",
+        // Its addresses are not randomized, or a user-mode kernel would start itself anew, for ever.
+        "\n00040000\n",
+    ] {
+        ensure!(told.contains(line), "{line:?} is not in\n{told}");
+    }
+    Ok(told)
 }
 
 /// Otherwise files would be opened with root's rights. Whoever is not root has not been called by sudo.
