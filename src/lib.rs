@@ -18,7 +18,7 @@
 //! * [`report`]: functions of events and results
 //! * [`errand`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init
-//! * [`privilege`]: into a user namespace where there is no root
+//! * [`privilege`]: no more rights than are needed, and a user namespace where there is no root; [`limits`]: those of this process
 
 pub mod clock;
 pub mod endpoint;
@@ -30,6 +30,7 @@ pub mod guest;
 pub mod judge;
 pub mod kernel;
 pub mod lab;
+pub mod limits;
 mod memory;
 pub mod oracle;
 pub mod outcome;

@@ -8,5 +8,8 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     deadpeer::guest::enter_if_guest(deadpeer::errand::handle);
-    cli::main(cli::Arguments::parse())
+    match deadpeer::limits::raise_stack_limit() {
+        Ok(()) => cli::main(cli::Arguments::parse()),
+        Err(error) => cli::refused(&error),
+    }
 }

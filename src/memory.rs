@@ -4,16 +4,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the one hierarchy of control groups is mounted (cgroup v2; `file-hierarchy(7)`).
-const GROUPS: &str = "/sys/fs/cgroup";
-
 /// In bytes; `None` where nothing tells.
 pub(crate) fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
     let machine = machine.and_then(|text| kilobytes(&text, "MemAvailable:"));
-    let group = fs::read_to_string("/proc/self/cgroup").ok();
-    let group = group.and_then(|text| left_in(Path::new(GROUPS), own_group(&text)?));
-    [machine, group].into_iter().flatten().min()
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let groups = read("/proc/self/cgroup");
+    let mounts = read("/proc/self/mountinfo");
+    let group = VERSIONS
+        .iter()
+        .filter_map(|version| version.left(&groups, &mounts));
+    machine.into_iter().chain(group).min()
 }
 
 /// A field of proc_meminfo(5).
@@ -23,28 +24,86 @@ fn kilobytes(text: &str, field: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// The path below the mount (cgroups(7)): the line of hierarchy 0, which alone is version 2.
-fn own_group(text: &str) -> Option<&Path> {
-    let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(Path::new(path))
+/// A version of control groups (cgroups(7)). A system may have both, with memory in one of them.
+struct Version {
+    /// The second field of `/proc/self/cgroup`, in which one word names what the hierarchy controls.
+    controller: &'static str,
+    /// The type of its file system.
+    kind: &'static str,
+    limit: &'static str,
+    used: &'static str,
+    /// What the kernel has only read from files, in `memory.stat`: it takes that back before it kills anybody.
+    cached: &'static str,
 }
 
-/// The least that any group from the mount down to one's own has left; `None` where none has a limit.
-fn left_in(mount: &Path, own: &Path) -> Option<u64> {
-    let groups = own.ancestors().map(|path| mount.join(path));
-    groups.filter_map(left_of).min()
-}
+const VERSIONS: [Version; 2] = [
+    Version {
+        controller: "memory",
+        kind: "cgroup",
+        limit: "memory.limit_in_bytes",
+        used: "memory.usage_in_bytes",
+        cached: "total_inactive_file ",
+    },
+    Version {
+        controller: "",
+        kind: "cgroup2",
+        limit: "memory.max",
+        used: "memory.current",
+        cached: "inactive_file ",
+    },
+];
 
-/// `memory.max` less `memory.current`, of which the kernel takes back what it has only read from files before it kills anybody.
-fn left_of(group: PathBuf) -> Option<u64> {
-    let read = |name| fs::read_to_string(group.join(name)).ok();
-    // "max" where there is no limit.
-    let limit: u64 = read("memory.max")?.trim().parse().ok()?;
-    let used: u64 = read("memory.current")?.trim().parse().ok()?;
-    let statistics = read("memory.stat").unwrap_or_default();
-    let cached = |line: &str| line.strip_prefix("inactive_file ")?.parse::<u64>().ok();
-    let cached = statistics.lines().find_map(cached).unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(cached)))
+impl Version {
+    /// What the tightest limit of the process's own groups leaves; `None` where there is none.
+    fn left(&self, groups: &str, mounts: &str) -> Option<u64> {
+        let own = self.own_group(groups)?;
+        let (root, point) = self.mount(mounts)?;
+        // A container may see no more than its own group, and nothing of where that lies.
+        let below = own.strip_prefix(root).unwrap_or(Path::new(""));
+        self.left_in(Path::new(point), below)
+    }
+
+    /// From `/proc/self/cgroup`.
+    fn own_group<'t>(&self, groups: &'t str) -> Option<&'t Path> {
+        groups.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next()?, fields.next()?);
+            let is_its = controllers.split(',').any(|name| name == self.controller);
+            is_its.then_some(Path::new(path))
+        })
+    }
+
+    /// Which group is mounted, and where, from proc_pid_mountinfo(5).
+    fn mount<'t>(&self, mounts: &'t str) -> Option<(&'t str, &'t str)> {
+        mounts.lines().find_map(|line| {
+            let (place, kind) = line.split_once(" - ")?;
+            let mut place = place.split(' ').skip(3);
+            let (root, point) = (place.next()?, place.next()?);
+            let mut kind = kind.split(' ');
+            let (name, options) = (kind.next()?, kind.nth(1)?);
+            let controls = |option| self.controller.is_empty() || option == self.controller;
+            let is_its = name == self.kind && options.split(',').any(controls);
+            is_its.then_some((root, point))
+        })
+    }
+
+    /// The least that any group from the mount down to one's own has left.
+    fn left_in(&self, mount: &Path, own: &Path) -> Option<u64> {
+        let groups = own.ancestors().map(|path| mount.join(path));
+        groups.filter_map(|group| self.left_of(group)).min()
+    }
+
+    /// The limit less what is used.
+    fn left_of(&self, group: PathBuf) -> Option<u64> {
+        let read = |name| fs::read_to_string(group.join(name)).ok();
+        // Without a limit, "max", or of version 1 more than any machine has.
+        let limit: u64 = read(self.limit)?.trim().parse().ok()?;
+        let used: u64 = read(self.used)?.trim().parse().ok()?;
+        let statistics = read("memory.stat").unwrap_or_default();
+        let cached = |line: &str| line.strip_prefix(self.cached)?.parse::<u64>().ok();
+        let cached = statistics.lines().find_map(cached).unwrap_or(0);
+        Some(limit.saturating_sub(used.saturating_sub(cached)))
+    }
 }
 
 #[cfg(test)]
@@ -60,34 +119,68 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_group_is_that_of_the_one_hierarchy() {
-        let own = |text| own_group(text).map(|path| path.display().to_string());
+    fn ones_own_group_is_that_of_the_hierarchy_that_controls_memory() {
+        let own = |text| {
+            VERSIONS
+                .each_ref()
+                .map(|version| version.own_group(text).and_then(Path::to_str))
+        };
         assert_eq!(
-            own("4:memory:/old\n0::/user.slice/one\n").as_deref(),
-            Some("user.slice/one")
+            own("4:cpu,memory:/old\n0::/user.slice/one\n"),
+            [Some("/old"), Some("/user.slice/one")]
         );
-        assert_eq!(own("0::/\n").as_deref(), Some(""));
-        assert_eq!(own("4:memory:/old\n"), None);
+        assert_eq!(own("0::/\n"), [None, Some("/")]);
+        assert_eq!(own("4:memory:/old:new\n"), [Some("/old:new"), None]);
+    }
+
+    #[test]
+    fn each_version_is_where_it_is_mounted() {
+        let mounts = "\
+            25 30 0:23 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
+            26 25 0:24 / /sys/fs/cgroup/unified rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n\
+            27 25 0:25 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+            28 25 0:26 /docker/1a /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
+        let [old, new] = VERSIONS.each_ref().map(|version| version.mount(mounts));
+        assert_eq!(old, Some(("/docker/1a", "/sys/fs/cgroup/memory")));
+        assert_eq!(new, Some(("/", "/sys/fs/cgroup/unified")));
     }
 
     #[test]
     fn the_tightest_limit_above_counts_and_what_is_only_cached_is_free() {
-        let mount = tempfile::tempdir().unwrap();
-        let group = |path: &str, files: &[(&str, &str)]| {
-            let folder = mount.path().join(path);
-            fs::create_dir_all(&folder).unwrap();
-            for (name, content) in files {
-                fs::write(folder.join(name), content).unwrap();
-            }
-        };
-        let left = || left_in(mount.path(), Path::new("a/b"));
-        group("a/b", &[("memory.max", "max\n"), ("memory.current", "1\n")]);
-        assert_eq!(left(), None);
-        group("a", &[("memory.max", "900\n"), ("memory.current", "600\n")]);
-        assert_eq!(left(), Some(300));
-        group("a", &[("memory.stat", "anon 5\ninactive_file 100\n")]);
-        assert_eq!(left(), Some(400));
-        group("", &[("memory.max", "500\n"), ("memory.current", "700\n")]);
-        assert_eq!(left(), Some(0));
+        let names = [
+            [
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+                "total_inactive_file",
+            ],
+            ["memory.max", "memory.current", "inactive_file"],
+        ];
+        for (version, [limit, used, cached]) in VERSIONS.iter().zip(names) {
+            let mount = tempfile::tempdir().unwrap();
+            let group = |path: &str, files: &[(&str, &str)]| {
+                let folder = mount.path().join(path);
+                fs::create_dir_all(&folder).unwrap();
+                for (name, content) in files {
+                    fs::write(folder.join(name), content).unwrap();
+                }
+            };
+            let controller = version.controller;
+            let groups = format!("9:{controller}:/pod/a/b\n");
+            let mounts = format!(
+                "28 25 0:26 /pod {} rw - {} cgroup rw,{controller}\n",
+                mount.path().display(),
+                version.kind
+            );
+            let left = || version.left(&groups, &mounts);
+            group("a/b", &[(limit, "max\n"), (used, "1\n")]);
+            assert_eq!(left(), None);
+            group("a", &[(limit, "900\n"), (used, "600\n")]);
+            assert_eq!(left(), Some(300));
+            let statistics = format!("anon 5\n{cached} 100\n");
+            group("a", &[("memory.stat", &statistics)]);
+            assert_eq!(left(), Some(400));
+            group("", &[(limit, "500\n"), (used, "700\n")]);
+            assert_eq!(left(), Some(0));
+        }
     }
 }

@@ -1,44 +1,63 @@
-//! Out of the host's network namespace, into one of the harness's own; with a user namespace first where there is no root.
+//! Rights: as few as the work needs. Out of the host's network namespace, into one of the harness's own; with a user namespace first where
+//! there is no root.
 //!
 //! This happens once, before any thread exists. Afterwards not even a mistake can reach the host's network: every thread of the
 //! process starts in an empty namespace.
+//!
+//! * [`become_caller`]: under sudo, files are those of the user who called it
+//! * [`isolate`]: what a lab on this kernel needs, and nothing beyond it
+//! * [`renounce`]: where no lab on this kernel is needed
+//! * `user_of_guests`, `drop_all`: as whom a guest runs, and with what
+
+mod caller;
+mod capabilities;
+mod refusal;
 
 use std::fs;
 use std::io;
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::prctl::set_dumpable;
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getegid, geteuid};
 
-/// The system refuses what a lab needs.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot create a network namespace: {what}: {source}\n{advice}")]
-pub struct Refused {
-    what: &'static str,
-    source: io::Error,
-    advice: String,
-}
+pub(crate) use caller::home;
+pub use caller::{CallerError, become_caller};
+pub(crate) use capabilities::drop_all;
+use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user, without_labs};
+use refusal::Refusal;
+pub use refusal::Refused;
 
-/// Leaves the host's network namespace. Must be called while the process has one thread.
+/// Leaves the host's network namespace, and keeps no more rights than labs in new ones need. Must be called while the process has one
+/// thread.
 ///
 /// # Errors
 /// [`Refused`], with what to do about it, where the system allows neither way.
 pub fn isolate() -> Result<(), Refused> {
+    let refused = |refusal| move |source| Refused::new(refusal, source);
+    // Whoever lacks a lab's rights is root of a user namespace afterwards, and of nothing else.
+    let mut kept = FOR_LABS | without_labs();
     match unshare(CloneFlags::CLONE_NEWNET) {
-        Ok(()) => Ok(()),
-        Err(Errno::EPERM) => enter_user_namespace(),
-        Err(errno) => Err(refused("unshare(CLONE_NEWNET)", errno.into())),
+        Ok(()) => {}
+        Err(Errno::EPERM) => {
+            enter_user_namespace()?;
+            make_root_ordinary().map_err(refused(Refusal::Capabilities))?;
+            kept = FOR_LABS;
+        }
+        Err(errno) => return Err(Refused::new(Refusal::Network, errno.into())),
     }
+    are_sysctls_writable().map_err(refused(Refusal::Sysctls))?;
+    keep_for_good(kept).map_err(refused(Refusal::Capabilities))
 }
 
 /// The caller becomes root of a new user namespace, and of nothing else: files that it writes still belong to the caller.
 fn enter_user_namespace() -> Result<(), Refused> {
     let (uid, gid) = (geteuid(), getegid());
-    let user_and_network = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET;
-    unshare(user_and_network)
-        .map_err(|errno| refused("unshare(CLONE_NEWUSER | CLONE_NEWNET)", errno.into()))?;
+    let failed = |refusal| move |errno: Errno| Refused::new(refusal, errno.into());
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(failed(Refusal::User))?;
+    // Who was another user a moment ago owns none of these files otherwise (proc_pid(5)).
+    set_dumpable(true).map_err(failed(Refusal::Map("prctl(PR_SET_DUMPABLE)")))?;
     // user_namespaces(7): a group map needs setgroups denied first.
     let maps = [
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -46,113 +65,61 @@ fn enter_user_namespace() -> Result<(), Refused> {
         ("/proc/self/gid_map", format!("0 {gid} 1")),
     ];
     for (path, map) in maps {
-        fs::write(path, map).map_err(|source| refused(path, source))?;
+        fs::write(path, map).map_err(|source| Refused::new(Refusal::Map(path), source))?;
     }
     // Where AppArmor confines user namespaces they can be made, but give no capabilities; this shows it.
-    unshare(CloneFlags::CLONE_NEWNET)
-        .map_err(|errno| refused("unshare(CLONE_NEWNET) in a user namespace", errno.into()))
+    unshare(CloneFlags::CLONE_NEWNET).map_err(failed(Refusal::NetworkOfUser))
 }
 
-fn refused(what: &'static str, source: io::Error) -> Refused {
-    Refused {
-        what,
-        advice: advice(Path::new("/proc/sys")),
-        source,
+/// A container has `/proc/sys` read-only, whatever namespaces its programs are in.
+fn are_sysctls_writable() -> io::Result<()> {
+    let flags = statvfs("/proc/sys/net")?.flags();
+    if flags.contains(FsFlags::ST_RDONLY) {
+        return Err(Errno::EROFS.into());
     }
+    Ok(())
 }
 
-/// The switches that decide, each with the value that forbids and what would allow.
-const SWITCHES: [(&str, &str, &str); 4] = [
-    (
-        "kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "AppArmor allows it only to programs with a profile that says `userns,` (see /etc/apparmor.d), or to all with: \
-         sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-    (
-        "kernel/unprivileged_userns_clone",
-        "0",
-        "allow it with: sudo sysctl kernel.unprivileged_userns_clone=1",
-    ),
-    (
-        "user/max_user_namespaces",
-        "0",
-        "allow it with: sudo sysctl user.max_user_namespaces=10000",
-    ),
-    (
-        "user/max_net_namespaces",
-        "0",
-        "allow it with: sudo sysctl user.max_net_namespaces=10000",
-    ),
-];
-
-/// What to do, from what the system's switches say.
-fn advice(sysctls: &Path) -> String {
-    let mut lines = vec!["  help: run it as root: sudo harness run ...".to_owned()];
-    for (path, forbidding, remedy) in SWITCHES {
-        let value = fs::read_to_string(sysctls.join(path)).unwrap_or_default();
-        if value.trim() == forbidding {
-            let name = path.replace('/', ".");
-            lines.push(format!(
-                "  help: unprivileged use is off here ({name} = {forbidding}); {remedy}"
-            ));
-        }
-    }
-    if lines.len() == 1 {
-        let seccomp = "no sysctl forbids it, so a seccomp filter may (a container's default one does): \
-                       docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined";
-        lines.push(format!("  help: {seccomp}"));
-    }
-    lines.join("\n")
+/// Gives up all that only a lab on this kernel needs. Must be called while the process has one thread, and is final.
+///
+/// # Errors
+/// What the system says of the change.
+pub fn renounce() -> io::Result<()> {
+    keep_for_good(without_labs())
 }
 
-/// A lab takes about a dozen descriptors; the soft limit of 1024 is for programs that use select(2).
-pub fn raise_descriptor_limit() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where it cannot be raised, the first open that goes beyond says so.
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
-    }
+/// The user that owns nothing, and the group of that name.
+const NOBODY: u32 = 65534;
+
+/// As whom a guest of root runs: nobody, where this process may become that. Others keep their user.
+pub(crate) fn user_of_guests() -> Option<u32> {
+    let is_mapped = |path| {
+        let map = fs::read_to_string(path).unwrap_or_default();
+        has_nobody(&map)
+    };
+    let may = geteuid().is_root() && may_change_user();
+    (may && is_mapped("/proc/self/uid_map") && is_mapped("/proc/self/gid_map")).then_some(NOBODY)
+}
+
+/// Whether a map of user_namespaces(7) has it: the first number inside, the first outside, and how many.
+fn has_nobody(map: &str) -> bool {
+    map.lines().any(|line| {
+        let numbers: Vec<u32> = (line.split_whitespace())
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        matches!(numbers[..], [first, _, count] if (first..first.saturating_add(count)).contains(&NOBODY))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sysctls(values: &[(&str, &str)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, value) in values {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, value).unwrap();
-        }
-        folder
-    }
-
     #[test]
-    fn the_switch_that_forbids_is_named_with_its_remedy() {
-        let folder = sysctls(&[("kernel/apparmor_restrict_unprivileged_userns", "1\n")]);
-        let advice = advice(folder.path());
-        assert!(
-            advice.contains("kernel.apparmor_restrict_unprivileged_userns = 1"),
-            "{advice}"
-        );
-        assert!(advice.contains("sudo harness run"), "{advice}");
-    }
-
-    #[test]
-    fn a_switch_that_allows_is_not_mentioned() {
-        let folder = sysctls(&[
-            ("kernel/unprivileged_userns_clone", "1\n"),
-            ("user/max_user_namespaces", "0\n"),
-        ]);
-        let advice = advice(folder.path());
-        assert!(!advice.contains("unprivileged_userns_clone"), "{advice}");
-        assert!(advice.contains("user.max_user_namespaces = 0"), "{advice}");
-    }
-
-    #[test]
-    fn without_a_switch_seccomp_is_suspected() {
-        let folder = sysctls(&[]);
-        assert!(advice(folder.path()).contains("seccomp"));
+    fn nobody_is_there_where_all_users_are() {
+        assert!(has_nobody("         0          0 4294967295\n"));
+        assert!(has_nobody("0 100000 1000\n65534 165534 1\n"));
+        assert!(!has_nobody("0 1000 1\n"));
+        assert!(!has_nobody("0 100000 65534\n"));
     }
 }

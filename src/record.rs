@@ -273,10 +273,10 @@ mod tests {
 
     #[test]
     fn another_format_is_refused_by_its_number_whatever_else_it_has() {
-        let error = Record::read(r#"{"format": 2, "cases": []}"#).unwrap_err();
+        let error = Record::read(r#"{"format": 1, "cases": []}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "its format is 2, and this harness reads 1; the one that wrote it reads it"
+            "its format is 1, and this harness reads 2; the one that wrote it reads it"
         );
     }
 

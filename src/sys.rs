@@ -10,11 +10,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
 use nix::sys::personality::{self, Persona};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::privilege;
 
 /// From `<asm-generic/fcntl.h>`; the libc crate has it for other systems only.
 const F_SETSIG: libc::c_int = 10;
@@ -126,19 +128,30 @@ pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
 const LEASH: RawFd = 1000;
 
 /// The numbers under which descriptors can be inherited.
-pub const INHERITED: [RawFd; 4] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4];
+pub const INHERITED: [RawFd; 5] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4, LAST];
+
+/// The last of them.
+const LAST: RawFd = LEASH + 5;
 
 /// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands there between fork and exec is replaced,
 /// and must be nothing that the child still needs, however many descriptors are open.
-fn reserve() -> nix::Result<()> {
+fn reserve() -> io::Result<()> {
     static RESERVED: OnceLock<nix::Result<()>> = OnceLock::new();
-    *RESERVED.get_or_init(|| {
+    let reserved = *RESERVED.get_or_init(|| {
         let nothing = open("/dev/null", OFlag::O_CLOEXEC, Mode::empty())?;
         let reserve = |number| match fcntl(&nothing, FcntlArg::F_DUPFD_CLOEXEC(number))? {
             reserved if reserved == number => Ok(()),
             _ => Err(Errno::EBUSY),
         };
         [LEASH].into_iter().chain(INHERITED).try_for_each(reserve)
+    });
+    reserved.map_err(|errno| match (errno, getrlimit(Resource::RLIMIT_NOFILE)) {
+        (Errno::EINVAL | Errno::EMFILE, Ok((limit, _))) => io::Error::other(format!(
+            "it inherits descriptors up to the number {LAST}, and no process may have more than {limit} open files\n  \
+             help: raise the limit (RLIMIT_NOFILE, ulimit -Hn) to {} or more",
+            LAST + 1
+        )),
+        (errno, _) => errno.into(),
     })
 }
 
@@ -195,14 +208,24 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
     Ok(near)
 }
 
+/// Prepares a command whose process has no capability, and can get none by starting another program, whoever it runs as.
+#[expect(
+    unsafe_code,
+    reason = "between fork and exec, only some functions may be called"
+)]
+pub fn without_privileges(command: &mut Command) {
+    // SAFETY: the closure makes system calls only.
+    unsafe {
+        command.pre_exec(privilege::drop_all);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::io::{BufRead, BufReader, Seek, Write};
     use std::os::unix::process::ExitStatusExt;
     use std::process::Stdio;
-
-    use nix::sys::resource::getrlimit;
 
     use super::*;
 

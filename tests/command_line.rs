@@ -323,13 +323,16 @@ fn captures_need_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    for captures in [&file, &file.join("below")] {
+    for (captures, why) in [
+        (&file, "File exists"),
+        (&file.join("below"), "Not a directory"),
+    ] {
         let captures = captures.to_str().unwrap();
         let output = harness(&["run", "--pcap", captures, "scenarios/crashed.toml"]);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         assert_eq!(text(&output.stdout), "");
         let said = text(&output.stderr);
-        let expected = format!("error: cannot make the folder {captures}: File exists");
+        let expected = format!("error: cannot make the folder {captures}: {why}");
         assert!(said.starts_with(&expected), "{said}");
     }
 }

@@ -104,6 +104,7 @@ const BEYOND: &[&str] = &[
     "probes_contradict",
     "route_on_switch",
     "route_to_itself",
+    "tcp_memory",
     // How much time is written in a text.
     "keepalive_fraction",
     "keepalive_time_too_short",

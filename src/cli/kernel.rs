@@ -54,10 +54,7 @@ Examples:
   harness kernel build --source ~/linux-6.12.117.tar.xz";
 
 pub(super) fn kernel(arguments: &KernelArguments) -> anyhow::Result<Exit> {
-    // In this order: later, nothing tells that it was root.
     let cache = Cache::of_user()?;
-    kernel::return_to_caller()
-        .context("cannot give root's rights back to the user who called sudo")?;
     match &arguments.command {
         KernelCommand::Build(arguments) => build(&cache, arguments),
         KernelCommand::List => list(&cache),

@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use console::Term;
+use deadpeer::limits::LimitError;
+use deadpeer::privilege;
 use deadpeer::text::printable;
 
 /// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
@@ -96,7 +98,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Color::Never => anstream::ColorChoice::Never,
     };
     color.write_global();
-    let result = match arguments.command {
+    let result = give_up_rights(&arguments.command).and_then(|()| match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
@@ -105,12 +107,34 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Catalogue(catalogue) => catalogue::catalogue(&catalogue),
         Command::Schema(schema) => schema::schema(&schema),
         Command::Kernel(kernel) => kernel::kernel(&kernel),
-    };
+    });
     let exit = result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
         Exit::Environment
     });
     ExitCode::from(exit as u8)
+}
+
+/// Says why no command can run.
+pub(crate) fn refused(error: &LimitError) -> ExitCode {
+    complain(&error.to_string());
+    ExitCode::from(Exit::Environment as u8)
+}
+
+/// Before any file is opened: under sudo, each is opened with the rights of the user who called it. Whether `run` needs what root may is for
+/// `run` to find out.
+fn give_up_rights(command: &Command) -> anyhow::Result<()> {
+    privilege::become_caller()?;
+    match command {
+        Command::Run(_) => Ok(()),
+        Command::Check(_)
+        | Command::List(_)
+        | Command::Show(_)
+        | Command::Trace(_)
+        | Command::Catalogue(_)
+        | Command::Schema(_)
+        | Command::Kernel(_) => Ok(privilege::renounce()?),
+    }
 }
 
 /// Output that nobody reads any more (`harness list | head -1`) is no reason to stop, nor to change the exit status.

@@ -14,6 +14,9 @@ use crate::sys;
 /// How many lines are kept: a panic's message is followed by about thirty, and by fifty where the stack has many old frames.
 const LINES: usize = 80;
 
+/// How long a line is at most, in bytes: what is longer goes on in the next one.
+const LINE: usize = 4096;
+
 /// The reading end of a guest's console.
 #[derive(Debug)]
 pub(super) struct Console {
@@ -48,10 +51,8 @@ impl Console {
     }
 
     fn read(&mut self) {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = self.pipe.try_read(&mut buffer) {
-            self.tail.push(&buffer[..length]);
-        }
+        let there = sys::unread(&self.pipe).map_or(0, |unread| unread.max(0) as usize);
+        self.tail.take(there, |buffer| self.pipe.try_read(buffer));
     }
 
     /// What is there now, and what was kept.
@@ -69,15 +70,41 @@ struct Tail {
 }
 
 impl Tail {
+    /// As much as there is, and what comes within the last piece of it: a guest may write as fast as it is read, for ever.
+    fn take(&mut self, there: usize, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) {
+        let mut buffer = [0; 4096];
+        let mut taken = 0;
+        while taken < there
+            && let Ok(length @ 1..) = read(&mut buffer)
+        {
+            self.push(&buffer[..length]);
+            taken += length;
+        }
+    }
+
     fn push(&mut self, piece: &[u8]) {
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
-            self.unfinished.extend(line);
-            if line.ends_with(b"\n") {
-                self.lines.push_back(std::mem::take(&mut self.unfinished));
+            for part in line.chunks(LINE) {
+                self.push_part(part);
             }
-            if self.lines.len() > LINES {
-                self.lines.pop_front();
-            }
+        }
+    }
+
+    /// A part of one line.
+    fn push_part(&mut self, part: &[u8]) {
+        if self.unfinished.len() + part.len() > LINE {
+            self.end_line();
+        }
+        self.unfinished.extend(part);
+        if part.ends_with(b"\n") {
+            self.end_line();
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.lines.push_back(std::mem::take(&mut self.unfinished));
+        if self.lines.len() > LINES {
+            self.lines.pop_front();
         }
     }
 
@@ -107,5 +134,33 @@ mod tests {
         }
         let expected: Vec<String> = (20..100).map(|line| format!("line {line}")).collect();
         assert_eq!(tail.text(), expected.join("\n") + "\nhalf");
+    }
+
+    #[test]
+    fn a_text_without_lines_is_kept_in_bounds() {
+        let mut tail = Tail::default();
+        for number in 0..2000 {
+            let piece = [b"abcdefgh"[number % 8]; 1000];
+            tail.push(&piece);
+        }
+        tail.push(b"the end");
+        let text = tail.text();
+        assert!(text.len() <= (LINES + 1) * (LINE + 1), "{}", text.len());
+        assert!(text.len() > LINES * LINE / 2, "{}", text.len());
+        assert!(text.ends_with("hthe end"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= LINE));
+    }
+
+    #[test]
+    fn a_guest_that_never_ceases_to_write_is_not_read_for_ever() {
+        let mut tail = Tail::default();
+        let mut given = 0;
+        tail.take(10_000, |buffer| {
+            buffer.fill(b'.');
+            given += buffer.len();
+            assert!(given < 100_000, "it is read on");
+            Ok(buffer.len())
+        });
+        assert!((10_000..10_000 + 4096).contains(&given), "{given}");
     }
 }

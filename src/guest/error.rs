@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::modules::ModuleError;
 use super::qemu::PROGRAM;
+use crate::limits::advice;
 use crate::text::plural;
 
 /// A guest that gave no result, with the last of its console.
@@ -25,7 +26,7 @@ pub struct GuestError {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// This program could not be packed for the guest.
-    #[error("cannot pack this program for the guest: {0}")]
+    #[error("cannot pack this program for the guest: {0}{help}", help = advice(.0))]
     Image(io::Error),
     /// The machine, or the control group of this process, has too little memory for all guests at once.
     #[error(
@@ -51,7 +52,7 @@ pub enum Failure {
     )]
     NoQemu,
     /// The kernel could not be started.
-    #[error("cannot start it: {0}")]
+    #[error("cannot start it: {0}{help}", help = advice(.0))]
     Start(io::Error),
     /// The guest ended before it was done; how.
     #[error("it ended before it was done ({0})")]

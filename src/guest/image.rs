@@ -69,7 +69,7 @@ fn program() -> io::Result<&'static File> {
 }
 
 /// A file in memory that nobody can change.
-fn sealed(content: &[u8]) -> io::Result<File> {
+pub(super) fn sealed(content: &[u8]) -> io::Result<File> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file = File::from(memfd_create(c"deadpeer-guest", flags)?);
     file.write_all(content)?;

@@ -1,7 +1,9 @@
 //! The host's side: a machine, started for one job.
 
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -11,18 +13,19 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Pid, pipe2};
 use tokio::io::BufReader;
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::console::Console;
 use super::error::{Failure, GuestError};
 use super::frame::Frame;
-use super::image::Image;
+use super::image::{self, Image};
 use super::memory::Memory;
 use super::modules::{self, Module};
 use super::processor::Place;
 use super::qemu::{self, Accel};
 use super::uml;
+use crate::privilege;
 use crate::sys;
 
 /// What an unprivileged process may ask for, unless the system's administrator has changed it (pipe(7)).
@@ -37,11 +40,12 @@ const NO_INIT: &str = "No working init found";
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, and its memory.
+/// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, its memory, and its kernel.
 pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
 pub(super) const ERRAND: RawFd = sys::INHERITED[1];
 pub(super) const CHANNEL: RawFd = sys::INHERITED[2];
 pub(super) const MEMORY: RawFd = sys::INHERITED[3];
+pub(super) const KERNEL: RawFd = sys::INHERITED[4];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,28 @@ impl Machine {
             Machine::Uml { .. } => vec![(image.program, PROGRAM), (image.errand, ERRAND)],
             Machine::Qemu { .. } => vec![(image.joined()?, PROGRAM)],
         })
+    }
+
+    /// Its kernel, opened with the rights of this process: as whom the guest runs need not reach it by its path.
+    fn open_kernel(&self) -> io::Result<OwnedFd> {
+        match self {
+            Machine::Uml { kernel } => Ok(File::open(kernel)?.into()),
+            Machine::Qemu { kernel, .. } => image::sealed(&fs::read(kernel)?).map(OwnedFd::from),
+        }
+    }
+
+    /// A guest never runs as root: where this process does, its guest is nobody, in the group that may use KVM.
+    fn lower(&self, command: &mut Command) {
+        let Some(nobody) = privilege::user_of_guests() else {
+            return;
+        };
+        let group = match self {
+            Machine::Uml { .. } => None,
+            Machine::Qemu { .. } => fs::metadata(qemu::KVM).map(|kvm| kvm.gid()).ok(),
+        };
+        let group = group.filter(|group| *group != 0).unwrap_or(nobody);
+        // Without any other group.
+        command.uid(nobody).gid(group);
     }
 
     /// Whether its time leaps over what is idle.
@@ -176,23 +202,26 @@ impl Guest {
     fn start(machine: &Machine, job: &[u8]) -> Result<Self, Failure> {
         let modules = machine.modules()?;
         let image = Image::new(&modules, job).map_err(Failure::Image)?;
+        let kernel = machine.open_kernel().map_err(Failure::Start)?;
         let (channel, channel_end) = pipe().map_err(Failure::Start)?;
         let (console, console_end) = pipe().map_err(Failure::Start)?;
         let mut command = match machine {
             Machine::Uml { kernel } => uml::command(kernel),
-            Machine::Qemu { kernel, accel, .. } => qemu::command(kernel, *accel),
+            Machine::Qemu { accel, .. } => qemu::command(*accel),
         };
+        machine.lower(&mut command);
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
         let mut inherited = machine.inherits(image).map_err(Failure::Image)?;
-        inherited.push((channel_end, CHANNEL));
+        inherited.extend([(channel_end, CHANNEL), (kernel, KERNEL)]);
         let memory = machine.is_user_mode().then(Memory::take);
         let memory = memory.transpose().map_err(Failure::Start)?;
         if let Some(memory) = &memory {
             inherited.push((memory.descriptor().map_err(Failure::Start)?, MEMORY));
         }
         let leash = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
+        sys::without_privileges(command.as_std_mut());
         let process = command
             .spawn()
             .map_err(|error| machine.not_started(error))?;

@@ -1,7 +1,5 @@
 //! A distribution's kernel, in QEMU.
 
-use std::path::Path;
-
 use tokio::process::Command;
 
 use super::image::LIBRARIES;
@@ -10,6 +8,9 @@ use super::machine;
 
 /// The program, as Debian, Ubuntu, Fedora and Arch call it.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The device that QEMU executes a guest's instructions with.
+pub(super) const KVM: &str = "/dev/kvm";
 
 /// In MB, as in user mode.
 const MEMORY: &str = "1024";
@@ -45,22 +46,21 @@ impl Accel {
     }
 }
 
-/// The command that boots the inherited image and answers on the inherited channel.
-pub(super) fn command(kernel: &Path, accel: Accel) -> Command {
+/// The command that boots the inherited kernel with the inherited image and answers on the inherited channel.
+pub(super) fn command(accel: Accel) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .args(accel.options())
         .args(["-m", MEMORY, "-smp", "1"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none"])
+        // A pipe cannot be opened by whom it does not belong to, nor truncated.
+        .args(["-add-fd", &format!("fd={},set=1", machine::CHANNEL)])
         // The console, and the channel. Serial ports need no module.
         .args(["-serial", "stdio", "-chardev"])
-        .arg(format!(
-            "file,id=channel,path=/proc/self/fd/{}",
-            machine::CHANNEL
-        ))
+        .arg("file,id=channel,path=/dev/fdset/1,append=on")
         .args(["-serial", "chardev:channel", "-kernel"])
-        .arg(kernel)
+        .arg(format!("/proc/self/fd/{}", machine::KERNEL))
         .arg("-initrd")
         .arg(format!("/proc/self/fd/{}", machine::PROGRAM))
         .arg("-append")

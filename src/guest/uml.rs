@@ -30,10 +30,11 @@ const FOLDER: &str = "TMPDIR";
 /// once, instead of page by page as it is used.
 const HEAP: [&str; 2] = ["MALLOC_ARENA_MAX=1", "MALLOC_TOP_PAD_=1048576"];
 
-/// The command that boots the inherited image and answers on the inherited channel.
+/// The command that boots the inherited kernel with the inherited image and answers on the inherited channel.
 pub(super) fn command(kernel: &Path) -> Command {
-    let mut command = Command::new(kernel);
+    let mut command = Command::new(format!("/proc/self/fd/{}", machine::KERNEL));
     command
+        .arg0(kernel)
         .env_clear()
         .env(MEMORY_DESCRIPTOR, machine::MEMORY.to_string())
         // For a host that executes no file without a name (`vm.memfd_noexec`).

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::limits::advice;
+
 /// A lab that could not be built or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
@@ -108,28 +110,6 @@ fn neighbour_hint(source: &io::Error) -> &'static str {
     } else {
         ""
     }
-}
-
-/// What to do where a limit of the machine is reached, which many cases at once do.
-fn advice(source: &io::Error) -> String {
-    let raise = match source.raw_os_error() {
-        Some(nix::libc::EMFILE) => {
-            "raise the number of open files that a process may have (ulimit -Hn)"
-        }
-        Some(nix::libc::ENFILE) => {
-            "raise the number of open files of the machine (sysctl fs.file-max)"
-        }
-        // create_user_ns and copy_net_ns, where inc_ucount refuses.
-        Some(nix::libc::ENOSPC | nix::libc::EUSERS) => {
-            "raise the number of namespaces that a user may have (sysctl user.max_net_namespaces)"
-        }
-        Some(nix::libc::EAGAIN) => {
-            "raise the number of threads (ulimit -u, sysctl kernel.threads-max, a container's pids limit)"
-        }
-        Some(nix::libc::ENOMEM | nix::libc::ENOBUFS) => "give the machine more memory",
-        _ => return String::new(),
-    };
-    format!("\n  help: run fewer cases at once (-j), or {raise}")
 }
 
 impl LabError {

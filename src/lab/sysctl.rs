@@ -15,6 +15,7 @@ use std::io::Write;
 use super::error::LabError;
 use super::node::LabNode;
 use crate::plan::{NetworkPlan, NodePlan};
+use crate::scenario::memory::{RECEIVE_BUFFERS, SEND_BUFFERS};
 use crate::scenario::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
@@ -54,13 +55,11 @@ const EACH_INTERFACE_IPV6: [(&str, &str); 8] = [
     ("accept_redirects", "0"),
 ];
 
-/// Of the protocol that runs over both families.
+/// Of the protocol that runs over both families. Reno is in every kernel.
 const OF_TCP: [(&str, &str); 3] = [
-    // Reno is in every kernel.
     ("ipv4/tcp_congestion_control", "reno"),
-    // What the kernel chooses on a machine with a gigabyte or more (tcp_init).
-    ("ipv4/tcp_rmem", "4096 131072 6291456"),
-    ("ipv4/tcp_wmem", "4096 16384 4194304"),
+    ("ipv4/tcp_rmem", RECEIVE_BUFFERS),
+    ("ipv4/tcp_wmem", SEND_BUFFERS),
 ];
 
 /// What a node needs in a network that carries the families of these plans.

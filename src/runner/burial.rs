@@ -119,7 +119,7 @@ mod tests {
 
     fn finish(graveyard: &Graveyard, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
         for _ in 0..count {
-            drop(graveyard.tenancy(Admitted::new(taken, 1), has_switch));
+            drop(graveyard.tenancy(Admitted::new(taken, 1, 0), has_switch));
         }
     }
 

@@ -18,6 +18,7 @@ use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::memory;
 use crate::prepare::Prepared;
+use crate::scenario::limits::TCP_MEMORY;
 use crate::scenario::model::{Action, Family, Role};
 
 /// What the harness itself has open, and the descriptors that are open for a moment only.
@@ -38,6 +39,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 struct Need {
     descriptors: u64,
     memory: u64,
+    /// Of what TCP has for the whole machine.
+    tcp_memory: u64,
     neighbours: Neighbours,
     /// Which takes longest to be given back.
     has_switch: bool,
@@ -66,6 +69,7 @@ impl Need {
         Self {
             descriptors: 2 * nodes + strands.len() as u64 * (5 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
+            tcp_memory: strands.iter().map(|strand| strand.case.tcp_memory()).sum(),
             neighbours: Neighbours::of(first),
             has_switch: (first.network.nodes.iter()).any(|node| node.role == Role::Switch),
         }
@@ -107,6 +111,7 @@ impl Neighbours {
 pub(super) struct Taken {
     pub(super) labs: usize,
     descriptors: u64,
+    tcp_memory: u64,
     /// Of labs that are being built, whose entries are not in the tables yet.
     neighbours: Neighbours,
 }
@@ -129,6 +134,7 @@ pub(super) struct Room {
 pub(super) struct Admitted {
     taken: watch::Sender<Taken>,
     descriptors: u64,
+    tcp_memory: u64,
 }
 
 /// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
@@ -179,7 +185,7 @@ impl Room {
         self.taken.send_modify(|taken| {
             taken.neighbours = taken.neighbours.plus(need.neighbours);
         });
-        let admitted = Admitted::new(&self.taken, need.descriptors);
+        let admitted = Admitted::new(&self.taken, need.descriptors, need.tcp_memory);
         let turn = Turn {
             taken: self.taken.clone(),
             neighbours: need.neighbours,
@@ -189,14 +195,15 @@ impl Room {
     }
 
     async fn fits(&self, need: Need) -> bool {
-        let (descriptors, neighbours) = {
+        let (descriptors, tcp_memory, neighbours) = {
             let taken = self.taken.borrow();
             if taken.labs == 0 {
                 return true;
             }
-            (taken.descriptors, taken.neighbours)
+            (taken.descriptors, taken.tcp_memory, taken.neighbours)
         };
-        descriptors + need.descriptors <= self.descriptors
+        fits_tcp_memory(tcp_memory, need.tcp_memory)
+            && descriptors + need.descriptors <= self.descriptors
             && memory::available().is_none_or(|free| free >= need.memory + OWN_MEMORY)
             && self.has_room_for(neighbours.plus(need.neighbours)).await
     }
@@ -220,14 +227,16 @@ impl Room {
 }
 
 impl Admitted {
-    pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64) -> Self {
+    pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64, tcp_memory: u64) -> Self {
         taken.send_modify(|taken| {
             taken.labs += 1;
             taken.descriptors += descriptors;
+            taken.tcp_memory += tcp_memory;
         });
         Self {
             taken: taken.clone(),
             descriptors,
+            tcp_memory,
         }
     }
 }
@@ -237,6 +246,7 @@ impl Drop for Admitted {
         self.taken.send_modify(|taken| {
             taken.labs -= 1;
             taken.descriptors -= self.descriptors;
+            taken.tcp_memory -= self.tcp_memory;
         });
     }
 }
@@ -249,6 +259,11 @@ impl Drop for Turn {
     }
 }
 
+/// What fills no buffers waits for nobody's.
+fn fits_tcp_memory(taken: u64, need: u64) -> bool {
+    need == 0 || taken + need <= TCP_MEMORY
+}
+
 /// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
 /// keep the processors busy, and no more than that find their steps due at the same moment.
 fn busy_at_once() -> usize {
@@ -259,6 +274,13 @@ fn busy_at_once() -> usize {
 mod tests {
     use super::*;
     use crate::testing::cases;
+
+    #[test]
+    fn buffers_are_filled_in_as_many_labs_as_share_the_memory() {
+        assert!(fits_tcp_memory(TCP_MEMORY, 0));
+        assert!(fits_tcp_memory(TCP_MEMORY - 1, 1));
+        assert!(!fits_tcp_memory(TCP_MEMORY, 1));
+    }
 
     #[test]
     fn what_a_lab_needs_follows_from_its_plan() {

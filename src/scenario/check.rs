@@ -6,6 +6,7 @@ use super::context::{Context, Given, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{CaseBlock, Document};
 use super::family_check;
+use super::memory_check;
 use super::middlebox_check as middlebox;
 use super::model::{Clock, End, Family, Topology};
 use super::overlay::Overlaid;
@@ -20,6 +21,7 @@ pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
     middlebox::steps(case, cx);
     program_check::steps(case, cx);
     sequence::steps(case, cx);
+    memory_check::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
     something_is_expected(case, document, cx);

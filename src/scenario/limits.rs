@@ -7,6 +7,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What the connections of a case may take of TCP's memory, in bytes, and what those of all labs at once may take: no more than a machine with
+/// 2 GB has for all its programs before it is under pressure (a sixteenth, `tcp_init_mem`).
+pub const TCP_MEMORY: u64 = 128 << 20;
+
 /// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

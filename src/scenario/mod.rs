@@ -59,6 +59,7 @@
 pub mod diagnostic;
 mod display;
 pub mod limits;
+pub mod memory;
 pub mod model;
 
 mod check;
@@ -71,6 +72,7 @@ mod expectation;
 mod family_check;
 mod listener;
 mod load;
+mod memory_check;
 mod middlebox;
 mod middlebox_check;
 mod network;

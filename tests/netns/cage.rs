@@ -69,6 +69,7 @@ pub(crate) fn inside(name: &str) -> ExitCode {
         crate::panicked::CHECKS,
         crate::privileges::CHECKS,
         crate::signals::CHECKS,
+        crate::sysctls::CHECKS,
     ];
     let check = checks
         .iter()

@@ -112,11 +112,13 @@ fn without_root() -> anyhow::Result<()> {
 
 /// Without root, what sudo says is nobody's word.
 fn by_sudo() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
+    let folder = open_folder()?;
     let captures = folder.path().join("of/caller");
+    let scenarios = tempfile::tempdir()?;
+    let file = readable_copy(&source(FILE), &scenarios)?;
     let mut command = command();
     command.env("SUDO_UID", NOBODY.to_string());
-    capture(command, &captures, &source(FILE), &[])?.exits(0)?;
+    capture(command, &captures, &file, &[])?.exits(0)?;
     let owner = if geteuid().is_root() {
         NOBODY
     } else {

@@ -1,11 +1,12 @@
 //! The command line of `harness run`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use libtest_mimic::Trial;
 
-use crate::harness::{run, source};
+use crate::harness::{LIMIT, Running, run, source};
 use crate::negative::file;
 use crate::pace;
 
@@ -27,6 +28,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         pace::waiting("flags::verbose_shows_the_evidence_of_what_passed", verbose),
         pace::waiting("flags::without_a_terminal_lines_are_plain", plain),
         pace::waiting("flags::color_can_be_forced", color),
+        pace::waiting(
+            "flags::too_few_descriptors_are_named_by_their_limit",
+            too_few_descriptors,
+        ),
     ]
 }
 
@@ -237,5 +242,19 @@ fn color() -> anyhow::Result<()> {
         finished.out
     );
     run(&["--color", "never", &file("mixed")?])?.never_says("\u{1b}")?;
+    Ok(())
+}
+
+/// A case of fifty connections has two sockets for each.
+fn too_few_descriptors() -> anyhow::Result<()> {
+    let mut command = Command::new("prlimit");
+    let binary = env!("CARGO_BIN_EXE_harness");
+    command.args(["--nofile=64:64", "--", binary]);
+    command.env_remove("SUDO_UID");
+    let running = Running::start(command, &[scenario("half-open.toml")?])?;
+    running
+        .finish(LIMIT)?
+        .exits(3)?
+        .says(&["Too many open files", "(RLIMIT_NOFILE is 64, ulimit -Hn)"])?;
     Ok(())
 }

@@ -27,9 +27,11 @@ pub(crate) fn run<S: AsRef<str>>(arguments: &[S]) -> anyhow::Result<Finished> {
     Running::start(command(), arguments)?.finish(LIMIT)
 }
 
-/// The harness, not yet started.
+/// The harness, not yet started. Whoever runs the tests through sudo means root.
 pub(crate) fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_harness"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command.env_remove("SUDO_UID");
+    command
 }
 
 /// The harness as the user that owns nothing: `nobody`.

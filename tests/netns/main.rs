@@ -6,6 +6,8 @@
 //! * [`firewall`]: where the kernel has one; [`dual`]: networks that carry both families
 //! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a [`cage`]
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
+//! * [`rights`]: under sudo, files are the caller's; guests have no rights at all
+//! * [`sysctls`]: what a file may set stays in its lab
 //! * [`flags`]: the command line of `harness run`
 //! * [`evidence`]: what is recorded of a case
 //! * [`records`]: the file of `--report-json`, and what reads it
@@ -34,9 +36,11 @@ mod pace;
 mod panicked;
 mod privileges;
 mod records;
+mod rights;
 mod room;
 mod scenarios;
 mod signals;
+mod sysctls;
 mod wireshark;
 
 use std::process::ExitCode;
@@ -48,6 +52,9 @@ const THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if rights::is_kernel(&words) {
+        return rights::tell();
+    }
     if let [mode, name] = words.as_slice() {
         match mode.as_str() {
             cage::MODE => return cage::inside(name),
@@ -67,6 +74,8 @@ fn main() -> ExitCode {
         captures::trials(),
         records::trials(),
         privileges::trials(),
+        rights::trials(),
+        sysctls::trials(),
         isolation::trials(),
         signals::trials(),
         panicked::trials(),

@@ -1,22 +1,41 @@
 //! Without root it works as well, and where it cannot it says why.
 
+use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
+use deadpeer::sys::without_privileges;
 use libtest_mimic::Trial;
-use nix::unistd::geteuid;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{chroot, geteuid};
 use tempfile::TempDir;
 
 use crate::cage::{self, Check};
-use crate::harness::{LIMIT, Running, command, command_as_nobody, run, source};
+use crate::harness::{Finished, LIMIT, Running, command, command_as_nobody, run, source};
 use crate::pace;
 
-pub(crate) const CHECKS: &[(&str, Check)] = &[(
-    "privileges::a_refusal_names_the_deciding_sysctl",
-    refusal_names_the_sysctl,
-)];
+pub(crate) const CHECKS: &[(&str, Check)] = &[
+    (
+        "privileges::a_refusal_names_the_deciding_sysctl",
+        refusal_names_the_sysctl,
+    ),
+    (
+        "privileges::too_many_user_namespaces_are_told_from_network_namespaces",
+        user_namespaces_are_counted,
+    ),
+    ("privileges::a_chroot_is_named", a_chroot_is_named),
+    (
+        "privileges::read_only_sysctls_are_named",
+        read_only_sysctls_are_named,
+    ),
+    (
+        "privileges::a_missing_proc_is_named",
+        a_missing_proc_is_named,
+    ),
+];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![pace::waiting(
@@ -105,6 +124,98 @@ fn refusal_names_the_sysctl() -> anyhow::Result<()> {
         "user.max_net_namespaces = 0",
         "sudo sysctl user.max_net_namespaces=",
         "sudo harness run",
+        WITHOUT,
+    ])?;
+    Ok(())
+}
+
+const WITHOUT: &str = "`--warp` needs none of this";
+
+/// As a user whom the cage gives no rights in it.
+fn run_without_rights(mut command: Command, scenario: &Path) -> anyhow::Result<Finished> {
+    without_privileges(&mut command);
+    Running::start(command, &[scenario.to_string_lossy()])?.finish(LIMIT)
+}
+
+fn user_namespaces_are_counted() -> anyhow::Result<()> {
+    fs::write("/proc/sys/user/max_user_namespaces", "0")?;
+    run_without_rights(command(), &source("scenarios/alive.toml"))?
+        .exits(3)?
+        .says(&[
+            "cannot create a network namespace: unshare(CLONE_NEWUSER)",
+            "cause: user.max_user_namespaces = 0\n",
+            "sudo sysctl user.max_user_namespaces=",
+            WITHOUT,
+        ])?;
+    Ok(())
+}
+
+/// Everything is in it that a program needs to be started, but for a mount at its root.
+fn a_chroot_is_named() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("tmp"))?;
+    for name in ["usr", "lib", "lib64", "dev", "proc"] {
+        let original = Path::new("/").join(name);
+        if original.exists() {
+            let here = folder.path().join(name);
+            fs::create_dir(&here)?;
+            let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+            mount(Some(&original), &here, None::<&str>, bind, None::<&str>)?;
+        }
+    }
+    for file in [
+        Path::new(env!("CARGO_BIN_EXE_harness")),
+        &source("scenarios/alive.toml"),
+    ] {
+        readable_copy(file, &folder)?;
+    }
+    chroot(folder.path())?;
+    env::set_current_dir("/")?;
+    let refused = run_without_rights(Command::new("/harness"), Path::new("/alive.toml"))?;
+    refused.exits(3)?.says(&[
+        "cannot create a network namespace: unshare(CLONE_NEWUSER)",
+        "cause: this process is in a chroot",
+        WITHOUT,
+    ])?;
+    Ok(())
+}
+
+/// As in a container, where even root is refused.
+fn read_only_sysctls_are_named() -> anyhow::Result<()> {
+    const SYSCTLS: &str = "/proc/sys";
+    let bind = |flags| mount(Some(SYSCTLS), SYSCTLS, None::<&str>, flags, None::<&str>);
+    bind(MsFlags::MS_BIND | MsFlags::MS_REC)?;
+    // A mount keeps the flags that it was made with outside of the cage.
+    let flags = [
+        MsFlags::MS_BIND,
+        MsFlags::MS_REMOUNT,
+        MsFlags::MS_RDONLY,
+        MsFlags::MS_NOSUID,
+        MsFlags::MS_NODEV,
+        MsFlags::MS_NOEXEC,
+    ];
+    bind(flags.into_iter().collect())?;
+    let scenario = source("scenarios/alive.toml");
+    let refused = run(&[scenario.to_string_lossy()])?;
+    refused
+        .exits(3)?
+        .says(&["cause: /proc/sys is mounted read-only", WITHOUT])?
+        .never_says("sudo harness run")?;
+    Ok(())
+}
+
+fn a_missing_proc_is_named() -> anyhow::Result<()> {
+    let scenario = source("scenarios/alive.toml");
+    mount(
+        Some("none"),
+        "/proc",
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )?;
+    run(&[scenario.to_string_lossy()])?.exits(3)?.says(&[
+        "cause: no proc file system is mounted at /proc",
+        "mount -t proc proc /proc",
     ])?;
     Ok(())
 }

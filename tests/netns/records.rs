@@ -1,11 +1,9 @@
 //! The file of `--report-json`, and what reads it.
 
-use std::process::Command;
-
 use anyhow::{Context, ensure};
 use libtest_mimic::Trial;
 
-use crate::harness::{run, source};
+use crate::harness::{command, run, source};
 use crate::pace;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -18,9 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// The harness with these arguments: its exit status, and what it wrote.
 fn other(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
-    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-        .args(arguments)
-        .output()?;
+    let output = command().args(arguments).output()?;
     let [out, err] =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     Ok((output.status.code(), out, err))

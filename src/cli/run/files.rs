@@ -1,86 +1,48 @@
-//! The files that a run leaves: whole or not at all, and those of the user who called.
+//! The files that a run leaves: whole or not at all, and in the place of nothing but another file.
 
-use std::fs::Permissions;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{PermissionsExt, chown, fchown};
-use std::path::Path;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use deadpeer::guest::kernel::caller;
 use deadpeer::record::Record;
-use nix::unistd::User;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::libc;
+use nix::unistd::linkat;
 
 use crate::cli::load::STREAM;
 use crate::cli::unless_unread;
 
-/// Whose the files are.
-pub(super) struct Files {
-    /// The user who called sudo.
-    owner: Option<User>,
+/// Finds out whether a file of that name can be written, before cases run for minutes in vain.
+pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
+    if is_stdout(path) {
+        return Ok(());
+    }
+    let failed = || format!("cannot write {}", path.display());
+    can_be_replaced(path)
+        .and_then(|()| can_be_made_in(folder(path)))
+        .with_context(failed)
 }
 
-impl Files {
-    /// To be called before the process enters a user namespace of its own, where nothing tells any more who called sudo.
-    pub(super) fn of_caller() -> Self {
-        Self { owner: caller() }
-    }
+/// Whether a file can be made in a folder.
+pub(super) fn can_be_made_in(folder: &Path) -> io::Result<()> {
+    tempfile::tempfile_in(folder).map(drop)
+}
 
-    /// Finds out whether a file of that name can be written, before cases run for minutes in vain.
-    pub(super) fn can_be_written(&self, path: &Path) -> anyhow::Result<()> {
-        if is_stdout(path) {
-            return Ok(());
-        }
-        let failed = || format!("cannot write {}", path.display());
-        if path.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(failed);
-        }
-        tempfile::tempfile_in(folder(path))
-            .map(drop)
-            .with_context(failed)
+/// Writes a run's result.
+pub(super) fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
+    let content = |out: &mut dyn Write| {
+        serde_json::to_writer(&mut *out, record)?;
+        writeln!(out)
+    };
+    if is_stdout(path) {
+        let mut out = BufWriter::new(io::stdout().lock());
+        return unless_unread(content(&mut out).and_then(|()| out.flush()));
     }
-
-    /// Writes a run's result.
-    pub(super) fn save(&self, path: &Path, record: &Record) -> anyhow::Result<()> {
-        let content = |out: &mut dyn Write| {
-            serde_json::to_writer(&mut *out, record)?;
-            writeln!(out)
-        };
-        if is_stdout(path) {
-            let mut out = BufWriter::new(io::stdout().lock());
-            return unless_unread(content(&mut out).and_then(|()| out.flush()));
-        }
-        self.write(path, content)
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    /// What has the name already is replaced and never followed: this may be root, in a folder where others write.
-    pub(super) fn write(
-        &self,
-        path: &Path,
-        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let everyone = Permissions::from_mode(0o666);
-        let mut builder = tempfile::Builder::new();
-        let file = builder.permissions(everyone).tempfile_in(folder(path))?;
-        let mut out = BufWriter::new(file);
-        content(&mut out)?;
-        out.flush()?;
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        if let Some(user) = &self.owner {
-            let (user, group) = (user.uid.as_raw(), user.gid.as_raw());
-            fchown(file.as_file(), Some(user), Some(group))?;
-        }
-        file.persist(path)?;
-        Ok(())
-    }
-
-    /// Gives a folder that was just made to who called.
-    pub(super) fn own(&self, path: &Path) -> io::Result<()> {
-        match &self.owner {
-            Some(user) => chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())),
-            None => Ok(()),
-        }
-    }
+    write(path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether the path stands for standard output.
@@ -88,9 +50,263 @@ pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == STREAM
 }
 
+/// Writes a file of that name, in the place of the one that has it.
+///
+/// The file has no name before it is whole, so that a process that is killed leaves nothing behind. Only where a file is replaced, which
+/// takes a name for an instant, or where the file system knows no file without one, it may leave that; the next run takes it over.
+pub(super) fn write(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    can_be_replaced(path)?;
+    let staged = staged(path);
+    let draft = Draft::open(folder(path), &staged)?;
+    let written = draft
+        .filled(content)
+        .and_then(|draft| draft.publish(&staged, path));
+    if written.is_err() {
+        // What went wrong before is what to tell.
+        remove_left(&staged).ok();
+    }
+    written
+}
+
+/// A file that is being written.
+enum Draft {
+    /// It has no name.
+    Nameless(File),
+    /// It has that of [`staged`].
+    Named(File),
+}
+
+impl Draft {
+    fn open(folder: &Path, staged: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        // Less what the umask says.
+        options.write(true).mode(0o666);
+        let nameless = (options.clone()).custom_flags(libc::O_TMPFILE).open(folder);
+        match nameless {
+            Ok(file) => Ok(Self::Nameless(file)),
+            // open(2): a file system that does not support it, and a kernel.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL)
+                ) =>
+            {
+                remove_left(staged)?;
+                options.create_new(true).open(staged).map(Self::Named)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn filled(self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+        let mut out = BufWriter::new(self);
+        content(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    fn publish(self, staged: &Path, path: &Path) -> io::Result<()> {
+        if let Self::Nameless(file) = self {
+            // open(2), O_TMPFILE: the link's target by its descriptor.
+            let source = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            let link = |to: &Path| {
+                let follow = AtFlags::AT_SYMLINK_FOLLOW;
+                linkat(AT_FDCWD, &source, AT_FDCWD, to, follow).map_err(io::Error::from)
+            };
+            match link(path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                linked => return linked,
+            }
+            remove_left(staged)?;
+            link(staged)?;
+        }
+        fs::rename(staged, path)
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (Self::Nameless(file) | Self::Named(file)) = self;
+        file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where a file lies that is about to take another's place: beside it, and under the same name each time.
+fn staged(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".deadpeer");
+    path.with_file_name(name)
+}
+
+/// Removes what a run that was killed has left.
+fn remove_left(staged: &Path) -> io::Result<()> {
+    match fs::remove_file(staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Only a regular file is replaced, and only one that could be written to.
+fn can_be_replaced(path: &Path) -> io::Result<()> {
+    let there = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        there => there?,
+    };
+    if let Some(kind) = irregular(&there) {
+        let message =
+            format!("it is {kind}, and only a regular file is replaced: name one, or a new file");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(libc::O_NOFOLLOW);
+    options.open(path).map(drop)
+}
+
+/// What a file is that is no regular one.
+fn irregular(file: &Metadata) -> Option<&'static str> {
+    let kind = file.file_type();
+    let names = [
+        (kind.is_dir(), "a folder"),
+        (kind.is_symlink(), "a symbolic link"),
+        (kind.is_block_device(), "a block device"),
+        (kind.is_char_device(), "a character device"),
+        (kind.is_fifo(), "a FIFO"),
+        (kind.is_socket(), "a socket"),
+    ];
+    names
+        .into_iter()
+        .find_map(|(is_it, name)| is_it.then_some(name))
+}
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn text(text: &'static str) -> impl FnOnce(&mut dyn Write) -> io::Result<()> {
+        move |out| out.write_all(text.as_bytes())
+    }
+
+    #[test]
+    fn a_file_has_no_name_before_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        for content in ["first", "second"] {
+            let before = names(folder.path());
+            write(&path, |out| {
+                out.write_all(content.as_bytes())?;
+                assert_eq!(names(folder.path()), before, "while {content} is written");
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(names(folder.path()), ["result"]);
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_to_its_end_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        fs::write(&path, "before").unwrap();
+        let failed = write(&path, |out| {
+            out.write_all(b"half")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(names(folder.path()), ["result"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+    }
+
+    #[test]
+    fn what_a_killed_run_has_left_is_gone_after_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        fs::write(&path, "before").unwrap();
+        fs::write(staged(&path), "left").unwrap();
+        write(&path, text("after")).unwrap();
+        assert_eq!(names(folder.path()), ["result"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+    }
+
+    /// As on a file system that knows no file without a name.
+    #[test]
+    fn a_draft_with_a_name_takes_a_files_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        fs::write(&path, "before").unwrap();
+        let staged = staged(&path);
+        let mut draft = Draft::Named(File::create(&staged).unwrap());
+        draft.write_all(b"after").unwrap();
+        draft.publish(&staged, &path).unwrap();
+        assert_eq!(names(folder.path()), ["result"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        fs::write(of("file"), "").unwrap();
+        fs::create_dir(of("folder")).unwrap();
+        symlink(of("file"), of("link")).unwrap();
+        symlink(of("nowhere"), of("dangling")).unwrap();
+        mkfifo(&of("fifo"), Mode::S_IRWXU).unwrap();
+        let _socket = UnixListener::bind(of("socket")).unwrap();
+        let device = PathBuf::from("/dev/null");
+        let before = names(folder.path());
+        for (path, kind) in [
+            (of("folder"), "a folder"),
+            (of("link"), "a symbolic link"),
+            (of("dangling"), "a symbolic link"),
+            (of("fifo"), "a FIFO"),
+            (of("socket"), "a socket"),
+            (device, "a character device"),
+        ] {
+            let early = format!("{:#}", can_be_written(&path).unwrap_err());
+            let late = write(&path, text("x")).unwrap_err().to_string();
+            for said in [early, late] {
+                assert!(said.contains(kind), "{}: {said}", path.display());
+            }
+        }
+        assert_eq!(names(folder.path()), before);
+    }
+
+    #[test]
+    fn the_umask_decides_who_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, plain] = ["ours", "plain"].map(|name| folder.path().join(name));
+        write(&ours, text("x")).unwrap();
+        fs::write(&plain, "x").unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 }

@@ -15,8 +15,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use console::Term;
-use deadpeer::guest::kernel::return_to_caller;
+use deadpeer::limits;
 use deadpeer::privilege;
 use deadpeer::record::Record;
 use deadpeer::report::progress::Form;
@@ -26,7 +27,7 @@ use tokio::runtime::Runtime;
 use super::filter::Filter;
 use super::load::load;
 use super::{Exit, complain, unless_unread, width_of};
-use files::{Files, is_stdout};
+use files::is_stdout;
 use named::Named;
 use pcap::Folder;
 use session::session;
@@ -138,7 +139,6 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         arguments.filter.complain();
         return Ok(Exit::Usage);
     }
-    // Before there is a user namespace, where nothing tells whose cache it is.
     let named = match named::named(arguments) {
         Ok(named) => named,
         Err(refused) => {
@@ -146,21 +146,15 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             return Ok(refused.exit);
         }
     };
-    let files = Files::of_caller();
-    let captures = arguments
-        .pcap
-        .as_deref()
-        .map(|path| Folder::make(path, &files));
-    let captures = captures.transpose()?;
+    let captures = arguments.pcap.as_deref().map(Folder::make).transpose()?;
     let saved = arguments.report_json.as_deref();
-    saved.map(|path| files.can_be_written(path)).transpose()?;
-    if let Err(refused) = take_or_return_privileges(&named) {
-        complain(&refused);
-        return Ok(Exit::Environment);
-    }
-    privilege::raise_descriptor_limit();
+    saved.map(files::can_be_written).transpose()?;
+    take_what_is_needed(&named)?;
+    limits::raise_descriptor_limit();
+    limits::room_for_a_run()?;
     let begun = Instant::now();
-    let runtime = Runtime::new()?;
+    let runtime = Runtime::new()
+        .map_err(|error| anyhow!("cannot start a runtime: {error}{}", limits::advice(&error)))?;
     let runs = runtime.block_on(session(arguments, named, &scenarios));
     // Labs that were dropped are the kernel's to take back; nothing waits for that.
     runtime.shutdown_background();
@@ -176,7 +170,7 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     }
     let written = [
         Some(reported),
-        saved.map(|path| files.save(path, &record)),
+        saved.map(|path| files::save(path, &record)),
         captures.map(|folder| folder.write(&scenarios, &record)),
     ];
     for error in written.into_iter().flatten().filter_map(Result::err) {
@@ -186,17 +180,12 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A lab on this kernel needs network namespaces, and a kernel for user mode needs nothing of what sudo lends. (QEMU may: a distribution's
-/// kernel or `/dev/kvm` may be for root alone.) Must be called while there is one thread.
-fn take_or_return_privileges(named: &[Named]) -> Result<(), String> {
+/// A lab on this kernel needs network namespaces, and a guest nothing that only root may. Must be called while there is one thread.
+fn take_what_is_needed(named: &[Named]) -> anyhow::Result<()> {
     if named.contains(&Named::Native) {
-        privilege::isolate().map_err(|refused| refused.to_string())
-    } else if named.iter().all(Named::is_user_mode) {
-        return_to_caller().map_err(|error| {
-            format!("cannot give root's rights back to the user who called sudo: {error}")
-        })
+        Ok(privilege::isolate()?)
     } else {
-        Ok(())
+        Ok(privilege::renounce()?)
     }
 }
 

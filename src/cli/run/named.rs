@@ -61,8 +61,7 @@ impl Refused {
     }
 }
 
-/// The kernels that the arguments ask for, or what is wrong with them. To be asked before the process enters a user namespace of its own,
-/// where nothing tells any more whose kernels are meant.
+/// The kernels that the arguments ask for, or what is wrong with them.
 pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
     let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
     let named = match (names.as_slice(), arguments.warp) {
@@ -160,10 +159,6 @@ impl Named {
             Self::UserMode(_) => true,
             Self::Stock { warp, .. } => *warp,
         }
-    }
-
-    pub(super) fn is_user_mode(&self) -> bool {
-        matches!(self, Self::UserMode(_))
     }
 
     /// The kernel itself. A distribution's is booted to see whether KVM works.

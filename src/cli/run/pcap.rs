@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,38 +9,24 @@ use deadpeer::record::{OnKernel, Record};
 use deadpeer::report::pcap::{self, Origin};
 use deadpeer::scenario::model::{CaseId, Scenario};
 
-use super::files::Files;
+use super::files;
 use super::named::NATIVE;
 
 /// Where the captures go.
-pub(super) struct Folder<'run> {
+pub(super) struct Folder {
     path: PathBuf,
-    files: &'run Files,
 }
 
-impl<'run> Folder<'run> {
+impl Folder {
     /// Makes the folder where there is none, and finds out whether it can be written to, before cases run for minutes in vain.
-    pub(super) fn make(path: &Path, files: &'run Files) -> anyhow::Result<Self> {
-        let folder = Self {
-            path: path.to_owned(),
-            files,
-        };
+    pub(super) fn make(path: &Path) -> anyhow::Result<Self> {
         let failed = || format!("cannot make the folder {}", path.display());
-        folder.make_with_parents(path).with_context(failed)?;
+        fs::create_dir_all(path).with_context(failed)?;
         let failed = || format!("cannot write to the folder {}", path.display());
-        tempfile::tempfile_in(path).with_context(failed)?;
-        Ok(folder)
-    }
-
-    fn make_with_parents(&self, path: &Path) -> io::Result<()> {
-        if path.as_os_str().is_empty() || path.is_dir() {
-            return Ok(());
-        }
-        if let Some(parent) = path.parent() {
-            self.make_with_parents(parent)?;
-        }
-        fs::create_dir(path)?;
-        self.files.own(path)
+        files::can_be_made_in(path).with_context(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 
     /// Writes a file for each result in which something was observed.
@@ -58,8 +43,7 @@ impl<'run> Folder<'run> {
                 summary: summary(scenarios, case),
                 kernel: &kernel,
             };
-            self.files
-                .write(&path, |out| pcap::write(out, result, origin))
+            files::write(&path, |out| pcap::write(out, result, origin))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())

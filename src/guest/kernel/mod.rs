@@ -35,7 +35,7 @@ pub use error::BuildError;
 pub use recipe::{Series, UnknownSeries, UnknownTick, Wanted, tick};
 pub use stop::Stop;
 pub use tools::Tool;
-pub use user::{NoHome, caller, return_to_caller};
+pub use user::NoHome;
 pub use version::{NotAVersion, Version};
 
 /// There is no kernel to run.
@@ -67,7 +67,7 @@ fn stale_note(stale: bool) -> &'static str {
     }
 }
 
-/// The kernel in the user's cache. Call it before the process enters a user namespace of its own, where every user looks like root.
+/// The kernel in the user's cache.
 ///
 /// # Errors
 /// [`NotFound`], with the command that builds it.

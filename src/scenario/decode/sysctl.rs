@@ -6,17 +6,32 @@ use crate::scenario::cursor::Value;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{Node, NodeSysctls, Sysctl};
 
-/// Below `net.` alone: nothing else belongs to a network namespace.
+/// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning of the name, or the whole of it.
+///
+/// That a namespace shows a sysctl proves nothing: `net.netfilter.nf_hooks_lwtunnel` is there in each, and set for all of them, for good
+/// (`nf_hooks_lwtunnel_sysctl_handler`). Where a table has a value for each namespace, the kernel takes the right to write from what has none
+/// (`ipv4_sysctl_init_net`, `nf_conntrack_standalone_init_sysctl`, `ensure_safe_net_sysctl`), so these are safe. A test of each that a kernel has
+/// is in `tests/netns/sysctls.rs`.
+const OWN: [&str; 9] = [
+    "net.bridge.bridge-nf-",
+    "net.core.optmem_max",
+    "net.core.somaxconn",
+    "net.core.tstamp_allow_data",
+    "net.core.txrehash",
+    "net.ipv4.",
+    "net.ipv6.",
+    "net.mptcp.",
+    "net.netfilter.nf_conntrack_",
+];
+
+/// Those of a network namespace alone.
 pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, Reported> {
     let table = value.table(cx)?;
     let mut settings = Vec::new();
     let mut reported = None;
     for (name, value) in table.entries() {
-        if !belongs_to_a_namespace(name.value) {
-            let message = format!("`{}` is no sysctl of a network namespace", name.value);
+        if let Err((message, help)) = is_of_a_namespace(name.value) {
             let wrong = Diagnostic::new(name.span.clone(), message);
-            let help =
-                "write it as sysctl(8) spells it, with quotes: `\"net.ipv4.tcp_retries2\" = 5`";
             reported = Some(cx.report(wrong.help(help)));
             continue;
         }
@@ -62,19 +77,84 @@ fn between(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Report
     Err(cx.report(end.help(format!("write them in `connection.{node}.sysctl`"))))
 }
 
-/// The name becomes a path, so nothing may lead out of the folder.
-fn belongs_to_a_namespace(name: &str) -> bool {
+/// The name becomes a path, so nothing may lead out of the folder. What is wrong with it, and what to do.
+fn is_of_a_namespace(name: &str) -> Result<(), (String, String)> {
     let word = |word: &str| {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         !word.is_empty() && word.bytes().all(known)
     };
-    name.strip_prefix("net.")
-        .is_some_and(|rest| rest.contains('.') && rest.split('.').all(word))
+    let is_spelled = name
+        .strip_prefix("net.")
+        .is_some_and(|rest| rest.contains('.') && rest.split('.').all(word));
+    if !is_spelled {
+        let message = format!("`{name}` is no sysctl of a network namespace");
+        let help = "write it as sysctl(8) spells it, with quotes: `\"net.ipv4.tcp_retries2\" = 5`";
+        return Err((message, help.to_owned()));
+    }
+    if !OWN.iter().any(|own| covers(own, name)) {
+        let message = format!("`{name}` may be shared by all network namespaces of a machine");
+        let own = OWN.map(|own| format!("`{own}{}`", if is_whole(own) { "" } else { "*" }));
+        let help = format!("each namespace has its own of these: {}", own.join(", "));
+        return Err((message, help));
+    }
+    Ok(())
+}
+
+fn covers(own: &str, name: &str) -> bool {
+    if is_whole(own) {
+        name == own
+    } else {
+        name.starts_with(own)
+    }
+}
+
+/// Whether it is a name, and not the beginning of others.
+fn is_whole(own: &str) -> bool {
+    own.ends_with(|last: char| last.is_ascii_alphanumeric())
 }
 
 fn setting(value: &Value, cx: &mut Context) -> Result<String, Reported> {
     match value.as_str() {
         Some(_) => value.text(cx),
         None => value.integer(0..=i64::MAX as u64, |number| Some(number.to_string()), cx),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_the_machines_is_refused_by_its_name() {
+        for name in [
+            "net.netfilter.nf_hooks_lwtunnel",
+            "net.netfilter.nf_log.2",
+            "net.core.somaxconn2",
+            "net.core.bpf_jit_enable",
+            "net.unix.max_dgram_qlen",
+        ] {
+            let (message, help) = is_of_a_namespace(name).unwrap_err();
+            assert!(
+                message.contains(name) && message.contains("shared"),
+                "{message}"
+            );
+            assert!(
+                help.contains("`net.ipv4.*`") && help.contains("`net.core.somaxconn`"),
+                "{help}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_a_namespaces_own_is_taken() {
+        for name in [
+            "net.ipv4.tcp_retries2",
+            "net.ipv6.conf.all.forwarding",
+            "net.core.somaxconn",
+            "net.netfilter.nf_conntrack_tcp_loose",
+            "net.bridge.bridge-nf-call-iptables",
+        ] {
+            assert_eq!(is_of_a_namespace(name), Ok(()));
+        }
     }
 }

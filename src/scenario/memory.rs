@@ -1,0 +1,138 @@
+//! What a case claims of the memory that TCP has for a whole machine (`net.ipv4.tcp_mem`), which no namespace has for itself.
+//!
+//! A connection takes as much of it as is written, for it may be that nobody acknowledges or reads it; and no more than its buffers may grow to.
+
+use super::limits::BufferSize;
+use super::model::{Action, Case, Connection, End, EndSettings};
+
+/// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least, the first and the largest, in bytes. They are
+/// what the kernel chooses on a machine with a gigabyte or more (`tcp_init`).
+pub const RECEIVE_BUFFERS: &str = "4096 131072 6291456";
+
+/// The same for send buffers.
+pub const SEND_BUFFERS: &str = "4096 16384 4194304";
+
+impl Case {
+    /// What its connections may take, in bytes.
+    #[must_use]
+    pub fn tcp_memory(&self) -> u64 {
+        let actions = self.steps.iter().map(|step| &step.action);
+        self.connection.tcp_memory(actions)
+    }
+}
+
+impl Connection {
+    /// What all connections may take where these are the steps, in bytes.
+    pub(super) fn tcp_memory<'s>(&self, actions: impl Iterator<Item = &'s Action>) -> u64 {
+        let mut written = [0_u64; 2];
+        for (from, bytes) in actions.filter_map(written_by) {
+            let sum = &mut written[from as usize];
+            *sum = sum.saturating_add(bytes);
+        }
+        let ends = [End::Client, End::Server];
+        let of_one = ends.map(|from| written[from as usize].min(self.buffers(from)));
+        let of_one = of_one.into_iter().fold(0, u64::saturating_add);
+        of_one.saturating_mul(self.count.into())
+    }
+
+    /// How large the buffers may become that what one end writes passes through.
+    fn buffers(&self, from: End) -> u64 {
+        let (sender, receiver) = (self.end(from), self.end(from.peer()));
+        let send = sender.sysctl("net.ipv4.tcp_wmem").unwrap_or_default();
+        let receive = receiver.sysctl("net.ipv4.tcp_rmem").unwrap_or_default();
+        let send = buffer(sender.send_buffer, send, SEND_BUFFERS);
+        send.saturating_add(buffer(receiver.receive_buffer, receive, RECEIVE_BUFFERS))
+    }
+}
+
+/// Who writes without a look at what becomes of it, if a step does, and how much memory that takes on each connection: for each write a page
+/// at most beside the data.
+pub(super) fn written_by(action: &Action) -> Option<(End, u64)> {
+    const PAGE: u64 = 4096;
+    if let Action::Fill { from } = action {
+        return Some((*from, u64::MAX));
+    }
+    let Action::Send { from, bytes } = action else {
+        return None;
+    };
+    Some((*from, PAGE + u64::from(*bytes)))
+}
+
+impl EndSettings {
+    /// The value that a file states.
+    fn sysctl(&self, name: &str) -> Option<&str> {
+        let stated = self.sysctl.iter().find(|sysctl| sysctl.name == name);
+        stated.map(|sysctl| sysctl.value.as_str())
+    }
+}
+
+/// How large a buffer may become. A size that a program asks for stays, and the kernel takes the double (`sk_setsockopt`). Otherwise it may have any of
+/// three sizes, of which those that a file does not write stay as they are (`proc_dointvec_minmax`).
+fn buffer(asked: Option<BufferSize>, stated: &str, usual: &str) -> u64 {
+    if let Some(size) = asked {
+        return 2 * size.get() as u64;
+    }
+    let stated = stated.split_whitespace();
+    let sizes = stated
+        .clone()
+        .chain(usual.split_whitespace().skip(stated.count()));
+    let sizes = sizes.filter_map(|size| size.parse().ok());
+    sizes.max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::cases;
+
+    fn claim(settings: &str, steps: &[&str]) -> u64 {
+        let steps: String = steps
+            .iter()
+            .map(|step| format!("[[step]]\n{step}\n"))
+            .collect();
+        let text = format!(
+            "summary = \"x\"\ntopology = {{ preset = \"direct\", family = \"ipv4\" }}\n{settings}\n\
+             expect.client.survives = \"1s\"\n{steps}"
+        );
+        cases(&text)[0].case.tcp_memory()
+    }
+
+    const PAUSE: &str = "do = \"reader\"\nat = \"server\"\naction = \"pause\"";
+    const FILL: &str = "do = \"fill\"";
+
+    #[test]
+    fn what_is_written_counts_as_far_as_buffers_take_it() {
+        let large =
+            "connection.client.sysctl = { \"net.ipv4.tcp_wmem\" = \"4096 16384 500000000\" }";
+        assert_eq!(claim(large, &["do = \"exchange\""]), 0);
+        let send = "do = \"send\"\nbytes = 65536";
+        assert_eq!(
+            claim(large, &["do = \"send\"", send, send]),
+            3 * 4096 + 10 + 2 * 65536
+        );
+        let small = "connection = { client.send_buffer = 5000, server.receive_buffer = 7000 }";
+        assert_eq!(claim(small, &[send, send]), 24_000);
+        assert_eq!(claim("", &[PAUSE, FILL]), 4_194_304 + 6_291_456);
+    }
+
+    #[test]
+    fn buffers_are_as_large_as_options_and_sysctls_let_them_be() {
+        let of = |settings: &str| claim(settings, &[PAUSE, FILL]);
+        assert_eq!(
+            of(
+                "connection = { count = 3, client.send_buffer = 5000, server.receive_buffer = 7000 }"
+            ),
+            3 * (10_000 + 14_000)
+        );
+        let wmem = |value: &str| {
+            of(&format!(
+                "connection.client.sysctl = {{ \"net.ipv4.tcp_wmem\" = {value} }}"
+            )) - 6_291_456
+        };
+        assert_eq!(wmem("\"4096 16384 100000\""), 100_000);
+        assert_eq!(wmem("\"4096 20000000 100000\""), 20_000_000);
+        assert_eq!(wmem("8000"), 4_194_304);
+        // What the other end may send is another matter.
+        let other = "connection.server.sysctl = { \"net.ipv4.tcp_wmem\" = 90000000 }";
+        assert_eq!(of(other), 4_194_304 + 6_291_456);
+    }
+}
