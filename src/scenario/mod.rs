@@ -61,14 +61,17 @@ mod display;
 pub mod limits;
 pub mod model;
 
+mod bounds;
 mod check;
 mod context;
 mod cursor;
 mod decode;
 mod document;
+mod elsewhere;
 mod evidence;
 mod expectation;
 mod family_check;
+mod keys;
 mod listener;
 mod load;
 mod middlebox;
@@ -85,6 +88,7 @@ mod sequence;
 mod stack;
 mod step;
 mod suggest;
+mod syntax;
 mod topology;
 mod topology_check;
 
@@ -92,7 +96,6 @@ mod topology_check;
 /// file is seen as a whole is for [`parse`].
 pub const SCHEMA: &str = include_str!("../../schema/scenario.schema.json");
 
-use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -100,8 +103,10 @@ use toml::de::DeTable;
 use context::Context;
 use cursor::Table;
 pub use diagnostic::{Diagnostic, FileDiagnostics};
+use keys::Keys;
 pub use load::{LoadError, LoadErrors, load, load_each, read};
 use model::Scenario;
+pub(crate) use sequence::unrepaired;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.
 ///
@@ -114,25 +119,19 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         let empty = Diagnostic::new(None, "the file is empty");
         return Err(vec![empty.help("write a scenario, or remove the file")]);
     }
-    let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let mut cx = Context::new(text);
+    let keys = Keys::of(text);
+    if let Some(place) = keys.too_deep() {
+        let deep = Diagnostic::new(place, "this key has too many parts");
+        cx.report(deep.help(format!("it can have {} at most", keys::MOST_PARTS)));
+        return Err(cx.into_errors());
+    }
+    let (root, syntax_errors) = DeTable::parse_recoverable(text);
     if !syntax_errors.is_empty() {
-        for error in syntax_errors {
-            let diagnostic = Diagnostic::new(error.span(), error.message());
-            cx.report(diagnostic.maybe_help(quotes(text, error.span())));
-        }
+        syntax::report(text, &syntax_errors, &keys, &mut cx);
         return Err(cx.into_errors());
     }
     let document = decode::document(Table::root(root.get_ref()), &mut cx);
     let scenario = resolve::scenario(path, text, &document, &mut cx);
     cx.finish(scenario)
-}
-
-/// The commonest slip, `idle = 10s`, which TOML takes for a strange number.
-fn quotes(text: &str, span: Option<Range<usize>>) -> Option<String> {
-    let span = span?;
-    let before = text.get(..span.start)?.trim_end_matches([' ', '\t']);
-    let value = text.get(span.clone())?;
-    let unquoted = before.ends_with('=') && value.starts_with(|c: char| c.is_alphanumeric());
-    unquoted.then(|| format!("write it in quotes: `\"{value}\"`"))
 }

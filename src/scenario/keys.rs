@@ -1,0 +1,194 @@
+//! The keys of a TOML text as they are written, before they are a tree: how many parts they have, and which one was there before.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
+use toml_parser::{Source, Span};
+
+/// As deep as the parser lets values lie within each other.
+const DEEPEST: u32 = 80;
+
+/// The most parts of a dotted key. The tree has a table for each, and is taken down by recursion.
+pub(super) const MOST_PARTS: usize = 16;
+
+/// The keys of a text.
+pub(super) struct Keys<'t> {
+    source: Source<'t>,
+    events: Vec<Event>,
+}
+
+impl<'t> Keys<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let source = Source::new(text);
+        let tokens = source.lex().into_vec();
+        let mut events = Vec::new();
+        let mut guarded = RecursionGuard::new(&mut events, DEEPEST);
+        parse_document(&tokens, &mut guarded, &mut ());
+        Self { source, events }
+    }
+
+    /// The first key that has more parts than one can have.
+    pub(super) fn too_deep(&self) -> Option<Range<usize>> {
+        let mut separators = 0;
+        let mut key = 0..0;
+        for event in &self.events {
+            match event.kind() {
+                EventKind::KeySep => separators += 1,
+                EventKind::SimpleKey if separators == 0 => key = place(event.span()),
+                EventKind::SimpleKey => key.end = event.span().end(),
+                EventKind::Whitespace => {}
+                _ => separators = 0,
+            }
+            if separators >= MOST_PARTS {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Where the key that begins at each place was in the same table before.
+    pub(super) fn repeated(&self) -> HashMap<usize, Range<usize>> {
+        let mut tables = Tables::default();
+        for event in &self.events {
+            match event.kind() {
+                EventKind::StdTableOpen | EventKind::ArrayTableOpen => tables.enter_root(),
+                EventKind::StdTableClose => tables.enter(tables.last),
+                EventKind::ArrayTableClose => tables.enter_element(),
+                EventKind::InlineTableOpen => tables.enter_inline(),
+                EventKind::InlineTableClose => tables.leave_inline(),
+                EventKind::KeySep => tables.parent = tables.last,
+                EventKind::KeyValSep => tables.parent = tables.current(),
+                EventKind::SimpleKey => {
+                    let mut key = String::new();
+                    if let Some(raw) = self.source.get(event) {
+                        raw.decode_key(&mut key, &mut ());
+                    }
+                    tables.key(key, place(event.span()));
+                }
+                _ => {}
+            }
+        }
+        tables.repeated
+    }
+}
+
+fn place(span: Span) -> Range<usize> {
+    span.start()..span.end()
+}
+
+/// Tables by number; the root has 0.
+#[derive(Default)]
+struct Tables {
+    /// The table below a key of a table, and where the key was for the first time.
+    below: HashMap<(usize, String), (usize, Range<usize>)>,
+    count: usize,
+    /// The table of the last header, and the inline tables that are open.
+    open: Vec<usize>,
+    /// The table that the next part of a key is in.
+    parent: usize,
+    /// The table below the last part.
+    last: usize,
+    /// The last part, and the table that it is in.
+    part: (usize, String),
+    repeated: HashMap<usize, Range<usize>>,
+}
+
+impl Tables {
+    fn fresh(&mut self) -> usize {
+        self.count += 1;
+        self.count
+    }
+
+    fn current(&self) -> usize {
+        self.open.last().copied().unwrap_or_default()
+    }
+
+    fn key(&mut self, key: String, place: Range<usize>) {
+        let fresh = self.fresh();
+        self.part = (self.parent, key);
+        self.last = match self.below.entry(self.part.clone()) {
+            Entry::Vacant(new) => new.insert((fresh, place)).0,
+            Entry::Occupied(known) => {
+                let (table, first) = known.get();
+                self.repeated.insert(place.start, first.clone());
+                *table
+            }
+        };
+    }
+
+    fn enter_root(&mut self) {
+        self.open.clear();
+        self.parent = 0;
+    }
+
+    fn enter(&mut self, table: usize) {
+        self.open = vec![table];
+        self.parent = table;
+    }
+
+    /// Each `[[header]]` begins a table of its own.
+    fn enter_element(&mut self) {
+        let fresh = self.fresh();
+        if let Some((table, _)) = self.below.get_mut(&self.part) {
+            *table = fresh;
+        }
+        self.enter(fresh);
+    }
+
+    fn enter_inline(&mut self) {
+        let fresh = self.fresh();
+        self.open.push(fresh);
+        self.parent = fresh;
+    }
+
+    fn leave_inline(&mut self) {
+        self.open.pop();
+        self.parent = self.current();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    /// The lines of the first keys, by those of the repeated ones.
+    fn repeated(text: &str) -> Vec<(usize, usize)> {
+        let line = |place: usize| 1 + text[..place].matches('\n').count();
+        let repeated = Keys::of(text).repeated().into_iter();
+        let mut lines: Vec<_> = repeated
+            .map(|(place, first)| (line(place), line(first.start)))
+            .collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_the_same_table_only() {
+        assert_eq!(repeated("a = 1\nb = 2\n\"a\" = 3"), [(3, 1)]);
+        assert_eq!(repeated("a = 1\n[t]\na = 1\nb.a = 1\nc = { a = 1 }"), []);
+        assert_eq!(repeated("[t]\nb.a = 1\nb.a = 2"), [(3, 2), (3, 2)]);
+        assert_eq!(
+            repeated("c = [{ a = 1 }, { a = 2 }]\nd = { a = 1,\na = 2 }"),
+            [(3, 2)]
+        );
+    }
+
+    #[test]
+    fn headers_name_tables() {
+        assert_eq!(repeated("[a.c]\n[b.c]\n[a.c]"), [(3, 1), (3, 1)]);
+        assert_eq!(repeated("[[s]]\na = 1\n[[s]]\na = 2"), [(3, 1)]);
+        assert_eq!(repeated("[[s]]\n[s.t]\na = 1\na = 2"), [(2, 1), (4, 3)]);
+    }
+
+    #[test]
+    fn a_key_has_a_number_of_parts() {
+        let key = |parts: usize| format!("x = 1\na{} = 1\nb = 1", " . a".repeat(parts - 1));
+        assert_eq!(Keys::of(&key(16)).too_deep(), None);
+        assert_eq!(Keys::of(&key(17)).too_deep(), Some(6..67));
+        let header = format!("[a{}]", ".a".repeat(16));
+        assert!(Keys::of(&header).too_deep().is_some());
+        assert_eq!(Keys::of("a.b = 1\n".repeat(50).as_str()).too_deep(), None);
+    }
+}
