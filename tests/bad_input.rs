@@ -52,7 +52,6 @@ fixtures! {
     counter,
     counter_of_message_type,
     curly_quotes,
-    deep_key,
     done_twice,
     duration,
     elsewhere,

@@ -161,10 +161,13 @@ pub(super) fn instead_of(path: &str, key: &str) -> Option<String> {
                 let inside = example.strip_prefix("keepalive = { ")?.strip_suffix(" }")?;
                 return Some(format!("write `{inside}`"));
             }
-            "connection" | "" => "`[connection.client]` or `[connection.server]`",
+            "connection" | "" | "case" => {
+                let case = if path.starts_with("case") { "case." } else { "" };
+                ["client", "server"].map(|end| format!("`[{case}connection.{end}]`"))
+            }
             _ => return None,
         };
-        Some(format!("write `{example}` in {tables}"))
+        Some(format!("write `{example}` in {}", tables.join(" or ")))
     };
     let ends = |tables: &str| {
         let [client, server] = ["client", "server"].map(|end| format!("`[{tables}.{end}]`"));

@@ -1,4 +1,4 @@
-//! The keys of a TOML text as they are written, before they are a tree: how many parts they have, and which one was there before.
+//! The keys of a TOML text as they are written, before they are a tree: which one was there before.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,68 +10,34 @@ use toml_parser::{Source, Span};
 /// As deep as the parser lets values lie within each other.
 const DEEPEST: u32 = 80;
 
-/// The most parts of a dotted key. The tree has a table for each, and is taken down by recursion.
-pub(super) const MOST_PARTS: usize = 16;
-
-/// The keys of a text.
-pub(super) struct Keys<'t> {
-    source: Source<'t>,
-    events: Vec<Event>,
-}
-
-impl<'t> Keys<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
-        let source = Source::new(text);
-        let tokens = source.lex().into_vec();
-        let mut events = Vec::new();
-        let mut guarded = RecursionGuard::new(&mut events, DEEPEST);
-        parse_document(&tokens, &mut guarded, &mut ());
-        Self { source, events }
-    }
-
-    /// The first key that has more parts than one can have.
-    pub(super) fn too_deep(&self) -> Option<Range<usize>> {
-        let mut separators = 0;
-        let mut key = 0..0;
-        for event in &self.events {
-            match event.kind() {
-                EventKind::KeySep => separators += 1,
-                EventKind::SimpleKey if separators == 0 => key = place(event.span()),
-                EventKind::SimpleKey => key.end = event.span().end(),
-                EventKind::Whitespace => {}
-                _ => separators = 0,
-            }
-            if separators >= MOST_PARTS {
-                return Some(key);
-            }
-        }
-        None
-    }
-
-    /// Where the key that begins at each place was in the same table before.
-    pub(super) fn repeated(&self) -> HashMap<usize, Range<usize>> {
-        let mut tables = Tables::default();
-        for event in &self.events {
-            match event.kind() {
-                EventKind::StdTableOpen | EventKind::ArrayTableOpen => tables.enter_root(),
-                EventKind::StdTableClose => tables.enter(tables.last),
-                EventKind::ArrayTableClose => tables.enter_element(),
-                EventKind::InlineTableOpen => tables.enter_inline(),
-                EventKind::InlineTableClose => tables.leave_inline(),
-                EventKind::KeySep => tables.parent = tables.last,
-                EventKind::KeyValSep => tables.parent = tables.current(),
-                EventKind::SimpleKey => {
-                    let mut key = String::new();
-                    if let Some(raw) = self.source.get(event) {
-                        raw.decode_key(&mut key, &mut ());
-                    }
-                    tables.key(key, place(event.span()));
+/// Where the key that begins at each place was in the same table before.
+pub(super) fn repeated(text: &str) -> HashMap<usize, Range<usize>> {
+    let source = Source::new(text);
+    let tokens = source.lex().into_vec();
+    let mut events: Vec<Event> = Vec::new();
+    let mut guarded = RecursionGuard::new(&mut events, DEEPEST);
+    parse_document(&tokens, &mut guarded, &mut ());
+    let mut tables = Tables::default();
+    for event in &events {
+        match event.kind() {
+            EventKind::StdTableOpen | EventKind::ArrayTableOpen => tables.enter_root(),
+            EventKind::StdTableClose => tables.enter(tables.last),
+            EventKind::ArrayTableClose => tables.enter_element(),
+            EventKind::InlineTableOpen => tables.enter_inline(),
+            EventKind::InlineTableClose => tables.leave_inline(),
+            EventKind::KeySep => tables.parent = tables.last,
+            EventKind::KeyValSep => tables.parent = tables.current(),
+            EventKind::SimpleKey => {
+                let mut key = String::new();
+                if let Some(raw) = source.get(event) {
+                    raw.decode_key(&mut key, &mut ());
                 }
-                _ => {}
+                tables.key(key, place(event.span()));
             }
+            _ => {}
         }
-        tables.repeated
     }
+    tables.repeated
 }
 
 fn place(span: Span) -> Range<usize> {
@@ -151,12 +117,10 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
-
     /// The lines of the first keys, by those of the repeated ones.
     fn repeated(text: &str) -> Vec<(usize, usize)> {
         let line = |place: usize| 1 + text[..place].matches('\n').count();
-        let repeated = Keys::of(text).repeated().into_iter();
+        let repeated = super::repeated(text).into_iter();
         let mut lines: Vec<_> = repeated
             .map(|(place, first)| (line(place), line(first.start)))
             .collect();
@@ -180,15 +144,5 @@ mod tests {
         assert_eq!(repeated("[a.c]\n[b.c]\n[a.c]"), [(3, 1), (3, 1)]);
         assert_eq!(repeated("[[s]]\na = 1\n[[s]]\na = 2"), [(3, 1)]);
         assert_eq!(repeated("[[s]]\n[s.t]\na = 1\na = 2"), [(2, 1), (4, 3)]);
-    }
-
-    #[test]
-    fn a_key_has_a_number_of_parts() {
-        let key = |parts: usize| format!("x = 1\na{} = 1\nb = 1", " . a".repeat(parts - 1));
-        assert_eq!(Keys::of(&key(16)).too_deep(), None);
-        assert_eq!(Keys::of(&key(17)).too_deep(), Some(6..67));
-        let header = format!("[a{}]", ".a".repeat(16));
-        assert!(Keys::of(&header).too_deep().is_some());
-        assert_eq!(Keys::of("a.b = 1\n".repeat(50).as_str()).too_deep(), None);
     }
 }

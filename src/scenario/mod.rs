@@ -103,7 +103,6 @@ use toml::de::DeTable;
 use context::Context;
 use cursor::Table;
 pub use diagnostic::{Diagnostic, FileDiagnostics};
-use keys::Keys;
 pub use load::{LoadError, LoadErrors, load, load_each, read};
 use model::Scenario;
 pub(crate) use sequence::unrepaired;
@@ -120,15 +119,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         return Err(vec![empty.help("write a scenario, or remove the file")]);
     }
     let mut cx = Context::new(text);
-    let keys = Keys::of(text);
-    if let Some(place) = keys.too_deep() {
-        let deep = Diagnostic::new(place, "this key has too many parts");
-        cx.report(deep.help(format!("it can have {} at most", keys::MOST_PARTS)));
-        return Err(cx.into_errors());
-    }
     let (root, syntax_errors) = DeTable::parse_recoverable(text);
     if !syntax_errors.is_empty() {
-        syntax::report(text, &syntax_errors, &keys, &mut cx);
+        syntax::report(text, &syntax_errors, &mut cx);
         return Err(cx.into_errors());
     }
     let document = decode::document(Table::root(root.get_ref()), &mut cx);

@@ -7,10 +7,10 @@ use toml::de::Error;
 
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::keys::Keys;
+use super::keys;
 
 /// Reports each error, or what the text is instead.
-pub(super) fn report(text: &str, errors: &[Error], keys: &Keys, cx: &mut Context) {
+pub(super) fn report(text: &str, errors: &[Error], cx: &mut Context) {
     if is_json(text) {
         let json = Diagnostic::new(None, "the file is JSON, and a scenario is TOML");
         cx.report(
@@ -23,7 +23,7 @@ pub(super) fn report(text: &str, errors: &[Error], keys: &Keys, cx: &mut Context
         cx.report(yaml);
         return;
     }
-    let repeated = keys.repeated();
+    let repeated = keys::repeated(text);
     for error in errors {
         let span = error.span();
         let first = span.as_ref().and_then(|span| repeated.get(&span.start));
