@@ -7,6 +7,7 @@
 //! ```
 //!
 //! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that come with the program
+//! * [`input`]: files that a user names
 //! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
 //! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
@@ -27,6 +28,7 @@ pub mod errno;
 pub mod evidence;
 pub mod fault;
 pub mod guest;
+pub mod input;
 pub mod judge;
 pub mod kernel;
 pub mod lab;

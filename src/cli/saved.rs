@@ -1,18 +1,19 @@
 //! A result that `run --report-json` saved.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use deadpeer::input::{self, InputError};
 use deadpeer::record::Record;
 
 use super::{Exit, complain};
 
+/// The most bytes of a result. One of every scenario that ships has about 40 MiB.
+const LARGEST: u64 = 1 << 30;
+
 /// Reads it; the inner error is the exit status of a file that is none, which has been told.
 pub(super) fn saved(path: &Path) -> anyhow::Result<Result<Record, Exit>> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Record::read(&text).map_err(|error| {
+    let refused = |why: &str| {
         let help = if path
             .extension()
             .is_some_and(|extension| extension == "toml")
@@ -21,7 +22,25 @@ pub(super) fn saved(path: &Path) -> anyhow::Result<Result<Record, Exit>> {
         } else {
             "`harness run --report-json FILE scenarios/` writes one"
         };
-        complain(&format!("{}: {error}\n  help: {help}", path.display()));
-        Exit::Usage
-    }))
+        complain(&format!("{}: {why}\n  help: {help}", path.display()));
+        Ok(Err(Exit::Usage))
+    };
+    let bytes = match input::read(path, LARGEST) {
+        Ok(bytes) => bytes,
+        Err(InputError::System(error)) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+        Err(unfit @ (InputError::NotRegular(_) | InputError::TooLarge(_))) => {
+            return refused(&format!(
+                "it is no result of `harness run --report-json`: {unfit}"
+            ));
+        }
+    };
+    let Ok(text) = String::from_utf8(bytes) else {
+        return refused("it is no result of `harness run --report-json`: it is not UTF-8");
+    };
+    match Record::read(&text) {
+        Ok(record) => Ok(Ok(record)),
+        Err(error) => refused(&error.to_string()),
+    }
 }

@@ -23,6 +23,9 @@ use crate::scenario::limits::Linger;
 use crate::scenario::model::NextWrite;
 use crate::wire::Write;
 
+/// More bytes than a send buffer and a receive buffer have room for: 4 and 32 MiB at most (`net.ipv4.tcp_wmem`, `net.ipv4.tcp_rmem`).
+const ENDLESS: usize = 64 << 20;
+
 /// How a connection ended for the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -195,15 +198,19 @@ impl Endpoint {
     /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the send buffer.
     ///
     /// # Errors
-    /// What `write` returns.
+    /// What `write` returns, or that the kernel has taken more than both ends have room for.
     pub async fn fill(&mut self, patience: Duration) -> io::Result<()> {
         let bytes = vec![b'.'; 16 * 1024];
-        loop {
+        for _ in 0..ENDLESS / bytes.len() {
             match tokio::time::timeout(patience, self.write(&bytes)).await {
                 Ok(written) => written?,
                 Err(_) => return Ok(()),
             }
         }
+        let mebibytes = ENDLESS >> 20;
+        Err(io::Error::other(format!(
+            "the kernel took {mebibytes} MiB: the peer reads all that is written"
+        )))
     }
 
     /// One more write, of one byte, at once.

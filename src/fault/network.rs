@@ -41,7 +41,7 @@ async fn address(layer: Layer<'_>, at: End, change: AddressChange) -> Result<(),
             node.add_address(uplink.index, subnet).await?;
             lab.changes().set_addressed(family, at, true);
             if layer.is_usable(at.node(), uplink.index) {
-                node.wait_until_usable(uplink).await?;
+                node.wait_until_addressed(uplink).await?;
                 renew_route(layer, at).await?;
                 settle_neighbours(layer, at.node(), at.peer()).await?;
             }

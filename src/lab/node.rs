@@ -231,16 +231,29 @@ impl LabNode {
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.
     pub async fn wait_until_usable(&self, interface: &InterfacePlan) -> Result<(), LabError> {
-        let address = interface
-            .address
-            .map(|subnet| subnet.address)
-            .filter(IpAddr::is_ipv6);
+        self.wait_for(interface, |known| {
+            known.is_link_usable(interface.index) && has_address(known, interface)
+        })
+        .await
+    }
+
+    /// The same whether or not there is a carrier, without which an address can be used too: no duplicate of it is looked for.
+    ///
+    /// # Errors
+    /// [`LabError::NotReady`] after twenty seconds.
+    pub async fn wait_until_addressed(&self, interface: &InterfacePlan) -> Result<(), LabError> {
+        self.wait_for(interface, |known| has_address(known, interface))
+            .await
+    }
+
+    async fn wait_for(
+        &self,
+        interface: &InterfacePlan,
+        is_ready: impl Fn(&Announced) -> bool,
+    ) -> Result<(), LabError> {
         let mut announced = self.announced.clone();
-        let usable = announced.wait_for(|known| {
-            known.is_link_usable(interface.index)
-                && address.is_none_or(|address| known.is_address_usable(interface.index, address))
-        });
-        match tokio::time::timeout(PATIENCE, usable).await {
+        let ready = announced.wait_for(|known| is_ready(known));
+        match tokio::time::timeout(PATIENCE, ready).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(LabError::NotReady {
                 interface: interface.name.clone(),
@@ -249,6 +262,14 @@ impl LabNode {
             }),
         }
     }
+}
+
+/// Whether the interface has its IPv6 address; an IPv4 one is there at once.
+fn has_address(known: &Announced, interface: &InterfacePlan) -> bool {
+    let address = interface.address.map(|subnet| subnet.address);
+    address
+        .filter(IpAddr::is_ipv6)
+        .is_none_or(|address| known.is_address_usable(interface.index, address))
 }
 
 impl Drop for LabNode {

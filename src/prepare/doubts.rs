@@ -12,7 +12,7 @@ use crate::oracle;
 use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use crate::oracle::span::Span;
 use crate::scenario::model::{End, Expectation, ExpectedOutcome, Scenario, Since, StatedWindow};
-use crate::scenario::{Diagnostic, FileDiagnostics};
+use crate::scenario::{Diagnostic, FileDiagnostics, unrepaired};
 use crate::text::seconds;
 
 /// What cannot be judged: each expectation of an error for which neither the file nor the oracle has a window.
@@ -21,13 +21,17 @@ pub(super) fn unjudgeable(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<Fil
     by_file(refused, scenarios)
 }
 
-/// Where what the files of the cases state is not what the oracle predicts.
+/// Where what the files of the cases state is not what the oracle predicts, or cannot be proved.
 #[must_use]
 pub fn warnings(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
-    let contradicted = cases
-        .iter()
-        .map(|case| (case, each_end(case, contradictions)));
-    by_file(contradicted, scenarios)
+    let doubted = cases.iter().map(|case| {
+        let mut doubts = each_end(case, contradictions);
+        if doubts.is_empty() {
+            doubts = each_end(case, without_way);
+        }
+        (case, doubts)
+    });
+    by_file(doubted, scenarios)
 }
 
 fn each_end<D: IntoIterator<Item = Diagnostic>>(
@@ -77,7 +81,10 @@ fn add(known: &mut Vec<Diagnostic>, new: Diagnostic, case: &str) {
         (&old.span, &old.message, &old.help) == (&new.span, &new.message, &new.help)
     };
     match known.iter_mut().find(same).map(|old| &mut old.label) {
-        Some(Some(cases)) => *cases = format!("{cases}, {case}"),
+        Some(Some(cases)) => {
+            cases.push_str(", ");
+            cases.push_str(case);
+        }
         _ => known.push(new.label(format!("in {case}"))),
     }
 }
@@ -151,6 +158,24 @@ fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<D
             other.into_iter().chain(disjoint).collect()
         }
     }
+}
+
+/// An end that is to survive proves it by an exchange, which needs a way.
+fn without_way(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
+    let ExpectedOutcome::Survives(time) = expectation.outcome else {
+        return None;
+    };
+    let step = case.case.steps.get(unrepaired(&case.case)?)?;
+    let message = format!(
+        "no exchange of the {end} can succeed at the end: nothing repairs what line {} does ({step})",
+        step.line
+    );
+    let place = expectation.places.outcome.clone();
+    let doubt = Diagnostic::new(place, message).warning();
+    Some(doubt.help(format!(
+        "write `open = \"{}\"`, which asks for no exchange, or repair it",
+        seconds(time)
+    )))
 }
 
 fn says(prediction: &Prediction) -> String {

@@ -177,10 +177,25 @@ mod warning {
             r#"error = "ETIMEDOUT", within = "3s..4s""#,
             r#"error = "ETIMEDOUT", within = "4.17s..5s""#,
             r#"error = "ETIMEDOUT", within = "3s..4s", since = "activity""#,
-            r#"survives = "3.8s""#,
+            r#"open = "3.8s""#,
         ] {
             assert_eq!(of_crash(expect), [""; 0], "{expect}");
         }
+    }
+
+    #[test]
+    fn names_what_keeps_an_end_from_proving_that_it_survives() {
+        assert_eq!(
+            of_crash(r#"survives = "3.8s""#),
+            [
+                r#""3.8s": no exchange of the client can succeed at the end: nothing repairs what line 11 does (crash the server)"#
+            ]
+        );
+        let repaired = format!(
+            "{}\n[[step]]\ndo = \"resume\"\nhost = \"server\"\n",
+            crash(r#"survives = "3.8s""#)
+        );
+        assert_eq!(of(&repaired), [""; 0]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is carried through decoding and checking: the text, and the errors found so far.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::diagnostic::Diagnostic;
@@ -23,37 +25,52 @@ pub(super) struct At<T> {
 pub(super) type Given<T> = Result<Option<At<T>>, Reported>;
 
 /// The text of a file and the errors found in it.
-pub(super) struct Context<'s> {
-    text: &'s str,
-    found: Vec<Diagnostic>,
+pub(super) struct Context {
+    /// Where the text has a line break.
+    breaks: Vec<usize>,
+    /// Each with its number in the order in which they were found.
+    found: HashMap<Key, (usize, Diagnostic)>,
+    /// How many were found, with those that were taken back.
+    count: usize,
 }
 
-impl<'s> Context<'s> {
-    pub(super) fn new(text: &'s str) -> Self {
-        let found = Vec::new();
-        Self { text, found }
+/// What two errors differ in: place and message.
+type Key = (Option<Range<usize>>, String);
+
+fn key(diagnostic: &Diagnostic) -> Key {
+    (diagnostic.span.clone(), diagnostic.message.clone())
+}
+
+impl Context {
+    pub(super) fn new(text: &str) -> Self {
+        let breaks = text.bytes().enumerate();
+        let breaks = breaks.filter_map(|(place, byte)| (byte == b'\n').then_some(place));
+        Self {
+            breaks: breaks.collect(),
+            found: HashMap::new(),
+            count: 0,
+        }
     }
 
     /// Records an error, once: the cases of a file share its parts, so the same one comes up again for each of them.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
-        let known = |other: &Diagnostic| {
-            other.span == diagnostic.span && other.message == diagnostic.message
-        };
-        if !self.found.iter().any(known) {
-            self.found.push(diagnostic);
+        if let Entry::Vacant(new) = self.found.entry(key(&diagnostic)) {
+            new.insert((self.count, diagnostic));
+            self.count += 1;
         }
         Reported(())
     }
 
     /// Takes an error back in favour of one that says more, which the caller reports next.
     pub(super) fn withdraw(&mut self, diagnostic: &Diagnostic) {
-        self.found.retain(|found| found != diagnostic);
+        self.found.remove(&key(diagnostic));
     }
 
     /// Line (from 1) of a place in the text.
     pub(super) fn line(&self, place: &Range<usize>) -> usize {
-        let before = self.text.bytes().take(place.start);
-        1 + before.filter(|byte| *byte == b'\n').count()
+        1 + self
+            .breaks
+            .partition_point(|line_break| *line_break < place.start)
     }
 
     /// The result if nothing was reported, else the errors in the order of the text.
@@ -65,10 +82,14 @@ impl<'s> Context<'s> {
     }
 
     /// The errors in the order of the text.
-    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
+    pub(super) fn into_errors(self) -> Vec<Diagnostic> {
+        let mut found: Vec<_> = self.found.into_values().collect();
         let start = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.start);
-        self.found.sort_by_key(start);
-        self.found
+        found.sort_by_key(|(number, diagnostic)| (start(diagnostic), *number));
+        found
+            .into_iter()
+            .map(|(_, diagnostic)| diagnostic)
+            .collect()
     }
 }
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::bounds;
 use super::context::{At, Context, Given, Reported};
 use super::diagnostic::Diagnostic;
+use super::elsewhere;
 use super::quantity::{self, Problem};
 use super::suggest::{alternatives, nearest};
 use crate::text::printable;
@@ -31,9 +33,6 @@ pub(super) struct Table<'t> {
     /// What was required, and the error for it.
     missing: Vec<(&'static str, Diagnostic)>,
 }
-
-/// Keys of a file or a case that end up in a step when they are written below its header.
-const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
 
 impl<'t> Table<'t> {
     /// The whole file.
@@ -132,23 +131,13 @@ impl<'t> Table<'t> {
     }
 
     fn instead_of(&self, name: &str, meant: Option<&str>) -> String {
-        let path = &self.path;
-        if let Some(meant) = meant {
+        if let Some(elsewhere) = elsewhere::instead_of(&self.path, name) {
+            elsewhere
+        } else if let Some(meant) = meant {
             format!("did you mean `{meant}`?")
-        } else if path.ends_with("step") && BELONG_ABOVE_STEPS.contains(&name) {
-            format!("what stands below `[[{path}]]` belongs to the step: write `{name}` above it")
         } else {
             format!("the keys here are {}", alternatives(&self.asked, "and"))
         }
-    }
-
-    /// All keys, for a table whose keys are names of the author's choice.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (At<&'t str>, Value<'t>)> {
-        self.entries.iter().map(|(key, node)| {
-            let (value, span): (&str, _) = (key.get_ref(), key.span());
-            let path = self.path_of(value);
-            (At { value, span }, Value { path, node })
-        })
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -164,16 +153,17 @@ impl<'t> Value<'t> {
         self.node.span()
     }
 
-    /// The keys of a table; none of anything else.
-    pub(super) fn keys(&self) -> impl Iterator<Item = At<&'t str>> {
-        let table = match self.node.get_ref() {
-            DeValue::Table(table) => Some(table),
-            _ => None,
+    /// The keys of a table with their values; none of anything else. Nothing is checked: whoever reads the table does so.
+    pub(super) fn keys(&self) -> Vec<(At<&'t str>, Value<'t>)> {
+        let DeValue::Table(table) = self.node.get_ref() else {
+            return Vec::new();
         };
-        table.into_iter().flat_map(|table| table.keys()).map(|key| {
+        let entries = table.iter().map(|(key, node)| {
             let (value, span): (&str, _) = (key.get_ref(), key.span());
-            At { value, span }
-        })
+            let path = value.to_owned();
+            (At { value, span }, Value { path, node })
+        });
+        entries.collect()
     }
 
     pub(super) fn path(&self) -> &str {
@@ -239,8 +229,54 @@ impl<'t> Value<'t> {
     }
 
     pub(super) fn list(&self, of: &str, cx: &mut Context) -> Result<Vec<Value<'t>>, Reported> {
-        self.elements()
-            .ok_or_else(|| self.expected(&format!("a list of {of}"), None, cx))
+        let Some(elements) = self.elements() else {
+            return Err(self.expected(&format!("a list of {of}"), None, cx));
+        };
+        self.at_most(bounds::LONGEST_LIST, elements.len(), "elements", cx)?;
+        Ok(elements)
+    }
+
+    /// Reports that there are too many of something.
+    pub(super) fn at_most(
+        &self,
+        most: usize,
+        count: usize,
+        what: &str,
+        cx: &mut Context,
+    ) -> Result<(), Reported> {
+        if count <= most {
+            return Ok(());
+        }
+        let problem = Problem::new(
+            format!("`{}` has {count} {what}", self.path),
+            format!("it can have {most} at most"),
+        );
+        Err(self.wrong(problem, cx))
+    }
+
+    /// The entries of a table whose keys are names of the author's choice.
+    pub(super) fn entries(
+        &self,
+        cx: &mut Context,
+    ) -> Result<Vec<(At<&'t str>, Value<'t>)>, Reported> {
+        self.entries_or(None, cx)
+    }
+
+    /// The same, with what to do in case it is no table.
+    pub(super) fn entries_or(
+        &self,
+        help: Option<&str>,
+        cx: &mut Context,
+    ) -> Result<Vec<(At<&'t str>, Value<'t>)>, Reported> {
+        let table = self.table_or(help, cx)?;
+        let count = table.entries.len();
+        self.at_most(bounds::MOST_ENTRIES, count, "entries", cx)?;
+        let entries = table.entries.iter().map(|(key, node)| {
+            let (value, span): (&str, _) = (key.get_ref(), key.span());
+            let path = table.path_of(value);
+            (At { value, span }, Value { path, node })
+        });
+        Ok(entries.collect())
     }
 
     fn elements(&self) -> Option<Vec<Value<'t>>> {
@@ -308,17 +344,28 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// A duration that programs and kernels count in seconds.
     pub(super) fn duration(&self, cx: &mut Context) -> Result<Duration, Reported> {
+        self.duration_in(quantity::Unit::Seconds, cx)
+    }
+
+    /// A duration; `unit` is what a number alone is probably meant in.
+    pub(super) fn duration_in(
+        &self,
+        unit: quantity::Unit,
+        cx: &mut Context,
+    ) -> Result<Duration, Reported> {
         let number = match self.node.get_ref() {
             DeValue::Integer(integer) => Some(integer.to_string()),
             DeValue::Float(float) => Some(float.to_string()),
             _ => None,
         };
         if let Some(number) = number {
-            let help = format!("write it in quotes and with its unit: `\"{number}s\"`");
+            let help = format!("write it in quotes and with its unit: {}", unit.of(&number));
             return Err(self.expected("a duration", Some(help), cx));
         }
-        self.quantity("a duration such as `\"2.5s\"`", quantity::duration, cx)
+        let read = |text: &str| quantity::duration_in(text, unit);
+        self.quantity("a duration such as `\"2.5s\"`", read, cx)
     }
 
     /// One of a few words.
@@ -336,9 +383,13 @@ impl<'t> Value<'t> {
             return Ok(*value);
         }
         let path = &self.path;
-        let help = match nearest(text, names) {
-            Some(meant) => format!("did you mean `{meant}`? it can be {valid}"),
-            None => format!("it can be {valid}"),
+        let help = match (nearest(text, names), path.ends_with("step.do")) {
+            (Some(meant), _) => format!("did you mean `{meant}`? it can be {valid}"),
+            (None, true) => match elsewhere::step(text) {
+                Some(help) => help.to_owned(),
+                None => format!("it can be {valid}"),
+            },
+            (None, false) => format!("it can be {valid}"),
         };
         let message = format!("`{text}` is not a value of `{path}`");
         Err(cx.report(Diagnostic::new(self.span(), message).help(help)))

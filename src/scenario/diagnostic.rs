@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::text::{controls, printable};
+use crate::text::{controls, plural, printable};
+
+/// The most errors or warnings of one file that a person is shown.
+const MOST_SHOWN: usize = 20;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,14 +99,27 @@ pub struct FileDiagnostics {
 }
 
 impl FileDiagnostics {
-    /// Each over several lines, an empty line between each two, without a line break at the end.
+    /// Each over several lines, an empty line between each two, without a line break at the end: the first 20, and the number of the
+    /// others.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
-        let rendered = self
-            .diagnostics
+        let shown = self.diagnostics.len().min(MOST_SHOWN);
+        let (shown, others) = self.diagnostics.split_at(shown);
+        let mut rendered: Vec<String> = shown
             .iter()
-            .map(|diagnostic| render(&self.path, &self.text, diagnostic, color));
-        rendered.collect::<Vec<_>>().join("\n\n")
+            .map(|diagnostic| render(&self.path, &self.text, diagnostic, color))
+            .collect();
+        if let Some(first) = others.first() {
+            let (level, noun) = match first.severity {
+                Severity::Error => (Level::ERROR, "error"),
+                Severity::Warning => (Level::WARNING, "warning"),
+            };
+            let path = self.path.display();
+            let others = plural(others.len(), &format!("more {noun}"));
+            let title = level.primary_title(format!("{path} has {others}"));
+            rendered.push(renderer(color).render(&[Group::with_title(title)]));
+        }
+        rendered.join("\n\n")
     }
 }
 
@@ -174,7 +190,7 @@ fn snippet<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnostic, controls, render};
+    use super::{Diagnostic, FileDiagnostics, controls, render};
     use std::path::Path;
 
     #[test]
@@ -205,6 +221,32 @@ mod tests {
         assert!(!shown.contains(controls), "{shown:?}");
         let shown = super::render_message(hostile, false);
         assert!(!shown.contains(controls), "{shown:?}");
+    }
+
+    #[test]
+    fn of_many_errors_the_first_are_shown_and_the_others_counted() {
+        let wrong = |count| FileDiagnostics {
+            path: "a.toml".into(),
+            text: "a".to_owned(),
+            diagnostics: vec![Diagnostic::new(0..1, "no such thing"); count],
+        };
+        let shown = |count| wrong(count).render(false).matches("no such thing").count();
+        assert_eq!([shown(20), shown(21)], [20, 20]);
+        let rendered = wrong(22).render(false);
+        assert!(
+            rendered.ends_with("\n\nerror: a.toml has 2 more errors"),
+            "{rendered}"
+        );
+        let mut warnings = wrong(21);
+        warnings
+            .diagnostics
+            .iter_mut()
+            .for_each(|d| *d = d.clone().warning());
+        let rendered = warnings.render(false);
+        assert!(
+            rendered.ends_with("\n\nwarning: a.toml has 1 more warning"),
+            "{rendered}"
+        );
     }
 
     #[test]

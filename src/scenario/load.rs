@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{self, FileDiagnostics};
 use super::model::Scenario;
+use crate::input::{self, InputError};
 use crate::text::plural;
+
+/// The most bytes of a file. The largest that ships has 6 KiB.
+const LARGEST: u64 = 1 << 20;
 
 /// Why a file or folder gave no scenario.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,14 @@ pub enum LoadError {
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// A FIFO, a device, or a file that is too large.
+    #[error("{} is no scenario file: {source}", path.display())]
+    Unfit {
+        /// What was to be read.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: InputError,
     },
     /// A folder without a single scenario below it.
     #[error("{} has no scenario: no file in it or below it ends in .toml", path.display())]
@@ -211,7 +223,13 @@ fn failed(path: &Path, source: io::Error) -> LoadError {
 }
 
 fn open(path: &Path) -> Result<String, LoadError> {
-    let bytes = fs::read(path).map_err(|error| failed(path, error))?;
+    let bytes = input::read(path, LARGEST).map_err(|error| match error {
+        InputError::System(error) => failed(path, error),
+        source @ (InputError::NotRegular(_) | InputError::TooLarge(_)) => {
+            let path = path.to_owned();
+            LoadError::Unfit { path, source }
+        }
+    })?;
     String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
 }
 

@@ -62,14 +62,17 @@ pub mod limits;
 pub mod memory;
 pub mod model;
 
+mod bounds;
 mod check;
 mod context;
 mod cursor;
 mod decode;
 mod document;
+mod elsewhere;
 mod evidence;
 mod expectation;
 mod family_check;
+mod keys;
 mod listener;
 mod load;
 mod memory_check;
@@ -87,6 +90,7 @@ mod sequence;
 mod stack;
 mod step;
 pub mod suggest;
+mod syntax;
 mod topology;
 mod topology_check;
 
@@ -94,7 +98,6 @@ mod topology_check;
 /// file is seen as a whole is for [`parse`].
 pub const SCHEMA: &str = include_str!("../../schema/scenario.schema.json");
 
-use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -104,6 +107,7 @@ use cursor::Table;
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
 use model::Scenario;
+pub(crate) use sequence::unrepaired;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.
 ///
@@ -116,25 +120,13 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         let empty = Diagnostic::new(None, "the file is empty");
         return Err(vec![empty.help("write a scenario, or remove the file")]);
     }
-    let (root, syntax_errors) = DeTable::parse_recoverable(text);
     let mut cx = Context::new(text);
+    let (root, syntax_errors) = DeTable::parse_recoverable(text);
     if !syntax_errors.is_empty() {
-        for error in syntax_errors {
-            let diagnostic = Diagnostic::new(error.span(), error.message());
-            cx.report(diagnostic.maybe_help(quotes(text, error.span())));
-        }
+        syntax::report(text, &syntax_errors, &mut cx);
         return Err(cx.into_errors());
     }
     let document = decode::document(Table::root(root.get_ref()), &mut cx);
     let scenario = resolve::scenario(path, text, &document, &mut cx);
     cx.finish(scenario)
-}
-
-/// The commonest slip, `idle = 10s`, which TOML takes for a strange number.
-fn quotes(text: &str, span: Option<Range<usize>>) -> Option<String> {
-    let span = span?;
-    let before = text.get(..span.start)?.trim_end_matches([' ', '\t']);
-    let value = text.get(span.clone())?;
-    let unquoted = before.ends_with('=') && value.starts_with(|c: char| c.is_alphanumeric());
-    unquoted.then(|| format!("write it in quotes: `\"{value}\"`"))
 }

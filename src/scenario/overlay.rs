@@ -14,6 +14,11 @@ use super::model::{
 };
 use super::stack::Carried;
 
+/// `net.ipv4.tcp_keepalive_probes` (`TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
+const DEFAULT_PROBES: u32 = 9;
+/// Of the recipe that derives all from one time.
+const PROBES_OF_TIME: u32 = 3;
+
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
 
@@ -128,6 +133,23 @@ impl<'d> Overlaid<'d> {
         match end {
             End::Client => self.client.keepalive,
             End::Server => self.server.keepalive,
+        }
+    }
+
+    /// How many unanswered probes end an end's connection; `None` where other settings may decide.
+    pub(super) fn unanswered_probes(&self, end: End, keepalive: Keepalive) -> Option<u32> {
+        let settings = match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        };
+        let (Ok(None), Ok(None)) = (settings.user_timeout, settings.sysctl) else {
+            return None;
+        };
+        match keepalive {
+            Keepalive::Options { probes, .. } | Keepalive::Sysctl { probes, .. } => {
+                Some(probes.map_or(DEFAULT_PROBES, |probes| u32::from(probes.get())))
+            }
+            Keepalive::Time(_) => Some(PROBES_OF_TIME),
         }
     }
 

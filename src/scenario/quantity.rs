@@ -38,8 +38,48 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 const HOW_TO_WRITE: &str = "write a number and, directly after it, one of the units \
                             ns, us, ms, s, m, h, d: `250ms`, `2.5s`, `2h`";
 
+/// What a number without a unit is probably meant in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    /// As the socket option counts, and nothing finer.
+    WholeSeconds,
+    /// As the socket option counts.
+    Milliseconds,
+}
+
+impl Unit {
+    /// How to write the number: with either unit where both may be meant.
+    pub(super) fn of(self, number: &str) -> String {
+        let in_seconds = format!("`\"{number}s\"`");
+        let in_milliseconds = format!("`\"{number}ms\"`");
+        let Ok(count) = number.parse::<u64>() else {
+            return in_seconds;
+        };
+        let is_large = count >= 1000;
+        match self {
+            Self::Seconds if is_large => {
+                format!("{in_seconds}, or {in_milliseconds} if it is in milliseconds")
+            }
+            Self::Seconds | Self::WholeSeconds => in_seconds,
+            Self::Milliseconds if is_large && count.is_multiple_of(1000) => {
+                format!("`\"{}s\"` or {in_milliseconds}", count / 1000)
+            }
+            Self::Milliseconds if is_large => in_milliseconds,
+            Self::Milliseconds => {
+                format!("{in_milliseconds}, or {in_seconds} if it is in seconds")
+            }
+        }
+    }
+}
+
 /// A number, with decimals if need be, directly followed by a unit; exact to the nanosecond.
 pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
+    duration_in(text, Unit::Seconds)
+}
+
+/// The same; `alone` is what a number without a unit is probably meant in.
+pub(super) fn duration_in(text: &str, alone: Unit) -> Result<Duration, Problem> {
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
@@ -53,7 +93,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
         let message = format!("`{text}` is not a duration");
         return Err(Problem::new(message, HOW_TO_WRITE));
     }
-    let unit = nanoseconds_in(text, number, unit)?;
+    let unit = nanoseconds_in(text, (number, unit), alone)?;
     let Some(fraction) = fraction_of(decimals, unit) else {
         let message = format!("`{text}` is finer than a nanosecond");
         return Err(Problem::new(message, "write fewer decimals"));
@@ -71,17 +111,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
         })
 }
 
-fn nanoseconds_in(text: &str, number: &str, unit: &str) -> Result<u128, Problem> {
+fn nanoseconds_in(text: &str, (number, unit): (&str, &str), alone: Unit) -> Result<u128, Problem> {
     let known = |unit: &str| UNITS.iter().find(|(name, _)| *name == unit);
     if let Some((_, nanoseconds)) = known(unit) {
         return Ok(*nanoseconds);
     }
     if unit.is_empty() {
         let message = format!("`{text}` has no unit");
-        let help = format!(
-            "write `{text}s` if seconds are meant; the units are {}",
-            units()
-        );
+        let help = format!("write {}; the units are {}", alone.of(text), units());
         return Err(Problem::new(message, help));
     }
     if known(unit.trim_start()).is_some() {
@@ -201,7 +238,7 @@ fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{count_range, duration, when, window};
+    use super::{Unit, count_range, duration, duration_in, when, window};
     use crate::scenario::limits::CountRange;
     use crate::scenario::model::{ProbeEvent, Start};
     use std::time::Duration;
@@ -250,6 +287,34 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_alone_is_written_with_the_unit_that_is_meant() {
+        for (unit, number, written) in [
+            (Unit::Seconds, "10", r#"`"10s"`"#),
+            (Unit::Seconds, "2.5", r#"`"2.5s"`"#),
+            (
+                Unit::Seconds,
+                "7200",
+                r#"`"7200s"`, or `"7200ms"` if it is in milliseconds"#,
+            ),
+            (Unit::WholeSeconds, "7200", r#"`"7200s"`"#),
+            (Unit::Milliseconds, "30000", r#"`"30s"` or `"30000ms"`"#),
+            (Unit::Milliseconds, "1500", r#"`"1500ms"`"#),
+            (
+                Unit::Milliseconds,
+                "30",
+                r#"`"30ms"`, or `"30s"` if it is in seconds"#,
+            ),
+        ] {
+            assert_eq!(unit.of(number), written);
+        }
+        let help = duration_in("30000", Unit::Milliseconds).unwrap_err().help;
+        assert!(
+            help.unwrap()
+                .starts_with(r#"write `"30s"` or `"30000ms"`;"#)
+        );
     }
 
     #[test]

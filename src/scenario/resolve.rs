@@ -1,8 +1,10 @@
 //! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family; a dual-stack network into its two
 //! strands.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::bounds;
 use super::check;
 use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
@@ -23,10 +25,11 @@ pub(super) fn scenario(
 ) -> Result<Scenario, Reported> {
     let path = path.to_string_lossy();
     let path = PathBuf::from(printable(&path).into_owned());
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = bounds::stem(&path, cx)?;
+    bounds::whole(document, cx)?;
     let cases = cases(&stem, document, cx);
     Ok(Scenario {
-        path: path.clone(),
+        path,
         text: text.to_owned(),
         summary: document
             .summary
@@ -60,14 +63,11 @@ fn cases(stem: &str, document: &Document, cx: &mut Context) -> Result<Vec<Case>,
 }
 
 fn names_differ(blocks: &[CaseBlock], cx: &mut Context) -> Result<(), Reported> {
-    let names: Vec<_> = blocks
-        .iter()
-        .filter_map(|block| block.name.as_ref().ok())
-        .collect();
+    let mut earlier = HashMap::new();
     let mut result = Ok(());
-    for (index, name) in names.iter().enumerate() {
-        let earlier = names.iter().take(index);
-        if let Some(first) = earlier.into_iter().find(|first| first.value == name.value) {
+    for name in blocks.iter().filter_map(|block| block.name.as_ref().ok()) {
+        let first = *earlier.entry(&name.value).or_insert(name);
+        if first.span != name.span {
             let message = format!("two cases are named `{}`", name.value);
             let twice = Diagnostic::new(name.span.clone(), message)
                 .related(first.span.clone(), "the first one")

@@ -5,7 +5,9 @@ mod link;
 mod middlebox;
 mod network;
 mod opening;
+mod probes;
 mod program;
+mod writing;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,9 +16,10 @@ use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::model::{Act, Action, End, Family, Node, RouteChange, Start, Step, Topology};
+use super::model::{Act, Action, Case, End, Family, Node, RouteChange, Start, Step, Topology};
 use super::overlay::Overlaid;
 use link::Side;
+use probes::Prober;
 
 /// Reports each step that undoes what was not done, does what is done already, or can never succeed.
 ///
@@ -61,23 +64,13 @@ impl Wrong {
 }
 
 fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
-    let mut network = Network {
-        topology: case
-            .network
-            .ok()
-            .flatten()
-            .map(|network| network.value.clone()),
-        connects: false,
-        broken: Vec::new(),
-        impaired: Vec::new(),
-        flapping: Vec::new(),
-        returning: Vec::new(),
-        silent: Vec::new(),
-    };
+    let topology = case.network.ok().flatten();
+    let mut network = Network::new(topology.map(|network| network.value.clone()));
+    network.tracks = !matches!(case.firewall, Ok(None));
+    network.prober = Prober::of(case);
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
-        network.connects = true;
-        network.breaks(Broken::Unopened, &part.verb);
+        network.connects_at(&part.verb);
     }
     let mut wrong = Vec::new();
     for part in &case.steps {
@@ -85,16 +78,37 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
         let Ok(part) = part else {
             break;
         };
+        let never = part
+            .when
+            .as_ref()
+            .and_then(|when| network.wait(part.step.start, when));
         network.pass(part.step.start);
-        if !concerns(&part.step) {
-            continue;
-        }
-        if let Some(diagnostic) = network.take(&part.step, &part.verb) {
+        let taken = concerns(&part.step).then(|| network.take(&part.step, &part.verb));
+        if let Some(diagnostic) = never.or(taken.flatten()) {
             let step = part.verb.clone();
             wrong.push(Wrong { step, diagnostic });
         }
     }
     wrong
+}
+
+/// The step, by its position among those of the case, that keeps an exchange at its end from getting through; `None` where one can.
+pub(crate) fn unrepaired(case: &Case) -> Option<usize> {
+    let place = |position: usize| position..position + 1;
+    let mut network = Network::new(Some(case.topology.clone()));
+    let connects = |step: &Step| step.action == Action::Connect;
+    if let Some(position) = case.steps.iter().position(connects) {
+        network.connects_at(&place(position));
+    }
+    for (position, step) in case.steps.iter().enumerate() {
+        network.pass(step.start);
+        if step.concerns(case.family) {
+            // A checked case has no step that cannot be taken.
+            network.take(step, &place(position));
+        }
+    }
+    let (_, step) = network.stuck().into_iter().next()?;
+    Some(step.start)
 }
 
 /// What is broken at one time.
@@ -113,6 +127,12 @@ struct Network {
     returning: Vec<(End, Option<Duration>, Range<usize>)>,
     /// Routers that tell nobody of what is too large.
     silent: Vec<(Node, Range<usize>)>,
+    /// The machines from the client to the server where there is only one way.
+    way: Option<Vec<Node>>,
+    /// There is a firewall, which may forget a flow and drop all of it.
+    tracks: bool,
+    /// The end whose probes are waited for.
+    prober: Option<Prober>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,12 +165,23 @@ enum Broken {
     },
     /// No connection has been opened yet; the step that will.
     Unopened,
+    /// The connection was to be opened over a network through which no handshake gets.
+    Unconnected,
 }
 
-/// Whether an exchange can get through.
+/// The most steps that are named as what a later one suffers from.
+const MOST_CAUSES: usize = 5;
+
+/// What cannot get through, of the segments that are hit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hit {
+    /// Whatever matters gets through, sooner or later.
     Some,
+    /// Data does not.
+    Data,
+    /// Bare acknowledgements do not: keepalive probes and their answers, and the end of each exchange.
+    Acknowledgements,
+    /// Nothing does, no handshake either.
     All,
 }
 
@@ -176,6 +207,7 @@ impl Broken {
             Self::Shut(at) => format!("the {at} shuts down its sending here"),
             Self::Unaccepting { .. } => "the server accepts nothing from here".to_owned(),
             Self::Unopened => "the connection is opened here".to_owned(),
+            Self::Unconnected => "no connection can be opened here".to_owned(),
             Self::Gone(at) => format!("the {at} loses its connections here"),
         }
     }
@@ -188,6 +220,27 @@ impl Broken {
                 | Self::Loss(_, _, Hit::Some)
                 | Self::Route(_, _, RouteChange::Via(_))
         )
+    }
+
+    /// What it stops of all that passes there; `None` for what is about a program and not about the network.
+    fn stops(self) -> Option<Hit> {
+        match self {
+            Self::Filter(_, hit) | Self::Loss(_, _, hit) => Some(hit),
+            Self::Route(_, _, RouteChange::Via(_)) => Some(Hit::Some),
+            Self::Link(_)
+            | Self::Crashed(_)
+            | Self::Route(..)
+            | Self::Address(_)
+            | Self::Neighbour(..)
+            | Self::Forwarding(_) => Some(Hit::All),
+            Self::Forgotten(_)
+            | Self::Deaf(_)
+            | Self::Shut(_)
+            | Self::Gone(_)
+            | Self::Unaccepting { .. }
+            | Self::Unopened
+            | Self::Unconnected => None,
+        }
     }
 
     /// The machines where it is, if it is not at one of the ends.
@@ -206,6 +259,26 @@ impl Broken {
 }
 
 impl Network {
+    fn new(topology: Option<Topology>) -> Self {
+        Self {
+            way: topology.as_ref().and_then(Topology::only_way),
+            topology,
+            connects: false,
+            broken: Vec::new(),
+            impaired: Vec::new(),
+            flapping: Vec::new(),
+            returning: Vec::new(),
+            silent: Vec::new(),
+            tracks: false,
+            prober: None,
+        }
+    }
+
+    fn connects_at(&mut self, verb: &Range<usize>) {
+        self.connects = true;
+        self.breaks(Broken::Unopened, verb);
+    }
+
     /// Takes the time into account that goes by before a step.
     fn pass(&mut self, start: Start) {
         for (_, left, _) in self.returning.iter_mut().chain(&mut self.flapping) {
@@ -222,10 +295,11 @@ impl Network {
         match &step.action {
             Action::Connect => self.connect(verb),
             Action::Exchange { .. } => self.unopened(verb).or_else(|| self.exchange(verb)),
-            Action::Send { from, .. } | Action::Fill { from } => self
-                .unopened(verb)
-                .or_else(|| self.unaccepted(*from, verb))
-                .or_else(|| self.write(*from, verb)),
+            Action::Send { from, .. } => self.written(*from, verb).or_else(|| {
+                self.send(*from, verb);
+                None
+            }),
+            Action::Fill { from } => self.written(*from, verb).or_else(|| self.fill(*from, verb)),
             Action::Cable { at, change } => self.link(Side::Cable(*at), *change, verb),
             Action::Link { at, to, change } => self.link(Side::Link(*at, *to), *change, verb),
             Action::Crash { host } => self.crash(*host, verb),
@@ -243,35 +317,65 @@ impl Network {
         }
     }
 
+    /// What is wrong with a step that writes.
+    fn written(&self, from: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        self.unopened(verb)
+            .or_else(|| self.unaccepted(from, verb))
+            .or_else(|| self.write(from, verb))
+    }
+
     fn find(&self, matches: impl Fn(Broken) -> bool) -> Option<&(Broken, Range<usize>)> {
         self.broken.iter().find(|(broken, _)| matches(*broken))
     }
 
+    /// What is broken already stays so by the first step; and nothing breaks at a machine that is not there.
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
-        self.broken.push((broken, verb.clone()));
+        let is_there = |node: &Node| {
+            let topology = self.topology.as_ref();
+            topology.is_none_or(|topology| topology.role(*node).is_some())
+        };
+        let is_new = self.find(|earlier| earlier == broken).is_none();
+        if is_new && broken.place().iter().all(is_there) {
+            self.broken.push((broken, verb.clone()));
+        }
     }
 
     /// Whether every packet of the connection has to pass there; where there are several ways, the kernel decides.
     fn is_on_way(&self, broken: Broken) -> bool {
-        let Some(topology) = &self.topology else {
+        if self.topology.is_none() {
             return true;
-        };
+        }
         let place = broken.place();
-        let way = topology.only_way();
+        let way = self.way.as_ref();
         place.is_empty() || way.is_some_and(|way| place.iter().all(|node| way.contains(node)))
+    }
+
+    /// What keeps an exchange from getting through.
+    fn stuck(&self) -> Vec<&(Broken, Range<usize>)> {
+        let broken = self.broken.iter();
+        let stuck = broken.filter(|(broken, _)| !broken.lets_through() && self.is_on_way(*broken));
+        stuck.collect()
+    }
+
+    /// What stops segments of a kind on their way, in one direction at least.
+    fn stops(&self, what: &[Hit]) -> Option<&(Broken, Range<usize>)> {
+        let mut broken = self.broken.iter();
+        broken.find(|(broken, _)| {
+            let stops = broken.stops();
+            stops.is_some_and(|hit| what.contains(&hit)) && self.is_on_way(*broken)
+        })
     }
 
     /// An exchange waits for its answer.
     fn exchange(&self, verb: &Range<usize>) -> Option<Diagnostic> {
-        let all: Vec<_> = (self.broken.iter())
-            .filter(|(broken, _)| !broken.lets_through() && self.is_on_way(*broken))
-            .collect();
+        let all = self.stuck();
         if all.is_empty() {
             return None;
         }
         let message = "this exchange can never succeed: its data or its answer has no way";
         let stuck = Diagnostic::new(verb.clone(), message);
-        let stuck = all.into_iter().fold(stuck, |stuck, (broken, span)| {
+        let shown = all.into_iter().take(MOST_CAUSES);
+        let stuck = shown.fold(stuck, |stuck, (broken, span)| {
             stuck.related(span.clone(), broken.label())
         });
         let forgotten = |broken| matches!(broken, Broken::Forgotten(_));
@@ -321,6 +425,10 @@ impl Network {
     fn heal(&mut self, matches: impl Fn(Broken) -> bool) -> bool {
         let before = self.broken.len();
         self.broken.retain(|(broken, _)| !matches(*broken));
-        self.broken.len() < before
+        let healed = self.broken.len() < before;
+        if healed && let Some(prober) = &mut self.prober {
+            prober.renew();
+        }
+        healed
     }
 }

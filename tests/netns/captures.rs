@@ -23,6 +23,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             "captures::one_that_cannot_be_written_is_named",
             not_writable,
         ),
+        pace::waiting(
+            "captures::one_that_cannot_be_written_loses_no_other",
+            one_of_two_not_writable,
+        ),
     ]
 }
 
@@ -143,5 +147,18 @@ fn not_writable() -> anyhow::Result<()> {
         .says(&[&cannot, "1 case in ", "1 passed"])?;
     let names = names(folder.path())?;
     ensure!(names.len() == 1, "{names:?}");
+    Ok(())
+}
+
+fn one_of_two_not_writable() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [first, second] =
+        ["1", "2"].map(|run| format!("crashed_user-timeout_ipv4_run-{run}-of-2.pcapng"));
+    fs::create_dir(folder.path().join(&first))?;
+    let repeat = ["--repeat", "2"];
+    let finished = capture(command(), folder.path(), &source(FILE), &repeat)?;
+    finished.exits(3)?.says(&[&format!("{first}: ")])?;
+    let length = fs::metadata(folder.path().join(second))?.len();
+    ensure!(length > 0, "the second capture is empty");
     Ok(())
 }

@@ -19,6 +19,13 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "fill-to-a-reader",
+        &[
+            "expected step fill",
+            "observed the kernel took 64 MiB: the peer reads all that is written",
+        ],
+    ),
+    (
         "wrong-ending",
         &[
             "client: expected end of file",

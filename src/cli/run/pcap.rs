@@ -8,6 +8,7 @@ use anyhow::Context;
 use deadpeer::record::{OnKernel, Record};
 use deadpeer::report::pcap::{self, Origin};
 use deadpeer::scenario::model::{CaseId, Scenario};
+use deadpeer::text::plural;
 
 use super::files;
 use super::named::NATIVE;
@@ -29,9 +30,10 @@ impl Folder {
         })
     }
 
-    /// Writes a file for each result in which something was observed.
+    /// Writes a file for each result in which something was observed; one that cannot be written keeps no other from being written.
     pub(super) fn write(&self, scenarios: &[Scenario], record: &Record) -> anyhow::Result<()> {
         let mut names = Names::default();
+        let mut failures = Vec::new();
         for (run, which, result) in record.results() {
             let case = &result.prepared.case.id;
             let path = self.path.join(names.next(case, &which));
@@ -43,10 +45,26 @@ impl Folder {
                 summary: summary(scenarios, case),
                 kernel: &kernel,
             };
-            files::write(&path, |out| pcap::write(out, result, origin))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            let written = files::write(&path, |out| pcap::write(out, result, origin))
+                .with_context(|| format!("cannot write {}", path.display()));
+            failures.extend(written.err());
         }
-        Ok(())
+        all_written(failures)
+    }
+}
+
+/// The first failure, with the number of the others: on a full disk all have the same reason.
+fn all_written(failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    let others = failures.len().saturating_sub(1);
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(first) if others == 0 => Err(first),
+        Some(first) => {
+            let captures = plural(others, "other capture");
+            Err(anyhow::anyhow!(
+                "{first:#}; and {captures} cannot be written"
+            ))
+        }
     }
 }
 
@@ -63,6 +81,9 @@ fn summary<'a>(scenarios: &'a [Scenario], case: &CaseId) -> &'a str {
     scenario.map_or("", |scenario| scenario.summary.as_str())
 }
 
+/// The most bytes of a file's name that file systems take (`NAME_MAX`).
+const LONGEST: usize = 255;
+
 /// The names of files, no two alike.
 #[derive(Debug, Default)]
 struct Names(HashSet<String>);
@@ -74,14 +95,22 @@ impl Names {
         let parts = [case.0.as_str(), &which.replace(' ', "-")];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let name = parts.join("_").replace('/', "_");
-        let mut candidate = format!("{name}.pcapng");
+        let mut candidate = fitting(&name, ".pcapng");
         let mut number = 2;
         while !self.0.insert(candidate.clone()) {
-            candidate = format!("{name}_{number}.pcapng");
+            candidate = fitting(&name, &format!("_{number}.pcapng"));
             number += 1;
         }
         candidate
     }
+}
+
+/// The name with its end, cut where a file system would not take all of it: the kernel's name in it is any file's.
+fn fitting(name: &str, end: &str) -> String {
+    let fits = |from: &usize| from + end.len() <= LONGEST;
+    let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());
+    let most = ends.take_while(fits).last().unwrap_or_default();
+    format!("{}{end}", &name[..most])
 }
 
 #[cfg(test)]
@@ -106,5 +135,35 @@ mod tests {
         assert_eq!(next("a/b_c"), "a_b_c.pcapng");
         assert_eq!(next("a_b/c"), "a_b_c_2.pcapng");
         assert_eq!(next("a/b/c"), "a_b_c_3.pcapng");
+    }
+
+    #[test]
+    fn a_name_that_no_file_system_takes_is_cut() {
+        let mut names = Names::default();
+        let case = CaseId("a/b/ipv4".to_owned());
+        let kernel = format!("on {}", "é".repeat(200));
+        let cut = [names.next(&case, &kernel), names.next(&case, &kernel)];
+        assert!(
+            cut.iter().all(|name| (250..=255).contains(&name.len())),
+            "{cut:?}"
+        );
+        assert!(
+            cut[0].ends_with("é.pcapng") && cut[1].ends_with("é_2.pcapng"),
+            "{cut:?}"
+        );
+    }
+
+    #[test]
+    fn the_first_failure_is_told_with_the_number_of_the_others() {
+        let told = |count| {
+            let failures = (1..=count).map(|n| anyhow::anyhow!("cannot write {n}.pcapng"));
+            all_written(failures.collect()).unwrap_err().to_string()
+        };
+        assert!(all_written(Vec::new()).is_ok());
+        assert_eq!(told(1), "cannot write 1.pcapng");
+        assert_eq!(
+            told(3),
+            "cannot write 1.pcapng; and 2 other captures cannot be written"
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ConnectionPart, EndPart};
 use crate::scenario::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount};
 use crate::scenario::model::Keepalive;
-use crate::scenario::quantity::Problem;
+use crate::scenario::quantity::{Problem, Unit};
 use crate::scenario::suggest::alternatives;
 
 /// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
@@ -51,7 +51,7 @@ fn end(value: &Value, cx: &mut Context) -> Result<EndPart, Reported> {
 }
 
 fn rto_max(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
-    let time = value.duration(cx)?;
+    let time = value.duration_in(Unit::Milliseconds, cx)?;
     let whole = time.subsec_nanos() % 1_000_000 == 0;
     if whole && (Duration::from_secs(1)..=Duration::from_secs(120)).contains(&time) {
         return Ok(time);
@@ -75,7 +75,7 @@ fn linger(value: &Value, cx: &mut Context) -> Result<Linger, Reported> {
 }
 
 fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
-    let timeout = value.duration(cx)?;
+    let timeout = value.duration_in(Unit::Milliseconds, cx)?;
     let path = value.path();
     let problem = if timeout.is_zero() {
         let help = "leave the key out: the kernel then gives up by its own rules";
@@ -167,7 +167,7 @@ fn time(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
 }
 
 fn seconds(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
-    let duration = value.duration(cx)?;
+    let duration = value.duration_in(Unit::WholeSeconds, cx)?;
     let path = value.path();
     let problem = if duration.subsec_nanos() != 0 {
         let message = format!("`{path}` is not a whole number of seconds");

@@ -15,10 +15,9 @@ pub(super) fn counters(
     value: &Value,
     cx: &mut Context,
 ) -> Result<Vec<(CounterName, CountRange)>, Reported> {
-    let table = value.table(cx)?;
     let mut counters = Vec::new();
     let mut reported = None;
-    for (name, value) in table.entries() {
+    for (name, value) in value.entries(cx)? {
         let counter = counter_name(&name, cx).and_then(|name| Ok((name, count(&value, cx)?)));
         match counter {
             Ok(counter) => counters.push(counter),

@@ -115,10 +115,9 @@ fn messages(
     family: Family,
     cx: &mut Context,
 ) -> Result<Vec<(IcmpKind, CountRange)>, Reported> {
-    let table = value.table(cx)?;
     let mut messages = Vec::new();
     let mut reported = None;
-    for (name, value) in table.entries() {
+    for (name, value) in value.entries(cx)? {
         let message = kind(&name, family, cx).and_then(|kind| Ok((kind, count(&value, cx)?)));
         match message {
             Ok(message) => messages.push(message),

@@ -50,7 +50,7 @@ fn ends(table: &mut Table, cx: &mut Context) -> EndsPart {
 
 fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Reported> {
     let mut table = value.table(cx)?;
-    let lines = lines(&table, cx);
+    let lines = lines(value, cx);
     let outcome = outcome(&mut table, value, cx);
     let textbook = table.optional("textbook", cx, errno);
     let within = table.optional("within", cx, |value, cx| {
@@ -103,11 +103,11 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
 }
 
 /// The line of each key, of those in tables as `probes.sent`.
-fn lines(table: &Table, cx: &Context) -> BTreeMap<String, usize> {
+fn lines(value: &Value, cx: &Context) -> BTreeMap<String, usize> {
     let mut lines = BTreeMap::new();
-    for (key, value) in table.entries() {
+    for (key, value) in value.keys() {
         lines.insert(key.value.to_owned(), cx.line(&key.span));
-        for inner in value.keys() {
+        for (inner, _) in value.keys() {
             let path = format!("{}.{}", key.value, inner.value);
             lines.insert(path, cx.line(&inner.span));
         }

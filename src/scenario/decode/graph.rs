@@ -29,10 +29,9 @@ pub(super) struct LinkPart {
 /// In the order of the file.
 pub(super) fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
     let how = "name each machine with what it is: `{ r1 = \"router\", lan = \"switch\" }`";
-    let table = value.table_or(Some(how), cx)?;
     let roles = [Role::Host, Role::Router, Role::Switch];
     let mut nodes = Vec::new();
-    for (name, role) in table.entries() {
+    for (name, role) in value.entries_or(Some(how), cx)? {
         let node = named(name.value, name.span.clone(), cx).and_then(|node| own(node, &name, cx));
         let role = role.one_of(&roles, cx);
         nodes.push(node.and_then(|node| {

@@ -15,10 +15,11 @@ mod sysctl;
 mod topology;
 mod wiring;
 
+use crate::scenario::bounds;
 use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{Body, CaseBlock, Document};
+use crate::scenario::document::{Body, CaseBlock, Document, StepPart};
 use crate::scenario::model::Clock;
 
 /// Reads the whole file.
@@ -31,9 +32,10 @@ pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
     let slow = table.optional("slow", cx, Value::boolean);
     let body = body(&mut table, cx);
     let cases = match table.ask("case") {
-        Some(value) => value
-            .tables(cx)
-            .and_then(|cases| cases.iter().map(|case| case_block(case, cx)).collect()),
+        Some(value) => value.tables(cx).and_then(|cases| {
+            value.at_most(bounds::MOST_CASES, cases.len(), "cases", cx)?;
+            cases.iter().map(|case| case_block(case, cx)).collect()
+        }),
         None => Ok(Vec::new()),
     };
     Document {
@@ -79,6 +81,15 @@ fn doubted(mut body: Body, finished: Result<(), Reported>) -> Body {
 fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
     let name = value.text(cx)?;
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let length = name.chars().count();
+    if length > bounds::LONGEST_NAME {
+        let message = format!("this name of a case has {length} characters");
+        let long = Diagnostic::new(value.span(), message);
+        let most = bounds::LONGEST_NAME;
+        return Err(cx.report(long.help(format!(
+            "it can have {most} at most: a capture is named after it"
+        ))));
+    }
     if name.chars().all(valid) {
         return Ok(name);
     }
@@ -97,12 +108,7 @@ fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
 
 fn body(table: &mut Table, cx: &mut Context) -> Body {
     let steps = match table.ask("step") {
-        Some(value) => value.tables(cx).map(|steps| {
-            steps
-                .iter()
-                .flat_map(|step| step::steps(step, cx))
-                .collect()
-        }),
+        Some(value) => steps(&value, cx),
         None => Ok(Vec::new()),
     };
     Body {
@@ -111,4 +117,16 @@ fn body(table: &mut Table, cx: &mut Context) -> Body {
         steps,
         expect: table.optional("expect", cx, expect::expect),
     }
+}
+
+/// All of them, each as often as it is taken.
+fn steps(value: &Value, cx: &mut Context) -> Result<Vec<Result<StepPart, Reported>>, Reported> {
+    let blocks = value.tables(cx)?;
+    value.at_most(bounds::MOST_STEPS, blocks.len(), "steps", cx)?;
+    let mut steps = Vec::new();
+    for block in blocks {
+        steps.extend(step::steps(&block, cx));
+        value.at_most(bounds::MOST_STEPS, steps.len(), "steps", cx)?;
+    }
+    Ok(steps)
 }

@@ -26,10 +26,9 @@ const OWN: [&str; 9] = [
 
 /// Those of a network namespace alone.
 pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, Reported> {
-    let table = value.table(cx)?;
     let mut settings = Vec::new();
     let mut reported = None;
-    for (name, value) in table.entries() {
+    for (name, value) in value.entries(cx)? {
         if let Err((message, help)) = is_of_a_namespace(name.value) {
             let wrong = Diagnostic::new(name.span.clone(), message);
             reported = Some(cx.report(wrong.help(help)));
@@ -49,9 +48,9 @@ pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, R
 /// Those of machines between the ends, each under its name.
 pub(super) fn of_nodes(value: &Value, cx: &mut Context) -> Result<Vec<At<NodeSysctls>>, Reported> {
     let how = "name each machine: `{ r1 = { \"net.ipv4.ip_default_ttl\" = 32 } }`";
-    let table = value.table_or(Some(how), cx)?;
-    let nodes: Vec<_> = table
-        .entries()
+    let nodes: Vec<_> = value
+        .entries_or(Some(how), cx)?
+        .into_iter()
         .map(|(name, value)| {
             let node = graph::named(name.value, name.span.clone(), cx);
             let sysctl = settings(&value, cx);

@@ -9,7 +9,7 @@ use crate::scenario::model::End;
 
 impl Network {
     pub(super) fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        if let Some(wrong) = self.still_down(host, verb) {
+        if let Some(wrong) = self.not_back(host, verb) {
             return Some(wrong);
         }
         if let Some((crashed, earlier)) = self.find(|broken| broken == Broken::Crashed(host)) {
@@ -47,7 +47,7 @@ impl Network {
         downtime: Duration,
         verb: &Range<usize>,
     ) -> Option<Diagnostic> {
-        if let Some(wrong) = self.still_down(host, verb) {
+        if let Some(wrong) = self.not_back(host, verb) {
             return Some(wrong);
         }
         self.heal(|broken| broken == Broken::Crashed(host));
@@ -57,11 +57,15 @@ impl Network {
         None
     }
 
-    fn still_down(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
-        let down = |(end, left, _): &&(End, Option<Duration>, _)| {
-            *end == host && left.is_some_and(|left| !left.is_zero())
-        };
-        let (_, _, earlier) = self.returning.iter().find(down)?;
+    /// The reboot that a host is not back from.
+    pub(super) fn still_down(&self, host: End) -> Option<&(End, Option<Duration>, Range<usize>)> {
+        self.returning
+            .iter()
+            .find(|(end, left, _)| *end == host && left.is_some_and(|left| !left.is_zero()))
+    }
+
+    fn not_back(&self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {
+        let (_, _, earlier) = self.still_down(host)?;
         let message = format!("the {host} is still down from its reboot at this step");
         let early = Diagnostic::new(verb.clone(), message)
             .related(earlier.clone(), format!("the {host} reboots here"));

@@ -10,12 +10,9 @@ impl Hit {
     fn of(what: Segments) -> Self {
         match what {
             Segments::Rst => Self::Some,
-            // A bare acknowledgement ends each exchange.
-            Segments::Any
-            | Segments::Established
-            | Segments::Data
-            | Segments::Probes
-            | Segments::Answers => Self::All,
+            Segments::Data => Self::Data,
+            Segments::Probes | Segments::Answers => Self::Acknowledgements,
+            Segments::Any | Segments::Established => Self::All,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Broken, Network};
+use super::{Broken, Hit, Network};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::model::{End, ListenerAct, ListenerStep};
 
@@ -10,6 +10,9 @@ impl Network {
     pub(super) fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {
         if self.heal(|broken| broken == Broken::Unopened) {
             self.heal(|broken| matches!(broken, Broken::Unaccepting { passes: true, .. }));
+            if self.stops(&[Hit::All]).is_some() && self.flapping.is_empty() {
+                self.breaks(Broken::Unconnected, verb);
+            }
             return None;
         }
         let twice = Diagnostic::new(verb.clone(), "the connection has been opened already");
@@ -43,6 +46,11 @@ impl Network {
             let late = Diagnostic::new(verb.clone(), message);
             return Some(late.help("take it before `do = \"connect\"`, or leave `for` out"));
         }
+        if step.act != ListenerAct::Pause
+            && let Some(wrong) = self.others_cannot_connect(verb)
+        {
+            return Some(wrong);
+        }
         let again = |broken| match broken {
             Broken::Unaccepting { full, .. } => full || step.act == ListenerAct::Pause,
             _ => false,
@@ -58,6 +66,21 @@ impl Network {
         };
         self.breaks(broken, verb);
         None
+    }
+
+    /// The queue is filled by others, who connect from the client's host.
+    fn others_cannot_connect(&self, verb: &Range<usize>) -> Option<Diagnostic> {
+        let broken = self.stops(&[Hit::All]);
+        let broken = broken.map(|(broken, span)| (span.clone(), broken.label()));
+        let down = || {
+            self.still_down(End::Client)
+                .map(|(_, _, span)| (span.clone(), "the client reboots here".to_owned()))
+        };
+        let (span, label) = broken.or_else(down)?;
+        let message =
+            "nobody can fill the queue: the others connect from the client, and have no way";
+        let never = Diagnostic::new(verb.clone(), message).related(span, label);
+        Some(never.help("take this step before the way is broken, or after it is repaired"))
     }
 
     /// What is wrong with a step that wants something of a server's connections.
