@@ -155,6 +155,12 @@ impl Prepared {
         }
     }
 
+    /// Whether it shares its lab with the case of the other family.
+    #[must_use]
+    pub fn is_strand(&self) -> bool {
+        self.beside.is_some()
+    }
+
     /// All that the network carries, IPv4 first: what a lab is built from.
     #[must_use]
     pub fn networks(&self) -> Vec<NetworkPlan> {

@@ -67,7 +67,7 @@ impl Need {
         });
         let connections = u32::from(case.connection.count) + strangers.sum::<u32>();
         Self {
-            descriptors: 2 * nodes + strands.len() as u64 * (5 + 2 * u64::from(connections)),
+            descriptors: 2 * nodes + strands.len() as u64 * (8 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
             tcp_memory: strands.iter().map(|strand| strand.case.tcp_memory()).sum(),
             neighbours: Neighbours::of(first),
@@ -295,10 +295,10 @@ mod tests {
             Need::of(&strands.collect::<Vec<_>>())
         };
         let need = |topology, count| of(topology, "ipv6", count);
-        assert_eq!(need("direct", 1).descriptors, 11);
-        assert_eq!(need("routed", 1).descriptors, 13);
-        assert_eq!(need("routed", 50).descriptors, 111);
-        assert_eq!(of("routed", "dual", 1).descriptors, 20);
+        assert_eq!(need("direct", 1).descriptors, 14);
+        assert_eq!(need("routed", 1).descriptors, 16);
+        assert_eq!(need("routed", 50).descriptors, 114);
+        assert_eq!(of("routed", "dual", 1).descriptors, 26);
         let only = |ipv4, ipv6| Neighbours { ipv4, ipv6 };
         assert_eq!(need("switched", 1).neighbours, only(0, 6));
         assert_eq!(need("routed", 1).neighbours, only(0, 12));

@@ -47,6 +47,10 @@ impl Running {
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
+                // Another strand may wait for this one.
+                Err(Hindrance::Over(_)) if step.action.is_of_lab() && prepared.is_strand() => {
+                    Moment::now()
+                }
                 Err(Hindrance::Over(why)) => {
                     done = self.pass_over(step, Moment::now(), why);
                     continue;

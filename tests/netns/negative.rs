@@ -15,7 +15,7 @@ const WRONG: &[(&str, &[&str])] = &[
         &[
             "expected to survive for 1s and then to exchange data",
             "observed ETIMEDOUT",
-            "exchange 11 bytes from client (line 25): not taken: the client's connection had ended with ETIMEDOUT",
+            "exchange 11 bytes from client (line 24): not taken: the client's connection had ended with ETIMEDOUT",
         ],
     ),
     (
@@ -90,7 +90,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "wrong-answer-count",
         &[
-            "expected 1.. probes answered on the wire",
+            "expected 1.. keepalive probes answered on the wire",
             "observed 0, sent at ",
         ],
     ),
