@@ -67,6 +67,8 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
     let topology = case.network.ok().flatten();
     let mut network = Network::new(topology.map(|network| network.value.clone()));
     network.tracks = !matches!(case.firewall, Ok(None));
+    let mut families = (case.carried().unwrap_or_default().iter()).flat_map(|c| c.families());
+    network.carries_ipv6 = families.any(|family| family == Family::Ipv6);
     network.prober = Prober::of(case);
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
@@ -129,6 +131,8 @@ struct Network {
     silent: Vec<(Node, Range<usize>)>,
     /// The machines from the client to the server where there is only one way.
     way: Option<Vec<Node>>,
+    /// The case runs over IPv6, alone or too.
+    carries_ipv6: bool,
     /// There is a firewall, which may forget a flow and drop all of it.
     tracks: bool,
     /// The end whose probes are waited for.
@@ -269,6 +273,7 @@ impl Network {
             flapping: Vec::new(),
             returning: Vec::new(),
             silent: Vec::new(),
+            carries_ipv6: false,
             tracks: false,
             prober: None,
         }
