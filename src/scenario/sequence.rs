@@ -29,7 +29,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let wrong = if steps.any(|part| part.step.family.is_some()) {
         let [ipv4, ipv6] = Family::ALL.map(|family| walk(case, |step| step.concerns(family)));
         let of = |family, wrong: &[Wrong], other: &[Wrong]| -> Vec<Wrong> {
-            let wrong = wrong.iter().cloned();
+            let wrong = wrong.iter().filter(|wrong| wrong.is_so_beside(other));
+            let wrong = wrong.cloned();
             wrong.map(|wrong| wrong.beside(family, other)).collect()
         };
         [
@@ -40,7 +41,10 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     } else {
         walk(case, |_| true)
     };
-    for Wrong { step, diagnostic } in wrong {
+    for Wrong {
+        step, diagnostic, ..
+    } in wrong
+    {
         cx.report(in_case(case, &step, diagnostic));
     }
 }
@@ -49,10 +53,18 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 #[derive(Clone, PartialEq, Eq)]
 struct Wrong {
     step: Range<usize>,
+    /// It waits for probes that never come.
+    waits: bool,
     diagnostic: Diagnostic,
 }
 
 impl Wrong {
+    /// A step that waits for probes comes once they have come over one family, where the connection over the other has ended.
+    fn is_so_beside(&self, other: &[Self]) -> bool {
+        let same = |other: &Self| other.waits && other.step == self.step;
+        !self.waits || other.iter().any(same)
+    }
+
     /// Names the family, unless the same is wrong over the other.
     fn beside(mut self, family: Family, other: &[Self]) -> Self {
         if !other.contains(&self) {
@@ -86,9 +98,14 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
             .and_then(|when| network.wait(part.step.start, when));
         network.pass(part.step.start);
         let taken = concerns(&part.step).then(|| network.take(&part.step, &part.verb));
+        let waits = never.is_some();
         if let Some(diagnostic) = never.or(taken.flatten()) {
             let step = part.verb.clone();
-            wrong.push(Wrong { step, diagnostic });
+            wrong.push(Wrong {
+                step,
+                waits,
+                diagnostic,
+            });
         }
     }
     wrong

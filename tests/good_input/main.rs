@@ -303,6 +303,10 @@ step = [{what}]
     { do = "address", at = "client", action = "restore", when = "1 probe sent" }"#;
     assert_eq!(of(routed, lost), Ok(()));
     assert!(of(switched, lost).is_err());
+    let dual = r#"{ preset = "routed", family = "dual" }"#;
+    let of_one = r#"{ do = "filter", on = "router", action = "drop", family = "ipv6" }, { do = "crash", host = "server", when = "1 probe answered" }"#;
+    assert_eq!(of(dual, of_one), Ok(()));
+    assert!(of(dual, &of_one.replace(r#", family = "ipv6""#, "")).is_err());
     for what in [
         r#"{ do = "crash", host = "server" }, { do = "resume", host = "server", when = "3 probes sent" }"#,
         r#"{ do = "cable", at = "server", action = "pull" }, { do = "cable", at = "server", action = "plug", when = "1 probe sent" }"#,
