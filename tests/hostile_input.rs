@@ -1,5 +1,6 @@
-//! Input that nobody means well with, or that a program has written by mistake: what is no regular file, what is too large, and files whose
-//! errors or steps are so many that anything but linear time shows.
+//! Input that nobody means well with, or that a program has written by mistake: what is no regular
+//! file, what is too large, and files whose errors or steps are so many that anything but linear
+//! time shows.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,7 +1,8 @@
-//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a scenario sets, and keys that belong to another
-//! table.
+//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
+//! scenario sets, and keys that belong to another table.
 
-/// A key of an end with an example, and the names that it has elsewhere: in lower case, without what is between the words.
+/// A key of an end with an example, and the names that it has elsewhere: in lower case, without
+/// what is between the words.
 const OF_ENDS: [(&str, &[&str]); 12] = [
     (
         "keepalive = { idle = \"30s\" }",

@@ -59,7 +59,8 @@ struct Wrong {
 }
 
 impl Wrong {
-    /// A step that waits for probes comes once they have come over one family, where the connection over the other has ended.
+    /// A step that waits for probes comes once they have come over one family, where the connection
+    /// over the other has ended.
     fn is_so_beside(&self, other: &[Self]) -> bool {
         let same = |other: &Self| other.waits && other.step == self.step;
         !self.waits || other.iter().any(same)
@@ -111,7 +112,8 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
     wrong
 }
 
-/// The step, by its position among those of the case, that keeps an exchange at its end from getting through; `None` where one can.
+/// The step, by its position among those of the case, that keeps an exchange at its end from
+/// getting through; `None` where one can.
 pub(crate) fn unrepaired(case: &Case) -> Option<usize> {
     let place = |position: usize| position..position + 1;
     let mut network = Network::new(Some(case.topology.clone()));
@@ -200,7 +202,8 @@ enum Hit {
     Some,
     /// Data does not.
     Data,
-    /// Bare acknowledgements do not: keepalive probes and their answers, and the end of each exchange.
+    /// Bare acknowledgements do not: keepalive probes and their answers, and the end of each
+    /// exchange.
     Acknowledgements,
     /// Nothing does, no handshake either.
     All,
@@ -243,7 +246,8 @@ impl Broken {
         )
     }
 
-    /// What it stops of all that passes there; `None` for what is about a program and not about the network.
+    /// What it stops of all that passes there; `None` for what is about a program and not about the
+    /// network.
     fn stops(self) -> Option<Hit> {
         match self {
             Self::Filter(_, hit) | Self::Loss(_, _, hit) => Some(hit),
@@ -350,7 +354,8 @@ impl Network {
         self.broken.iter().find(|(broken, _)| matches(*broken))
     }
 
-    /// What is broken already stays so by the first step; and nothing breaks at a machine that is not there.
+    /// What is broken already stays so by the first step; and nothing breaks at a machine that is
+    /// not there.
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
         let is_there = |node: &Node| {
             let topology = self.topology.as_ref();

@@ -1,8 +1,10 @@
-//! Fuzzers of everything that is read and that another program may have written: scenario files, results, and what a guest says.
+//! Fuzzers of everything that is read and that another program may have written: scenario files,
+//! results, and what a guest says.
 //!
-//! An input is a function of the seed and of its number, so no input is ever stored but the one that fails. Each is read by a process that
-//! may use so much memory and so much time; where that process dies (a panic, a full stack, more memory, more time), this one says which
-//! input it was, writes it to a file, and how to give it to the reader again.
+//! An input is a function of the seed and of its number, so no input is ever stored but the one
+//! that fails. Each is read by a process that may use so much memory and so much time; where that
+//! process dies (a panic, a full stack, more memory, more time), this one says which input it was,
+//! writes it to a file, and how to give it to the reader again.
 //!
 //! * [`corpus`]: what is mutated
 //! * [`mutate`](mod@mutate): how
@@ -160,7 +162,8 @@ fn used() -> Duration {
         .into()
 }
 
-/// Beyond what the process has with its corpus, it gets so much and no more: an allocation fails then, and the process ends.
+/// Beyond what the process has with its corpus, it gets so much and no more: an allocation fails
+/// then, and the process ends.
 fn limit_memory() {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let data = status.lines().find_map(|line| line.strip_prefix("VmData:"));

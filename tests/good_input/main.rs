@@ -281,7 +281,8 @@ fn no_probes_may_be_expected_of_an_end_without_keepalive() {
     assert_eq!(scenario(text).cases.len(), 2);
 }
 
-/// In IPv6 a host goes on sending from an address that it has lost, where its route leads over a router.
+/// In IPv6 a host goes on sending from an address that it has lost, where its route leads over a
+/// router.
 #[test]
 fn probes_are_waited_for_where_they_come() {
     let of = |topology: &str, what: &str| {

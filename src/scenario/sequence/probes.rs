@@ -47,7 +47,8 @@ impl Prober {
 type Never = (String, Option<(Range<usize>, String)>, &'static str);
 
 impl Network {
-    /// What is wrong with a wait for probes that can never come; otherwise they have been waited for.
+    /// What is wrong with a wait for probes that can never come; otherwise they have been waited
+    /// for.
     pub(super) fn wait(&mut self, start: Start, when: &Range<usize>) -> Option<Diagnostic> {
         let Start::When { count, what } = start else {
             return None;
@@ -126,7 +127,8 @@ impl Network {
         })
     }
 
-    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router outlives the address.
+    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router
+    /// outlives the address.
     fn sends_without_address(&self) -> bool {
         let is_router = |node: &Node| {
             let topology = self.topology.as_ref();
