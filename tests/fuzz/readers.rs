@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use deadpeer::errand::{Description, Ran};
@@ -14,6 +14,7 @@ use deadpeer::prepare::{self, Prepared};
 use deadpeer::record::Record;
 use deadpeer::report::pcap::{self, Origin};
 use deadpeer::report::{catalogue, detail, plan, summary};
+use deadpeer::scenario::model::Scenario;
 use deadpeer::{scenario, shipped};
 use fastrand::Rng;
 use flate2::Crc;
@@ -21,6 +22,9 @@ use futures::executor::block_on;
 
 use crate::corpus::Corpus;
 use crate::mutate::mutate;
+
+/// The same for every input.
+static SHIPPED: LazyLock<Vec<Scenario>> = LazyLock::new(|| shipped::scenarios().0);
 
 /// Who reads an input.
 #[derive(Debug, Clone, Copy)]
@@ -105,9 +109,8 @@ fn result(text: &str) {
     for run in &record.kernels {
         drop(summary::skips(&run.results));
     }
-    let (scenarios, _) = shipped::scenarios();
-    if let Ok(run) = catalogue::one_of_all(&record, &scenarios) {
-        drop(catalogue::page(&scenarios, Some(run)));
+    if let Ok(run) = catalogue::one_of_all(&record, &SHIPPED) {
+        drop(catalogue::page(&SHIPPED, Some(run)));
     }
 }
 
