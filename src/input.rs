@@ -1,6 +1,7 @@
 //! Files that a user names: regular ones, of a bounded size.
 //!
-//! A FIFO blocks whoever opens it until somebody writes, and a device such as `/dev/zero` has no end.
+//! A FIFO blocks whoever opens it until somebody writes, and a device such as `/dev/zero` has no
+//! end.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read};

@@ -23,7 +23,8 @@ use crate::scenario::limits::Linger;
 use crate::scenario::model::NextWrite;
 use crate::wire::Write;
 
-/// More bytes than a send buffer and a receive buffer have room for: 4 and 32 MiB at most (`net.ipv4.tcp_wmem`, `net.ipv4.tcp_rmem`).
+/// More bytes than a send buffer and a receive buffer have room for: 4 and 32 MiB at most
+/// (`net.ipv4.tcp_wmem`, `net.ipv4.tcp_rmem`).
 const ENDLESS: usize = 64 << 20;
 
 /// How a connection ended for the application.

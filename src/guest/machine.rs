@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Pid, pipe2};
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, BufReader};
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -268,7 +268,11 @@ fn seat(process: &Child) -> Option<Place> {
     Some(place)
 }
 
-async fn receive(channel: &mut BufReader<Receiver>) -> Result<Option<Vec<u8>>, Failure> {
+/// Reads what a guest says up to its answer; `None` where it ends first.
+///
+/// # Errors
+/// [`Failure`]: what it says of itself, or that it cannot be understood.
+pub async fn receive(channel: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, Failure> {
     let mut result = None;
     loop {
         match Frame::read(channel).await {

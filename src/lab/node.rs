@@ -237,7 +237,8 @@ impl LabNode {
         .await
     }
 
-    /// The same whether or not there is a carrier, without which an address can be used too: no duplicate of it is looked for.
+    /// The same whether or not there is a carrier, without which an address can be used too: no
+    /// duplicate of it is looked for.
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.

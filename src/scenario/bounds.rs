@@ -1,4 +1,5 @@
-//! How much one file may ask for: each case has the steps and the lists of its file too, so a megabyte of text could become gigabytes.
+//! How much one file may ask for: each case has the steps and the lists of its file too, so a
+//! megabyte of text could become gigabytes.
 
 use std::path::Path;
 
@@ -19,8 +20,8 @@ pub(super) const LONGEST_LIST: usize = 1000;
 pub(super) const MOST_ENTRIES: usize = 128;
 /// The most characters of a case's name.
 pub(super) const LONGEST_NAME: usize = 64;
-/// The most bytes of a file's name without `.toml`. With [`LONGEST_NAME`] the name of a capture stays below the 255 bytes that file systems
-/// take.
+/// The most bytes of a file's name without `.toml`. With [`LONGEST_NAME`] the name of a capture
+/// stays below the 255 bytes that file systems take.
 const LONGEST_STEM: usize = 128;
 
 /// The file's name without its ending, which begins the names of its cases and of their captures.

@@ -99,8 +99,8 @@ pub struct FileDiagnostics {
 }
 
 impl FileDiagnostics {
-    /// Each over several lines, an empty line between each two, without a line break at the end: the first 20, and the number of the
-    /// others.
+    /// Each over several lines, an empty line between each two, without a line break at the end:
+    /// the first 20, and the number of the others.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         let shown = self.diagnostics.len().min(MOST_SHOWN);

@@ -1,7 +1,8 @@
-//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a scenario sets, and keys that belong to another
-//! table.
+//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
+//! scenario sets, and keys that belong to another table.
 
-/// A key of an end with an example, and the names that it has elsewhere: in lower case, without what is between the words.
+/// A key of an end with an example, and the names that it has elsewhere: in lower case, without
+/// what is between the words.
 const OF_ENDS: [(&str, &[&str]); 12] = [
     (
         "keepalive = { idle = \"30s\" }",
@@ -153,42 +154,39 @@ const STEPS: [(&[&str], &str); 8] = [
 /// What to write in place of an unknown key of the table at `path`.
 pub(super) fn instead_of(path: &str, key: &str) -> Option<String> {
     let table = path.strip_prefix("case.").unwrap_or(path);
-    let of_ends = || {
-        let example = of_end(key)?;
-        let tables = match table {
-            "connection.client" | "connection.server" => return Some(format!("write `{example}`")),
-            "connection.client.keepalive" | "connection.server.keepalive" => {
-                let inside = example.strip_prefix("keepalive = { ")?.strip_suffix(" }")?;
-                return Some(format!("write `{inside}`"));
-            }
-            "connection" | "" | "case" => {
-                let case = if path.starts_with("case") {
-                    "case."
-                } else {
-                    ""
-                };
-                ["client", "server"].map(|end| format!("`[{case}connection.{end}]`"))
-            }
-            _ => return None,
-        };
-        Some(format!("write `{example}` in {}", tables.join(" or ")))
+    let belongs_to_end = match table {
+        "connection" => KEYS_OF_ENDS.contains(&key),
+        "expect" | "expect.ipv4" | "expect.ipv6" => KEYS_OF_EXPECTATIONS.contains(&key),
+        _ => false,
     };
-    let ends = |tables: &str| {
-        let [client, server] = ["client", "server"].map(|end| format!("`[{tables}.{end}]`"));
-        format!("each end has its own: write `{key}` in {client} or {server}")
-    };
-    if table == "connection" && KEYS_OF_ENDS.contains(&key) {
-        Some(ends(path))
-    } else if ["expect", "expect.ipv4", "expect.ipv6"].contains(&table)
-        && KEYS_OF_EXPECTATIONS.contains(&key)
-    {
-        Some(ends(path))
-    } else if table.ends_with("step") && BELONG_ABOVE_STEPS.contains(&key) {
-        Some(format!(
+    if belongs_to_end {
+        let [client, server] = ["client", "server"].map(|end| format!("`[{path}.{end}]`"));
+        return Some(format!(
+            "each end has its own: write `{key}` in {client} or {server}"
+        ));
+    }
+    if table.ends_with("step") && BELONG_ABOVE_STEPS.contains(&key) {
+        return Some(format!(
             "what stands below `[[{path}]]` belongs to the step: write `{key}` above it"
-        ))
-    } else {
-        of_ends()
+        ));
+    }
+    let example = of_end(key)?;
+    match table {
+        "connection.client" | "connection.server" => Some(format!("write `{example}`")),
+        "connection.client.keepalive" | "connection.server.keepalive" => {
+            let inside = example.strip_prefix("keepalive = { ")?;
+            Some(format!("write `{}`", inside.strip_suffix(" }")?))
+        }
+        "connection" | "" | "case" => {
+            let case = if path.starts_with("case") {
+                "case."
+            } else {
+                ""
+            };
+            let tables = ["client", "server"].map(|end| format!("`[{case}connection.{end}]`"));
+            Some(format!("write `{example}` in {}", tables.join(" or ")))
+        }
+        _ => None,
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     let wrong = if steps.any(|part| part.step.family.is_some()) {
         let [ipv4, ipv6] = Family::ALL.map(|family| walk(case, |step| step.concerns(family)));
         let of = |family, wrong: &[Wrong], other: &[Wrong]| -> Vec<Wrong> {
-            let wrong = wrong.iter().cloned();
+            let wrong = wrong.iter().filter(|wrong| wrong.is_so_beside(other));
+            let wrong = wrong.cloned();
             wrong.map(|wrong| wrong.beside(family, other)).collect()
         };
         [
@@ -40,7 +41,10 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
     } else {
         walk(case, |_| true)
     };
-    for Wrong { step, diagnostic } in wrong {
+    for Wrong {
+        step, diagnostic, ..
+    } in wrong
+    {
         cx.report(in_case(case, &step, diagnostic));
     }
 }
@@ -49,10 +53,19 @@ pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
 #[derive(Clone, PartialEq, Eq)]
 struct Wrong {
     step: Range<usize>,
+    /// It waits for probes that never come.
+    waits: bool,
     diagnostic: Diagnostic,
 }
 
 impl Wrong {
+    /// A step that waits for probes comes once they have come over one family, where the connection
+    /// over the other has ended.
+    fn is_so_beside(&self, other: &[Self]) -> bool {
+        let same = |other: &Self| other.waits && other.step == self.step;
+        !self.waits || other.iter().any(same)
+    }
+
     /// Names the family, unless the same is wrong over the other.
     fn beside(mut self, family: Family, other: &[Self]) -> Self {
         if !other.contains(&self) {
@@ -67,6 +80,8 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
     let topology = case.network.ok().flatten();
     let mut network = Network::new(topology.map(|network| network.value.clone()));
     network.tracks = !matches!(case.firewall, Ok(None));
+    let mut families = (case.carried().unwrap_or_default().iter()).flat_map(|c| c.families());
+    network.carries_ipv6 = families.any(|family| family == Family::Ipv6);
     network.prober = Prober::of(case);
     let connects = |part: &&StepPart| part.step.action == Action::Connect;
     if let Some(part) = case.steps.iter().flatten().copied().find(connects) {
@@ -84,15 +99,21 @@ fn walk(case: &Overlaid, concerns: impl Fn(&Step) -> bool) -> Vec<Wrong> {
             .and_then(|when| network.wait(part.step.start, when));
         network.pass(part.step.start);
         let taken = concerns(&part.step).then(|| network.take(&part.step, &part.verb));
+        let waits = never.is_some();
         if let Some(diagnostic) = never.or(taken.flatten()) {
             let step = part.verb.clone();
-            wrong.push(Wrong { step, diagnostic });
+            wrong.push(Wrong {
+                step,
+                waits,
+                diagnostic,
+            });
         }
     }
     wrong
 }
 
-/// The step, by its position among those of the case, that keeps an exchange at its end from getting through; `None` where one can.
+/// The step, by its position among those of the case, that keeps an exchange at its end from
+/// getting through; `None` where one can.
 pub(crate) fn unrepaired(case: &Case) -> Option<usize> {
     let place = |position: usize| position..position + 1;
     let mut network = Network::new(Some(case.topology.clone()));
@@ -129,6 +150,8 @@ struct Network {
     silent: Vec<(Node, Range<usize>)>,
     /// The machines from the client to the server where there is only one way.
     way: Option<Vec<Node>>,
+    /// The case runs over IPv6, alone or too.
+    carries_ipv6: bool,
     /// There is a firewall, which may forget a flow and drop all of it.
     tracks: bool,
     /// The end whose probes are waited for.
@@ -179,7 +202,8 @@ enum Hit {
     Some,
     /// Data does not.
     Data,
-    /// Bare acknowledgements do not: keepalive probes and their answers, and the end of each exchange.
+    /// Bare acknowledgements do not: keepalive probes and their answers, and the end of each
+    /// exchange.
     Acknowledgements,
     /// Nothing does, no handshake either.
     All,
@@ -222,7 +246,8 @@ impl Broken {
         )
     }
 
-    /// What it stops of all that passes there; `None` for what is about a program and not about the network.
+    /// What it stops of all that passes there; `None` for what is about a program and not about the
+    /// network.
     fn stops(self) -> Option<Hit> {
         match self {
             Self::Filter(_, hit) | Self::Loss(_, _, hit) => Some(hit),
@@ -269,6 +294,7 @@ impl Network {
             flapping: Vec::new(),
             returning: Vec::new(),
             silent: Vec::new(),
+            carries_ipv6: false,
             tracks: false,
             prober: None,
         }
@@ -328,7 +354,8 @@ impl Network {
         self.broken.iter().find(|(broken, _)| matches(*broken))
     }
 
-    /// What is broken already stays so by the first step; and nothing breaks at a machine that is not there.
+    /// What is broken already stays so by the first step; and nothing breaks at a machine that is
+    /// not there.
     fn breaks(&mut self, broken: Broken, verb: &Range<usize>) {
         let is_there = |node: &Node| {
             let topology = self.topology.as_ref();

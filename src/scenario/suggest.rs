@@ -7,7 +7,8 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     let allowed = (length / 3).max(1);
     candidates
         .into_iter()
-        // What is so much longer or shorter is not compared: that takes time and memory with the product of both lengths.
+        // What is so much longer or shorter is not compared: that takes time and memory with the
+        // product of both lengths.
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());

@@ -321,3 +321,42 @@ fn no_probes_may_be_expected_of_an_end_without_keepalive() {
     let text = "summary = 's'\ntopology.preset = 'direct'\nexpect.server = { survives = '1s', probes = { sent = 0 } }\n";
     assert_eq!(scenario(text).cases.len(), 2);
 }
+
+/// In IPv6 a host goes on sending from an address that it has lost, where its route leads over a
+/// router.
+#[test]
+fn probes_are_waited_for_where_they_come() {
+    let of = |topology: &str, what: &str| {
+        let text = format!(
+            r#"
+summary = "Probes that come"
+topology = {topology}
+connection.client.keepalive = {{ idle = "1s", interval = "1s", probes = 3 }}
+expect.client.open = "1s"
+step = [{what}]
+"#
+        );
+        parse(Path::new("file.toml"), &text).map(drop)
+    };
+    let routed = r#"{ preset = "routed", family = "ipv6" }"#;
+    let switched = r#"{ preset = "switched", family = "ipv6" }"#;
+    let lost = r#"
+    { do = "address", at = "client", action = "remove" },
+    { do = "address", at = "client", action = "restore", when = "1 probe sent" }"#;
+    assert_eq!(of(routed, lost), Ok(()));
+    assert!(of(switched, lost).is_err());
+    let dual = r#"{ preset = "routed", family = "dual" }"#;
+    let of_one = r#"{ do = "filter", on = "router", action = "drop", family = "ipv6" }, { do = "crash", host = "server", when = "1 probe answered" }"#;
+    assert_eq!(of(dual, of_one), Ok(()));
+    assert!(of(dual, &of_one.replace(r#", family = "ipv6""#, "")).is_err());
+    for what in [
+        r#"{ do = "crash", host = "server" }, { do = "resume", host = "server", when = "3 probes sent" }"#,
+        r#"{ do = "cable", at = "server", action = "pull" }, { do = "cable", at = "server", action = "plug", when = "1 probe sent" }"#,
+        r#"{ do = "lose", on = "switch", to = "server", what = "data" }, { do = "send", when = "1 probe answered" }"#,
+        r#"{ do = "send" }, { do = "crash", host = "server", when = "1 probe answered" }"#,
+        r#"{ do = "reader", at = "server", action = "pause" }, { do = "fill" }, { do = "reader", at = "server", action = "resume" }, { do = "crash", host = "server", when = "1 probe sent" }"#,
+        r#"{ do = "lose", on = "switch", to = "server" }, { do = "fill" }"#,
+    ] {
+        assert_eq!(of(switched, what), Ok(()), "{what}");
+    }
+}

@@ -112,7 +112,10 @@ fn alone() -> anyhow::Result<()> {
 /// It gives up at about 4 s, and its last frames are waited for 0.2 s more; the other has waited for it since its second probe.
 fn ends_early() -> anyhow::Result<()> {
     let (finished, results) = results("tests/netns/dual/one-ends-early.toml", &[], 0)?;
-    finished.says(&["pass one-ends-early/dual-ipv4", "pass one-ends-early/dual-ipv6"])?;
+    finished.says(&[
+        "pass one-ends-early/dual-ipv4",
+        "pass one-ends-early/dual-ipv6",
+    ])?;
     let [ipv4, _] = pair(&results)?;
     let steps = &ipv4.evidence.steps;
     let crash = steps.last().context("no step was taken")?;

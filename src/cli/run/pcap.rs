@@ -30,7 +30,8 @@ impl Folder {
         })
     }
 
-    /// Writes a file for each result in which something was observed; one that cannot be written keeps no other from being written.
+    /// Writes a file for each result in which something was observed; one that cannot be written
+    /// keeps no other from being written.
     pub(super) fn write(&self, scenarios: &[Scenario], record: &Record) -> anyhow::Result<()> {
         let mut names = Names::default();
         let mut failures = Vec::new();
@@ -105,7 +106,8 @@ impl Names {
     }
 }
 
-/// The name with its end, cut where a file system would not take all of it: the kernel's name in it is any file's.
+/// The name with its end, cut where a file system would not take all of it: the kernel's name in it
+/// is any file's.
 fn fitting(name: &str, end: &str) -> String {
     let fits = |from: &usize| from + end.len() <= LONGEST;
     let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::link::Side;
 use super::{Broken, Hit, Network};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{End, ProbeEvent, RouteChange, Start};
+use crate::scenario::model::{End, Node, ProbeEvent, Role, RouteChange, Start};
 use crate::scenario::overlay::Overlaid;
 
 /// The end whose probes are waited for.
@@ -47,7 +47,8 @@ impl Prober {
 type Never = (String, Option<(Range<usize>, String)>, &'static str);
 
 impl Network {
-    /// What is wrong with a wait for probes that can never come; otherwise they have been waited for.
+    /// What is wrong with a wait for probes that can never come; otherwise they have been waited
+    /// for.
     pub(super) fn wait(&mut self, start: Start, when: &Range<usize>) -> Option<Diagnostic> {
         let Start::When { count, what } = start else {
             return None;
@@ -105,7 +106,8 @@ impl Network {
     fn unsent(&self, end: End) -> Option<Never> {
         let keeps = |broken| match broken {
             Broken::Link(side) => self.is_same(side, Side::Cable(end)),
-            Broken::Crashed(of) | Broken::Address(of) => of == end,
+            Broken::Crashed(of) => of == end,
+            Broken::Address(of) => of == end && !self.sends_without_address(),
             Broken::Route(on, to, change) => {
                 (on, to) == (end.node(), end.peer()) && !matches!(change, RouteChange::Via(_))
             }
@@ -123,6 +125,17 @@ impl Network {
             let label = "this is not acknowledged".to_owned();
             (message, Some((written, label)), help)
         })
+    }
+
+    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router
+    /// outlives the address.
+    fn sends_without_address(&self) -> bool {
+        let is_router = |node: &Node| {
+            let topology = self.topology.as_ref();
+            topology.is_some_and(|topology| topology.role(*node) == Some(Role::Router))
+        };
+        let way = self.way.as_ref();
+        self.carries_ipv6 && way.is_none_or(|way| way.iter().any(is_router))
     }
 
     /// Answers that do not come, and the probes after the last one.
