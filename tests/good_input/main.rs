@@ -101,6 +101,51 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
     IcmpKind { family, kind, code }
 }
 
+/// The keys of the client's expectation, by their lines.
+const LINES: [(usize, &str); 14] = [
+    (74, "error"),
+    (75, "textbook"),
+    (76, "within"),
+    (77, "since"),
+    (
+        78,
+        "probes probes.sent probes.answered probes.spacing probes.at",
+    ),
+    (
+        79,
+        "window_probes window_probes.sent window_probes.answered",
+    ),
+    (80, "retransmissions"),
+    (81, "rst rst.sent rst.received"),
+    (82, "icmp icmp.ipv4 icmp.ipv6 icmp.from"),
+    (83, "neighbours neighbours.solicited neighbours.advertised"),
+    (84, "timer"),
+    (85, "state"),
+    (
+        86,
+        "counters counters.TcpExt:OutOfWindowIcmps counters.Icmp6InDestUnreachs",
+    ),
+    (87, "descriptors"),
+];
+
+fn full_evidence() -> EvidenceExpectation {
+    EvidenceExpectation {
+        retransmissions: Some(range(1, None)),
+        rst_sent: Some(range(1, Some(1))),
+        rst_received: Some(range(0, Some(0))),
+        icmp: vec![
+            (icmp(Family::Ipv4, 3, 1), range(3, Some(3))),
+            (icmp(Family::Ipv6, 1, 7), range(0, Some(0))),
+            (icmp(Family::Ipv6, 1, 0), range(2, None)),
+        ],
+        icmp_from: Some(Node::ROUTER),
+        solicited: Some(range(3, Some(3))),
+        advertised: Some(range(0, Some(0))),
+        timer: Some(ExpectedTimer::Armed(TimerKind::Keepalive)),
+        state: Some(TcpState::CloseWait),
+    }
+}
+
 /// The keys of each line.
 fn lines(lines: &[(usize, &str)]) -> BTreeMap<String, usize> {
     let keys = lines.iter().flat_map(|(line, keys)| {
@@ -113,31 +158,7 @@ fn lines(lines: &[(usize, &str)]) -> BTreeMap<String, usize> {
 fn full_expectations() -> Expectations {
     let client = Expectation {
         line: 73,
-        lines: lines(&[
-            (74, "error"),
-            (75, "textbook"),
-            (76, "within"),
-            (77, "since"),
-            (
-                78,
-                "probes probes.sent probes.answered probes.spacing probes.at",
-            ),
-            (
-                79,
-                "window_probes window_probes.sent window_probes.answered",
-            ),
-            (80, "retransmissions"),
-            (81, "rst rst.sent rst.received"),
-            (82, "icmp icmp.ipv4 icmp.ipv6 icmp.from"),
-            (83, "neighbours neighbours.solicited neighbours.advertised"),
-            (84, "timer"),
-            (85, "state"),
-            (
-                86,
-                "counters counters.TcpExt:OutOfWindowIcmps counters.Icmp6InDestUnreachs",
-            ),
-            (87, "descriptors"),
-        ]),
+        lines: lines(&LINES),
         places: Places {
             outcome: place("\"ETIMEDOUT\""),
             within: Some(place("\"4s..4.5s\"")),
@@ -159,21 +180,7 @@ fn full_expectations() -> Expectations {
             sent: Some(range(0, Some(0))),
             answered: Some(range(0, Some(0))),
         },
-        evidence: EvidenceExpectation {
-            retransmissions: Some(range(1, None)),
-            rst_sent: Some(range(1, Some(1))),
-            rst_received: Some(range(0, Some(0))),
-            icmp: vec![
-                (icmp(Family::Ipv4, 3, 1), range(3, Some(3))),
-                (icmp(Family::Ipv6, 1, 7), range(0, Some(0))),
-                (icmp(Family::Ipv6, 1, 0), range(2, None)),
-            ],
-            icmp_from: Some(Node::ROUTER),
-            solicited: Some(range(3, Some(3))),
-            advertised: Some(range(0, Some(0))),
-            timer: Some(ExpectedTimer::Armed(TimerKind::Keepalive)),
-            state: Some(TcpState::CloseWait),
-        },
+        evidence: full_evidence(),
         counters: vec![
             (CounterName("Icmp6InDestUnreachs".into()), range(3, None)),
             (
