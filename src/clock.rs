@@ -69,8 +69,8 @@ impl std::ops::Add<Duration> for Moment {
 
 /// Waits until the moment has come, to the resolution of the clock.
 ///
-/// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth, up to 100 ms
-/// (`select_estimate_accuracy`), in virtual time as well. A timer of its own (`timerfd_create`(2)) has no such slack.
+/// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth (for a nice process by a 200th), up to
+/// 100 ms (`select_estimate_accuracy`), in virtual time as well. A timer of its own (`timerfd_create`(2)) has no such slack.
 pub async fn sleep_until(moment: Moment) {
     if moment.remaining().is_zero() {
         return;

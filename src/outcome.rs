@@ -200,16 +200,25 @@ pub struct EndObservation {
 }
 
 /// How well an end was recorded.
-#[serde_as]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
-    /// The longest time from a frame to the look at the socket that followed.
-    #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub slowest_look: Duration,
+    /// The looks at the socket that came late.
+    pub late_looks: Vec<LateLook>,
     /// How many frames the kernel dropped because the packet socket's buffer was full.
     pub frames_lost: u32,
     /// Why it ended before the case did, if it did.
     pub broken_off: Option<String>,
+}
+
+/// A look at a socket that came later than is allowed for after the frame that it follows.
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LateLook {
+    /// When.
+    pub at: Moment,
+    /// By how much.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
+    pub by: Duration,
 }
 
 impl Recording {
@@ -260,7 +269,7 @@ impl ConnectionObservation {
         let first = |moments: &[Moment]| moments.first().copied();
         let passed = match ended {
             Ended::EndOfFile => self.track.fin_received,
-            Ended::Error(errno) if errno.is_of_rst() => first(&self.track.rst_received),
+            Ended::Error(errno) if errno.is_of_rst() => self.track.reset,
             Ended::Error(_) => first(&self.track.rst_sent),
         };
         passed.filter(|passed| *passed <= at)

@@ -23,8 +23,7 @@ use crate::scenario::limits::Linger;
 use crate::scenario::model::NextWrite;
 use crate::wire::Write;
 
-/// More bytes than a send buffer and a receive buffer have room for: 4 and 32 MiB at most
-/// (`net.ipv4.tcp_wmem`, `net.ipv4.tcp_rmem`).
+/// More bytes than a send buffer and a receive buffer have room for, whatever the case sets (`scenario::memory` bounds what it may claim).
 const ENDLESS: usize = 64 << 20;
 
 /// How a connection ended for the application.
@@ -55,7 +54,7 @@ struct Read {
     ended: Option<(Ended, Moment)>,
     /// What poll(2) reported before that was read.
     poll: Vec<PollEvent>,
-    /// When the socket died of an error that nobody has read yet, because the program does not read, and what poll(2) reported then.
+    /// When the socket had an error that nobody has read yet, because the program does not read, and what poll(2) reported then.
     unread_error: Option<Seen>,
 }
 
@@ -214,12 +213,17 @@ impl Endpoint {
         )))
     }
 
-    /// One more write, of one byte, at once.
+    /// One more write, of one byte, at once, after everything that is watched: what it returns is no end, unless it takes the error that
+    /// nobody has read.
     #[must_use]
     pub fn write_once(&self) -> NextWrite {
         let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
         let unread = self.read.borrow().unread_error.clone();
-        match self.socket.call(unread, write) {
+        let written = match unread {
+            Some(unread) => self.socket.call(Some(unread), write),
+            None => write(&self.socket.stream),
+        };
+        match written {
             Ok(_) => NextWrite::Succeeds,
             Err(errno) => NextWrite::Fails(ErrnoName::from_raw(errno as i32)),
         }
@@ -296,13 +300,13 @@ impl Endpoint {
         self.read.borrow().ended
     }
 
-    /// Whether the connection has ended, be it that the program has not read so.
+    /// Whether the connection has ended, even if the program has not read it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.read.borrow().is_over()
     }
 
-    /// Since when the connection has ended, be it that the program has not read so.
+    /// Since when the connection has ended, even if the program has not read it.
     #[must_use]
     pub fn over_since(&self) -> Option<Moment> {
         let read = self.read.borrow();
@@ -333,8 +337,11 @@ impl Endpoint {
             return;
         }
         let read = |stream: &TcpStream| {
-            let error = nix::sys::socket::getsockopt(stream, sockopt::SocketError)?;
-            Err(Errno::from_raw(error))
+            match nix::sys::socket::getsockopt(stream, sockopt::SocketError)? {
+                // There was a message in the error queue alone (IP_RECVERR), which ends nothing.
+                0 => Err(Errno::EAGAIN),
+                error => Err(Errno::from_raw(error)),
+            }
         };
         // The error is noted by the call.
         self.socket.call(unread, read).ok();
@@ -445,25 +452,25 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
     }
 }
 
-/// Waits until the socket of a program that does not read has died of an error, and notes when. The error stays where it is.
+/// Waits until the socket of a program that does not read has an error, and notes when. The error stays where it is.
 async fn unread_error(socket: &Shared) {
     loop {
         if socket.stream.ready(Interest::ERROR).await.is_err() {
             return;
         }
-        let at = Moment::now();
-        let poll = poll::events(&socket.stream);
-        let is_dead = [PollEvent::PollErr, PollEvent::PollHup]
-            .iter()
-            .all(|event| poll.contains(event));
-        if is_dead {
-            socket.read.send_modify(|read| {
-                read.unread_error = Some((at, poll));
-            });
+        // Within the call, which clears the readiness that it was given and none that has come since.
+        let seen = socket.stream.try_io(Interest::ERROR, || {
+            let seen = (Moment::now(), poll::events(&socket.stream));
+            if seen.1.contains(&PollEvent::PollErr) {
+                Ok(seen)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        });
+        if let Ok(seen) = seen {
+            let note = |read: &mut Read| read.unread_error = Some(seen);
+            socket.read.send_modify(note);
             return;
         }
-        // A message in the error queue (IP_RECVERR) ends nothing: wait for what comes next.
-        let clear = || -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) };
-        socket.stream.try_io(Interest::ERROR, clear).ok();
     }
 }

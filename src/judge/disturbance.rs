@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Moment;
 use crate::oracle::timeline::STEP_TIME;
 use crate::outcome::{EndObservation, Observation};
 use crate::prepare::{ALLOWANCE, Prepared};
@@ -20,7 +21,7 @@ pub(super) fn disturbances(observation: &Observation) -> Vec<String> {
     });
     steps
         .chain(machine(observation))
-        .chain(observation.ends.iter().flat_map(at_end))
+        .chain((observation.ends.iter()).flat_map(|end| at_end(end, observation.zero)))
         .collect()
 }
 
@@ -39,7 +40,11 @@ fn machine(observation: &Observation) -> impl Iterator<Item = String> {
     let until = observation.ends.iter().map(|end| end.watched_until).max();
     let stood = until.map(|until| stalled(&observation.stalls, observation.zero, until));
     let stood = stood.filter(|stood| *stood > ALLOWANCE);
-    let stood = stood.map(|stood| format!("the machine stood still for {} in all", seconds(stood)));
+    let allowed = seconds(ALLOWANCE);
+    let stood = stood.map(|stood| {
+        let stood = seconds(stood);
+        format!("the machine stood still for {stood} in all; {allowed} is allowed for")
+    });
     let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let dropped = (observation.backlog_drops > 0).then(|| {
         let frames = plural(count(observation.backlog_drops), "frame");
@@ -47,23 +52,30 @@ fn machine(observation: &Observation) -> impl Iterator<Item = String> {
     });
     let refused = (observation.neighbours_refused > 0).then(|| {
         let times = plural(count(observation.neighbours_refused), "time");
-        format!("the machine's neighbour table was full {times}")
+        format!(
+            "the machine's neighbour table was full {times} (raise net.ipv4.neigh.default.gc_thresh3 and its IPv6 namesake)"
+        )
     });
     [stood, dropped, refused].into_iter().flatten()
 }
 
-fn at_end(end: &EndObservation) -> impl Iterator<Item = String> {
-    let name = end.end;
+fn at_end(end: &EndObservation, zero: Moment) -> impl Iterator<Item = String> {
+    let (name, allowed) = (end.end, seconds(ALLOWANCE));
     let late = |time: Option<Duration>, what: &str| {
-        let time = time.filter(|time| *time > ALLOWANCE)?;
-        Some(format!("{what} of the {name} came {} late", seconds(time)))
+        let time = seconds(time.filter(|time| *time > ALLOWANCE)?);
+        Some(format!(
+            "{what} the {name} came {time} late; {allowed} is allowed for"
+        ))
     };
     let reads = end.connections.iter();
     let read = reads.filter_map(|connection| connection.read_delay());
+    // What was seen before the fault is not judged.
+    let looks = end.recording.late_looks.iter();
+    let look = looks.filter(|look| look.at >= zero).map(|look| look.by);
     [
-        late(read.max(), "the last read"),
-        late(Some(end.look_delay), "the end of the watch"),
-        late(Some(end.recording.slowest_look), "a look at the socket"),
+        late(read.max(), "the read of the end of the connection at"),
+        late(Some(end.look_delay), "the end of the watch of"),
+        late(look.max(), "a look at the socket of"),
         recording(end),
     ]
     .into_iter()
@@ -75,7 +87,7 @@ fn recording(end: &EndObservation) -> Option<String> {
     let name = end.end;
     let recording = &end.recording;
     if let Some(why) = &recording.broken_off {
-        return Some(format!("the recording at the {name} broke off: {why}"));
+        return Some(format!("not all was recorded at the {name}: {why}"));
     }
     (recording.frames_lost > 0).then(|| {
         let frames = plural(recording.frames_lost as usize, "frame");

@@ -6,7 +6,7 @@ use super::{Judging, time_from};
 use crate::clock::Moment;
 use crate::endpoint::Ended;
 use crate::outcome::{ConnectionObservation, Mismatch};
-use crate::prepare::{ALLOWANCE, Window};
+use crate::prepare::{ALLOWANCE, Window, WindowOrigin};
 use crate::scenario::model::ExpectedOutcome;
 use crate::text::seconds;
 
@@ -90,6 +90,11 @@ impl Judging<'_> {
         }
         let window = self.prepared.window(self.end.end)?;
         let zero = self.observation.zero;
+        if window.from == WindowOrigin::Fault && at < zero {
+            let observed = format!("{ended} {} before the fault", seconds(zero.since(at)));
+            let (expected, because) = self.expected_window(&window, ended);
+            return Some(self.mismatch(expected, because, observed));
+        }
         match time_from(window.from, zero, connection, at) {
             Some(time) => self.timing(&window, time, at, ended),
             None => {

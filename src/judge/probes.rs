@@ -13,14 +13,21 @@ impl Judging<'_> {
     pub(super) fn probes(&self) -> Vec<Mismatch> {
         let (asked, window) = (&self.expectation.probes, &self.expectation.window_probes);
         let counts = [
-            ("probes.sent", asked.sent),
-            ("probes.answered", asked.answered),
-            ("window_probes.sent", window.sent),
-            ("window_probes.answered", window.answered),
+            ("probes.sent", Asks::Presence, false, asked.sent),
+            ("probes.answered", Asks::Presence, true, asked.answered),
+            ("window_probes.sent", Asks::Window, false, window.sent),
+            (
+                "window_probes.answered",
+                Asks::Window,
+                true,
+                window.answered,
+            ),
         ];
         let counts = counts
             .into_iter()
-            .filter_map(|(key, range)| self.probe_count(key, range?));
+            .filter_map(|(key, asks, answered, range)| {
+                self.probe_count(key, asks, answered, range?)
+            });
         let times = self.of_connections(|connection| self.probe_times(connection));
         let spacing = self.of_connections(|connection| self.spacing(connection));
         counts.chain(times).chain(spacing).collect()
@@ -36,14 +43,18 @@ impl Judging<'_> {
             .collect()
     }
 
-    /// Of the probes that a key is about: `probes.sent`, `window_probes.answered`.
-    fn probe_count(&self, key: &str, range: CountRange) -> Option<Mismatch> {
-        let (asks, kind) = if key.starts_with("window") {
-            (Asks::Window, "window probe")
-        } else {
-            (Asks::Presence, "keepalive probe")
+    /// Of the probes that a key is about, or of those that were answered.
+    fn probe_count(
+        &self,
+        key: &str,
+        asks: Asks,
+        answered: bool,
+        range: CountRange,
+    ) -> Option<Mismatch> {
+        let kind = match asks {
+            Asks::Presence => "keepalive probe",
+            Asks::Window => "window probe",
         };
-        let answered = key.ends_with("answered");
         let (verb, plural) = match (answered, (range.min, range.max) == (1, Some(1))) {
             (true, true) => ("answered", ""),
             (true, false) => ("answered", "s"),

@@ -201,7 +201,13 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
             let disturbances = undecided.disturbances.iter();
             lines.extend(disturbances.map(|disturbance| format!("  no verdict: {disturbance}")));
             lines.extend(undecided.mismatches.iter().flat_map(wrong));
-            lines.push("  help: the machine is too busy: run fewer cases at once (-j)".to_owned());
+            lines.extend(
+                evidence(result)
+                    .into_iter()
+                    .map(|line| format!("  evidence: {line}")),
+            );
+            let help = "run fewer cases at once (-j) and fewer other programs, or use --warp, where nothing is late";
+            lines.push(format!("  help: {help}"));
         }
         Verdict::Error(reason) | Verdict::Skipped(reason) => lines.push(format!("  {reason}")),
         Verdict::Stopped(why) => lines.push(format!("  {why}")),

@@ -8,7 +8,7 @@ use crate::outcome::{
 };
 use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::scenario::model::{End, Expectation, ExpectedOutcome};
-use crate::text::seconds;
+use crate::text::{plural, seconds};
 
 /// One end of one case, column by column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,7 +123,13 @@ fn fill(
     };
     row.since_fault = since(WindowOrigin::Fault);
     row.since_activity = since(activity(prepared, end));
-    row.note = note(seen, expectation).join("; ");
+    let mut notes = note(seen, expectation);
+    let steps = observation.evidence.steps.iter();
+    let left_out = steps.filter(|step| step.not_taken.is_some()).count();
+    if left_out > 0 {
+        notes.push(format!("{} not taken", plural(left_out, "step")));
+    }
+    row.note = notes.join("; ");
 }
 
 /// How long each connection of an end took to be reported dead, from where its window counts.

@@ -100,13 +100,16 @@ pub(super) async fn run(
     let begun = Moment::now();
     let (meeting, seats) = Meeting::of(strands.len());
     match Running::establish(strands, (surroundings, turn), meeting).await {
-        Ok(running) => {
-            let seated = running.into_iter().zip(seats);
-            join_all(seated.map(async |(running, seat)| {
+        Ok(mut running) => {
+            let seated = running.iter_mut().zip(seats);
+            let seen = join_all(seated.map(async |(running, seat)| {
                 let seen = running.complete(seat, begun, limit).await;
                 (seen, Moment::now().since(begun))
             }))
-            .await
+            .await;
+            // What goes with one strand's sockets, a RST and what the kernel counts, would be seen in the other's namespaces.
+            join_all(running.iter().map(Running::destroy_orphans)).await;
+            seen
         }
         Err(error) => {
             let (error, took) = (Arc::new(error), Moment::now().since(begun));
@@ -119,7 +122,7 @@ pub(super) async fn run(
 impl Running {
     /// Leaves its seat when it takes no more steps, so that others do not wait for it.
     async fn complete(
-        mut self,
+        &mut self,
         seat: Seat<Taken>,
         begun: Moment,
         limit: Option<Duration>,

@@ -19,7 +19,7 @@ use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::prepare::Prepared;
-use crate::scenario::model::{Action, End, Family, HardwareAddress, Step};
+use crate::scenario::model::{Action, End, Family, HardwareAddress, Node, Step};
 
 /// The lab of a case, in which each of its strands has a connection.
 pub(super) struct Common {
@@ -32,8 +32,8 @@ pub(super) struct Common {
     records: Vec<StepsTaken>,
     client: Host,
     server: Host,
-    /// Held by a cable that flaps.
-    pub(super) cables: Arc<tokio::sync::Mutex<()>>,
+    /// One for each link, by the machines at its ends: held while it flaps.
+    links: Mutex<BTreeMap<[Node; 2], Link>>,
     /// Hosts that come back from a reboot, and cables that flap, in their own time.
     returns: Mutex<JoinSet<()>>,
     /// When the last of those is over.
@@ -43,6 +43,9 @@ pub(super) struct Common {
     /// Until a step waits.
     turn: Mutex<Option<Turn>>,
 }
+
+/// Held by whoever changes a link.
+type Link = Arc<tokio::sync::Mutex<()>>;
 
 /// What the machine had refused before the lab was begun, whoever asked for it.
 #[derive(Debug)]
@@ -140,7 +143,7 @@ impl Common {
             records,
             client: Host::default(),
             server: Host::default(),
-            cables: Arc::default(),
+            links: Mutex::default(),
             returns: Mutex::default(),
             settled: Mutex::new(Moment::now()),
             lost: watch::Sender::new(None),
@@ -194,11 +197,13 @@ impl Common {
     async fn act(&self, step: &Step) -> Result<(), LabError> {
         match &step.action {
             Action::Cable { at, change } => {
-                let _idle = self.cables.lock().await;
+                let link = self.link(at.node(), None);
+                let _idle = link.lock().await;
                 fault::cable(&self.lab, *at, *change).await
             }
             Action::Link { at, to, change } => {
-                let _idle = self.cables.lock().await;
+                let link = self.link(*at, Some(*to));
+                let _idle = link.lock().await;
                 fault::link(&self.lab, *at, *to, *change).await
             }
             Action::Crash { host } | Action::Reboot { host, .. } => self.silence(*host).await,
@@ -225,6 +230,14 @@ impl Common {
             | Action::Listener(_)
             | Action::Program(_) => Ok(()),
         }
+    }
+
+    /// A machine's link to another, or its only one. A step at it waits until it does not flap any more.
+    pub(super) fn link(&self, at: Node, to: Option<Node>) -> Link {
+        let mut ends = self.lab.sides(at, to).map(|side| side.node.node);
+        ends.sort();
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(links.entry(ends).or_default())
     }
 
     /// Silences a host, unless it has crashed before.

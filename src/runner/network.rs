@@ -41,7 +41,7 @@ impl Common {
     async fn flap(&self, line: usize, at: End, flapping: Flapping) -> Result<(), LabError> {
         let begun = Moment::now();
         // A later step at a cable waits for the end, which the machine may bring later than the file.
-        let busy = Arc::clone(&self.cables).lock_owned().await;
+        let busy = self.link(at.node(), None).lock_owned().await;
         fault::cable(&self.lab, at, CableChange::Pull).await?;
         let (lab, lost, records) = self.beside();
         let Flapping { count, period } = flapping;

@@ -82,7 +82,7 @@ impl Running {
 
     /// Looks at everything there is to see.
     pub(super) async fn look(
-        mut self,
+        &mut self,
         setup: Duration,
         cut_short: Option<Cut>,
     ) -> Result<Observation, LabError> {
@@ -104,7 +104,6 @@ impl Running {
         let refused_before = self.common.before.neighbours_refused(family);
         let neighbours_refused = self.common.surroundings.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
-        self.destroy_orphans().await;
         Ok(Observation {
             setup,
             zero,

@@ -1,5 +1,6 @@
 //! What becomes of the program at one end.
 
+use std::io;
 use std::net::SocketAddr;
 
 use super::case::{Running, io_at};
@@ -39,8 +40,13 @@ impl Running {
             }
             Act::Shutdown => {
                 for endpoint in &self.side(at).endpoints {
-                    if let Err(error) = endpoint.shut_down() {
-                        return Ok(Err(self.hindrance(&[at], error.to_string())));
+                    match endpoint.shut_down() {
+                        Ok(()) => {}
+                        // It has ended, and its reader is about to say so.
+                        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                            return Ok(Err(Hindrance::Over(self.over(at))));
+                        }
+                        Err(error) => return Ok(Err(Hindrance::Broken(error.to_string()))),
                     }
                 }
             }
@@ -63,7 +69,7 @@ impl Running {
     }
 
     /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody acknowledges would keep its namespace for
-    /// minutes (`tcp_orphan_retries`). Nothing is recorded any more. Where the kernel cannot destroy sockets, they take that time.
+    /// minutes (`tcp_orphan_retries`). Nothing is recorded any more, of no strand. Where the kernel cannot destroy sockets, they take that time.
     pub(super) async fn destroy_orphans(&self) {
         for (at, port) in &self.closed {
             self.destroy_one(*at, *port).await.ok();

@@ -13,7 +13,8 @@ use crate::evidence::{Frame, Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
 use crate::lab::drops::DropMonitor;
-use crate::outcome::Recording;
+use crate::outcome::{LateLook, Recording};
+use crate::prepare::ALLOWANCE;
 use crate::scenario::model::End;
 use crate::wire::{Direction, IcmpMessage, Neighbours, Packet};
 
@@ -21,6 +22,8 @@ use crate::wire::{Direction, IcmpMessage, Neighbours, Packet};
 const FRAMES: usize = 2000;
 /// So many looks at a socket are kept at the beginning, and as many at the end.
 const SAMPLES: usize = 500;
+/// So many late looks are noted: one is enough for no verdict.
+const LATE_LOOKS: usize = 100;
 
 /// What records at one host.
 pub(super) struct Recorder {
@@ -96,8 +99,11 @@ impl Recorder {
             if let Some(drops) = &self.drops {
                 drops.drain();
             }
-            let waited = first.map_or(Duration::ZERO, |first| looked.since(first));
-            self.recording.slowest_look = self.recording.slowest_look.max(waited);
+            let by = first.map_or(Duration::ZERO, |first| looked.since(first));
+            let late_looks = &mut self.recording.late_looks;
+            if by > ALLOWANCE && late_looks.len() < LATE_LOOKS {
+                late_looks.push(LateLook { at: looked, by });
+            }
         }
         let rest = self.capture.drain()?;
         self.take(rest);

@@ -173,13 +173,17 @@ impl Side {
         self.tracks.clone()
     }
 
-    /// Waits until all that this host wrote has been acknowledged: a fault before would meet data in flight. The capture runs behind
+    /// Waits until all that this host wrote on connections that are open has been acknowledged: a fault before would meet data in flight. The capture runs behind
     /// the sockets, so it is not enough that what has been captured is acknowledged.
     pub(super) async fn quiet(&self) {
         let mut tracks = self.tracks();
         // The channel closes only with the capture, and then there is nothing to wait for.
         let is_quiet = |tracks: &Tracks| {
-            self.endpoints.iter().all(|endpoint| {
+            let alive = self
+                .endpoints
+                .iter()
+                .filter(|endpoint| !endpoint.is_broken());
+            alive.into_iter().all(|endpoint| {
                 let track = tracks.get(&endpoint.connection);
                 track.is_some_and(|track| track.is_quiet(endpoint.written()))
             })

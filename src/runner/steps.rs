@@ -47,9 +47,12 @@ impl Running {
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
-                // Another strand may wait for this one.
-                Err(Hindrance::Over(_)) if step.action.is_of_lab() && prepared.is_strand() => {
-                    Moment::now()
+                // The other strand may wait for this one, for which the step comes too late.
+                Err(Hindrance::Over(why)) if step.action.is_of_lab() && prepared.is_strand() => {
+                    let times = self.take_together(step, Moment::now(), false).await?;
+                    self.steps_taken.done(step, times, Some(why));
+                    done = times.until;
+                    continue;
                 }
                 Err(Hindrance::Over(why)) => {
                     done = self.pass_over(step, Moment::now(), why);
@@ -57,7 +60,7 @@ impl Running {
                 }
             };
             let (times, taken) = if step.action.is_of_lab() {
-                (self.take_together(step, due).await?, Ok(()))
+                (self.take_together(step, due, true).await?, Ok(()))
             } else if let Some(why) = self.comes_too_late(&step.action) {
                 done = self.pass_over(step, due, why);
                 continue;
@@ -111,17 +114,22 @@ impl Running {
             | Action::Network(_)
             | Action::Middlebox(_) => vec![],
         };
-        // A process without connections can be killed all the same: it may listen.
-        let has_program = matches!(action, Action::Program(_));
+        // A process without connections can be killed all the same: it may listen. An end of file ends an exchange, and no other traffic.
+        let is_program = matches!(action, Action::Program(_));
+        let is_over = if matches!(action, Action::Exchange { .. }) {
+            Endpoint::is_over
+        } else {
+            Endpoint::is_broken
+        };
         let over = ends.into_iter().find(|end| {
             let endpoints = &self.side(*end).endpoints;
-            endpoints.iter().all(Endpoint::is_broken) && !(has_program && endpoints.is_empty())
+            endpoints.iter().all(is_over) && !(is_program && endpoints.is_empty())
         })?;
         Some(self.over(over))
     }
 
     /// How the connections of an end that has none left came to their end.
-    fn over(&self, end: End) -> String {
+    pub(super) fn over(&self, end: End) -> String {
         let endpoints = &self.side(end).endpoints;
         let refused = (end == End::Client)
             .then(|| self.refused.values().next())
@@ -204,9 +212,14 @@ impl Running {
         }
     }
 
-    /// Takes a step at the lab, once for all strands.
-    async fn take_together(&mut self, step: &Step, due: Moment) -> Result<Times, Arc<LabError>> {
-        let is_zero = step.action.is_fault() && self.awaits_zero();
+    /// Takes a step at the lab, once for all strands. `is_due`: it may be the zero of this strand's times.
+    async fn take_together(
+        &mut self,
+        step: &Step,
+        due: Moment,
+        is_due: bool,
+    ) -> Result<Times, Arc<LabError>> {
+        let is_zero = is_due && step.action.is_fault() && self.awaits_zero();
         let common = Arc::clone(&self.common);
         let met = common
             .meeting
@@ -275,10 +288,12 @@ impl Running {
     }
 
     async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), Hindrance> {
+        let ends = [End::Client, End::Server];
+        let before = self.over_count(&ends);
         let (from, to) = self.pair(from);
         let whole_exchange = async {
             let pairs = traffic::pairs(from, to);
-            let alive = pairs.filter(|(near, far)| !near.is_broken() && !far.is_broken());
+            let alive = pairs.filter(|(near, far)| !near.is_over() && !far.is_over());
             try_join_all(alive.map(|(near, far)| traffic::exchange(near, far, payload))).await?;
             join(from.quiet(), to.quiet()).await;
             Ok::<(), io::Error>(())
@@ -288,11 +303,12 @@ impl Running {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {}", whole(PATIENCE)),
         };
-        Err(self.hindrance(&[End::Client, End::Server], error))
+        Err(self.hindrance(&ends, before, error))
     }
 
     /// Nobody waits for it. What there is no room for is not written.
     fn send(&mut self, from: End, bytes: u32) -> Result<(), Hindrance> {
+        let before = self.over_count(&[from]);
         let (side, _) = self.pair(from);
         let payload = vec![b'.'; bytes as usize];
         let alive = side.endpoints.iter_mut();
@@ -300,30 +316,34 @@ impl Running {
         let sent = alive.map(|endpoint| endpoint.send(&payload));
         let failed = sent.filter_map(Result::err).last();
         match failed {
-            Some(error) => Err(self.hindrance(&[from], error.to_string())),
+            Some(error) => Err(self.hindrance(&[from], before, error.to_string())),
             None => Ok(()),
         }
     }
 
     async fn fill(&mut self, from: End) -> Result<(), Hindrance> {
+        let before = self.over_count(&[from]);
         let (side, _) = self.pair(from);
         let endpoints = side.endpoints.iter_mut();
         let alive = endpoints.filter(|endpoint| !endpoint.is_broken());
         let filled = try_join_all(alive.map(|endpoint| endpoint.fill(FULL))).await;
         filled
             .map(drop)
-            .map_err(|error| self.hindrance(&[from], error.to_string()))
+            .map_err(|error| self.hindrance(&[from], before, error.to_string()))
     }
 
-    /// What an error of traffic means: that a connection has ended meanwhile, or that the step is broken.
-    pub(super) fn hindrance(&self, ends: &[End], error: String) -> Hindrance {
-        let over = ends.iter().find(|end| {
-            let endpoints = &self.side(**end).endpoints;
-            endpoints.iter().any(Endpoint::is_over)
-        });
-        match over {
-            Some(end) => Hindrance::Over(self.over(*end)),
-            None => Hindrance::Broken(error),
+    /// How many connections have ended at these ends.
+    fn over_count(&self, ends: &[End]) -> usize {
+        let endpoints = ends.iter().flat_map(|end| &self.side(*end).endpoints);
+        endpoints.filter(|endpoint| endpoint.is_over()).count()
+    }
+
+    /// What an error of traffic means: that a connection has ended meanwhile, where there were fewer `before`, or that the step is broken.
+    fn hindrance(&self, ends: &[End], before: usize, error: String) -> Hindrance {
+        let over = |end: &&End| self.side(**end).endpoints.iter().any(Endpoint::is_over);
+        match ends.iter().find(over) {
+            Some(end) if self.over_count(ends) > before => Hindrance::Over(self.over(*end)),
+            Some(_) | None => Hindrance::Broken(error),
         }
     }
 

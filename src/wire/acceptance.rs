@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::segment::Segment;
 use crate::clock::Moment;
 
-/// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A sender waits longer than that before it
-/// retransmits (`TCP_RTO_MIN` is the same time, and a round trip comes on top).
+/// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A retransmission timeout is longer
+/// (`TCP_RTO_MIN` is the same time, and a round trip comes on top). A tail loss probe may come sooner; it repeats the last segment, which
+/// ends where the acknowledgement does, and is taken either way.
 const DELAYED_ACK: Duration = Duration::from_millis(200);
 
 /// A timestamp that is older than the newest one by this much or less is accepted (`TCP_PAWS_WINDOW`).

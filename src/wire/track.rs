@@ -101,8 +101,14 @@ pub struct Track {
     offered: Option<u16>,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
-    /// The next that it expects (`rcv_nxt`).
+    /// The highest that it has received.
     next_in: Option<u32>,
+    /// The next that it expects (`rcv_nxt`): behind it there may be a gap.
+    #[serde(skip)]
+    expected: Option<u32>,
+    /// What has come behind a gap: from and up to which sequence number, and whether it is the FIN.
+    #[serde(skip)]
+    held: Vec<(u32, u32, bool)>,
     /// Highest acknowledgement that came in (`snd_una`).
     acked: Option<u32>,
     /// First transmissions of what takes sequence numbers, payload, SYN and FIN: when, and the sequence number behind it.
@@ -120,8 +126,10 @@ pub struct Track {
     pub rst_sent: Vec<Moment>,
     /// When a RST came in.
     pub rst_received: Vec<Moment>,
-    /// When the peer's FIN came in for the first time.
+    /// When the peer's FIN was received, with all that came before it.
     pub fin_received: Option<Moment>,
+    /// When the RST came in that the kernel takes; one that is out of order is only challenged (RFC 5961 section 3).
+    pub reset: Option<Moment>,
     /// The ICMP errors that came in.
     pub icmp: Vec<IcmpError>,
 }
@@ -192,6 +200,9 @@ impl Track {
     fn observe_in(&mut self, segment: &Segment) -> Meaning {
         if segment.flags.rst {
             self.rst_received.push(segment.at);
+            if self.is_taken(segment) {
+                self.reset.get_or_insert(segment.at);
+            }
             return Meaning::Resets;
         }
         let seq = relative(&mut self.first.1, segment);
@@ -201,7 +212,7 @@ impl Track {
             ack: segment.relative_ack(self.first.0),
         };
         let window = Window {
-            next_in: self.next_in,
+            next_in: self.expected,
             next_out: self.next_out,
             acked: self.acked,
         };
@@ -242,16 +253,47 @@ impl Track {
         self.offered = Some(segment.window);
         self.received.push(segment.at);
         self.unanswered = 0;
-        if segment.flags.fin {
-            self.fin_received.get_or_insert(segment.at);
-        }
         if is_new {
-            // Behind a gap, the kernel keeps it and acknowledges what is before the gap.
-            if self.next_in.is_none_or(|next| !after(arrival.seq, next)) {
-                self.acceptance.received(segment.at, arrival.end);
-            }
             self.next_in = Some(arrival.end);
         }
+        self.held
+            .push((arrival.seq, arrival.end, segment.flags.fin));
+        let before = self.expected;
+        while let Some(place) = self.next_in_order() {
+            let (_, end, fin) = self.held.swap_remove(place);
+            if self.expected.is_none_or(|expected| after(end, expected)) {
+                self.expected = Some(end);
+            }
+            if fin {
+                self.fin_received.get_or_insert(segment.at);
+            }
+        }
+        // What is behind a gap is kept, and what is before the gap is acknowledged.
+        if let Some(expected) = self.expected.filter(|_| self.expected != before) {
+            self.acceptance.received(segment.at, expected);
+        }
+    }
+
+    /// The place of something that no gap is before.
+    fn next_in_order(&self) -> Option<usize> {
+        let in_order = |(seq, ..): &(u32, u32, bool)| {
+            self.expected.is_none_or(|expected| !after(*seq, expected))
+        };
+        self.held.iter().position(in_order)
+    }
+
+    /// Whether the kernel takes a RST (`tcp_validate_incoming`, `tcp_reset_check`): one in order, one right before the peer's FIN, one
+    /// at the end of the last selective acknowledgement, and any that answers a SYN.
+    fn is_taken(&self, segment: &Segment) -> bool {
+        let (Some(first), Some(expected)) = (self.first.1, self.expected) else {
+            return true;
+        };
+        let seq = segment.seq.wrapping_sub(first);
+        let last_held = self.held.iter().map(|(_, end, _)| *end);
+        let last_held = last_held.reduce(|a, b| if after(a, b) { a } else { b });
+        seq == expected
+            || (self.fin_received.is_some() && seq == expected.wrapping_sub(1))
+            || last_held == Some(seq)
     }
 
     /// Takes an ICMP error into account that quotes a segment of this connection.

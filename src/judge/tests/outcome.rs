@@ -286,3 +286,11 @@ mod survival {
         assert_eq!(wrong.observed, "ETIMEDOUT 1.5s after the fault");
     }
 }
+
+/// A time that counts from the fault is none where the end came first.
+#[test]
+fn an_end_before_the_fault_is_in_no_window() {
+    let prepared = crashed(r#"error = "ETIMEDOUT", within = "0s..5s""#);
+    let wrong = only(of(&prepared, timed_out(-14_888 * MS)));
+    assert_eq!(wrong.observed, "ETIMEDOUT 14.888s before the fault");
+}

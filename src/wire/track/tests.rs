@@ -250,3 +250,39 @@ fn a_fin_in_flight_is_unacknowledged() {
     track.observe(&segment(4, Direction::In, 500, 111, 0));
     assert_eq!(track.first_unacknowledged(&[]), None);
 }
+
+/// The program reads end of file once the gap is filled.
+#[test]
+fn a_fin_behind_a_gap_is_received_when_the_gap_is_filled() {
+    let mut track = exchanged(100);
+    let mut fin = segment(3, Direction::In, 510, 110, 5);
+    fin.flags.fin = true;
+    track.observe(&fin);
+    assert_eq!(track.fin_received, None);
+    track.observe(&segment(9, Direction::In, 500, 110, 10));
+    assert_eq!(track.fin_received, Some(Moment::from_nanos(9)));
+}
+
+/// RFC 5961 section 3: one in the window and out of order is challenged.
+#[test]
+fn a_rst_out_of_order_is_not_taken() {
+    let reset = |at, seq| {
+        let mut reset = segment(at, Direction::In, seq, 0, 0);
+        reset.flags.rst = true;
+        reset
+    };
+    let mut track = exchanged(100);
+    track.observe(&reset(3, 520));
+    assert_eq!((track.reset, track.rst_received.len()), (None, 1));
+    track.observe(&reset(4, 500));
+    assert_eq!(track.reset, Some(Moment::from_nanos(4)));
+    // At the end of what has come behind a gap, it is (SACK).
+    let mut track = exchanged(100);
+    track.observe(&segment(3, Direction::In, 510, 110, 10));
+    track.observe(&reset(4, 520));
+    assert_eq!(track.reset, Some(Moment::from_nanos(4)));
+    // Before anything of the peer has come, it answers the SYN.
+    let mut track = Track::default();
+    track.observe(&reset(5, 0));
+    assert_eq!(track.reset, Some(Moment::from_nanos(5)));
+}
