@@ -20,6 +20,7 @@ pub mod wheel;
 mod wording;
 mod zero;
 
+pub use predict::NO_TIMER;
 pub use ticks::{Ticks, predict};
 pub use wheel::Hz;
 pub use zero::from_zero;

@@ -17,6 +17,9 @@ use crate::scenario::model::{Case, End};
 /// How long a segment may wait for its neighbour's address, with the timers' lateness and the link watcher's delay.
 const HELD: Duration = Duration::from_secs(5);
 
+/// The rule of an end that no timer tells of an outage.
+pub const NO_TIMER: &str = "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)";
+
 /// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle the outcome.
 ///
 /// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with data in flight; data
@@ -47,12 +50,11 @@ pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     {
         return None;
     }
-    let rule = match (outages.is_empty(), keepalive) {
+    let in_flight = outages.iter().any(|outage| outage.written.is_some());
+    let rule = match (outages.is_empty(), keepalive.is_some() || in_flight) {
         (true, _) => wording::nothing_lost(case.firewall),
-        (false, None) => {
-            "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)"
-        }
-        (false, Some(_)) => {
+        (false, false) => NO_TIMER,
+        (false, true) => {
             "the path is back before the timer gives up, and the answer restarts it (tcp_ack clears icsk_probes_out)"
         }
     };

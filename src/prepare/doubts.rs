@@ -29,6 +29,8 @@ pub fn warnings(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnosti
         if doubts.is_empty() {
             doubts = each_end(case, without_way);
         }
+        let ends = [End::Client, End::Server].into_iter();
+        doubts.extend(ends.filter_map(|end| keepalive_is_off(case, end)));
         (case, doubts)
     });
     by_file(doubted, scenarios)
@@ -90,30 +92,97 @@ fn add(known: &mut Vec<Diagnostic>, new: Diagnostic, case: &str) {
 }
 
 fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
-    let errno = expectation.outcome.ended()?;
+    let expected = expectation.outcome.ended()?;
     if case.window(end).is_some() {
         return None;
     }
-    let place = expectation.places.outcome.clone();
-    let window = "`within = \"4s..4.5s\"`";
-    Some(match case.prediction(end) {
-        Some(prediction) => {
-            let message = format!(
-                "the oracle predicts that the {end} sees no error, so it has no time for {errno}"
-            );
-            let help = format!(
-                "did you mean `survives = \"6s\"`? if not, state the window of the error: {window}; {}",
+    let state = "state the window: `within = \"4s..4.5s\"`";
+    let (message, help) = match case.prediction(end) {
+        Some(
+            prediction @ Prediction {
+                outcome: PredictedOutcome::Error { errno, window },
+                ..
+            },
+        ) => {
+            let error = name(*errno);
+            let when = match oracle::from_zero(&case.case, end, window, case.ticks) {
+                Some(time) => format!("{} after zero time", between(time)),
+                None => window.formula.clone(),
+            };
+            (
+                format!("the oracle predicts {error} ({when}), not {expected}"),
+                format!(
+                    "did you mean `error = \"{}\"`? if not, {state}; {}",
+                    errno.map_or("...".to_owned(), |errno| errno.to_string()),
+                    says(prediction)
+                ),
+            )
+        }
+        _ if silence::untold(&case.case, end, case.ticks) => (
+            format!("the {end} has no keepalive and nothing in flight, so it is told nothing"),
+            format!(
+                "did you mean `[expect.{}]`, or `keepalive` in `[connection.{end}]`? if not, {state}",
+                end.peer()
+            ),
+        ),
+        Some(prediction) => (
+            format!(
+                "the oracle predicts that the {end} sees no error, so it has no time for {expected}"
+            ),
+            format!(
+                "did you mean `survives = \"6s\"`? if not, {state}; {}",
                 says(prediction)
-            );
-            Diagnostic::new(place, message).help(help)
-        }
-        None => {
-            let message = "the time of this error follows from no rule that the oracle has";
-            let cause = silence::cause(&case.case, end, case.ticks);
-            let help = format!("it has none for {cause}; state the window: {window}");
-            Diagnostic::new(place, message).help(help)
-        }
-    })
+            ),
+        ),
+        None => (
+            "the time of this error follows from no rule that the oracle has".to_owned(),
+            format!(
+                "it has none for {}; {state}",
+                silence::cause(&case.case, end, case.ticks)
+            ),
+        ),
+    };
+    Some(Diagnostic::new(expectation.places.outcome.clone(), message).help(help))
+}
+
+/// Settings of keepalive in the namespace of an end whose sockets have none.
+fn keepalive_is_off(case: &Prepared, end: End) -> Option<Diagnostic> {
+    let settings = case.case.connection.end(end);
+    if settings.keepalive.is_some() {
+        return None;
+    }
+    let given: Vec<(&str, &str)> = settings
+        .sysctl
+        .iter()
+        .filter_map(|sysctl| {
+            let key = sysctl.name.strip_prefix("net.ipv4.tcp_keepalive_")?;
+            Some((key, sysctl.value.as_str()))
+        })
+        .collect();
+    let names: Vec<String> = given
+        .iter()
+        .map(|(key, _)| format!("net.ipv4.tcp_keepalive_{key}"))
+        .collect();
+    let keys: Vec<String> = given
+        .iter()
+        .map(|(key, value)| match *key {
+            "probes" => format!("{key} = {value}"),
+            _ => format!("{key} = \"{value}s\""),
+        })
+        .collect();
+    let message = format!(
+        "`connection.{end}.sysctl` sets {}, but SO_KEEPALIVE is off at the {end}",
+        names.join(", ")
+    );
+    let help = format!(
+        "write `keepalive = {{ sysctl = {{ {} }} }}` in `[connection.{end}]`",
+        keys.join(", ")
+    );
+    (!given.is_empty()).then(|| Diagnostic::new(None, message).warning().help(help))
+}
+
+fn name(errno: Option<ErrnoName>) -> String {
+    errno.map_or("an error".to_owned(), |errno| errno.to_string())
 }
 
 fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<Diagnostic> {
@@ -134,8 +203,8 @@ fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<D
             vec![doubt(message, place.clone())]
         }
         (PredictedOutcome::Error { errno, .. }, ExpectedOutcome::EndOfFile) => {
-            let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
-            vec![doubt(format!("the oracle predicts {error}"), place.clone())]
+            let message = format!("the oracle predicts {}", name(*errno));
+            vec![doubt(message, place.clone())]
         }
         (
             PredictedOutcome::Error { errno, window },
@@ -190,7 +259,7 @@ fn too_long(
     time: Duration,
 ) -> Option<String> {
     let predicted = oracle::from_zero(&case.case, end, window, case.ticks)?;
-    let error = errno.map_or("an error".to_owned(), |errno| errno.to_string());
+    let error = name(errno);
     (predicted.min <= time).then(|| {
         let predicted = between(predicted);
         format!("the oracle predicts {error} {predicted} after zero time, before this time is over")

@@ -2,7 +2,7 @@
 //! rules stand in one place only.
 
 use crate::oracle::{self, Ticks};
-use crate::scenario::model::{Case, End, EndSettings};
+use crate::scenario::model::{Action, Case, End, EndSettings};
 
 /// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
 /// `reboot the server` ``.
@@ -38,6 +38,27 @@ pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
         }
         (None, alone) => alone.join(" or "),
     }
+}
+
+/// Whether nothing is certain to tell this end of a fault, whereas the other one has keepalive.
+///
+/// The oracle has no rule for a host that crashes itself. To its socket that is what a crash of the
+/// other host is: nothing comes in.
+pub(super) fn untold(case: &Case, end: End, ticks: Ticks) -> bool {
+    let peer = end.peer();
+    let has_keepalive = |end| case.connection.end(end).keepalive.is_some();
+    if has_keepalive(end) || !has_keepalive(peer) {
+        return false;
+    }
+    let mut case = case.clone();
+    for step in &mut case.steps {
+        if let Action::Crash { host } | Action::Resume { host } = &mut step.action
+            && *host == end
+        {
+            *host = peer;
+        }
+    }
+    oracle::predict(&case, end, ticks).is_some_and(|prediction| prediction.rule == oracle::NO_TIMER)
 }
 
 /// Takes a setting back to its default.

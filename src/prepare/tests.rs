@@ -140,8 +140,69 @@ expect.client.error = "ETIMEDOUT"
         5 | expect.client.error = "ETIMEDOUT"
           |                       ^^^^^^^^^^^ in calm/ipv4
           |
-          = help: did you mean `survives = "6s"`? if not, state the window of the error: `within = "4s..4.5s"`; the oracle's rule: nothing is lost: every probe and every segment is answered
+          = help: did you mean `survives = "6s"`? if not, state the window: `within = "4s..4.5s"`; the oracle's rule: nothing is lost: every probe and every segment is answered
         "#);
+    }
+
+    /// What is said of an error that the server is to see after this step, with keepalive at the client alone.
+    fn of_the_server(step: &str, expect: &str) -> String {
+        let text = format!(
+            r#"
+summary = "The client has keepalive"
+topology = {{ preset = "direct", family = "ipv4" }}
+connection.client.keepalive = {{ idle = "1s", interval = "1s", probes = 3 }}
+step = [{{ do = "exchange" }}, {step}]
+expect.{expect}
+"#
+        );
+        let scenario = scenario::parse(Path::new("idle.toml"), &text).unwrap();
+        let refused = prepare(vec![scenario], Hz::new(250).unwrap()).unwrap_err();
+        refused[0].render(false)
+    }
+
+    #[test]
+    fn end_of_file_is_told_from_the_error_that_is_predicted() {
+        let crash = r#"{ do = "crash", host = "server" }"#;
+        insta::assert_snapshot!(of_the_server(crash, "client.eof = true"), @r#"
+        error: the oracle predicts ETIMEDOUT (3.9s to 4.128s after zero time), not end of file
+         --> idle.toml:6:21
+          |
+        6 | expect.client.eof = true
+          |                     ^^^^ in idle/ipv4
+          |
+          = help: did you mean `error = "ETIMEDOUT"`? if not, state the window: `within = "4s..4.5s"`; the oracle's rule: keepalive: 3 unanswered probes, 1s apart, after 1s of silence (tcp_keepalive_timer); an ICMP error quotes snd_una-1 and is ignored (tcp_v4_err, tcp_v6_err)
+        "#);
+    }
+
+    #[test]
+    fn an_idle_end_without_keepalive_is_told_nothing() {
+        let error = r#"server.error = "ETIMEDOUT""#;
+        let untold = "the server has no keepalive and nothing in flight, so it is told nothing";
+        let own = of_the_server(r#"{ do = "crash", host = "server" }"#, error);
+        insta::assert_snapshot!(own, @r#"
+        error: the server has no keepalive and nothing in flight, so it is told nothing
+         --> idle.toml:6:23
+          |
+        6 | expect.server.error = "ETIMEDOUT"
+          |                       ^^^^^^^^^^^ in idle/ipv4
+          |
+          = help: did you mean `[expect.client]`, or `keepalive` in `[connection.server]`? if not, state the window: `within = "4s..4.5s"`
+        "#);
+        for fault in [
+            r#"{ do = "crash", host = "client" }"#,
+            r#"{ do = "cable", at = "server", action = "pull" }"#,
+        ] {
+            let said = of_the_server(fault, error);
+            assert!(said.contains(untold), "{said}");
+        }
+        for told in [
+            r#"{ do = "process", at = "client", action = "kill" }"#,
+            r#"{ do = "crash", host = "server" }, { do = "send", from = "server" }"#,
+            r#"{ do = "reboot", host = "server", downtime = "1s" }"#,
+        ] {
+            let said = of_the_server(told, error);
+            assert!(!said.contains(untold), "{said}");
+        }
     }
 
     #[test]
@@ -285,6 +346,38 @@ expect.client = {{ error = "ETIMEDOUT", within = "{within}" }}
             let cases = prepare(scenarios.clone(), Hz::new(hz).unwrap()).unwrap();
             assert_eq!(warnings(&cases, &scenarios), []);
         }
+    }
+
+    #[test]
+    fn names_settings_of_keepalive_where_it_is_off() {
+        let set = |keepalive: &str| {
+            format!(
+                r#"
+summary = "Settings of keepalive"
+topology = {{ preset = "direct", family = "ipv4" }}
+connection.client.sysctl = {{ "net.ipv4.tcp_keepalive_time" = 5, "net.ipv4.tcp_keepalive_probes" = 3 }}
+{keepalive}
+step = [{{ do = "exchange" }}]
+expect.client.survives = "2s"
+"#
+            )
+        };
+        let warned = |text: &str| {
+            let scenarios = [scenario::parse(Path::new("off.toml"), text).unwrap()];
+            let cases = prepare(scenarios.to_vec(), Hz::new(250).unwrap()).unwrap();
+            let files = warnings(&cases, &scenarios);
+            let rendered = files.iter().map(|file| file.render(false));
+            rendered.collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(warned(&set("")), @r#"
+        warning: `connection.client.sysctl` sets net.ipv4.tcp_keepalive_probes, net.ipv4.tcp_keepalive_time, but SO_KEEPALIVE is off at the client
+        --> off.toml
+         = help: write `keepalive = { sysctl = { probes = 3, time = "5s" } }` in `[connection.client]`
+        "#);
+        assert_eq!(
+            warned(&set("connection.client.keepalive = { idle = '30s' }")),
+            ""
+        );
     }
 }
 

@@ -110,10 +110,10 @@ impl<'t> Table<'t> {
     ///
     /// Where the result is used, a table with an unknown key is as good as wrong, and no check complains of the key that was meant.
     pub(super) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
-        let mut result = Ok(());
+        let (misplaced, mut result) = self.keepalive_in_parts(cx);
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if self.asked.contains(&name) {
+            if self.asked.contains(&name) || misplaced.contains(&name) {
                 continue;
             }
             let message = match self.path.as_str() {
@@ -128,6 +128,44 @@ impl<'t> Table<'t> {
             result = Err(cx.report(unknown));
         }
         result
+    }
+
+    /// Reports the keys that belong to `keepalive` together, and returns them.
+    fn keepalive_in_parts(&self, cx: &mut Context) -> (Vec<&'t str>, Result<(), Reported>) {
+        let mut parts: Vec<(&str, Range<usize>, Option<String>)> = Vec::new();
+        for (key, node) in self.entries {
+            let name: &str = key.get_ref();
+            let value = match node.get_ref() {
+                DeValue::Integer(integer) => Some(integer.to_string()),
+                DeValue::String(text) => Some(text.to_string()),
+                _ => None,
+            };
+            let alone = [(name, None)];
+            if !self.asked.contains(&name) && elsewhere::keepalive(&self.path, &alone).is_some() {
+                parts.push((name, key.span(), value));
+            }
+        }
+        parts.sort_by_key(|(_, span, _)| span.start);
+        let names: Vec<&str> = parts.iter().map(|(name, ..)| *name).collect();
+        let given: Vec<(&str, Option<String>)> = parts
+            .iter()
+            .map(|(name, _, value)| (*name, value.clone()))
+            .collect();
+        let help = elsewhere::keepalive(&self.path, &given);
+        let mut places = parts.into_iter().map(|(_, span, _)| span);
+        let Some(first) = places.next() else {
+            return (names, Ok(()));
+        };
+        let plural = if names.len() > 1 { "s" } else { "" };
+        let mut message = format!("unknown key{plural} {}", alternatives(&names, "and"));
+        if !self.path.is_empty() {
+            message = format!("{message} in `{}`", self.path);
+        }
+        let mut unknown = Diagnostic::new(first, message).maybe_help(help);
+        unknown
+            .related
+            .extend(places.map(|span| (span, String::new())));
+        (names, Err(cx.report(unknown)))
     }
 
     fn instead_of(&self, name: &str, meant: Option<&str>) -> String {
@@ -192,6 +230,11 @@ impl<'t> Value<'t> {
 
     pub(super) fn as_str(&self) -> Option<&'t str> {
         self.node.get_ref().as_str()
+    }
+
+    /// An integer as text.
+    pub(super) fn as_integer(&self) -> Option<String> {
+        self.node.get_ref().as_integer().map(ToString::to_string)
     }
 
     pub(super) fn is_integer(&self) -> bool {
@@ -308,8 +351,16 @@ impl<'t> Value<'t> {
         cx: &mut Context,
     ) -> Result<T, Reported> {
         let DeValue::Integer(integer) = self.node.get_ref() else {
-            let unquoted = self.as_str().filter(|text| text.parse::<u64>().is_ok());
-            let help = unquoted.map(|text| format!("write {text} without quotes"));
+            let help = self.as_str().and_then(|text| {
+                if text.parse::<u64>().is_ok() {
+                    return Some(format!("write {text} without quotes"));
+                }
+                let counts_bytes = ["bytes", "buffer"]
+                    .iter()
+                    .any(|end| self.path.ends_with(end));
+                let bytes = counts_bytes.then(|| quantity::bytes(text)).flatten()?;
+                Some(format!("write the number of bytes: `{bytes}`"))
+            });
             return Err(self.expected("an integer", help, cx));
         };
         let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -383,13 +434,17 @@ impl<'t> Value<'t> {
             return Ok(*value);
         }
         let path = &self.path;
-        let help = match (nearest(text, names), path.ends_with("step.do")) {
+        let elsewhere = if path.ends_with("step.do") {
+            elsewhere::step(text)
+        } else if path.ends_with("topology.preset") {
+            elsewhere::preset(text)
+        } else {
+            None
+        };
+        let help = match (nearest(text, names), elsewhere) {
             (Some(meant), _) => format!("did you mean `{meant}`? it can be {valid}"),
-            (None, true) => match elsewhere::step(text) {
-                Some(help) => help.to_owned(),
-                None => format!("it can be {valid}"),
-            },
-            (None, false) => format!("it can be {valid}"),
+            (None, Some(help)) => help.to_owned(),
+            (None, None) => format!("it can be {valid}"),
         };
         let message = format!("`{text}` is not a value of `{path}`");
         Err(cx.report(Diagnostic::new(self.span(), message).help(help)))

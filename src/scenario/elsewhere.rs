@@ -1,6 +1,8 @@
 //! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
 //! scenario sets, and keys that belong to another table.
 
+use super::quantity;
+
 /// A key of an end with an example, and the names that it has elsewhere: in lower case, without
 /// what is between the words.
 const OF_ENDS: [(&str, &[&str]); 12] = [
@@ -115,6 +117,9 @@ const KEYS_OF_EXPECTATIONS: [&str; 18] = [
 /// Keys of a file or a case that end up in a step when they are written below its header.
 const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
 
+const NAT: &str = "a router that has a firewall can translate addresses: write \
+                   `preset = \"routed\"` and `firewall = { nat = true }`";
+
 /// What is not the name of a step, and what to write.
 const STEPS: [(&[&str], &str); 8] = [
     (
@@ -170,33 +175,130 @@ pub(super) fn instead_of(path: &str, key: &str) -> Option<String> {
             "what stands below `[[{path}]]` belongs to the step: write `{key}` above it"
         ));
     }
+    match (table, key) {
+        ("" | "case", "client" | "server") => {
+            let case = case(path);
+            return Some(format!(
+                "did you mean `[{case}connection.{key}]`? what the {key} must see is in `[{case}expect.{key}]`"
+            ));
+        }
+        ("topology", "nat") => return Some(NAT.to_owned()),
+        ("topology.firewall", "timeout" | "idle" | "idle_timeout" | "tcp_timeout") => {
+            return Some("write `established = \"350s\"`".to_owned());
+        }
+        _ => {}
+    }
     let example = of_end(key)?;
     match table {
-        "connection.client" | "connection.server" => Some(format!("write `{example}`")),
         "connection.client.keepalive" | "connection.server.keepalive" => {
             let inside = example.strip_prefix("keepalive = { ")?;
             Some(format!("write `{}`", inside.strip_suffix(" }")?))
         }
-        "connection" | "" | "case" => {
-            let case = if path.starts_with("case") {
-                "case."
-            } else {
-                ""
+        "connection.client.keepalive.sysctl" | "connection.server.keepalive.sysctl" => {
+            let meant = match inside_keepalive(example)? {
+                "idle" => "time",
+                "interval" => "intvl",
+                "probes" => "probes",
+                _ => return None,
             };
+            Some(format!("did you mean `{meant}`?"))
+        }
+        _ => in_ends(path, example),
+    }
+}
+
+/// An entry of an end, written in the table at `path`; `None` where that is no table for it.
+fn in_ends(path: &str, entry: &str) -> Option<String> {
+    match path.strip_prefix("case.").unwrap_or(path) {
+        "connection.client" | "connection.server" => Some(format!("write `{entry}`")),
+        "connection" | "" | "case" => {
+            let case = case(path);
             let tables = ["client", "server"].map(|end| format!("`[{case}connection.{end}]`"));
-            Some(format!("write `{example}` in {}", tables.join(" or ")))
+            Some(format!("write `{entry}` in {}", tables.join(" or ")))
         }
         _ => None,
     }
 }
 
-fn of_end(key: &str) -> Option<&'static str> {
+fn case(path: &str) -> &'static str {
+    if path.starts_with("case") {
+        "case."
+    } else {
+        ""
+    }
+}
+
+/// What to write in place of unknown keys of the table at `path` that all belong to `keepalive`,
+/// with the values that they have; `None` where one of them does not.
+pub(super) fn keepalive(path: &str, given: &[(&str, Option<String>)]) -> Option<String> {
+    let mut entries: Vec<(&str, String)> = Vec::new();
+    for (key, value) in given {
+        let example = of_end(key)?;
+        let inside = inside_keepalive(example)?;
+        if entries.iter().any(|(known, _)| *known == inside) {
+            continue;
+        }
+        let usual = example.split_once(&format!("{inside} = "))?.1;
+        let usual = usual.strip_suffix(" }")?;
+        let own = value.as_deref().and_then(|value| own(inside, key, value));
+        entries.push((inside, own.unwrap_or_else(|| usual.to_owned())));
+    }
+    // A switch that turns keepalive on is not needed beside its numbers.
+    if entries.len() > 1 {
+        entries.retain(|(inside, _)| *inside != "sysctl");
+    }
+    let order = ["idle", "interval", "probes", "sysctl"];
+    entries.sort_by_key(|(inside, _)| order.iter().position(|key| key == inside));
+    let entries = entries
+        .iter()
+        .map(|(inside, value)| format!("{inside} = {value}"));
+    let entries = entries.collect::<Vec<_>>().join(", ");
+    in_ends(path, &format!("keepalive = {{ {entries} }}"))
+}
+
+/// The author's value of a key of `keepalive`, as TOML.
+fn own(inside: &str, key: &str, value: &str) -> Option<String> {
+    let count = value.parse::<u64>().ok();
+    match (inside, count) {
+        ("sysctl", _) => None,
+        ("probes", count) => count.map(|count| count.to_string()),
+        // The initial delay of Node.js counts in milliseconds.
+        (_, Some(count)) if letters(key) == "keepaliveinitialdelay" => {
+            let seconds = count / 1000;
+            (seconds > 0).then(|| format!("\"{seconds}s\""))
+        }
+        (_, Some(count)) => Some(format!("\"{count}s\"")),
+        (_, None) => quantity::duration(value)
+            .ok()
+            .map(|_| format!("\"{value}\"")),
+    }
+}
+
+/// The key of `keepalive` that an example of it gives.
+fn inside_keepalive(example: &'static str) -> Option<&'static str> {
+    let inside = example.strip_prefix("keepalive = { ")?;
+    Some(inside.split_once(" =")?.0)
+}
+
+/// In lower case, without what is between the words.
+fn letters(key: &str) -> String {
     let letters = key.chars().filter(char::is_ascii_alphanumeric);
-    let name: String = letters.collect::<String>().to_ascii_lowercase();
+    letters.collect::<String>().to_ascii_lowercase()
+}
+
+fn of_end(key: &str) -> Option<&'static str> {
+    let name = letters(key);
     let name = name.strip_prefix("netipv4").unwrap_or(&name);
     let mut known = OF_ENDS.iter();
     let (example, _) = known.find(|(_, names)| names.contains(&name))?;
     Some(example)
+}
+
+/// What to write in place of a preset that there is not.
+pub(super) fn preset(word: &str) -> Option<&'static str> {
+    ["nat", "masquerade"]
+        .contains(&word.to_lowercase().as_str())
+        .then_some(NAT)
 }
 
 /// What to write in place of a step that there is not.

@@ -154,6 +154,22 @@ fn fraction_of(decimals: &str, unit: u128) -> Option<u128> {
     scaled.is_multiple_of(divisor).then_some(scaled / divisor)
 }
 
+/// How many bytes `1kB` or `64KiB` are, for a message: numbers of bytes are written as integers.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(split);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let factor = match unit.strip_suffix('b').unwrap_or(&unit) {
+        "" => 1,
+        "k" => 1_000,
+        "ki" => 1 << 10,
+        "m" => 1_000_000,
+        "mi" => 1 << 20,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 /// `30%`: whole, 1 to 100.
 pub(super) fn share(text: &str) -> Result<Percent, Problem> {
     let number = text.strip_suffix('%').and_then(|n| n.parse().ok());

@@ -9,11 +9,14 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ConnectionPart, EndPart};
 use crate::scenario::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount};
 use crate::scenario::model::Keepalive;
-use crate::scenario::quantity::{Problem, Unit};
+use crate::scenario::quantity::{self, Problem, Unit};
 use crate::scenario::suggest::alternatives;
 
 /// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);
+
+/// The shortest time that all three numbers can be derived from.
+const SHORTEST_TIME: Duration = Duration::from_secs(3);
 
 pub(super) fn connection(value: &Value, cx: &mut Context) -> Result<ConnectionPart, Reported> {
     let mut table = value.table(cx)?;
@@ -95,7 +98,8 @@ fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
 /// Keepalive in one of its three forms.
 fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
     let how = "`{ sysctl = {} }` turns keepalive on with the kernel's own numbers";
-    let mut table = value.table_or(Some(how), cx)?;
+    let from_time = from_a_time(value);
+    let mut table = value.table_or(Some(from_time.as_deref().unwrap_or(how)), cx)?;
     if table.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
         return Err(cx.report(empty.help(how)));
@@ -117,6 +121,21 @@ fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
             probes: probes?.map(|at| at.value),
         }),
     }
+}
+
+/// What to write in place of a time alone.
+fn from_a_time(value: &Value) -> Option<String> {
+    let time = value.as_integer().map(|number| format!("{number}s"));
+    let text = || value.as_str().map(str::to_owned);
+    let time = time.or_else(text)?;
+    let duration = quantity::duration(&time).ok()?;
+    let idle = format!("write `{{ idle = \"{time}\" }}`");
+    if duration < SHORTEST_TIME {
+        return Some(idle);
+    }
+    Some(format!(
+        "{idle}, or `{{ time = \"{time}\" }}` to derive the interval from it"
+    ))
 }
 
 /// Refuses a table with keys of more than one form.
@@ -158,7 +177,7 @@ fn sysctl(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
 
 fn time(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
     let time = seconds(value, cx)?;
-    if time.get() >= 3 {
+    if Duration::from_secs(time.get().into()) >= SHORTEST_TIME {
         return Ok(time);
     }
     let message = format!("`{}` is less than 3s", value.path());

@@ -71,13 +71,26 @@ fn value<T>(given: Given<T>) -> Result<Option<T>, Reported> {
     Ok(given?.map(|at| at.value))
 }
 
+/// A table of counts; a count alone is probably that of the first key.
+pub(super) fn table_of_counts<'t>(
+    value: &Value<'t>,
+    first: &str,
+    cx: &mut Context,
+) -> Result<Table<'t>, Reported> {
+    let key = value.path().rsplit('.').next().unwrap_or_default();
+    let help = value
+        .as_integer()
+        .map(|count| format!("write `{key} = {{ {first} = {count} }}`"));
+    value.table_or(help.as_deref(), cx)
+}
+
 /// A table of two counts.
 pub(super) fn pair(
     value: &Value,
     keys: [&'static str; 2],
     cx: &mut Context,
 ) -> Result<Pair, Reported> {
-    let mut table = value.table(cx)?;
+    let mut table = table_of_counts(value, keys[0], cx)?;
     if table.is_empty() {
         let [first, second] = keys;
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));

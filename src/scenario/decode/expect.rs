@@ -261,7 +261,7 @@ fn window(
 }
 
 fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported> {
-    let mut table = value.table(cx)?;
+    let mut table = evidence::table_of_counts(value, "sent", cx)?;
     if table.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
         return Err(
