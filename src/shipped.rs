@@ -1,8 +1,9 @@
 //! The scenarios that ship, as they were when the program was built: a copy without its source tree knows them too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::scenario::model::Scenario;
+use crate::scenario::suggest;
 use crate::scenario::{self, LoadError};
 
 macro_rules! files {
@@ -41,7 +42,8 @@ pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> 
 /// without.
 #[must_use]
 pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
-    let wanted = Path::new(name).with_extension("toml");
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    let wanted = PathBuf::from(format!("{name}.toml"));
     let exact = |path: &str| {
         let path = Path::new(path);
         path == wanted
@@ -58,6 +60,48 @@ pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
         exact
     }
 }
+
+/// The paths that a person may mean by a path that does not exist: those of the files of this name,
+/// that of the folder, or that of the file with the nearest name.
+#[must_use]
+pub fn meant(name: &str) -> Vec<String> {
+    let files = named(name);
+    if !files.is_empty() {
+        return files.iter().map(|(path, _)| (*path).to_owned()).collect();
+    }
+    if in_folder(name).is_empty() {
+        return nearest(name).into_iter().map(str::to_owned).collect();
+    }
+    vec![format!("{ROOT}{}/", name.trim_end_matches('/'))]
+}
+
+/// The paths of the files in a folder, which is named as it is below `scenarios/`.
+#[must_use]
+pub fn in_folder(name: &str) -> Vec<&'static str> {
+    let is_name = Path::new(name).components().next().is_some();
+    let folder = Path::new(ROOT).join(name);
+    let files = below(&folder).filter(|_| is_name);
+    files.map(|(path, _)| path).collect()
+}
+
+/// The path of the file whose name is nearest, if it is near enough to be a slip of the hand.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let stems = SCENARIOS.iter().map(|(path, _)| stem(path));
+    let meant = suggest::nearest(stem(name), stems)?;
+    let paths = SCENARIOS.iter().map(|(path, _)| *path);
+    paths.into_iter().find(|path| stem(path) == meant)
+}
+
+/// `slow/grpc` of `scenarios/slow/grpc.toml`.
+#[must_use]
+pub fn stem(path: &str) -> &str {
+    let path = path.strip_prefix(ROOT).unwrap_or(path);
+    path.strip_suffix(".toml").unwrap_or(path)
+}
+
+/// The folder that has them all.
+const ROOT: &str = "scenarios/";
 
 /// Path in the source tree and text of each, in the order of their paths.
 pub const SCENARIOS: &[(&str, &str)] = &files![
@@ -177,6 +221,27 @@ mod tests {
         }
         assert_eq!(paths(named("grpc")), ["scenarios/slow/grpc.toml"]);
         assert_eq!(paths(named("slow/grpc")), ["scenarios/slow/grpc.toml"]);
-        assert!(named("live").is_empty());
+        assert_eq!(paths(named("reboot")), ["scenarios/nat/reboot.toml"]);
+        assert_eq!(paths(named("rebooted")), ["scenarios/rebooted.toml"]);
+        for name in ["live", "", "alive.md", "nat"] {
+            assert!(named(name).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_may_mean_one_that_ships() {
+        for (name, expected) in [
+            ("unreachable", "scenarios/unreachable.toml"),
+            ("slow/grpc", "scenarios/slow/grpc.toml"),
+            ("grpc.toml", "scenarios/slow/grpc.toml"),
+            ("nat", "scenarios/nat/"),
+            ("nat/", "scenarios/nat/"),
+            ("scenarios/unreachabel.toml", "scenarios/unreachable.toml"),
+        ] {
+            assert_eq!(meant(name), [expected], "{name}");
+        }
+        for name in ["", "my-own.toml", "/", "."] {
+            assert!(meant(name).is_empty(), "{name}");
+        }
     }
 }
