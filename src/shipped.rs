@@ -1,8 +1,9 @@
 //! The scenarios that ship, as they were when the program was built: a copy without its source tree knows them too.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::scenario::model::Scenario;
+use crate::scenario::suggest;
 use crate::scenario::{self, LoadError};
 
 macro_rules! files {
@@ -41,7 +42,8 @@ pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> 
 /// without.
 #[must_use]
 pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
-    let wanted = Path::new(name).with_extension("toml");
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    let wanted = PathBuf::from(format!("{name}.toml"));
     let exact = |path: &str| {
         let path = Path::new(path);
         path == wanted
@@ -58,6 +60,49 @@ pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
         exact
     }
 }
+
+/// The paths that a person may mean by a path that does not exist: those of the files of this name,
+/// that of the folder, or that of the file with the nearest name.
+#[must_use]
+pub fn meant(name: &str) -> Vec<String> {
+    let files = named(name);
+    if !files.is_empty() {
+        return files.iter().map(|(path, _)| (*path).to_owned()).collect();
+    }
+    if in_folder(name).is_empty() {
+        return nearest(name).into_iter().map(str::to_owned).collect();
+    }
+    vec![format!("{ROOT}{}/", name.trim_end_matches('/'))]
+}
+
+/// The paths of the files in a folder, which is named as it is below `scenarios/`.
+#[must_use]
+pub fn in_folder(name: &str) -> Vec<&'static str> {
+    let mut parts = Path::new(name).components();
+    let is_name = parts.any(|part| matches!(part, Component::Normal(_)));
+    let folder = Path::new(ROOT).join(name);
+    let files = below(&folder).filter(|_| is_name);
+    files.map(|(path, _)| path).collect()
+}
+
+/// The path of the file whose name is nearest, if it is near enough to be a slip of the hand.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let stems = SCENARIOS.iter().map(|(path, _)| stem(path));
+    let meant = suggest::nearest(stem(name), stems)?;
+    let paths = SCENARIOS.iter().map(|(path, _)| *path);
+    paths.into_iter().find(|path| stem(path) == meant)
+}
+
+/// `slow/grpc` of `scenarios/slow/grpc.toml`.
+#[must_use]
+pub fn stem(path: &str) -> &str {
+    let path = path.strip_prefix(ROOT).unwrap_or(path);
+    path.strip_suffix(".toml").unwrap_or(path)
+}
+
+/// The folder that has them all.
+const ROOT: &str = "scenarios/";
 
 /// Path in the source tree and text of each, in the order of their paths.
 pub const SCENARIOS: &[(&str, &str)] = &files![
@@ -95,21 +140,21 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "nat/flushed",
     "nat/late-reset",
     "nat/reboot",
-    "nat/timeout",
     "nat/timeout-and-loose",
+    "nat/timeout",
     "network/address-removed",
     "network/flapping",
     "network/forwarding-off",
     "network/neighbour-flushed",
-    "network/replaced",
     "network/replaced-unnoticed",
+    "network/replaced",
     "network/unaddressed",
     "network/wrong-neighbour",
     "process/aborted",
     "process/closed",
     "process/destroyed",
-    "process/killed",
     "process/killed-unreachable",
+    "process/killed",
     "process/shutdown",
     "process/stopped",
     "process/unread",
@@ -121,8 +166,8 @@ pub const SCENARIOS: &[(&str, &str)] = &files![
     "rebooted",
     "route-removed",
     "settings/buffers",
-    "settings/linger",
     "settings/linger-alive",
+    "settings/linger",
     "settings/nodelay",
     "settings/receive-buffer",
     "settings/recverr",
@@ -177,6 +222,27 @@ mod tests {
         }
         assert_eq!(paths(named("grpc")), ["scenarios/slow/grpc.toml"]);
         assert_eq!(paths(named("slow/grpc")), ["scenarios/slow/grpc.toml"]);
-        assert!(named("live").is_empty());
+        assert_eq!(paths(named("reboot")), ["scenarios/nat/reboot.toml"]);
+        assert_eq!(paths(named("rebooted")), ["scenarios/rebooted.toml"]);
+        for name in ["live", "", "alive.md", "nat"] {
+            assert!(named(name).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_may_mean_one_that_ships() {
+        for (name, expected) in [
+            ("unreachable", "scenarios/unreachable.toml"),
+            ("slow/grpc", "scenarios/slow/grpc.toml"),
+            ("grpc.toml", "scenarios/slow/grpc.toml"),
+            ("nat", "scenarios/nat/"),
+            ("nat/", "scenarios/nat/"),
+            ("scenarios/unreachabel.toml", "scenarios/unreachable.toml"),
+        ] {
+            assert_eq!(meant(name), [expected], "{name}");
+        }
+        for name in ["", "my-own.toml", "/", "."] {
+            assert!(meant(name).is_empty(), "{name}");
+        }
     }
 }

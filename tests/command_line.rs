@@ -5,10 +5,12 @@
     reason = "a test that panics has failed"
 )]
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use nix::pty::{Winsize, openpty};
 
 /// Runs the harness in the source tree, where `scenarios/` is.
 fn harness(arguments: &[&str]) -> Output {
@@ -127,6 +129,16 @@ fn check_names_a_path_that_does_not_exist() {
 }
 
 #[test]
+fn check_judges_only_the_cases_that_are_selected() {
+    let path = "scenarios/alive.toml";
+    let paths = [path, "tests/netns/negative/no-window.toml"];
+    let selected = [&["check", "--filter", "alive/*"], &paths[..]].concat();
+    assert_eq!(printed(&selected), printed(&["check", path]));
+    let said = refused(&["check", "--filter", "no-window/ipv4", paths[1]]);
+    assert!(said.contains("^ in no-window/ipv4\n"), "{said}");
+}
+
+#[test]
 fn check_asks_for_a_window_that_follows_from_no_rule() {
     let said = refused(&["check", "tests/netns/negative/no-window.toml"]);
     insta::assert_snapshot!(said, @r#"
@@ -176,8 +188,12 @@ fn run_refuses_what_does_not_fit_the_kernel() {
     for (arguments, expected) in [
         (&["--warp", "--kernel", "native"][..], "--warp cannot make"),
         (
-            &["--warp", "--kernels", "native,native"],
-            "--warp cannot make",
+            &["--warp", "--kernels", &format!("native,{program}")],
+            "leave out `native` or --warp",
+        ),
+        (
+            &["--kernels", "7.2,native,7.2"],
+            "--kernels names 7.2 twice: name each kernel once",
         ),
         (
             &["--modules", "/lib/modules"],
@@ -303,8 +319,9 @@ fn help_has_examples_and_the_exit_statuses() {
       0    every case passed, or was skipped and another one passed (not with --deny-skips)
       1    an expectation failed
       2    usage, or an invalid scenario
-      3    a lab could not be built (privileges), a kernel is missing or does not boot,
-           or output could not be written
+      3    a case has no verdict, because it did not run on time; or a lab could not be
+           built (privileges), a kernel is missing or does not boot, or output could
+           not be written
       4    nothing ran: every case was skipped (not with --allow-skips)
       130  interrupted
     Where several apply, the highest.
@@ -315,6 +332,96 @@ fn help_has_examples_and_the_exit_statuses() {
 fn the_help_of_run_has_examples() {
     let help = printed(&["run", "--help"]);
     assert!(help.contains("Examples:\n  harness run "), "{help}");
+    let statuses = |help: &str| {
+        let (_, after) = help.split_once("Exit status:").unwrap();
+        let (statuses, end) = after.split_once("the highest.").unwrap();
+        (statuses.to_owned(), end.trim().to_owned())
+    };
+    let (of_run, end) = statuses(&help);
+    assert_eq!(of_run, statuses(&printed(&["--help"])).0);
+    assert!(of_run.contains("3    a case has no verdict"), "{of_run}");
+    insta::assert_snapshot!(end, @r"
+    Without root, the harness makes its network namespaces in a user namespace of its own, where the
+    system allows that. In virtual time (--warp) the harness needs neither root nor a user namespace.
+    ");
+}
+
+#[test]
+fn a_result_never_overwrites_a_scenario_of_its_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alive.toml");
+    fs::copy("scenarios/alive.toml", &path).unwrap();
+    let before = fs::read_to_string(&path).unwrap();
+    let folder = folder.path().to_str().unwrap();
+    // Another name of the same file.
+    let result = format!("{folder}/./alive.toml");
+    let said = refused(&["run", "--report-json", &result, folder]);
+    assert_eq!(
+        said,
+        format!(
+            "error: --report-json {result} would overwrite a scenario of this run: name another file\n"
+        )
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn a_path_that_does_not_exist_may_mean_a_scenario_that_ships() {
+    for (arguments, meant) in [
+        (["run", "unreachable"], "scenarios/unreachable.toml"),
+        (["run", "slow/grpc"], "scenarios/slow/grpc.toml"),
+        (["check", "grpc"], "scenarios/slow/grpc.toml"),
+        (["list", "nat"], "scenarios/nat/"),
+    ] {
+        let path = arguments[1];
+        let expected = format!("error: {path} does not exist: did you mean `{meant}`?\n");
+        assert_eq!(refused(&arguments), expected);
+    }
+}
+
+/// What is said on a terminal of which the columns are known, and the rows not.
+fn said_on_a_terminal(columns: u16, arguments: &[&str]) -> String {
+    let size = Winsize {
+        ws_row: 0,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = openpty(Some(&size), None).unwrap();
+    let mut command = command(&[&["--color", "never"], arguments].concat());
+    command
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .stderr(terminal.slave);
+    command.status().unwrap();
+    // The last descriptor of the other side is closed with it: reading ends with EIO.
+    drop(command);
+    let mut said = Vec::new();
+    File::from(terminal.master)
+        .read_to_end(&mut said)
+        .unwrap_err();
+    text(&said).replace("\r\n", "\n")
+}
+
+#[test]
+fn errors_and_notes_fit_the_terminal() {
+    for arguments in [
+        &["check", "scenarios/alive.toml"][..],
+        &["check", "scenarios/unreachabel.toml"],
+        &["list", "--filter", "nowhere"],
+    ] {
+        let narrow = said_on_a_terminal(40, arguments);
+        let longest = narrow.lines().map(str::len).max().unwrap();
+        assert!((20..=40).contains(&longest), "{narrow}");
+        let wide = said_on_a_terminal(0, arguments);
+        assert_eq!(wide.lines().count(), 1, "{wide}");
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&narrow), words(&wide));
+    }
 }
 
 /// Before anything is run.
@@ -378,6 +485,11 @@ fn show_prints_a_scenario_that_ships() {
     for name in ["grpc", "slow/grpc", "scenarios/slow/grpc.toml"] {
         assert_eq!(printed(&["show", name]), file);
     }
+    let said = refused(&["show", "nat"]);
+    assert!(
+        said.starts_with("error: nat is a folder: name one of nat/flushed, nat/late-reset, "),
+        "{said}"
+    );
     insta::assert_snapshot!(refused(&["show", "unreachabel"]), @"error: no scenario that ships is named unreachabel: did you mean unreachable? `harness list` shows them all");
 }
 
@@ -439,6 +551,8 @@ fn list_shows_cases_and_filters_them() {
     );
     let filtered = columns(&printed(&["list", "--filter", "grpc/*"]));
     assert_eq!(filtered.len(), 1);
+    let in_folder = columns(&printed(&["list", "--filter", "nat/*,!ipv6", "scenarios"]));
+    assert_eq!(in_folder, columns(&printed(&["list", "scenarios/nat"])));
 }
 
 #[test]
@@ -479,6 +593,9 @@ fn slips_on_the_command_line_are_explained() {
             &["run", "--timeout", "2", "scenarios"][..],
             "it has no unit: did you mean 2s?",
         ),
+        (&["run", "--repeat", "0", "scenarios"], "at least 1"),
+        (&["run", "--phases", "0", "scenarios"], "at least 1"),
+        (&["run", "-j", "0", "scenarios"], "at least 1"),
         (
             &["run", "--timeout", "2 parsecs", "scenarios"],
             "write 90s, 5m or 1h",

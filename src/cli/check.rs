@@ -25,17 +25,17 @@ pub(super) struct CheckArguments {
 
 pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
     let ticks = kernel::hz().map_or(Ticks::Unknown, Ticks::from);
-    let Some(scenarios) = load(&arguments.paths)? else {
+    let Some(mut scenarios) = load(&arguments.paths)? else {
         return Ok(Exit::Usage);
     };
-    let Some(mut cases) = prepare(scenarios.clone(), ticks) else {
-        return Ok(Exit::Usage);
-    };
-    cases.retain(|prepared| arguments.filter.selects(&prepared.case.id.0));
-    if cases.is_empty() {
+    arguments.filter.narrow(&mut scenarios);
+    if scenarios.iter().all(|scenario| scenario.cases.is_empty()) {
         arguments.filter.complain();
         return Ok(Exit::Usage);
     }
+    let Some(cases) = prepare(scenarios.clone(), ticks) else {
+        return Ok(Exit::Usage);
+    };
     warn(&cases, &scenarios);
     unless_unread(print(&cases))?;
     Ok(Exit::Passed)

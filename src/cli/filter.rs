@@ -1,7 +1,10 @@
 //! `--filter`: which cases are meant, by their names.
 
+use std::path::{Component, Path};
 use std::str::FromStr;
 
+use deadpeer::prepare::Prepared;
+use deadpeer::scenario::model::Scenario;
 use glob::Pattern as Glob;
 
 use super::complain;
@@ -10,19 +13,35 @@ use super::complain;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Filter {
     /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`; with
-    /// `!TEXT`, not those. Several with commas between, or each with its own --filter
+    /// `!TEXT`, not those. The name may begin with the folder: `nat/flushed/both-probe/ipv4`. Several
+    /// with commas between, or each with its own --filter
     #[arg(long = "filter", value_name = "TEXT", value_delimiter = ',')]
     patterns: Vec<Pattern>,
 }
 
 impl Filter {
-    /// Whether the case of this name is meant: where anything is asked for it is one of that, and
-    /// it is nothing that is left out.
-    pub(super) fn selects(&self, name: &str) -> bool {
+    /// Keeps the cases that are meant, in each file.
+    pub(super) fn narrow(&self, scenarios: &mut [Scenario]) {
+        for scenario in scenarios {
+            let path = &scenario.path;
+            (scenario.cases).retain(|case| self.selects_name(path, &case.id.0));
+        }
+    }
+
+    /// Whether the case is meant.
+    pub(super) fn selects(&self, prepared: &Prepared) -> bool {
+        self.selects_name(&prepared.path, &prepared.case.id.0)
+    }
+
+    /// Whether the case of this name in this file is meant: where anything is asked for it is one
+    /// of that, and it is nothing that is left out.
+    fn selects_name(&self, path: &Path, name: &str) -> bool {
+        let names = [name, &in_folder(path, name)];
         let of =
             |leaves_out| (self.patterns.iter()).filter(move |one| one.leaves_out == leaves_out);
-        let is_wanted = of(false).next().is_none() || of(false).any(|one| one.matches(name));
-        is_wanted && !of(true).any(|one| one.matches(name))
+        let matches = |one: &Pattern| names.into_iter().any(|name| one.matches(name));
+        let is_wanted = of(false).next().is_none() || of(false).any(matches);
+        is_wanted && !of(true).any(matches)
     }
 
     /// Writes that no case is meant.
@@ -33,6 +52,27 @@ impl Filter {
             "--filter {patterns} selects no case; `harness list --cases PATH` shows their names"
         ));
     }
+}
+
+/// The name of a case behind the folder of its file: `nat/flushed/both-probe/ipv4`. The folder is
+/// that below `scenarios/`, or as a relative path names it. An absolute path elsewhere is no part of the
+/// name: nobody means the folders above a project.
+fn in_folder(path: &Path, name: &str) -> String {
+    let folders = path.parent().into_iter().flat_map(Path::components);
+    let mut parts: Vec<_> = folders.collect();
+    let shipped = Component::Normal("scenarios".as_ref());
+    let above = match parts.iter().rposition(|part| *part == shipped) {
+        Some(position) => position + 1,
+        None if path.is_absolute() => parts.len(),
+        None => 0,
+    };
+    let below = parts.split_off(above).into_iter();
+    let below = below.filter(|part| matches!(part, Component::Normal(_)));
+    let mut whole: String = below
+        .map(|part| format!("{}/", part.as_os_str().to_string_lossy()))
+        .collect();
+    whole.push_str(name);
+    whole
 }
 
 /// One of them.
@@ -85,14 +125,18 @@ mod tests {
     use super::*;
 
     fn selected(patterns: &[&str]) -> Vec<&'static str> {
-        const NAMES: [&str; 3] = ["crashed/idle/ipv4", "crashed/idle/ipv6", "nat/timeout/ipv4"];
+        const NAMES: [&str; 3] = [
+            "crashed/idle/ipv4",
+            "crashed/idle/ipv6",
+            "timeout/late/ipv4",
+        ];
         let patterns = patterns.iter().map(|text| text.parse().unwrap());
         let filter = Filter {
             patterns: patterns.collect(),
         };
         NAMES
             .into_iter()
-            .filter(|name| filter.selects(name))
+            .filter(|name| filter.selects_name(Path::new(""), name))
             .collect()
     }
 
@@ -100,8 +144,8 @@ mod tests {
     fn several_patterns_are_alternatives() {
         assert_eq!(selected(&[]).len(), 3);
         assert_eq!(
-            selected(&["idle/ipv4", "nat"]),
-            ["crashed/idle/ipv4", "nat/timeout/ipv4"]
+            selected(&["idle/ipv4", "late"]),
+            ["crashed/idle/ipv4", "timeout/late/ipv4"]
         );
     }
 
@@ -110,6 +154,30 @@ mod tests {
         assert_eq!(selected(&["*/ipv6"]), ["crashed/idle/ipv6"]);
         assert_eq!(selected(&["*/ipv[46]"]).len(), 3);
         assert!(selected(&["ipv?"]).is_empty());
+    }
+
+    #[test]
+    fn a_name_may_begin_with_the_folder() {
+        let selects = |path: &str, pattern: &str| {
+            let patterns = vec![pattern.parse().unwrap()];
+            Filter { patterns }.selects_name(Path::new(path), "flushed/strict/ipv4")
+        };
+        let shipped = [
+            "scenarios/nat/flushed.toml",
+            "./scenarios/nat/flushed.toml",
+            "/opt/deadpeer/scenarios/nat/flushed.toml",
+        ];
+        for path in shipped.into_iter().chain(["nat/flushed.toml"]) {
+            for pattern in ["nat/*", "nat/flushed", "flushed/*", "nat/*/ipv4"] {
+                assert!(selects(path, pattern), "{pattern} {path}");
+            }
+            for pattern in ["opt", "scenarios", "!nat/*", "deadpeer/*", "strict/*"] {
+                assert!(!selects(path, pattern), "{pattern} {path}");
+            }
+        }
+        assert!(selects("my/own/nat/flushed.toml", "my/own/nat/*"));
+        assert!(selects("../nat/flushed.toml", "nat/*"));
+        assert!(!selects("/home/nat/flushed.toml", "nat"));
     }
 
     #[test]

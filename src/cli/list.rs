@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use deadpeer::scenario;
 use deadpeer::scenario::model::{Case, Clock, Scenario};
-use deadpeer::scenario::{self, LoadErrors};
 use deadpeer::shipped;
 
 use super::filter::Filter;
-use super::load::sources;
-use super::{Exit, color_on_stderr, tell, unless_unread};
+use super::load::{sources, tell_wrong};
+use super::{Exit, unless_unread};
 
 /// What `list` takes.
 #[derive(Debug, clap::Args)]
@@ -26,33 +26,29 @@ pub(super) struct ListArguments {
 
 /// Lists what can be read; what cannot is told, and makes the exit status.
 pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
-    let (scenarios, wrong) = if arguments.paths.is_empty() {
+    let (mut scenarios, wrong) = if arguments.paths.is_empty() {
         shipped::scenarios()
     } else {
         scenario::load_each(sources(&arguments.paths)?)
     };
-    let selects = |case: &&Case| arguments.filter.selects(&case.id.0);
-    let selected = scenarios.iter().map(|scenario| {
-        let cases: Vec<&Case> = scenario.cases.iter().filter(selects).collect();
-        (scenario, cases)
-    });
-    let selected: Vec<_> = selected.filter(|(_, cases)| !cases.is_empty()).collect();
+    arguments.filter.narrow(&mut scenarios);
+    scenarios.retain(|scenario| !scenario.cases.is_empty());
     let lines: Vec<(String, String)> = if arguments.cases {
-        let of = |(scenario, cases): &(&Scenario, Vec<&Case>)| -> Vec<(String, String)> {
-            let line = |case: &&Case| (case.id.0.clone(), place(scenario, case));
-            cases.iter().map(line).collect()
+        let of = |scenario: &Scenario| -> Vec<(String, String)> {
+            let line = |case: &Case| (case.id.0.clone(), place(scenario, case));
+            scenario.cases.iter().map(line).collect()
         };
-        selected.iter().flat_map(of).collect()
+        scenarios.iter().flat_map(of).collect()
     } else {
-        let line = |(scenario, _): &(&Scenario, _)| {
+        let line = |scenario: &Scenario| {
             let path = scenario.path.display().to_string();
             (path, scenario.summary.clone())
         };
-        selected.iter().map(line).collect()
+        scenarios.iter().map(line).collect()
     };
     unless_unread(print(&lines))?;
     if !wrong.is_empty() {
-        tell(&LoadErrors(wrong).render(color_on_stderr()));
+        tell_wrong(wrong);
         return Ok(Exit::Usage);
     }
     if lines.is_empty() {

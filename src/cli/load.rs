@@ -7,10 +7,10 @@ use anyhow::Context;
 use deadpeer::oracle::Ticks;
 use deadpeer::prepare::{self, Prepared};
 use deadpeer::scenario::model::Scenario;
-use deadpeer::scenario::{self, FileDiagnostics, Source};
+use deadpeer::scenario::{self, FileDiagnostics, LoadError, LoadErrors, Source};
 use deadpeer::shipped;
 
-use super::{color_on_stderr, note, tell};
+use super::{color_on_stderr, fitted, note, tell};
 
 /// Standard input, where a file is read, and standard output, where one is written.
 pub(super) const STREAM: &str = "-";
@@ -18,8 +18,25 @@ pub(super) const STREAM: &str = "-";
 /// Loads everything, or writes all that is wrong with it to standard error.
 pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Vec<Scenario>>> {
     Ok(scenario::load_from(sources(paths)?)
-        .map_err(|wrong| tell(&wrong.render(color_on_stderr())))
+        .map_err(|LoadErrors(wrong)| tell_wrong(wrong))
         .ok())
+}
+
+/// Writes what could not be loaded to standard error. Of a path that does not exist it tells which
+/// scenario that ships may be meant.
+pub(super) fn tell_wrong(mut wrong: Vec<LoadError>) {
+    for error in &mut wrong {
+        if let LoadError::Missing { path, meant } = error {
+            *meant = shipped::meant(&path.to_string_lossy());
+        }
+    }
+    let rendered = wrong.iter().map(|error| {
+        let text = error.render(color_on_stderr());
+        // A place in a file is shown in columns.
+        let has_place = matches!(error, LoadError::Invalid(_));
+        if has_place { text } else { fitted(&text) }
+    });
+    tell(&rendered.collect::<Vec<_>>().join("\n\n"));
 }
 
 /// What the paths mean: `-` is standard input, and what is not there but ships with the program is

@@ -14,18 +14,24 @@ mod signals;
 mod trace;
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use console::Term;
 use deadpeer::limits::LimitError;
 use deadpeer::privilege;
-use deadpeer::text::printable;
+use deadpeer::text::{fit, printable};
+use rustix::termios::tcgetwinsize;
 
 /// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(
+    name = "harness",
+    version,
+    max_term_width = 100,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}")
+)]
 pub(crate) struct Arguments {
     /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -34,19 +40,21 @@ pub(crate) struct Arguments {
     command: Command,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   harness run scenarios/                     every scenario that ships, all cases at once
   harness run scenarios/unreachable.toml     one scenario
   harness run --filter ipv6 scenarios/       only the cases whose name contains ipv6
-  harness check my.toml                      is it valid, and what would it do?
+  harness check my.toml                      is it valid, and what would it do?";
 
+const EXIT_STATUS: &str = "\
 Exit status:
   0    every case passed, or was skipped and another one passed (not with --deny-skips)
   1    an expectation failed
   2    usage, or an invalid scenario
-  3    a lab could not be built (privileges), a kernel is missing or does not boot,
-       or output could not be written
+  3    a case has no verdict, because it did not run on time; or a lab could not be
+       built (privileges), a kernel is missing or does not boot, or output could
+       not be written
   4    nothing ran: every case was skipped (not with --allow-skips)
   130  interrupted
 Where several apply, the highest.";
@@ -147,12 +155,12 @@ fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
 
 /// Writes an error message.
 fn complain(message: &str) {
-    tell(&format!("error: {}", printable(message)));
+    tell(&fitted(&format!("error: {}", printable(message))));
 }
 
 /// Writes what a person should know.
 fn note(message: &str) {
-    tell(&format!("note: {}", printable(message)));
+    tell(&fitted(&format!("note: {}", printable(message))));
 }
 
 /// Writes to standard error; where even that cannot be written, the exit status still tells.
@@ -160,11 +168,19 @@ fn tell(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
-/// How long a line may be: as wide as the terminal, and of any length elsewhere.
-fn width_of(term: &Term) -> usize {
-    let columns = term.size_checked().map(|(_, columns)| columns);
-    let columns = columns.filter(|columns| *columns > 0);
-    columns.map_or(usize::MAX, usize::from)
+/// The text in lines that are as wide as standard error.
+fn fitted(text: &str) -> String {
+    fit(text, width_of(io::stderr()))
+}
+
+/// How long a line may be: as wide as the terminal, and of any length elsewhere. A terminal may know
+/// its columns without its rows.
+fn width_of(stream: impl AsFd) -> usize {
+    let columns = tcgetwinsize(stream).map_or(0, |size| size.ws_col);
+    match columns {
+        0 => usize::MAX,
+        columns => columns.into(),
+    }
 }
 
 /// Whether diagnostics on standard error should have colors.

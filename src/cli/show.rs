@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use deadpeer::scenario::suggest::nearest;
 use deadpeer::shipped;
 
 use super::{Exit, complain, unless_unread};
@@ -28,12 +27,7 @@ pub(super) fn show(arguments: &ShowArguments) -> anyhow::Result<Exit> {
             Ok(Exit::Passed)
         }
         [] => {
-            let stems = shipped::SCENARIOS.iter().map(|(path, _)| stem(path));
-            let meant = nearest(name, stems).map(|meant| format!("did you mean {meant}? "));
-            let meant = meant.unwrap_or_default();
-            complain(&format!(
-                "no scenario that ships is named {name}: {meant}`harness list` shows them all"
-            ));
+            complain(&unknown(name));
             Ok(Exit::Usage)
         }
         several => {
@@ -45,8 +39,14 @@ pub(super) fn show(arguments: &ShowArguments) -> anyhow::Result<Exit> {
     }
 }
 
-/// `slow/grpc` of `scenarios/slow/grpc.toml`.
-fn stem(path: &str) -> &str {
-    let path = path.strip_prefix("scenarios/").unwrap_or(path);
-    path.strip_suffix(".toml").unwrap_or(path)
+fn unknown(name: &str) -> String {
+    let files = shipped::in_folder(shipped::stem(name));
+    if !files.is_empty() {
+        let files: Vec<&str> = files.into_iter().map(shipped::stem).collect();
+        return format!("{name} is a folder: name one of {}", files.join(", "));
+    }
+    let meant = shipped::nearest(name);
+    let meant = meant.map(|path| format!("did you mean {}? ", shipped::stem(path)));
+    let meant = meant.unwrap_or_default();
+    format!("no scenario that ships is named {name}: {meant}`harness list` shows them all")
 }

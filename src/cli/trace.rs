@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use console::Term;
+use deadpeer::outcome::CaseResult;
 use deadpeer::record::Record;
 use deadpeer::report::{detail, summary};
 
@@ -32,11 +32,8 @@ pub(super) fn trace(arguments: &TraceArguments) -> anyhow::Result<Exit> {
         Ok(record) => record,
         Err(exit) => return Ok(exit),
     };
-    let selects = |name: &str| arguments.filter.selects(name);
-    let mut names = record
-        .results()
-        .map(|(_, _, result)| &result.prepared.case.id.0);
-    if !names.any(|name| selects(name)) {
+    let selects = |result: &CaseResult| arguments.filter.selects(&result.prepared);
+    if !record.results().any(|(_, _, result)| selects(result)) {
         arguments.filter.complain();
         return Ok(Exit::Usage);
     }
@@ -44,11 +41,11 @@ pub(super) fn trace(arguments: &TraceArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn print(record: &Record, selects: impl Fn(&str) -> bool) -> io::Result<()> {
+fn print(record: &Record, selects: impl Fn(&CaseResult) -> bool) -> io::Result<()> {
     let mut out = anstream::stdout();
-    let width = width_of(&Term::stdout());
+    let width = width_of(io::stdout());
     for (_, which, result) in record.results() {
-        if selects(&result.prepared.case.id.0) {
+        if selects(result) {
             detail::write(&mut out, true, &which, result, width)?;
         }
     }
@@ -56,10 +53,7 @@ fn print(record: &Record, selects: impl Fn(&str) -> bool) -> io::Result<()> {
     for run in &record.kernels {
         let on = several.then_some(run.kernel.as_str());
         let results = run.results.iter();
-        let selected: Vec<_> = results
-            .filter(|result| selects(&result.prepared.case.id.0))
-            .cloned()
-            .collect();
+        let selected: Vec<_> = results.filter(|result| selects(result)).cloned().collect();
         for line in summary::skips(&selected, on, width) {
             writeln!(out, "\n{line}")?;
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{self, FileDiagnostics};
 use super::model::Scenario;
+use super::suggest::alternatives;
 use crate::input::{self, InputError};
 use crate::text::plural;
 
@@ -19,10 +20,12 @@ const LARGEST: u64 = 1 << 20;
 #[non_exhaustive]
 pub enum LoadError {
     /// Nothing is at the path.
-    #[error("{} does not exist", path.display())]
+    #[error("{} does not exist{}", path.display(), did_you_mean(meant))]
     Missing {
         /// As the user gave it.
         path: PathBuf,
+        /// What may be meant, for whoever knows more than the disk.
+        meant: Vec<String>,
     },
     /// The system refused.
     #[error("failed to read {}: {source}", path.display())]
@@ -182,6 +185,14 @@ pub fn load_each(sources: impl IntoIterator<Item = Source>) -> (Vec<Scenario>, V
     (scenarios, errors)
 }
 
+fn did_you_mean(meant: &[String]) -> String {
+    if meant.is_empty() {
+        return String::new();
+    }
+    let meant: Vec<&str> = meant.iter().map(String::as_str).collect();
+    format!(": did you mean {}?", alternatives(&meant, "or"))
+}
+
 fn discover(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
     if !metadata.is_dir() {
@@ -217,7 +228,10 @@ fn descend(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), LoadError> {
 fn failed(path: &Path, source: io::Error) -> LoadError {
     let path = path.to_owned();
     match source.kind() {
-        io::ErrorKind::NotFound => LoadError::Missing { path },
+        io::ErrorKind::NotFound => LoadError::Missing {
+            path,
+            meant: Vec::new(),
+        },
         _ => LoadError::Unreadable { path, source },
     }
 }

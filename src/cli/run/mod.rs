@@ -11,22 +11,22 @@ mod variations;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use console::Term;
 use deadpeer::limits;
 use deadpeer::privilege;
 use deadpeer::record::Record;
 use deadpeer::report::progress::Form;
-use deadpeer::scenario::model::{Case, Scenario};
+use deadpeer::scenario::model::Scenario;
 use tokio::runtime::Runtime;
 
 use super::filter::Filter;
 use super::load::load;
-use super::{Exit, complain, unless_unread, width_of};
+use super::{EXIT_STATUS, Exit, complain, unless_unread, width_of};
 use files::is_stdout;
 use named::Named;
 use pcap::Folder;
@@ -35,7 +35,7 @@ use show::{exit, report};
 
 /// What `run` takes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}\n\n{PRIVILEGES}"))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of its own on the command line"
@@ -47,7 +47,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     filter: Filter,
     /// At most N cases at once; by default all, or in guests as many as there are processors
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     jobs: Option<NonZeroUsize>,
     /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a guest is given up after 300s, which
     /// is an error and no verdict
@@ -67,11 +67,11 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     phases: NonZeroU32,
     /// Run each case N times. In virtual time a run that differs from the first by a nanosecond fails; in real time each has its
     /// own verdict
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     repeat: NonZeroU32,
     /// Run the slow cases too; in virtual time none is slow
     #[arg(long)]
@@ -100,7 +100,7 @@ pub(super) struct RunArguments {
     pcap: Option<PathBuf>,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   harness run scenarios/unreachable.toml
   harness run -v --filter in-flight scenarios/
@@ -113,10 +113,21 @@ Examples:
   harness run --pcap captures/ scenarios/crashed.toml
   harness run --warp --report-json result.json scenarios/
   harness run --filter 'nat/*,!ipv6' scenarios/
-  harness show unreachable | sed s/3s/5s/ | harness run -
+  harness show unreachable | sed s/3s/5s/ | harness run -";
 
-Without root, the harness makes its network namespaces in a user namespace of its own, where the system allows that. In virtual
-time (--warp) it needs neither.";
+/// One line: clap breaks it.
+const PRIVILEGES: &str = "\
+Without root, the harness makes its network namespaces in a user namespace of its own, where the \
+system allows that. In virtual time (--warp) the harness needs neither root nor a user namespace.";
+
+/// A number that may not be 0.
+fn at_least_one<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: ParseIntError| match text.parse() {
+            Ok(0_u64) => "it must be at least 1".to_owned(),
+            Ok(_) | Err(_) => error.to_string(),
+        })
+}
 
 fn time_limit(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
@@ -132,9 +143,10 @@ fn time_limit(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
-    let Some(scenarios) = load(&arguments.paths)? else {
+    let Some(mut scenarios) = load(&arguments.paths)? else {
         return Ok(Exit::Usage);
     };
+    arguments.filter.narrow(&mut scenarios);
     if arguments.count(&scenarios) == 0 {
         arguments.filter.complain();
         return Ok(Exit::Usage);
@@ -146,6 +158,13 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
             return Ok(refused.exit);
         }
     };
+    if let Some(path) = arguments.overwrites(&scenarios) {
+        complain(&format!(
+            "--report-json {} would overwrite a scenario of this run: name another file",
+            path.display()
+        ));
+        return Ok(Exit::Usage);
+    }
     let captures = arguments.pcap.as_deref().map(Folder::make).transpose()?;
     let saved = arguments.report_json.as_deref();
     saved.map(files::can_be_written).transpose()?;
@@ -190,16 +209,25 @@ fn take_what_is_needed(named: &[Named]) -> anyhow::Result<()> {
 }
 
 impl RunArguments {
-    fn selects(&self, case: &Case) -> bool {
-        self.filter.selects(&case.id.0)
+    /// The file for the result, if it is one of the scenarios.
+    fn overwrites(&self, scenarios: &[Scenario]) -> Option<&Path> {
+        let path = self
+            .report_json
+            .as_deref()
+            .filter(|path| !is_stdout(path))?;
+        let there = path.canonicalize().ok()?;
+        let is_it = |scenario: &Scenario| {
+            let canonical = scenario.path.canonicalize();
+            canonical.is_ok_and(|canonical| canonical == there)
+        };
+        scenarios.iter().any(is_it).then_some(path)
     }
 
     /// How many runs of cases there will be on each kernel.
     fn count(&self, scenarios: &[Scenario]) -> usize {
-        let cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
-        let selected = cases.filter(|case| self.selects(case)).count();
+        let cases: usize = scenarios.iter().map(|scenario| scenario.cases.len()).sum();
         let of_each = self.phases.saturating_mul(self.repeat);
-        selected.saturating_mul(of_each.get() as usize)
+        cases.saturating_mul(of_each.get() as usize)
     }
 
     /// Whether anything is made of the evidence of a case that passes: in virtual time, its repetitions are compared with it.
@@ -235,9 +263,9 @@ impl RunArguments {
     /// How long the lines there may be.
     fn width(&self) -> usize {
         if self.gives_stdout_away() {
-            width_of(&Term::stderr())
+            width_of(io::stderr())
         } else {
-            width_of(&Term::stdout())
+            width_of(io::stdout())
         }
     }
 }

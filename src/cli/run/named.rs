@@ -64,6 +64,12 @@ impl Refused {
 /// The kernels that the arguments ask for, or what is wrong with them.
 pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
     let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
+    if let Some(twice) = (1..names.len()).find(|place| names[..*place].contains(&names[*place])) {
+        return Err(Refused::usage(&format!(
+            "--kernels names {} twice: name each kernel once",
+            names[twice]
+        )));
+    }
     let named = match (names.as_slice(), arguments.warp) {
         ([], true) => vec![default_guest(arguments)?],
         ([], false) => vec![Named::Native],
@@ -81,9 +87,9 @@ pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
 /// What would have no effect if it were not refused.
 fn contradiction(arguments: &RunArguments, named: &[Named]) -> Option<&'static str> {
     let is_stock = |named: &Named| matches!(named, Named::Stock { .. });
-    if arguments.warp && named.iter().all(|named| *named == Named::Native) {
+    if arguments.warp && named.contains(&Named::Native) && !named.iter().any(is_stock) {
         Some(
-            "--warp cannot make this machine's own kernel virtual: leave it out, or name another kernel",
+            "--warp cannot make this machine's own kernel virtual: leave out `native` or --warp (7.2, 6.12 and 6.1 are in virtual time without it)",
         )
     } else if arguments.modules.is_some() && !named.iter().any(is_stock) {
         Some("--modules is for a distribution's kernel (vmlinuz), and none is named: add --kernel")

@@ -120,8 +120,7 @@ async fn plans(
     let mut told = arguments.quiet;
     for (kernel, description) in kernels {
         let ticks = description.hz.map_or(Ticks::Unknown, Ticks::from);
-        let mut cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
-        cases.retain(|case| arguments.selects(&case.case));
+        let cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
         // Kernels differ in their tick only: what one contradicts, the others do.
         if plans.is_empty() {
             warn(&cases, scenarios);
