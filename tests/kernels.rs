@@ -95,12 +95,17 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
 
 #[test]
 fn what_is_no_kernel_is_missing_as_one() {
-    for (file, expected) in [
-        ("Cargo.toml", "Cargo.toml: this is no kernel"),
-        ("6.13", "6.13: cannot read a kernel: No such file"),
+    for (file, status, expected) in [
+        ("Cargo.toml", 3, "Cargo.toml: this is no kernel"),
+        ("./6.13", 3, "./6.13: cannot read a kernel: No such file"),
+        (
+            "6.13",
+            2,
+            "there is no series 6.13, and no file of that name",
+        ),
     ] {
         let (output, _cache) = harness(&["run", "--kernel", file, "scenarios/alive.toml"], None);
-        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
         assert!(said(&output).contains(expected), "{output:?}");
     }
 }
