@@ -147,7 +147,8 @@ fn application(observation: &Observation, connection: u16) -> Vec<Line> {
         };
         let mut written = 0;
         for write in &seen.writes {
-            let bytes = plural(write.end - written, "byte");
+            // What another program has written of a guest may not ascend.
+            let bytes = plural(write.end.saturating_sub(written), "byte");
             written = write.end;
             lines.push(line(
                 write.at,

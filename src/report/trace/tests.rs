@@ -31,3 +31,19 @@ fn a_long_timeline_loses_its_middle() {
     assert!(text.contains("lines more"), "{text}");
     assert!(text.contains("ETIMEDOUT"), "{text}");
 }
+
+/// Found by a fuzzer: a guest is another program, and so is who has saved a result.
+#[test]
+fn writes_that_do_not_ascend_are_told_all_the_same() {
+    let mut result = result(crash());
+    let connection = &mut result.observation.as_mut().unwrap().ends[0].connections[0];
+    let at = crate::clock::Moment::now();
+    connection.writes = [10, 3].map(|end| crate::wire::Write { at, end }).to_vec();
+    let mut out = Vec::new();
+    write(&mut anstream::StripStream::new(&mut out), &result).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("write 10 bytes") && text.contains("write 0 bytes"),
+        "{text}"
+    );
+}
