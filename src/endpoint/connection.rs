@@ -358,13 +358,24 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`].
+    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`]. `forgotten`: after so long nobody
+    /// looks any more. An orphan whose FIN nobody acknowledges would keep its namespace for minutes after a harness that is killed
+    /// (`tcp_orphan_retries`), so from then on the kernel gives it up.
     ///
     /// # Errors
     /// What the socket's options return.
-    pub async fn close_as_set(self, linger: Option<Linger>) -> io::Result<()> {
+    pub async fn close_as_set(
+        self,
+        linger: Option<Linger>,
+        forgotten: Option<Duration>,
+    ) -> io::Result<()> {
         let linger = linger.map(Linger::duration);
-        SockRef::from(&self.socket.stream).set_linger(linger)?;
+        let socket = SockRef::from(&self.socket.stream);
+        socket.set_linger(linger)?;
+        let own = socket.tcp_user_timeout()?.filter(|own| !own.is_zero());
+        if let (Some(forgotten), None) = (forgotten, own) {
+            socket.set_tcp_user_timeout(Some(forgotten + linger.unwrap_or_default()))?;
+        }
         if linger.is_none_or(|time| time.is_zero()) {
             self.close().await;
             return Ok(());

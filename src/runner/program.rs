@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::case::{Running, io_at};
 use super::steps::Hindrance;
@@ -9,6 +10,12 @@ use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
 use crate::plan::SERVER_PORT;
 use crate::scenario::model::{Act, End, ProgramStep};
+
+/// What a watch may take beyond its window.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// An orphan lives for longer than this (`tcp_orphan_retries`: "8 corresponds to >100 seconds").
+const ORPHANS: Duration = Duration::from_secs(60);
 
 impl Running {
     /// The outer error is the lab's, the inner one the connection's.
@@ -29,7 +36,7 @@ impl Running {
                 let endpoints: Vec<_> = side.endpoints.drain(..).collect();
                 for endpoint in endpoints {
                     self.closed.push((at, endpoint.connection));
-                    let closed = endpoint.close_as_set(linger).await;
+                    let closed = endpoint.close_as_set(linger, self.forgotten()).await;
                     closed.map_err(|source| io_at(at, "close a socket", source))?;
                 }
             }
@@ -59,6 +66,15 @@ impl Running {
             Act::Destroy => self.destroy(at).await?,
         }
         Ok(Ok(()))
+    }
+
+    /// After how long nobody looks at this case any more, its watch included that may end later than its window. `None` where the kernel goes
+    /// with the case, and where an orphan would have been given up before.
+    fn forgotten(&self) -> Option<Duration> {
+        let duration = self.prepared.duration();
+        let left = (self.established + duration).remaining() + duration / 4 + GRACE;
+        let is_shared = self.common.surroundings.tenancy.is_some();
+        (is_shared && left < ORPHANS).then_some(left)
     }
 
     async fn destroy(&self, at: End) -> Result<(), LabError> {
