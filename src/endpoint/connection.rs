@@ -358,8 +358,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`]. `forgotten`: after so long nobody
-    /// looks any more. An orphan whose FIN nobody acknowledges would keep its namespace for minutes after a harness that is killed
+    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`]. `forgotten`: the time until
+    /// the case has ended. An orphan whose FIN nobody acknowledges would keep its namespace for minutes after a harness that is killed
     /// (`tcp_orphan_retries`), so from then on the kernel gives it up.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ pub struct StepTaken {
     pub from: Moment,
     /// When it was done.
     pub until: Moment,
-    /// Whether it waits for the peer, as an exchange does and a close that lingers: then it may take any time.
+    /// Whether it is at an end's own program or connection. Such a step may wait for the peer, as an exchange does and a close that
+    /// lingers, so its length is no delay.
     pub waits_for_peer: bool,
     /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step that was taken.
     pub not_taken: Option<String>,

@@ -14,7 +14,7 @@ use crate::scenario::model::{Act, End, ProgramStep};
 /// What a watch may take beyond its window.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// An orphan lives for longer than this (`tcp_orphan_retries`: "8 corresponds to >100 seconds").
+/// A user timeout of this or more could outlast the eight retries of `tcp_orphan_retries`, which take about 100 s.
 const ORPHANS: Duration = Duration::from_secs(60);
 
 impl Running {
@@ -68,8 +68,7 @@ impl Running {
         Ok(Ok(()))
     }
 
-    /// After how long nobody looks at this case any more, its watch included that may end later than its window. `None` where the kernel goes
-    /// with the case, and where an orphan would have been given up before.
+    /// The time until this case has certainly ended. `None` in a guest, whose kernel ends with the case, and where the time is too long.
     fn forgotten(&self) -> Option<Duration> {
         let duration = self.prepared.duration();
         let left = (self.established + duration).remaining() + duration / 4 + GRACE;
@@ -85,7 +84,7 @@ impl Running {
     }
 
     /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody acknowledges would keep its namespace for
-    /// minutes (`tcp_orphan_retries`). Nothing is recorded any more, of no strand. Where the kernel cannot destroy sockets, they take that time.
+    /// minutes (`tcp_orphan_retries`). The recordings of all strands have ended. Where the kernel cannot destroy sockets, they take that time.
     pub(super) async fn destroy_orphans(&self) {
         for (at, port) in &self.closed {
             self.destroy_one(*at, *port).await.ok();
