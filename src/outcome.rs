@@ -40,10 +40,14 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Leaves what its verdict was made of, and not what explains it.
+    /// Leaves what its verdict was made of and the steps, which a row tells of, and not what explains it.
     pub fn forget_evidence(&mut self) {
         if let Some(observation) = &mut self.observation {
-            observation.evidence = Evidence::default();
+            let steps = std::mem::take(&mut observation.evidence.steps);
+            observation.evidence = Evidence {
+                steps,
+                ..Evidence::default()
+            };
         }
     }
 }
@@ -310,4 +314,38 @@ pub enum Event {
     Started(usize, Arc<Prepared>),
     /// It has come to its verdict.
     Finished(usize, Box<CaseResult>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::row::rows;
+    use crate::testing::{crashed, observed};
+
+    /// A case may pass without the step that it was written for.
+    #[test]
+    fn steps_that_were_not_taken_are_told_of_a_case_that_passed() {
+        let at = Moment::from_nanos(0);
+        let mut observation = observed(vec![crate::testing::client(Vec::new())]);
+        observation.evidence.steps = vec![crate::evidence::StepTaken {
+            line: 12,
+            what: "send 1 byte from client".to_owned(),
+            kind: crate::evidence::StepKind::Traffic,
+            due: at,
+            from: at,
+            until: at,
+            waits_for_peer: true,
+            not_taken: Some("the client's connection had ended with ETIMEDOUT".to_owned()),
+        }];
+        let mut result = CaseResult {
+            prepared: Arc::new(crashed(r#"error = "ETIMEDOUT""#)),
+            phase: Duration::ZERO,
+            verdict: Verdict::Passed,
+            observation: Some(observation),
+            elapsed: Duration::ZERO,
+            guest_time: None,
+        };
+        result.forget_evidence();
+        assert_eq!(rows(&result)[0].note, "1 step not taken");
+    }
 }
