@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpeer::errand;
 use deadpeer::guest::kernel::{Wanted, find};
 use deadpeer::guest::{Machine, enter_if_guest};
-use deadpeer::oracle::Hz;
+use deadpeer::model::Hz;
 use deadpeer::outcome::Attempt;
 use deadpeer::prepare::prepare;
 use deadpeer::scenario;
+use deadpeer::{job, runner};
 use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const ROUNDS: usize = 25;
 const BOUND: Duration = Duration::from_millis(150);
 
 fn main() {
-    enter_if_guest(errand::handle);
+    enter_if_guest(runner::handle);
     let kernel = match env::var_os("HARNESS_KERNEL") {
         Some(kernel) => PathBuf::from(kernel),
         None => find(Wanted::default()).expect("a kernel: `harness kernel build`"),
@@ -47,7 +47,7 @@ fn main() {
         times.sort_unstable();
         times[ROUNDS / 2]
     };
-    let boot = median(&|| drop(runtime.block_on(errand::describe(&machine, LIMIT)).unwrap()));
+    let boot = median(&|| drop(runtime.block_on(job::describe(&machine, LIMIT)).unwrap()));
     println!("boot and answer                         {boot:?}");
     let mut beyond = Vec::new();
     for file in ["crashed.toml", "half-open.toml", "real-time/defaults.toml"] {
@@ -57,7 +57,7 @@ fn main() {
         let case = Arc::new(cases[0].clone());
         let time = median(&|| {
             let strands = std::slice::from_ref(&case);
-            let ran = errand::run(&machine, strands, Duration::ZERO, LIMIT);
+            let ran = job::run(&machine, strands, Duration::ZERO, LIMIT);
             let ran = runtime.block_on(ran).unwrap();
             assert!(matches!(ran[0].attempt, Attempt::Observed(_)), "{ran:?}");
         });

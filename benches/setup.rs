@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use deadpeer::endpoint::socket;
 use deadpeer::lab::Lab;
-use deadpeer::plan::{CLIENT_PORT, NetworkPlan, SERVER_PORT};
+use deadpeer::model::{
+    CLIENT_PORT, Connection, End, EndSettings, Family, Node, Preset, Role, SERVER_PORT,
+};
+use deadpeer::plan::NetworkPlan;
 use deadpeer::privilege;
-use deadpeer::scenario::model::{Connection, End, EndSettings, Family, Node, Preset, Role};
 use tokio::runtime::Handle;
 
 const ROUNDS: usize = 40;

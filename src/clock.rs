@@ -1,4 +1,4 @@
-//! Moments on `CLOCK_MONOTONIC`, the only clock that a run is measured by.
+//! Waiting for a moment of `CLOCK_MONOTONIC`, and the moments of `CLOCK_REALTIME` stamps.
 //!
 //! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with an offset that is sampled next to
 //! the read, so a step of the wall clock between two reads shifts nothing.
@@ -9,63 +9,12 @@ use std::time::Duration;
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{self, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use nix::time::{ClockId, clock_gettime};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use nix::time::ClockId;
 use tokio::io::unix::AsyncFd;
 
+use crate::model::Moment;
+use crate::model::moment::nanoseconds;
 use crate::sys;
-
-/// Nanoseconds on `CLOCK_MONOTONIC`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(transparent)]
-pub struct Moment(u64);
-
-impl Moment {
-    /// This moment.
-    #[must_use]
-    pub fn now() -> Self {
-        Self(nanoseconds(ClockId::CLOCK_MONOTONIC))
-    }
-
-    /// From nanoseconds on `CLOCK_MONOTONIC`.
-    #[must_use]
-    pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
-    }
-
-    /// How long after `earlier` this is; zero if it is not after.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// The moment so long before this one.
-    #[must_use]
-    pub fn before(self, duration: Duration) -> Self {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(nanos))
-    }
-
-    /// How long from now; zero once it is past.
-    #[must_use]
-    pub fn remaining(self) -> Duration {
-        self.since(Self::now())
-    }
-}
-
-impl std::ops::Add<Duration> for Moment {
-    type Output = Self;
-
-    fn add(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
-        )
-    }
-}
 
 /// Waits until the moment has come, to the resolution of the clock.
 ///
@@ -89,7 +38,9 @@ pub async fn sleep_until(moment: Moment) {
 fn alarm(moment: Moment) -> io::Result<AsyncFd<OwnedFd>> {
     let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
     let timer = TimerFd::new(timerfd::ClockId::CLOCK_MONOTONIC, flags)?;
-    let expiration = Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(moment.0)));
+    let expiration = Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(
+        moment.nanos(),
+    )));
     timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
     sys::watch(timer.into())
 }
@@ -147,14 +98,6 @@ impl Translation {
         let nanos = i128::try_from(realtime.as_nanos())
             .unwrap_or(i128::MAX)
             .saturating_add(self.offset);
-        Moment(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
+        Moment::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
     }
-}
-
-/// Neither clock can fail on Linux with these identifiers, nor lie before its epoch; zero stands for both.
-fn nanoseconds(clock: ClockId) -> u64 {
-    clock_gettime(clock)
-        .ok()
-        .and_then(|time| u64::try_from(Duration::from(time).as_nanos()).ok())
-        .unwrap_or_default()
 }

@@ -5,13 +5,11 @@ pub mod network;
 use netlink_packet_route::route::RouteType;
 
 use self::network::{settle_neighbours, settle_route};
-use crate::clock::Moment;
 use crate::lab::error::LabError;
 use crate::lab::{Lab, Layer, Side};
+use crate::model::{End, Family, Moment, Node, Role};
 use crate::plan::RoutePlan;
-use crate::scenario::model::{
-    CableChange, End, Family, HardwareAddress, Middlebox, Node, Role, RouteChange,
-};
+use crate::step::{CableChange, HardwareAddress, Middlebox, RouteChange};
 
 /// Pulls or plugs the cable of one host.
 ///

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use crate::oracle::Hz;
+use crate::model::Hz;
 
 /// The tick that the kernel was built with, from its own configuration; `None` where that is not to be had. (`sysconf` and
 /// `times(2)` tell `USER_HZ`, which is always 100.)

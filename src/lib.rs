@@ -17,23 +17,23 @@
 //! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
 //! * [`record`]: the result of a run as data, saved and read back
 //! * [`report`]: functions of events and results
-//! * [`errand`]: a case that is sent to a guest
+//! * [`job`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init
 //! * [`privilege`]: no more rights than are needed, and a user namespace where there is no root; [`limits`]: those of this process
 
 pub mod clock;
 pub mod endpoint;
-pub mod errand;
-pub mod errno;
 pub mod evidence;
 pub mod fault;
 pub mod guest;
 pub mod input;
+pub mod job;
 pub mod judge;
 pub mod kernel;
 pub mod lab;
 pub mod limits;
 mod memory;
+pub mod model;
 pub mod oracle;
 pub mod outcome;
 pub mod plan;
@@ -46,6 +46,7 @@ pub mod runner;
 pub mod scenario;
 pub mod shipped;
 pub mod stall;
+pub mod step;
 pub mod sys;
 #[cfg(test)]
 mod testing;

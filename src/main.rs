@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    deadpeer::guest::enter_if_guest(deadpeer::errand::handle);
+    deadpeer::guest::enter_if_guest(deadpeer::runner::handle);
     match deadpeer::limits::raise_stack_limit() {
         Ok(()) => cli::main(cli::Arguments::parse()),
         Err(error) => cli::refused(&error),

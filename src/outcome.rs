@@ -7,12 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use crate::clock::Moment;
-use crate::endpoint::Ended;
 use crate::evidence::{Evidence, SocketSample, SocketState};
-use crate::lab::counters::Counters;
-use crate::prepare::{ALLOWANCE, Prepared};
-use crate::scenario::model::{CounterName, End, NextWrite, PollEvent};
+use crate::model::{ALLOWANCE, CounterName, Counters, End, Ended, Moment, NextWrite, PollEvent};
+use crate::prepare::Prepared;
 use crate::stall::Stall;
 use crate::wire::{Neighbours, Track, Write};
 
@@ -330,7 +327,7 @@ mod tests {
         observation.evidence.steps = vec![crate::evidence::StepTaken {
             line: 12,
             what: "send 1 byte from client".to_owned(),
-            kind: crate::evidence::StepKind::Traffic,
+            kind: crate::step::StepKind::Traffic,
             due: at,
             from: at,
             until: at,

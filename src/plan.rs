@@ -12,12 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
+use crate::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
 
-/// The port that the server listens on.
-pub const SERVER_PORT: u16 = 7777;
-/// The port of the client's first connection; the others follow.
-pub const CLIENT_PORT: u16 = 40_000;
 /// The link index of a switch's bridge; no planned link has it.
 pub const SWITCH_BRIDGE: u32 = 10;
 

@@ -11,18 +11,13 @@ pub use doubts::warnings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Moment;
-use crate::endpoint::Ended;
+use crate::model::{EffectiveKeepalive, End, Ended, Expectation, Moment, Since, Stack};
 use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
 use crate::oracle::{self, Ticks};
 use crate::plan::NetworkPlan;
-use crate::scenario::FileDiagnostics;
-use crate::scenario::model::{Case, End, Expectation, Scenario, Since, Stack, Start};
+use crate::scenario::{Case, FileDiagnostics, Scenario};
+use crate::step::Start;
 use crate::wire::{Track, Write};
-
-/// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
-/// measured: see [`crate::stall`].
-pub const ALLOWANCE: Duration = Duration::from_millis(50);
 
 /// A case that is ready to run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -257,9 +252,7 @@ impl Prepared {
                 .observed_end()
                 .and_then(|end| self.case.connection.end(end).keepalive)
                 .map_or(Duration::ZERO, |keepalive| {
-                    oracle::keepalive::EffectiveKeepalive::new(keepalive)
-                        .answered_period(self.ticks.slowest())
-                        * count
+                    EffectiveKeepalive::new(keepalive).answered_period(self.ticks.slowest()) * count
                 }),
         }
     }

@@ -7,7 +7,7 @@
 //! * [`become_caller`]: under sudo, files are those of the user who called it
 //! * [`isolate`]: what a lab on this kernel needs, and nothing beyond it
 //! * [`renounce`]: where no lab on this kernel is needed
-//! * `user_of_guests`, `drop_all`: as whom a guest runs, and with what
+//! * `user_of_guests`, [`without_privileges`]: as whom a guest runs, and with what
 
 mod caller;
 mod capabilities;
@@ -24,7 +24,7 @@ use nix::unistd::{getegid, geteuid};
 
 pub(crate) use caller::home;
 pub use caller::{CallerError, become_caller};
-pub(crate) use capabilities::drop_all;
+pub use capabilities::without_privileges;
 use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user, without_labs};
 use refusal::Refusal;
 pub use refusal::Refused;

@@ -2,9 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::scenario::model::Scenario;
-use crate::scenario::suggest;
-use crate::scenario::{self, LoadError};
+use crate::scenario::{self, LoadError, Scenario, suggest};
 
 macro_rules! files {
     ($($stem:literal),+ $(,)?) => {

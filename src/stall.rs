@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Moment;
+use crate::model::Moment;
 use crate::processors::{processors, restrict};
 
 /// From beat to beat.

@@ -16,8 +16,6 @@ use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::privilege;
-
 /// From `<asm-generic/fcntl.h>`; the libc crate has it for other systems only.
 const F_SETSIG: libc::c_int = 10;
 
@@ -208,15 +206,15 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
     Ok(near)
 }
 
-/// Prepares a command whose process has no capability, and can get none by starting another program, whoever it runs as.
+/// Has a command do this between fork and exec. It may make system calls only: another thread may hold any lock, the allocator's too.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
 )]
-pub fn without_privileges(command: &mut Command) {
-    // SAFETY: the closure makes system calls only.
+pub fn before_exec(command: &mut Command, work: fn() -> io::Result<()>) {
+    // SAFETY: the function makes system calls only, as the caller promises.
     unsafe {
-        command.pre_exec(privilege::drop_all);
+        command.pre_exec(work);
     }
 }
 

@@ -3,16 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::endpoint::Ended;
-use crate::errno::ErrnoName;
 use crate::evidence::Evidence;
-use crate::lab::counters::Counters;
-use crate::oracle::Hz;
+use crate::model::{CounterName, Counters, End, Ended, ErrnoName, Hz, Moment};
 use crate::outcome::{ConnectionObservation, EndObservation, Observation, Recording};
 use crate::prepare::{Prepared, prepare};
 use crate::scenario;
-use crate::scenario::model::{CounterName, End};
 use crate::wire::{Direction, Flags, Neighbours, Segment};
 
 /// Nanoseconds.

@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use deadpeer::oracle::Hz;
+use deadpeer::model::{End, ExpectedOutcome, Family, Hz, Stack};
 use deadpeer::prepare::{Prepared, prepare};
 use deadpeer::report::plan;
-use deadpeer::scenario::model::{Case, End, ExpectedOutcome, Family, Stack};
-use deadpeer::scenario::parse;
+use deadpeer::scenario::{Case, parse};
 
 fn prepared(text: &str) -> Vec<Prepared> {
     let scenario = parse(Path::new("file.toml"), text).unwrap();

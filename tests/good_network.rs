@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use deadpeer::model::{End, Node, Percent};
 use deadpeer::scenario;
-use deadpeer::scenario::model::{
-    Action, AddressChange, Delay, End, Flapping, HardwareAddress, Impairment, NeighbourChange,
-    NetworkStep, Node, Percent,
+use deadpeer::step::{
+    Action, AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange,
+    NetworkStep,
 };
 
 fn steps() -> Vec<Action> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deadpeer::oracle::Hz;
+use deadpeer::model::Hz;
 use deadpeer::prepare::prepare;
 use deadpeer::report::plan;
 use deadpeer::scenario;

@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 use std::str::FromStr;
 
 use deadpeer::prepare::Prepared;
-use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::Scenario;
 use glob::Pattern as Glob;
 
 use super::complain;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use deadpeer::guest::kernel::{self, BuildError, Cache, Kernel, Series, Stage, Stop, Wanted};
-use deadpeer::oracle::Hz;
+use deadpeer::model::Hz;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use tokio::runtime::Builder;
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use deadpeer::scenario;
-use deadpeer::scenario::model::{Case, Clock, Scenario};
+use deadpeer::scenario::{Case, Clock, Scenario};
 use deadpeer::shipped;
 
 use super::filter::Filter;

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use deadpeer::oracle::Ticks;
 use deadpeer::prepare::{self, Prepared};
-use deadpeer::scenario::model::Scenario;
-use deadpeer::scenario::{self, FileDiagnostics, LoadError, LoadErrors, Source};
+use deadpeer::scenario::{self, FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
 use deadpeer::shipped;
 
 use super::{color_on_stderr, fitted, note, tell};

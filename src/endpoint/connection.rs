@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, setsockopt, sockopt};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -16,34 +14,12 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::poll::{self, PollEvent};
-use crate::clock::Moment;
-use crate::errno::ErrnoName;
-use crate::scenario::limits::Linger;
-use crate::scenario::model::NextWrite;
+use super::poll;
+use crate::model::{Ended, ErrnoName, Linger, Moment, NextWrite, PollEvent};
 use crate::wire::Write;
 
 /// More bytes than a send buffer and a receive buffer have room for, whatever the case sets (`scenario::memory` bounds what it may claim).
 const ENDLESS: usize = 64 << 20;
-
-/// How a connection ended for the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// `read` returned this error.
-    Error(ErrnoName),
-    /// `read` returned zero: the peer closed.
-    EndOfFile,
-}
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Error(errno) => errno.fmt(f),
-            Self::EndOfFile => f.pad("end of file"),
-        }
-    }
-}
 
 /// What the program has learned from its socket.
 #[derive(Debug, Clone, Default)]

@@ -4,5 +4,4 @@ pub mod connection;
 mod poll;
 pub mod socket;
 
-pub use connection::{Ended, Endpoint};
-pub use poll::PollEvent;
+pub use connection::Endpoint;

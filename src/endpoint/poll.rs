@@ -1,50 +1,17 @@
-//! What poll(2) tells of a socket.
+//! The events of a socket, from poll(2).
 
-use std::fmt;
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-/// An event, as poll(2) names it. (Whether it can be written to is not looked at.)
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum PollEvent {
-    /// `read` would not wait.
-    PollIn,
-    /// There is an error (`sk_err`, or a message in the socket's error queue).
-    PollErr,
-    /// Both directions are shut down.
-    PollHup,
-    /// The peer will send nothing more.
-    PollRdHup,
-}
+use crate::model::PollEvent;
 
-impl PollEvent {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::PollIn, Self::PollErr, Self::PollHup, Self::PollRdHup];
-
-    fn flag(self) -> PollFlags {
-        match self {
-            Self::PollIn => PollFlags::IN,
-            Self::PollErr => PollFlags::ERR,
-            Self::PollHup => PollFlags::HUP,
-            Self::PollRdHup => PollFlags::RDHUP,
-        }
-    }
-}
-
-impl fmt::Display for PollEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::PollIn => "POLLIN",
-            Self::PollErr => "POLLERR",
-            Self::PollHup => "POLLHUP",
-            Self::PollRdHup => "POLLRDHUP",
-        })
+fn flag(event: PollEvent) -> PollFlags {
+    match event {
+        PollEvent::PollIn => PollFlags::IN,
+        PollEvent::PollErr => PollFlags::ERR,
+        PollEvent::PollHup => PollFlags::HUP,
+        PollEvent::PollRdHup => PollFlags::RDHUP,
     }
 }
 
@@ -55,6 +22,6 @@ pub(super) fn events(socket: impl AsFd) -> Vec<PollEvent> {
     // Without a wait it cannot be interrupted, and of a socket that is open it says nothing wrong.
     poll(&mut sockets, Some(&Timespec::default())).ok();
     let told = sockets[0].revents();
-    let is_told = |event: &PollEvent| told.contains(event.flag());
+    let is_told = |event: &PollEvent| told.contains(flag(*event));
     PollEvent::ALL.into_iter().filter(is_told).collect()
 }

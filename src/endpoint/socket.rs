@@ -10,9 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
-use crate::oracle::keepalive::EffectiveKeepalive;
-use crate::scenario::limits::BufferSize;
-use crate::scenario::model::{EndSettings, Keepalive};
+use crate::model::{BufferSize, EffectiveKeepalive, EndSettings, Keepalive};
 use crate::sys;
 
 /// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).

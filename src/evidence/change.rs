@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Moment;
-use crate::scenario::model::{Family, Node};
+use crate::model::{Family, Moment, Node};
 
 /// One announcement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

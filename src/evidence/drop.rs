@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::frame::Frame;
-use crate::scenario::model::Node;
+use crate::model::Node;
+use crate::wire::Frame;
 
 /// One packet that the kernel dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

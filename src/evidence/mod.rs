@@ -4,7 +4,6 @@
 
 mod change;
 mod drop;
-mod frame;
 mod kept;
 mod socket;
 mod step;
@@ -17,14 +16,12 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 pub use change::{Change, LinkState, NetworkChange};
 pub use drop::Drop;
-pub use frame::{Captured, Frame};
 pub use kept::{Keeper, Kept};
-pub use socket::{SocketSample, SocketState, TcpInfo, TcpState, Timer, TimerKind};
-pub use step::{Delay, StepKind, StepTaken};
+pub use socket::{SocketSample, SocketState, TcpInfo, Timer};
+pub use step::{Delay, StepTaken};
 
-use crate::lab::counters::Counters;
-use crate::plan::CLIENT_PORT;
-use crate::scenario::model::{End, Node};
+use crate::model::{CLIENT_PORT, Counters, End, Node};
+use crate::wire::Frame;
 
 /// Everything that was recorded of a case.
 #[serde_as]
@@ -49,6 +46,17 @@ pub struct Evidence {
     pub drops: Option<Kept<Drop>>,
     /// By how much each host's counters rose from zero time to the end of the case; those that did.
     pub counters: Vec<NodeCounters>,
+}
+
+/// What one packet socket saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Captured {
+    /// Whose interface.
+    pub node: Node,
+    /// Its name in the host's namespace.
+    pub interface: String,
+    /// In the order in which the kernel delivered them.
+    pub frames: Kept<Frame>,
 }
 
 /// One namespace's counters.

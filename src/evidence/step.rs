@@ -6,8 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Moment;
-use crate::oracle::timeline::STEP_TIME;
+use crate::model::{Moment, STEP_TIME};
+use crate::step::StepKind;
 use crate::text::seconds;
 
 /// A step that was taken.
@@ -30,18 +30,6 @@ pub struct StepTaken {
     pub waits_for_peer: bool,
     /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step that was taken.
     pub not_taken: Option<String>,
-}
-
-/// What a step is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    /// It breaks something.
-    Fault,
-    /// It mends something.
-    Repair,
-    /// It sends data.
-    Traffic,
 }
 
 /// Why what came after a step cannot be held against what is expected, which allows for [`STEP_TIME`].

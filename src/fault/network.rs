@@ -3,9 +3,8 @@
 use super::{add_routes, change_route};
 use crate::lab::error::LabError;
 use crate::lab::{Lab, Layer, Side};
-use crate::scenario::model::{
-    AddressChange, End, Impairment, NeighbourChange, NetworkStep, Node, Role, RouteChange,
-};
+use crate::model::{End, Node, Role};
+use crate::step::{AddressChange, Impairment, NeighbourChange, NetworkStep, RouteChange};
 
 /// Takes a step at something of which each family has its own.
 ///

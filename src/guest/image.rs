@@ -29,7 +29,7 @@ pub(super) struct Image {
     /// This program and its libraries, in one file for all guests. None can write to it.
     pub(super) program: OwnedFd,
     /// Modules and a job, for one guest.
-    pub(super) errand: OwnedFd,
+    pub(super) job: OwnedFd,
 }
 
 impl Image {
@@ -47,13 +47,13 @@ impl Image {
         }
         Ok(Self {
             program: program()?.try_clone()?.into(),
-            errand: sealed(&archive.finish()?)?.into(),
+            job: sealed(&archive.finish()?)?.into(),
         })
     }
 
     /// Both archives in one file, for what takes no more than one.
     pub(super) fn joined(self) -> io::Result<OwnedFd> {
-        let whole = [content(self.program.into())?, content(self.errand.into())?].concat();
+        let whole = [content(self.program.into())?, content(self.job.into())?].concat();
         sealed(&whole).map(OwnedFd::from)
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_program_is_the_same_for_all_and_neither_part_can_be_written_to() {
         let [one, other] = [b"one", b"two"].map(|job| Image::new(&[], job).unwrap());
-        for part in [&one.program, &one.errand] {
+        for part in [&one.program, &one.job] {
             let mut part = File::from(part.try_clone().unwrap());
             let refused = part.write_all(b"x").unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
@@ -118,8 +118,8 @@ mod tests {
         let read = |part: OwnedFd| content(part.into()).unwrap();
         let program = read(one.program.try_clone().unwrap());
         assert_eq!(program, read(other.program));
-        let errand = read(one.errand.try_clone().unwrap());
-        assert_ne!(errand, read(other.errand));
-        assert_eq!(read(one.joined().unwrap()), [program, errand].concat());
+        let job = read(one.job.try_clone().unwrap());
+        assert_ne!(job, read(other.job));
+        assert_eq!(read(one.joined().unwrap()), [program, job].concat());
     }
 }

@@ -42,7 +42,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, its memory, and its kernel.
 pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
-pub(super) const ERRAND: RawFd = sys::INHERITED[1];
+pub(super) const JOB: RawFd = sys::INHERITED[1];
 pub(super) const CHANNEL: RawFd = sys::INHERITED[2];
 pub(super) const MEMORY: RawFd = sys::INHERITED[3];
 pub(super) const KERNEL: RawFd = sys::INHERITED[4];
@@ -80,7 +80,7 @@ impl Machine {
     /// Under which numbers it finds its image.
     fn inherits(&self, image: Image) -> io::Result<Vec<(OwnedFd, RawFd)>> {
         Ok(match self {
-            Machine::Uml { .. } => vec![(image.program, PROGRAM), (image.errand, ERRAND)],
+            Machine::Uml { .. } => vec![(image.program, PROGRAM), (image.job, JOB)],
             Machine::Qemu { .. } => vec![(image.joined()?, PROGRAM)],
         })
     }
@@ -221,7 +221,7 @@ impl Guest {
             inherited.push((memory.descriptor().map_err(Failure::Start)?, MEMORY));
         }
         let leash = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
-        sys::without_privileges(command.as_std_mut());
+        privilege::without_privileges(command.as_std_mut());
         let process = command
             .spawn()
             .map_err(|error| machine.not_started(error))?;

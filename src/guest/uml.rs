@@ -45,7 +45,7 @@ pub(super) fn command(kernel: &Path) -> Command {
         .arg(format!(
             "initrd=/proc/self/fd/{},/proc/self/fd/{}",
             machine::PROGRAM,
-            machine::ERRAND
+            machine::JOB
         ))
         .args(["con=null", "con0=null,fd:1", "quiet"])
         .arg("ssl=null")

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::oracle::timeline::STEP_TIME;
+use crate::model::{ALLOWANCE, Moment, STEP_TIME};
 use crate::outcome::{EndObservation, Observation};
-use crate::prepare::{ALLOWANCE, Prepared};
+use crate::prepare::Prepared;
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
 

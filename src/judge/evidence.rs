@@ -3,11 +3,9 @@
 use std::net::IpAddr;
 
 use super::Judging;
-use crate::clock::Moment;
-use crate::evidence::{SocketSample, SocketState, TcpState};
+use crate::evidence::{SocketSample, SocketState};
+use crate::model::{CountRange, ExpectedTimer, Family, IcmpKind, Moment, PollEvent, TcpState};
 use crate::outcome::{ConnectionObservation, EndObservation, Mismatch};
-use crate::scenario::limits::CountRange;
-use crate::scenario::model::{ExpectedTimer, Family, IcmpKind, PollEvent};
 use crate::text::seconds;
 use crate::wire::{IcmpError, IcmpFate};
 

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 pub use repetition::{Alike, repeated};
 
-use crate::clock::Moment;
+use crate::model::{End, Expectation, Moment};
 use crate::outcome::{
     ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Undecided, Verdict,
 };
 use crate::prepare::{Prepared, WindowOrigin};
-use crate::scenario::model::{End, Expectation};
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
 

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use super::{Judging, time_from};
-use crate::clock::Moment;
-use crate::endpoint::Ended;
+use crate::model::{ALLOWANCE, Ended, ExpectedOutcome, Moment};
 use crate::outcome::{ConnectionObservation, Mismatch};
-use crate::prepare::{ALLOWANCE, Window, WindowOrigin};
-use crate::scenario::model::ExpectedOutcome;
+use crate::prepare::{Window, WindowOrigin};
 use crate::text::seconds;
 
 impl Judging<'_> {

@@ -1,10 +1,9 @@
 //! The probes on the wire against those that the file asks for.
 
 use super::Judging;
-use crate::oracle::keepalive::EffectiveKeepalive;
+use crate::model::{ALLOWANCE, CountRange, EffectiveKeepalive};
 use crate::outcome::{ConnectionObservation, Mismatch};
-use crate::prepare::{ALLOWANCE, WindowOrigin};
-use crate::scenario::limits::CountRange;
+use crate::prepare::WindowOrigin;
 use crate::text::seconds;
 use crate::wire::{Asks, Probe};
 

@@ -19,10 +19,9 @@ use super::error::LabError;
 use super::node::LabNode;
 use super::stamps;
 use crate::clock::Translation;
-use crate::evidence::Frame;
-use crate::scenario::model::Family;
+use crate::model::Family;
 use crate::sys;
-use crate::wire::Direction;
+use crate::wire::{Direction, Frame};
 
 /// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
 const PACKET_OUTGOING: u8 = 4;

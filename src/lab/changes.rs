@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scenario::model::{End, Family, Node, RouteChange};
+use crate::model::{End, Family, Node};
+use crate::step::RouteChange;
 
 /// The changes that have not been undone.
 #[derive(Debug, Default)]

@@ -1,15 +1,11 @@
 //! The kernel's counters of one namespace, as `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/snmp6` show them.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 
 use super::error::LabError;
 use super::node::LabNode;
-use crate::scenario::model::CounterName;
-
-/// Counter to value. Names are `Group:Name` as nstat's sources spell them, and bare in `snmp6`.
-pub type Counters = BTreeMap<CounterName, u64>;
+use crate::model::{CounterName, Counters};
 
 /// Reads all counters of the node's namespace.
 ///

@@ -19,7 +19,8 @@ use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::error::LabError;
 use super::node::LabNode;
-use crate::evidence::{SocketState, TcpInfo, TcpState, Timer, TimerKind};
+use crate::evidence::{SocketState, TcpInfo, Timer};
+use crate::model::{TcpState, TimerKind};
 
 /// Room for one answer: the header, `struct tcp_info` and some attributes more.
 const ROOM: usize = 4096;

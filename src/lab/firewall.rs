@@ -5,8 +5,7 @@ use super::nft;
 use super::nft::rules::{Chain, Hook, Match, Rule, State, Table, TableFamily, Verdict};
 use super::node::LabNode;
 use super::sysctl::{self, Setting};
-use crate::scenario::limits::TrackingSeconds;
-use crate::scenario::model::Firewall;
+use crate::model::{Firewall, TrackingSeconds};
 
 impl LabNode {
     /// Forwards from now on only what belongs to a flow that connection tracking knows, or begins one.

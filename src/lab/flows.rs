@@ -6,7 +6,7 @@ use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
 use super::error::LabError;
 use super::node::LabNode;
 use super::{firewall, nft, sysctl};
-use crate::scenario::limits::TrackingSeconds;
+use crate::model::TrackingSeconds;
 
 /// `IPCTNL_MSG_CT_DELETE` (include/uapi/linux/netfilter/nfnetlink_conntrack.h); without a tuple, all flows (`ctnetlink_del_conntrack`).
 const DELETE: u16 = 2;

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clock::Moment;
 use crate::evidence::{Change, Keeper, Kept, NetworkChange};
-use crate::scenario::model::Node;
+use crate::model::{Moment, Node};
 
 /// So many are kept of one node at the beginning, and as many at the end: a case sees some tens.
 const KEPT: usize = 500;

@@ -6,7 +6,8 @@ use super::error::LabError;
 use super::node::LabNode;
 use super::queue::Queue;
 use crate::kernel;
-use crate::scenario::model::{Delay, Impairment, Percent};
+use crate::model::Percent;
+use crate::step::{Delay, Impairment};
 
 /// How many packets may be under way.
 const LIMIT: u32 = 10_000;

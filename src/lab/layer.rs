@@ -2,8 +2,8 @@
 
 use super::error::LabError;
 use super::{Lab, Side};
+use crate::model::{End, Family, Node};
 use crate::plan::{InterfacePlan, NetworkPlan};
-use crate::scenario::model::{End, Family, Node};
 
 /// One family's part of a lab.
 #[derive(Debug, Clone, Copy)]

@@ -39,8 +39,8 @@ use self::changes::Changes;
 use self::error::LabError;
 pub use self::layer::Layer;
 use self::node::LabNode;
+use crate::model::{Connection, End, Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan, SWITCH_BRIDGE};
-use crate::scenario::model::{Connection, End, Family, Node, Role};
 
 /// The loopback's index in every namespace.
 const LOOPBACK: u32 = 1;

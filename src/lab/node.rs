@@ -16,8 +16,8 @@ use super::history::History;
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
 use crate::evidence::{Kept, NetworkChange};
+use crate::model::{Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan};
-use crate::scenario::model::{Family, Node, Role};
 
 /// The announcements that a node follows.
 const GROUPS: [MulticastGroup; 5] = [

@@ -14,9 +14,9 @@ use std::io::Write;
 
 use super::error::LabError;
 use super::node::LabNode;
+use crate::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
 use crate::plan::{NetworkPlan, NodePlan};
 use crate::scenario::memory::{RECEIVE_BUFFERS, SEND_BUFFERS};
-use crate::scenario::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);

@@ -9,7 +9,7 @@ use rtnetlink::Handle;
 use rtnetlink::packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use tokio::task::AbortHandle;
 
-use crate::scenario::model::Family;
+use crate::model::Family;
 
 /// How full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

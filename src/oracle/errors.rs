@@ -13,9 +13,9 @@ use nix::errno::Errno;
 use super::outage::Fault;
 use super::retransmission::Stuck;
 use super::span::Span;
-use super::wheel::{Hz, lateness};
-use crate::errno::ErrnoName;
-use crate::scenario::model::{End, Family, Filter, FilterVerdict, Role, RouteChange, Topology};
+use super::wheel::lateness;
+use crate::model::{End, ErrnoName, Family, Hz, Role, Topology};
+use crate::step::{Filter, FilterVerdict, RouteChange};
 
 /// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);

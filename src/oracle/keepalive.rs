@@ -7,19 +7,8 @@
 use std::time::Duration;
 
 use super::span::Span;
-use super::wheel::{Hz, lateness};
-use crate::scenario::model::Keepalive;
-
-/// The numbers that decide, whichever way they were set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EffectiveKeepalive {
-    /// Silence before the first probe; whole seconds, 1..=32767.
-    pub idle: Duration,
-    /// Between probes; whole seconds, 1..=32767.
-    pub interval: Duration,
-    /// Unanswered probes that end the connection, 1..=127.
-    pub probes: u32,
-}
+use super::wheel::lateness;
+use crate::model::{EffectiveKeepalive, Hz};
 
 /// When keepalive gives up, if nothing is ever answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,35 +22,6 @@ pub struct Death {
 }
 
 impl EffectiveKeepalive {
-    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
-    #[must_use]
-    pub fn new(keepalive: Keepalive) -> Self {
-        let (idle, interval, probes) = match keepalive {
-            Keepalive::Options {
-                idle,
-                interval,
-                probes,
-            } => (idle, interval, probes),
-            Keepalive::Sysctl {
-                time,
-                intvl,
-                probes,
-            } => (time, intvl, probes),
-            Keepalive::Time(time) => {
-                return Self {
-                    idle: time.duration(),
-                    interval: Duration::from_secs(u64::from(time.get() / 3)),
-                    probes: 3,
-                };
-            }
-        };
-        Self {
-            idle: idle.map_or(Duration::from_secs(7200), |idle| idle.duration()),
-            interval: interval.map_or(Duration::from_secs(75), |interval| interval.duration()),
-            probes: probes.map_or(9, |probes| u32::from(probes.get())),
-        }
-    }
-
     /// When the timer's tick `k` (from 0) comes after the last received segment, every tick before it having sent a probe that
     /// stayed unanswered. Each tick arms the next and each is late by itself, so the lateness adds up. Tick 0 may seem early
     /// by less than one jiffy, see [`Self::first_probe_slack`].
@@ -124,10 +84,8 @@ impl EffectiveKeepalive {
 
 #[cfg(test)]
 mod tests {
-    use super::{Death, EffectiveKeepalive};
-    use crate::oracle::wheel::Hz;
-    use crate::scenario::limits::KeepaliveSeconds;
-    use crate::scenario::model::Keepalive;
+    use super::Death;
+    use crate::model::{EffectiveKeepalive, Hz, Keepalive, KeepaliveSeconds};
     use std::time::Duration;
 
     fn seconds(n: f64) -> Duration {

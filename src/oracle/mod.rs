@@ -22,5 +22,4 @@ mod zero;
 
 pub use predict::NO_TIMER;
 pub use ticks::{Ticks, predict};
-pub use wheel::Hz;
 pub use zero::from_zero;

@@ -4,7 +4,8 @@
 //! from; each is a span, because steps take time and timers are late.
 
 use super::span::Span;
-use crate::scenario::model::{End, Filter, FilterVerdict, Node, RouteChange};
+use crate::model::{End, Node};
+use crate::step::{Filter, FilterVerdict, RouteChange};
 
 /// Something that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

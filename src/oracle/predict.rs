@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::errors::{self, NEIGHBOUR_KEPT};
-use super::keepalive::{Death, EffectiveKeepalive};
+use super::keepalive::Death;
 use super::outage::{Fault, Outage, Written};
 use super::prediction::{Origin, PredictedOutcome, Prediction};
 use super::reach::{Reach, Sendings, reach};
 use super::retransmission::{InFlight, Stuck};
 use super::span::Span;
-use super::timeline::{STEP_TIME, timeline};
-use super::wheel::Hz;
+use super::timeline::timeline;
 use super::wording;
-use crate::scenario::model::{Case, End};
+use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
+use crate::scenario::Case;
 
 /// How long a segment may wait for its neighbour's address, with the timers' lateness and the link watcher's delay.
 const HELD: Duration = Duration::from_secs(5);

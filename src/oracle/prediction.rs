@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use crate::errno::ErrnoName;
+use crate::model::ErrnoName;
 
 /// What one end will see, by the kernel's rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

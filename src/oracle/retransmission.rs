@@ -14,7 +14,8 @@
 use std::time::Duration;
 
 use super::span::Span;
-use super::wheel::{Hz, lateness};
+use super::wheel::lateness;
+use crate::model::Hz;
 
 /// `TCP_RTO_MAX` (`include/net/tcp.h`).
 const RTO_MAX: Duration = Duration::from_secs(120);
@@ -213,7 +214,7 @@ fn model_timeout(hz: Hz) -> Span {
 #[cfg(test)]
 mod tests {
     use super::{InFlight, Stuck};
-    use crate::oracle::wheel::Hz;
+    use crate::model::Hz;
     use std::time::Duration;
 
     fn death(timeout: Option<f64>, bytes: u32, stuck: Stuck) -> (f64, f64) {

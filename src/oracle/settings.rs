@@ -1,6 +1,6 @@
 //! Which settings of an end the rules take into account.
 
-use crate::scenario::model::EndSettings;
+use crate::model::EndSettings;
 
 /// Settings that change the kernel's timers, what it makes of an ICMP error, or what is in flight when (a window that a small buffer
 /// closes is the persist timer's, and a close that lingers takes its time).

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::prediction::{PredictedOutcome, Prediction};
-use super::wheel::{Hz, lateness};
-use crate::scenario::model::{Case, End};
+use super::wheel::lateness;
+use crate::model::{End, Hz};
+use crate::scenario::Case;
 
 /// The kernel's tick, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

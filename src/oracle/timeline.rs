@@ -5,20 +5,17 @@ mod time;
 
 use std::time::Duration;
 
-use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Moment, Outage, Written};
 use super::settings::has_no_rule;
 use super::span::Span;
 use super::tracking::Tracking;
 use super::way;
-use super::wheel::Hz;
-use crate::scenario::model::{
-    Action, CableChange, Case, End, Family, Firewall, HardwareAddress, Middlebox, Role,
-    RouteChange, Segments, Start, Which,
+use crate::model::{EffectiveKeepalive, End, Family, Firewall, Hz, Role, STEP_TIME};
+use crate::scenario::Case;
+use crate::step::{
+    Action, CableChange, HardwareAddress, Middlebox, RouteChange, Segments, Start, Which,
 };
 
-/// How long a step may take, and how far it may lie after the step before where nothing is stated.
-pub const STEP_TIME: Duration = Duration::from_millis(50);
 /// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged while the path is whole.
 const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 

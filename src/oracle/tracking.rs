@@ -11,11 +11,9 @@
 
 use std::time::Duration;
 
-use super::keepalive::EffectiveKeepalive;
 use super::span::Span;
-use super::timeline::STEP_TIME;
-use super::wheel::Hz;
-use crate::scenario::model::{Case, End};
+use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
+use crate::scenario::Case;
 
 /// A flow in the memory of a firewall that does not pick up others, while nothing is lost.
 #[derive(Debug, Clone, Copy)]
@@ -114,10 +112,10 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use crate::model::{End, Hz};
     use crate::oracle::prediction::{Origin, PredictedOutcome, Prediction};
-    use crate::oracle::{Hz, from_zero, predict};
-    use crate::scenario::model::{Case, End};
-    use crate::scenario::parse;
+    use crate::oracle::{from_zero, predict};
+    use crate::scenario::{Case, parse};
 
     const HZ: u32 = 250;
 

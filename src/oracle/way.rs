@@ -4,7 +4,9 @@
 //! data arrives whose packets are too large for a link of the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
 //! machine between the ends may change anything.
 
-use crate::scenario::model::{Action, Case, LARGEST_MTU, Node, RouteChange};
+use crate::model::{LARGEST_MTU, Node};
+use crate::scenario::Case;
+use crate::step::{Action, RouteChange};
 
 /// Whether there is only one way, without narrow links, and whether all that is done is done there.
 pub(super) fn is_plain(case: &Case) -> bool {
@@ -39,8 +41,8 @@ pub(super) fn is_plain(case: &Case) -> bool {
 mod tests {
     use std::path::Path;
 
-    use crate::oracle::{Hz, predict};
-    use crate::scenario::model::End;
+    use crate::model::{End, Hz};
+    use crate::oracle::predict;
     use crate::scenario::parse;
 
     /// Whether the oracle says anything of the client, whose connection breaks in this network.

@@ -5,13 +5,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::errors;
-use super::keepalive::EffectiveKeepalive;
 use super::outage::{Fault, Outage};
 use super::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use super::retransmission::{InFlight, Stuck};
 use super::span::Span;
-use crate::errno::ErrnoName;
-use crate::scenario::model::Firewall;
+use crate::model::{EffectiveKeepalive, ErrnoName, Firewall};
 
 /// Keepalive gives up.
 pub(super) fn unanswered(

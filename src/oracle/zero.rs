@@ -4,8 +4,8 @@ use super::Ticks;
 use super::prediction::{Origin, PredictedWindow};
 use super::span::Span;
 use super::timeline::timeline;
-use super::wheel::Hz;
-use crate::scenario::model::{Case, End};
+use crate::model::{End, Hz};
+use crate::scenario::Case;
 
 /// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than the window itself, by as much as is
 /// not known of the time between its origin and the fault; `None` where nothing is known.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::networks::Networks;
 use super::{InterfacePlan, LinkPlan, NodePlan, SWITCH_BRIDGE};
-use crate::scenario::model::{Family, Node, Role, Topology};
+use crate::model::{Family, Node, Role, Topology};
 
 /// The machines in the order of the topology, without routes, and its links.
 pub(super) fn machines(topology: &Topology, family: Family) -> (Vec<NodePlan>, Vec<LinkPlan>) {
@@ -40,7 +40,7 @@ pub(super) fn machines(topology: &Topology, family: Family) -> (Vec<NodePlan>, V
     });
     let nodes = nodes.collect();
     let side = |node: Node, link: usize| {
-        let place = |machine: &crate::scenario::model::Machine| machine.node == node;
+        let place = |machine: &crate::model::Machine| machine.node == node;
         let machine = topology
             .machines()
             .iter()

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Subnet;
-use crate::scenario::model::{Family, Node, Role, Topology};
+use crate::model::{Family, Node, Role, Topology};
 
 /// The ranges of RFC 5737, each a /24.
 const RANGES: u32 = 3;
@@ -98,12 +98,12 @@ fn ipv6(network: u32, host: u32) -> Subnet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::Preset;
+    use crate::model::Preset;
 
     fn addresses(topology: &Topology, family: Family) -> Vec<String> {
         let networks = Networks::of(topology);
         let links = topology.links().iter().enumerate();
-        let of_link = |(place, link): (usize, &crate::scenario::model::Link)| {
+        let of_link = |(place, link): (usize, &crate::model::Link)| {
             link.between
                 .map(|node| networks.address(family, node, place))
         };

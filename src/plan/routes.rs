@@ -7,7 +7,7 @@
 //! sees its own link go takes it.
 
 use super::{NodePlan, RoutePlan, Subnet};
-use crate::scenario::model::{Node, Role};
+use crate::model::{Node, Role};
 
 /// Gives every machine with addresses its routes to a network.
 pub(super) fn add(nodes: &mut [NodePlan], to: Subnet) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::scenario::model::Preset;
+use crate::model::Preset;
 
 #[test]
 fn links_join_neighbours_by_the_facing_interfaces() {

@@ -6,13 +6,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{ALLOWANCE, Prepared, silence};
-use crate::errno::ErrnoName;
+use super::{Prepared, silence};
+use crate::model::{ALLOWANCE, End, ErrnoName, Expectation, ExpectedOutcome, Since, StatedWindow};
 use crate::oracle;
 use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use crate::oracle::span::Span;
-use crate::scenario::model::{End, Expectation, ExpectedOutcome, Scenario, Since, StatedWindow};
-use crate::scenario::{Diagnostic, FileDiagnostics, unrepaired};
+use crate::scenario::{Diagnostic, FileDiagnostics, Scenario, unrepaired};
 use crate::text::seconds;
 
 /// What cannot be judged: each expectation of an error for which neither the file nor the oracle has a window.

@@ -1,8 +1,10 @@
 //! What in a case makes the oracle silent: found by asking it again without each thing, so that its
 //! rules stand in one place only.
 
+use crate::model::{End, EndSettings};
 use crate::oracle::{self, Ticks};
-use crate::scenario::model::{Action, Case, End, EndSettings};
+use crate::scenario::Case;
+use crate::step::Action;
 
 /// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
 /// `reboot the server` ``.
@@ -104,7 +106,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::oracle::Hz;
+    use crate::model::Hz;
     use crate::scenario::parse;
 
     /// Of the client of a routed case, the third line being its step.

@@ -2,9 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Prepared, Window, WindowOrigin, prepare, warnings};
-use crate::oracle::Hz;
+use crate::model::{End, Hz};
 use crate::oracle::prediction::PredictedOutcome;
-use crate::scenario::model::End;
 use crate::scenario::{self, FileDiagnostics};
 use crate::testing::{case, crash, crashed};
 

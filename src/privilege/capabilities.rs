@@ -1,12 +1,15 @@
 //! What is left of root's rights: capabilities(7), and nothing that a program could bring back by `exec`.
 
 use std::io;
+use std::process::Command;
 
 use nix::unistd::geteuid;
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, set_capabilities,
     set_capabilities_secure_bits, set_no_new_privs,
 };
+
+use crate::sys;
 
 /// Network namespaces are made and entered (`SYS_ADMIN`), set up (`NET_ADMIN`), and listened to (`NET_RAW`).
 pub(super) const FOR_LABS: CapabilitySet = CapabilitySet::SYS_ADMIN
@@ -66,8 +69,13 @@ pub(super) fn make_root_ordinary() -> io::Result<()> {
     Ok(set_capabilities_secure_bits(bits)?)
 }
 
+/// Prepares a command whose process has no capability, and can get none by the start of another program, whichever user it runs as.
+pub fn without_privileges(command: &mut Command) {
+    sys::before_exec(command, drop_all);
+}
+
 /// Takes every right from a process between fork and exec that the program need not have. Makes system calls only.
-pub(crate) fn drop_all() -> io::Result<()> {
+fn drop_all() -> io::Result<()> {
     // Whoever may not is another user, or no root any more.
     make_root_ordinary().ok();
     keep_for_good(CapabilitySet::empty())

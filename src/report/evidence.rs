@@ -1,10 +1,9 @@
 //! What explains a case: what was on the wire, what the kernel counted, and what went wrong.
 
-use crate::clock::Moment;
+use crate::model::{Moment, Stack};
 use crate::outcome::{
     CaseResult, ConnectionObservation, EndObservation, Mismatch, Observation, Verdict,
 };
-use crate::scenario::model::Stack;
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
 use crate::wire::{Asks, Probe};

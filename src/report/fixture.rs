@@ -6,15 +6,15 @@ use std::time::Duration;
 use etherparse::PacketBuilder;
 
 use crate::evidence::{
-    Captured, Change, Evidence, Frame, Kept, NetworkChange, SocketSample, SocketState, StepKind,
-    StepTaken, TcpInfo, TcpState, Timer, TimerKind,
+    Captured, Change, Evidence, Kept, NetworkChange, SocketSample, SocketState, StepTaken, TcpInfo,
+    Timer,
 };
 use crate::judge::judge;
+use crate::model::{CLIENT_PORT, End, Node, SERVER_PORT, TcpState, TimerKind};
 use crate::outcome::{CaseResult, Observation};
-use crate::plan::{CLIENT_PORT, SERVER_PORT};
-use crate::scenario::model::{End, Node};
+use crate::step::StepKind;
 use crate::testing::{Line, MS, at, client, crashed, observed};
-use crate::wire::Direction;
+use crate::wire::{Direction, Frame};
 
 const CLIENT: [u8; 4] = [192, 0, 2, 1];
 const SERVER: [u8; 4] = [192, 0, 2, 2];

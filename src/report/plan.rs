@@ -4,12 +4,13 @@ mod network;
 
 pub(super) use network::outline;
 
+use crate::model::{
+    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
+};
 use crate::oracle::prediction::PredictedOutcome;
 use crate::prepare::Prepared;
-use crate::scenario::model::{
-    Action, Clock, End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive,
-    PollEvent, Start, Step,
-};
+use crate::scenario::Clock;
+use crate::step::{Action, Start, Step};
 use crate::text::seconds;
 
 /// The plan of one case, line by line.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::judge;
+use crate::model::{End, Expectation, ExpectedOutcome};
 use crate::outcome::{
     CaseResult, ConnectionObservation, Cut, EndObservation, Mismatch, Observation, Verdict,
 };
 use crate::prepare::{Prepared, Window, WindowOrigin};
-use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::text::{plural, seconds};
 
 /// One end of one case, column by column.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::columns;
 use super::row;
 use super::table;
+use crate::model::End;
 use crate::outcome::{CaseResult, Verdict};
-use crate::scenario::model::End;
 use crate::text::seconds;
 
 const HEADINGS: [&str; 8] = [

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::columns;
 use super::row::{self, Row};
+use crate::model::{End, Expectation};
 use crate::outcome::{CaseResult, Verdict};
-use crate::scenario::model::{End, Expectation};
 
 const HEADINGS: [&str; 8] = [
     "VERDICT",

@@ -11,7 +11,7 @@ use crate::outcome::{
     BrokenStep, CaseResult, Cut, Descriptors, EndObservation, Observation, Verdict,
 };
 use crate::prepare::Prepared;
-use crate::scenario::model::CaseId;
+use crate::scenario::CaseId;
 use crate::stall::Stall;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 

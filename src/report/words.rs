@@ -1,10 +1,9 @@
 //! Packets, steps and what the application was told, in words.
 
 use super::sighting::Bases;
-use crate::clock::Moment;
-use crate::endpoint::Ended;
-use crate::evidence::{StepKind, StepTaken};
-use crate::scenario::model::{End, Node};
+use crate::evidence::StepTaken;
+use crate::model::{End, Ended, Moment, Node};
+use crate::step::StepKind;
 use crate::wire::{Asks, IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
 
 /// Seconds from zero time, to the microsecond.

@@ -16,15 +16,13 @@ use super::meeting::{Meeting, Seat};
 use super::room::Turn;
 use super::side::Side;
 use super::taken::StepsTaken;
-use crate::clock::Moment;
-use crate::errno::ErrnoName;
 use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::lab::tables::NeighbourTables;
+use crate::model::{End, ErrnoName, Family, Moment, NextWrite};
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::plan::NetworkPlan;
 use crate::prepare::Prepared;
-use crate::scenario::model::{End, Family, NextWrite};
 use crate::stall::StallWatch;
 
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.

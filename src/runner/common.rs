@@ -12,14 +12,14 @@ use super::meeting::Meeting;
 use super::room::Turn;
 use super::side::Deaf;
 use super::taken::{StepsTaken, Times};
-use crate::clock::{Moment, sleep_until};
-use crate::evidence::StepKind;
+use crate::clock::sleep_until;
 use crate::fault;
 use crate::kernel;
 use crate::lab::Lab;
 use crate::lab::error::LabError;
+use crate::model::{End, Family, Moment, Node};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Action, End, Family, HardwareAddress, Node, Step};
+use crate::step::{Action, HardwareAddress, Step, StepKind};
 
 /// The lab of a case, in which each of its strands has a connection.
 pub(super) struct Common {

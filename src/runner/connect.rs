@@ -14,12 +14,11 @@ use tokio::net::TcpStream;
 use super::case::{Running, io_at};
 use super::listener::Accepts;
 use super::marks::Marks;
-use crate::clock::{Moment, sleep_until};
+use crate::clock::sleep_until;
 use crate::endpoint::{Endpoint, socket};
-use crate::errno::ErrnoName;
 use crate::lab::error::LabError;
-use crate::plan::SERVER_PORT;
-use crate::scenario::model::{Action, End};
+use crate::model::{End, ErrnoName, Moment, SERVER_PORT};
+use crate::step::Action;
 
 /// How long the server may take to get a connection that the client has: one whose last acknowledgement is lost is completed by the
 /// answer to the next SYN-ACK, a second later, or two.

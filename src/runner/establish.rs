@@ -14,13 +14,12 @@ use super::meeting::Meeting;
 use super::room::Turn;
 use super::side::Side;
 use super::taken::StepsTaken;
-use crate::clock::Moment;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::Lab;
 use crate::lab::error::LabError;
-use crate::plan::{CLIENT_PORT, SERVER_PORT};
+use crate::model::{CLIENT_PORT, Connection, End, Family, Moment, SERVER_PORT};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Action, Connection, End, Family};
+use crate::step::Action;
 
 /// How often a connection to which nothing happens is looked at in the course of a case.
 const LOOKS: u32 = 64;

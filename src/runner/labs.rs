@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Entry;
-use crate::scenario::model::{Family, Stack};
+use crate::model::{Family, Stack};
 
 /// A strand that is looked for: of which file and case, at which phase, and over which family.
 type Wanted<'e> = (&'e Path, &'e str, Duration, Family);

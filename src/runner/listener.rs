@@ -6,11 +6,12 @@ use nix::sys::socket::{Backlog, listen};
 
 use super::case::{Running, io_at};
 use super::connect::Accepted;
-use crate::clock::{Moment, sleep_until};
+use crate::clock::sleep_until;
 use crate::endpoint::socket;
 use crate::lab::error::LabError;
-use crate::plan::{SERVER_PORT, STRANGER_PORT};
-use crate::scenario::model::{End, EndSettings, ListenerAct, ListenerStep};
+use crate::model::{End, EndSettings, Moment, SERVER_PORT};
+use crate::plan::STRANGER_PORT;
+use crate::step::{ListenerAct, ListenerStep};
 use crate::sys;
 
 /// When the server takes what has connected.

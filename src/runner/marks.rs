@@ -6,9 +6,9 @@ use futures::future::try_join_all;
 
 use crate::evidence::NodeCounters;
 use crate::lab::Lab;
-use crate::lab::counters::{self, Counters};
+use crate::lab::counters;
 use crate::lab::error::LabError;
-use crate::scenario::model::{Node, Role};
+use crate::model::{Counters, Node, Role};
 
 /// How the counters stood at one moment.
 #[derive(Debug, Default)]

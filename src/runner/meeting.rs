@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::clock::Moment;
+use crate::model::Moment;
 
 /// The meetings of some strands, one after the other.
 #[derive(Debug)]

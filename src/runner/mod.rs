@@ -9,6 +9,7 @@ mod common;
 mod connect;
 mod descriptors;
 mod establish;
+mod guest;
 mod labs;
 mod listener;
 mod marks;
@@ -37,10 +38,10 @@ use tokio::task::JoinSet;
 use crate::guest::Machine;
 use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Case, Clock};
+use crate::scenario::{Case, Clock};
 use crate::stall::StallWatch;
+pub use guest::handle;
 use one::One;
-pub use one::attempt_alone;
 use room::Room;
 
 /// How to run.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::common::{Common, note};
-use crate::clock::{Moment, sleep_until};
-use crate::evidence::StepKind;
+use crate::clock::sleep_until;
 use crate::fault;
 use crate::lab::error::LabError;
-use crate::scenario::model::{AddressChange, CableChange, End, Flapping, NetworkStep, Step};
+use crate::model::{End, Moment};
+use crate::step::{AddressChange, CableChange, Flapping, NetworkStep, Step, StepKind};
 
 impl Common {
     pub(super) async fn network(&self, step: &Step, network: &NetworkStep) -> Result<(), LabError> {

@@ -10,16 +10,15 @@ use super::case::Running;
 use super::side::{Tracks, Watched};
 use super::traffic;
 use super::watch;
-use crate::clock::{Moment, Translation};
-use crate::endpoint::{Ended, Endpoint};
-use crate::errno::ErrnoName;
+use crate::clock::Translation;
+use crate::endpoint::Endpoint;
 use crate::evidence::{Captured, Evidence, NetworkChange};
 use crate::kernel;
 use crate::lab::error::LabError;
+use crate::model::{End, Ended, ErrnoName, Expectation, ExpectedOutcome, Moment};
 use crate::outcome::{
     ConnectionObservation, Cut, Descriptors, EndObservation, Observation, Recording,
 };
-use crate::scenario::model::{End, Expectation, ExpectedOutcome};
 use crate::wire::Neighbours;
 
 impl Running {

@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 use super::case::{Seen, Surroundings};
 use super::room::{Room, Turn};
 use super::{Entry, Options, Place, case};
-use crate::clock::Moment;
-use crate::errand::{self, Ran};
+use crate::job::{self, JobResult};
 use crate::judge;
 use crate::lab::drops::DropMonitor;
+use crate::model::Moment;
 use crate::outcome::{Attempt, CaseResult, Observation, Verdict};
 use crate::prepare::Prepared;
 use crate::stall::StallWatch;
@@ -83,7 +83,7 @@ impl One {
             Place::Here => self.ran_here().await,
             Place::Guest(machine) => {
                 let limit = self.options.timeout.unwrap_or(GUEST_LIMIT);
-                match errand::run(machine, &self.strands(), first.phase, limit).await {
+                match job::run(machine, &self.strands(), first.phase, limit).await {
                     Ok(ran) => Ok(ran.into_iter().map(Attempted::from).collect()),
                     Err(error) if error.is_limit() && self.options.timeout.is_some() => {
                         Err(judge::timed_out(limit))
@@ -113,7 +113,7 @@ impl One {
         match tokio::time::timeout(last, task.join_next()).await {
             Ok(Some(Ok(ran))) => Ok(ran
                 .into_iter()
-                .map(|Ran { attempt, .. }| Attempted {
+                .map(|JobResult { attempt, .. }| Attempted {
                     attempt,
                     guest_time: None,
                 })
@@ -133,8 +133,8 @@ struct Attempted {
 }
 
 /// In a guest.
-impl From<Ran> for Attempted {
-    fn from(ran: Ran) -> Self {
+impl From<JobResult> for Attempted {
+    fn from(ran: JobResult) -> Self {
         Self {
             attempt: ran.attempt,
             guest_time: Some(ran.took),
@@ -143,12 +143,12 @@ impl From<Ran> for Attempted {
 }
 
 /// Runs the strands of a case that has a kernel to itself; what came of each.
-pub async fn attempt_alone(strands: Vec<Prepared>) -> Vec<Ran> {
+pub(super) async fn attempt_alone(strands: Vec<Prepared>) -> Vec<JobResult> {
     let strands: Vec<Arc<Prepared>> = strands.into_iter().map(Arc::new).collect();
     let drops = match DropMonitor::start() {
         Ok(drops) => drops.map(Arc::new),
         Err(error) => {
-            let impossible = |_: &Arc<Prepared>| Ran {
+            let impossible = |_: &Arc<Prepared>| JobResult {
                 attempt: Attempt::Impossible(error.to_string()),
                 took: Duration::ZERO,
             };
@@ -169,9 +169,9 @@ async fn attempts(
     strands: Vec<Arc<Prepared>>,
     limit: Option<Duration>,
     surroundings: (Surroundings, Option<Turn>),
-) -> Vec<Ran> {
+) -> Vec<JobResult> {
     let seen = case::run(&strands, limit, surroundings).await;
-    let ran = |(seen, took): Seen| Ran {
+    let ran = |(seen, took): Seen| JobResult {
         attempt: match seen {
             Ok(observation) => Attempt::Observed(Box::new(observation)),
             Err(error) => match error.skip_reason() {

@@ -8,8 +8,8 @@ use super::case::{Running, io_at};
 use super::steps::Hindrance;
 use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
-use crate::plan::SERVER_PORT;
-use crate::scenario::model::{Act, End, ProgramStep};
+use crate::model::{End, SERVER_PORT};
+use crate::step::{Act, ProgramStep};
 
 /// What a watch may take beyond its window.
 const GRACE: Duration = Duration::from_secs(3);

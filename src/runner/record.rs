@@ -8,15 +8,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::side::{Deaf, Tracks};
-use crate::clock::Moment;
-use crate::evidence::{Frame, Keeper, Kept, SocketSample};
+use crate::evidence::{Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
 use crate::lab::drops::DropMonitor;
+use crate::model::{ALLOWANCE, End, Moment};
 use crate::outcome::{LateLook, Recording};
-use crate::prepare::ALLOWANCE;
-use crate::scenario::model::End;
-use crate::wire::{Direction, IcmpMessage, Neighbours, Packet};
+use crate::wire::{Direction, Frame, IcmpMessage, Neighbours, Packet};
 
 /// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of a case at the very most.
 const FRAMES: usize = 2000;

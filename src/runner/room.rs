@@ -17,9 +17,9 @@ use super::burial::{Graveyard, Tenancy};
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::memory;
+use crate::model::{Family, Role, TCP_MEMORY};
 use crate::prepare::Prepared;
-use crate::scenario::limits::TCP_MEMORY;
-use crate::scenario::model::{Action, Family, Role};
+use crate::step::Action;
 
 /// What the harness itself has open, and the descriptors that are open for a moment only.
 const OWN_DESCRIPTORS: u64 = 128;

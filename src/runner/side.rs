@@ -15,16 +15,13 @@ use super::case::io_at;
 use super::common::Common;
 use super::descriptors::Sockets;
 use super::record::{Recorded, Recorder};
-use crate::clock::Moment;
 use crate::endpoint::Endpoint;
 use crate::lab::capture::Capture;
-use crate::lab::counters::Counters;
 use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
+use crate::model::{CLIENT_PORT, Counters, End, Family, Moment, SERVER_PORT};
 use crate::outcome::Recording;
-use crate::plan::{CLIENT_PORT, SERVER_PORT};
 use crate::prepare::WindowOrigin;
-use crate::scenario::model::{End, Family};
 use crate::wire::{Neighbours, Track};
 
 /// What was captured, by connection (the client's port).

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clock::Moment;
-use crate::evidence::{StepKind, StepTaken};
-use crate::scenario::model::Step;
+use crate::evidence::StepTaken;
+use crate::model::Moment;
+use crate::step::{Step, StepKind};
 
 /// When a step was due, when it began, and when it was done.
 #[derive(Debug, Clone, Copy)]

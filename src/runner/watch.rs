@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::side::Side;
-use crate::clock::{Moment, sleep_until};
+use crate::clock::sleep_until;
 use crate::endpoint::Endpoint;
-use crate::prepare::{ALLOWANCE, Window};
-use crate::scenario::model::Expectation;
+use crate::model::{ALLOWANCE, Expectation, Moment};
+use crate::prepare::Window;
 use crate::stall::{StallWatch, stalled};
 
 /// What decides how long an end is watched.

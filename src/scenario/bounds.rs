@@ -6,7 +6,7 @@ use std::path::Path;
 use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::{Body, Document};
-use super::model::Action;
+use crate::step::Action;
 
 /// The most cases of a file.
 pub(super) const MOST_CASES: usize = 500;

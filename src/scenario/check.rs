@@ -8,11 +8,12 @@ use super::document::{CaseBlock, Document};
 use super::family_check;
 use super::memory_check;
 use super::middlebox_check as middlebox;
-use super::model::{Clock, End, Family, Topology};
 use super::overlay::Overlaid;
 use super::program_check;
 use super::sequence;
 use super::topology_check;
+use crate::model::{End, Family, Topology};
+use crate::scenario::Clock;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::context::{At, Given, Reported};
-use super::limits::{BufferSize, Linger, TrackingSeconds};
-use super::model::{
-    Clock, End, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Step, Sysctl, Topology,
+use crate::model::{
+    BufferSize, End, Expectation, Family, Firewall, Keepalive, Linger, Node, NodeSysctls, Sysctl,
+    Topology, TrackingSeconds,
 };
-use super::stack::Carried;
+use crate::scenario::Clock;
+use crate::scenario::carried::Carried;
+use crate::step::Step;
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,

@@ -3,9 +3,9 @@
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::model::Family;
 use super::overlay::Overlaid;
-use super::stack::Carried;
+use crate::model::Family;
+use crate::scenario::carried::Carried;
 
 /// Reports each step and each expectation of one family where the case does not have it beside the other, or not at all.
 pub(super) fn families(case: &Overlaid, cx: &mut Context) {

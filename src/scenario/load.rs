@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{self, FileDiagnostics};
-use super::model::Scenario;
 use super::suggest::alternatives;
 use crate::input::{self, InputError};
+use crate::scenario::Scenario;
 use crate::text::plural;
 
 /// The most bytes of a file. The largest that ships has 6 KiB.

@@ -2,8 +2,9 @@
 //!
 //! A connection takes as much of it as is written, for it may be that nobody acknowledges or reads it; and no more than its buffers may grow to.
 
-use super::limits::BufferSize;
-use super::model::{Action, Case, Connection, End, EndSettings};
+use crate::model::{BufferSize, Connection, End, EndSettings};
+use crate::scenario::Case;
+use crate::step::Action;
 
 /// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least, the first and the largest, in bytes. They are
 /// what the kernel chooses on a machine with a gigabyte or more (`tcp_init`).

@@ -3,9 +3,9 @@
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::limits::TCP_MEMORY;
 use super::memory::written_by;
 use super::overlay::Overlaid;
+use crate::model::TCP_MEMORY;
 
 /// Reports the last step that writes where all that is written may take more than a case may have.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {

@@ -6,11 +6,10 @@ use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::middlebox::{FilterVerdict, Middlebox, Segments, Unreachable};
-use super::model::{Action, End, Family};
 use super::overlay::Overlaid;
-use super::stack::Carried;
-use crate::wire;
+use crate::model::{End, Family, icmp_name};
+use crate::scenario::carried::Carried;
+use crate::step::{Action, FilterVerdict, Middlebox, Segments, Unreachable};
 
 /// Reports each step that the case's families, connection or firewall do not allow for.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
@@ -61,7 +60,7 @@ fn has_message(case: &Overlaid, part: &StepPart, step: &Middlebox) -> Option<Dia
 fn name(message: Unreachable, family: Family) -> Option<&'static str> {
     let is_ipv6 = family == Family::Ipv6;
     let kind = if is_ipv6 { 1 } else { 3 };
-    wire::icmp_name(is_ipv6, (kind, message.code(family)?))
+    icmp_name(is_ipv6, (kind, message.code(family)?))
 }
 
 /// A probe looks like any other bare acknowledgement, so only one end may send some.

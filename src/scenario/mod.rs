@@ -57,41 +57,29 @@
 //! step of one family is in both strands, because both wait for it; [`Step::concerns`](model::Step::concerns) tells whose path it changes.
 
 pub mod diagnostic;
-mod display;
-pub mod limits;
 pub mod memory;
-pub mod model;
 
 mod bounds;
+mod carried;
+mod case;
 mod check;
 mod context;
 mod cursor;
 mod decode;
 mod document;
 mod elsewhere;
-mod evidence;
-mod expectation;
 mod family_check;
 mod keys;
-mod listener;
 mod load;
 mod memory_check;
-mod middlebox;
 mod middlebox_check;
-mod network;
-mod node;
 mod overlay;
-mod program;
 mod program_check;
 mod quantity;
-mod relations;
 mod resolve;
 mod sequence;
-mod stack;
-mod step;
 pub mod suggest;
 mod syntax;
-mod topology;
 mod topology_check;
 
 /// The JSON Schema (draft 2020-12) of a scenario file, for editors. It knows what a value may be by itself; what only shows when a
@@ -102,11 +90,11 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use case::{Case, CaseId, Clock, Scenario};
 use context::Context;
 use cursor::Table;
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
-use model::Scenario;
 pub(crate) use sequence::unrepaired;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.

@@ -8,11 +8,11 @@ use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
     StepPart,
 };
-use super::limits::{BufferSize, Linger};
-use super::model::{
-    Connection, End, EndSettings, Family, Keepalive, NodeSysctls, Sysctl, Topology,
+use crate::model::{
+    BufferSize, Connection, End, EndSettings, Family, Keepalive, Linger, NodeSysctls, Sysctl,
+    Topology,
 };
-use super::stack::Carried;
+use crate::scenario::carried::Carried;
 
 /// `net.ipv4.tcp_keepalive_probes` (`TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
 const DEFAULT_PROBES: u32 = 9;

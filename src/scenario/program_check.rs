@@ -3,8 +3,9 @@
 use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
-use super::model::{Action, End};
 use super::overlay::Overlaid;
+use crate::model::End;
+use crate::step::Action;
 
 /// Reports each end that is to see something after it has closed its own sockets.
 pub(super) fn steps(case: &Overlaid, cx: &mut Context) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::limits::CountRange;
-use super::model::{Percent, ProbeEvent, Start};
+use crate::model::{CountRange, Percent};
+use crate::step::{ProbeEvent, Start};
 
 /// What is wrong with a text, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,8 +255,8 @@ fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::{Unit, count_range, duration, duration_in, when, window};
-    use crate::scenario::limits::CountRange;
-    use crate::scenario::model::{ProbeEvent, Start};
+    use crate::model::CountRange;
+    use crate::step::{ProbeEvent, Start};
     use std::time::Duration;
 
     #[test]

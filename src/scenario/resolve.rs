@@ -10,11 +10,10 @@ use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
-use super::model::{
-    Case, CaseId, End, Expectation, Expectations, Family, NodeSysctls, Scenario, Stack,
-};
 use super::overlay::{Overlaid, View};
 use super::topology_check;
+use crate::model::{End, Expectation, Expectations, Family, NodeSysctls, Stack};
+use crate::scenario::{Case, CaseId, Scenario};
 use crate::text::printable;
 
 pub(super) fn scenario(

@@ -16,8 +16,10 @@ use super::check::in_case;
 use super::context::Context;
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::model::{Act, Action, Case, End, Family, Node, RouteChange, Start, Step, Topology};
 use super::overlay::Overlaid;
+use crate::model::{End, Family, Node, Topology};
+use crate::scenario::Case;
+use crate::step::{Act, Action, RouteChange, Start, Step};
 use link::Side;
 use probes::Prober;
 

@@ -6,11 +6,10 @@ use super::check::in_case;
 use super::context::{Context, Reported};
 use super::diagnostic::Diagnostic;
 use super::document::StepPart;
-use super::model::{
-    Action, End, Firewall, Middlebox, NetworkStep, Node, Preset, Role, RouteChange, Topology,
-};
 use super::overlay::Overlaid;
 use super::suggest::{alternatives, nearest};
+use crate::model::{End, Firewall, Node, Preset, Role, Topology};
+use crate::step::{Action, Middlebox, NetworkStep, RouteChange};
 
 /// What a machine must be for a step.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::segment::Segment;
-use crate::clock::Moment;
+use crate::model::Moment;
 
 /// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A retransmission timeout is longer
 /// (`TCP_RTO_MIN` is the same time, and a round trip comes on top). A tail loss probe may come sooner; it repeats the last segment, which

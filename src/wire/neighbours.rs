@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::Neighbouring;
 use super::segment::Direction;
-use crate::clock::Moment;
+use crate::model::Moment;
 
 /// ARP or NDP at one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

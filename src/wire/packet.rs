@@ -9,8 +9,8 @@ use etherparse::{
 
 use super::icmp::{self, IcmpMessage};
 use super::segment::{Flags, Segment};
-use crate::evidence::Frame;
-use crate::plan::SERVER_PORT;
+use crate::model::SERVER_PORT;
+use crate::wire::Frame;
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::acceptance::{Acceptance, Arrival, Window, after};
 use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
-use crate::clock::Moment;
+use crate::model::Moment;
 
 /// What a probe asks. On the wire both are the same, an empty segment one below the next sequence number (`tcp_xmit_probe_skb`), which the
 /// peer must acknowledge; what differs is the window that it had last been offered.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use deadpeer::errand::{Description, Ran};
 use deadpeer::guest;
+use deadpeer::job::{Description, JobResult};
 use deadpeer::judge::judge;
 use deadpeer::oracle::Ticks;
 use deadpeer::outcome::{Attempt, CaseResult, Verdict};
@@ -14,7 +14,7 @@ use deadpeer::prepare::{self, Prepared};
 use deadpeer::record::Record;
 use deadpeer::report::pcap::{self, Origin};
 use deadpeer::report::{catalogue, detail, plan, summary};
-use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::Scenario;
 use deadpeer::{scenario, shipped};
 use fastrand::Rng;
 use flate2::Crc;
@@ -152,7 +152,7 @@ fn guest(said: &[u8]) {
         Err(failure) => return drop(failure.to_string()),
     };
     drop(serde_json::from_slice::<Description>(&answer));
-    let Ok(strands) = serde_json::from_slice::<Vec<Ran>>(&answer) else {
+    let Ok(strands) = serde_json::from_slice::<Vec<JobResult>>(&answer) else {
         return;
     };
     let prepared: Arc<Prepared> = Arc::new(serde_json::from_slice(asked).unwrap());

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use deadpeer::errno::ErrnoName;
-use deadpeer::evidence::{TcpState, TimerKind};
-use deadpeer::scenario::limits::{
-    BufferSize, CountRange, KeepaliveSeconds, Linger, ProbeCount, TrackingSeconds,
+use deadpeer::model::*;
+use deadpeer::model::{
+    BufferSize, CountRange, ErrnoName, KeepaliveSeconds, Linger, ProbeCount, TcpState, TimerKind,
+    TrackingSeconds,
 };
-use deadpeer::scenario::model::*;
 use deadpeer::scenario::parse;
+use deadpeer::scenario::*;
+use deadpeer::step::*;
 
 fn seconds(seconds: u64) -> Option<KeepaliveSeconds> {
     KeepaliveSeconds::new(seconds)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use deadpeer::sys::without_privileges;
+use deadpeer::privilege::without_privileges;
 use libtest_mimic::Trial;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chroot, geteuid};

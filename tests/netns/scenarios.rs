@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use deadpeer::oracle::Hz;
+use deadpeer::model::Hz;
 use deadpeer::prepare::prepare;
 use deadpeer::{kernel, scenario};
 use libtest_mimic::Trial;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use deadpeer::clock::Moment;
 use deadpeer::evidence::SocketSample;
+use deadpeer::model::Moment;
 use deadpeer::outcome::{CaseResult, EndObservation};
 use deadpeer::record::Record;
 use libtest_mimic::{Failed, Trial};

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::errand::{self, ErrandError};
 use deadpeer::guest::{self, Failure, Machine};
+use deadpeer::job::{self, JobError};
 use deadpeer::kernel;
-use deadpeer::oracle::Hz;
+use deadpeer::model::Hz;
 use deadpeer::runner::Place;
 use deadpeer::text::printable;
 
@@ -37,14 +37,14 @@ pub(super) struct Description {
 
 impl Kernel {
     /// What it tells of itself.
-    pub(super) async fn describe(&self) -> Result<Description, ErrandError> {
+    pub(super) async fn describe(&self) -> Result<Description, JobError> {
         Ok(match self {
             Self::Native => Description {
                 release: kernel::release(),
                 hz: kernel::hz(),
             },
             Self::Guest(machine) => {
-                let said = errand::describe(machine, BOOT_LIMIT).await?;
+                let said = job::describe(machine, BOOT_LIMIT).await?;
                 Description {
                     release: Some(printable(&said.release).into_owned()),
                     hz: said.hz.or_else(|| hz_beside(machine.kernel())),

@@ -21,7 +21,7 @@ use deadpeer::limits;
 use deadpeer::privilege;
 use deadpeer::record::Record;
 use deadpeer::report::progress::Form;
-use deadpeer::scenario::model::Scenario;
+use deadpeer::scenario::Scenario;
 use tokio::runtime::Runtime;
 
 use super::filter::Filter;

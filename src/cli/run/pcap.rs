@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use deadpeer::record::{OnKernel, Record};
 use deadpeer::report::pcap::{self, Origin};
-use deadpeer::scenario::model::{CaseId, Scenario};
+use deadpeer::scenario::{CaseId, Scenario};
 use deadpeer::text::plural;
 
 use super::files;

@@ -9,7 +9,7 @@ use deadpeer::prepare::Prepared;
 use deadpeer::record::{Labels, OnKernel};
 use deadpeer::report::progress::Waiting;
 use deadpeer::runner::{self, Entry};
-use deadpeer::scenario::model::{Clock, Scenario};
+use deadpeer::scenario::{Clock, Scenario};
 use deadpeer::text::seconds;
 
 use super::drive::{Finished, INTERRUPTED, drive};

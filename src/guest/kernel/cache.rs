@@ -11,7 +11,7 @@ use super::user::cache_folder;
 use super::version::Version;
 use super::workshop::clean;
 use super::{NoHome, NotFound};
-use crate::oracle::Hz;
+use crate::model::Hz;
 
 /// A folder with kernels.
 #[derive(Debug, Clone)]

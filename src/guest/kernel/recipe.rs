@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::settings;
 use super::edits::edits;
-use crate::oracle::Hz;
+use crate::model::Hz;
 
 /// What is configured on top of `allnoconfig`.
 pub(super) const FRAGMENT: &str = include_str!("uml.config");

@@ -1,8 +1,7 @@
 use super::{mismatches, only};
-use crate::evidence::{Evidence, SocketSample, SocketState, TcpState, Timer, TimerKind};
+use crate::evidence::{Evidence, SocketSample, SocketState, Timer};
+use crate::model::{CLIENT_PORT, End, TcpState, TimerKind};
 use crate::outcome::{EndObservation, Observation};
-use crate::plan::CLIENT_PORT;
-use crate::scenario::model::End;
 use crate::testing::{Line, MS, at, client, crashed, observed};
 use crate::wire::{IcmpMessage, Neighbours, Quoted};
 

@@ -4,12 +4,13 @@ mod probes;
 mod steps;
 
 use super::judge;
-use crate::evidence::{Evidence, StepKind, StepTaken};
+use crate::evidence::{Evidence, StepTaken};
 use crate::outcome::{
     BrokenStep, Cut, Descriptors, EndObservation, Mismatch, Observation, Verdict,
 };
 use crate::prepare::Prepared;
 use crate::stall::Stall;
+use crate::step::StepKind;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 
 /// The oracle's window for [`crashed`], and what is allowed beyond it.
@@ -143,7 +144,7 @@ expect.server = { error = "ETIMEDOUT" }
     fn that_were_not_observed_fail() {
         let one = observed(vec![client(vec![timed_out(4_060 * MS)])]);
         let wrong = only(mismatches(&both(), &one));
-        assert_eq!(wrong.end, Some(crate::scenario::model::End::Server));
+        assert_eq!(wrong.end, Some(crate::model::End::Server));
         assert_eq!(mismatches(&both(), &observed(vec![])).len(), 2);
     }
 

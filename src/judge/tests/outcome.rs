@@ -209,9 +209,7 @@ connection.client.user_timeout = "3s"
 step = [{ do = "exchange" }, { do = "crash", host = "server" }, { do = "send", after = "1s" }]
 "#,
         );
-        let window = prepared
-            .window(crate::scenario::model::End::Client)
-            .unwrap();
+        let window = prepared.window(crate::model::End::Client).unwrap();
         let (earliest, latest) = (window.earliest.as_nanos(), window.latest.as_nanos());
         let (earliest, latest) = (
             i64::try_from(earliest).unwrap(),

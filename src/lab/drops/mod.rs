@@ -17,10 +17,10 @@ use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::error::LabError;
 use crate::clock::Translation;
-use crate::evidence::{Drop, Frame, Keeper, Kept};
+use crate::evidence::{Drop, Keeper, Kept};
+use crate::model::{Family, Node};
 use crate::plan::NetworkPlan;
-use crate::scenario::model::{Family, Node};
-use crate::wire::{Direction, Packet};
+use crate::wire::{Direction, Frame, Packet};
 use message::Alert;
 
 /// Room for the alerts of a case, of about a kilobyte each with the kernel's own structures.

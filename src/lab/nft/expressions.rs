@@ -7,7 +7,7 @@ use netlink_bindings::nftables::{
 use netlink_bindings::traits::Pusher;
 
 use super::rules::{Bytes, Header, Match, State, Verdict};
-use crate::scenario::model::Family;
+use crate::model::Family;
 
 /// The one register that is needed: each match loads it anew.
 const REGISTER: u32 = Registers::Reg1 as u32;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::lab::error::Feature;
-use crate::scenario::model::Family;
+use crate::model::Family;
 
 /// A table with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 use std::path::Path;
 
 use super::predict;
+use crate::model::{End, Hz};
 use crate::oracle::prediction::{Origin, PredictedOutcome};
-use crate::oracle::wheel::Hz;
-use crate::scenario::model::{Case, End};
-use crate::scenario::parse;
+use crate::scenario::{Case, parse};
 
 pub(super) const KEEPALIVE: &str = "keepalive = { idle = \"1s\", interval = \"1s\", probes = 3 }";
 pub(super) const TIMEOUT: &str = "user_timeout = \"2s\"";

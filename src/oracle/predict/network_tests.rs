@@ -1,9 +1,9 @@
 use super::middlebox_tests::{KEEPALIVE, SEND, TIMEOUT, case, seen};
 use super::predict;
+use crate::model::{End, Hz};
 use crate::oracle::from_zero;
 use crate::oracle::prediction::PredictedOutcome;
-use crate::oracle::wheel::Hz;
-use crate::scenario::model::{Case, End};
+use crate::scenario::Case;
 
 const OFF: &str = "{ do = \"forwarding\", on = \"router\", action = \"off\" }";
 const ON: &str = "{ do = \"forwarding\", on = \"router\", action = \"on\", after = \"2500ms\" }";
@@ -68,7 +68,7 @@ fn a_host_without_its_address_cannot_send_unless_over_ipv6_through_a_router() {
         let written = case(family, TIMEOUT, "", &[&step, SEND]);
         assert_eq!(seen(&written, End::Client), in_flight, "{family}");
         let mut near = quiet;
-        near.topology = crate::scenario::model::Preset::Direct.into();
+        near.topology = crate::model::Preset::Direct.into();
         let error = if family == "ipv4" {
             "ETIMEDOUT"
         } else {

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::predict;
-use crate::oracle::prediction::{Origin, PredictedOutcome};
-use crate::oracle::wheel::Hz;
-use crate::scenario::limits::{KeepaliveSeconds, ProbeCount};
-use crate::scenario::model::{
-    Action, CableChange, Case, CaseId, Clock, Connection, End, EndSettings, Expectations, Family,
-    HardwareAddress, Keepalive, Node, Preset, ProbeEvent, RouteChange, Stack, Start, Step,
+use crate::model::{
+    Connection, End, EndSettings, Expectations, Family, Hz, Keepalive, KeepaliveSeconds, Node,
+    Preset, ProbeCount, Stack,
 };
+use crate::oracle::prediction::{Origin, PredictedOutcome};
+use crate::scenario::{Case, CaseId, Clock};
+use crate::step::{Action, CableChange, HardwareAddress, ProbeEvent, RouteChange, Start, Step};
 
 fn secs(n: f64) -> Duration {
     Duration::from_secs_f64(n)

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use crate::oracle::outage::Fault;
-use crate::scenario::model::{AddressChange, NeighbourChange, NetworkStep};
+use crate::step::{AddressChange, NeighbourChange, NetworkStep};
 
 impl Walk {
     /// `None` for what comes and goes by itself, and for what hits some segments and not others.

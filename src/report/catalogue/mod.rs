@@ -13,11 +13,12 @@ use std::path::Path;
 use row::Row;
 
 use super::plan;
+use crate::model::Stack;
 use crate::oracle::Ticks;
 use crate::outcome::CaseResult;
 use crate::prepare::Prepared;
 use crate::record::{OnKernel, Record};
-use crate::scenario::model::{Case, Clock, Scenario, Stack};
+use crate::scenario::{Case, Clock, Scenario};
 
 /// Why a result is not what a catalogue is made of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
+use crate::model::{Connection, CounterName, End, EndSettings, ExpectedTimer};
 use crate::outcome::{CaseResult, EndObservation, Observation, Verdict};
 use crate::prepare::{Prepared, WindowOrigin};
 use crate::report::{plan, row};
-use crate::scenario::model::{
-    Connection, CounterName, End, EndSettings, ExpectedTimer, Start, Step,
-};
+use crate::step::{Start, Step};
 
 /// The cells of a line, but for the case's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

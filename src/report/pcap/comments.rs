@@ -1,12 +1,12 @@
 //! What is said in comments: of the case, and of single frames what Wireshark cannot know.
 
 use super::Origin;
-use crate::evidence::{StepKind, StepTaken};
+use crate::evidence::StepTaken;
+use crate::model::{CLIENT_PORT, End};
 use crate::outcome::{CaseResult, Observation, Verdict};
-use crate::plan::CLIENT_PORT;
 use crate::report::sighting::{Sighting, Told};
 use crate::report::{row, table, words};
-use crate::scenario::model::End;
+use crate::step::StepKind;
 use crate::wire::Meaning;
 
 /// What the case is, what became of it, and its steps, most of which are no packets.

@@ -20,11 +20,10 @@ use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeade
 use pcap_file::{DataLink, Endianness, PcapError};
 
 use super::sighting::{Sighting, sightings};
-use crate::clock::Moment;
 use crate::evidence::{Captured, Evidence};
 use crate::lab::capture::SNAP_LENGTH;
+use crate::model::{Moment, Node};
 use crate::outcome::{CaseResult, Observation};
-use crate::scenario::model::Node;
 use crate::wire::Direction;
 
 /// What a result does not say of itself.

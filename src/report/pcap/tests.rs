@@ -1,11 +1,10 @@
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 use super::*;
-use crate::evidence::Frame;
-use crate::plan::CLIENT_PORT;
+use crate::model::{CLIENT_PORT, End};
 use crate::report::fixture::{Fate, Wire, crash, of_connection, result, segment};
-use crate::scenario::model::End;
 use crate::testing::{Line, MS, at, client};
+use crate::wire::Frame;
 
 const ORIGIN: Origin = Origin {
     summary: "The peer crashes",

@@ -1,8 +1,8 @@
 //! The network of a case: machines with addresses, and of one that is spelled out the links and routes too.
 
+use crate::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 use crate::plan::{NetworkPlan, NodePlan, RoutePlan};
 use crate::prepare::Prepared;
-use crate::scenario::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 
 pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
     let (case, network) = (&prepared.case, &prepared.network);

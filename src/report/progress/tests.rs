@@ -1,8 +1,8 @@
 use indicatif::InMemoryTerm;
 
 use super::*;
+use crate::model::End;
 use crate::outcome::Mismatch;
-use crate::scenario::model::End;
 use crate::testing::{Line, MS, client, crashed, observed};
 
 fn labels(kernel: Option<&str>, repeat: u32) -> Labels {

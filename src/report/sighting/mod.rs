@@ -5,12 +5,11 @@ mod order;
 use std::collections::HashMap;
 
 use super::words;
-use crate::evidence::{Captured, Evidence, Frame};
-use crate::oracle::keepalive::EffectiveKeepalive;
+use crate::evidence::{Captured, Evidence};
+use crate::model::{EffectiveKeepalive, End, Node};
 use crate::prepare::Prepared;
-use crate::scenario::model::{End, Node};
 use crate::wire::{
-    Direction, IcmpError, IcmpMessage, Meaning, Neighbouring, Packet, Segment, Track,
+    Direction, Frame, IcmpError, IcmpMessage, Meaning, Neighbouring, Packet, Segment, Track,
 };
 
 /// A frame at one host, with its meaning there.

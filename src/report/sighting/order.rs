@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 
 use super::{Sighting, Told};
-use crate::scenario::model::End;
+use crate::model::End;
 use crate::wire::{Direction, Meaning};
 
 /// Who sent it, and the bytes that are the same at both hosts.

@@ -1,10 +1,10 @@
 //! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
 
 use super::{Lanes, Line, Mark, Source};
-use crate::evidence::{Drop, SocketSample, StepTaken, Timer, TimerKind};
+use crate::evidence::{Drop, SocketSample, StepTaken, Timer};
+use crate::model::{End, Node, TimerKind};
 use crate::outcome::Observation;
 use crate::report::words;
-use crate::scenario::model::{End, Node};
 use crate::text::{plural, seconds};
 use crate::wire::Packet;
 
@@ -141,7 +141,7 @@ fn application(observation: &Observation, connection: u16) -> Vec<Line> {
             text,
             mark,
         };
-        let place = usize::from(connection - crate::plan::CLIENT_PORT);
+        let place = usize::from(connection - crate::model::CLIENT_PORT);
         let Some(seen) = end.connections.get(place) else {
             continue;
         };

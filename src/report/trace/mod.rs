@@ -8,9 +8,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::clock::Moment;
+use crate::model::{CLIENT_PORT, Moment};
 use crate::outcome::{CaseResult, Observation};
-use crate::plan::CLIENT_PORT;
 use crate::report::words;
 use crate::text::plural;
 

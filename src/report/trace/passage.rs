@@ -1,11 +1,11 @@
 //! Frames that left one host, each with its arrival at the other.
 
 use super::{Lanes, Line, Mark, Source};
+use crate::model::End;
 use crate::outcome::Observation;
 use crate::prepare::Prepared;
 use crate::report::sighting::{Sighting, Told, sightings};
 use crate::report::words;
-use crate::scenario::model::End;
 use crate::wire::{Direction, Meaning};
 
 pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: u16) -> Vec<Line> {

@@ -37,7 +37,7 @@ fn a_long_timeline_loses_its_middle() {
 fn writes_that_do_not_ascend_are_told_all_the_same() {
     let mut result = result(crash());
     let connection = &mut result.observation.as_mut().unwrap().ends[0].connections[0];
-    let at = crate::clock::Moment::now();
+    let at = crate::model::Moment::now();
     connection.writes = [10, 3].map(|end| crate::wire::Write { at, end }).to_vec();
     let mut out = Vec::new();
     write(&mut anstream::StripStream::new(&mut out), &result).unwrap();

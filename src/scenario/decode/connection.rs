@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::sysctl;
+use crate::model::{BufferSize, Keepalive, KeepaliveSeconds, Linger, ProbeCount};
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ConnectionPart, EndPart};
-use crate::scenario::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount};
-use crate::scenario::model::Keepalive;
 use crate::scenario::quantity::{self, Problem, Unit};
 use crate::scenario::suggest::alternatives;
 

@@ -1,11 +1,10 @@
 //! The kernel's counters: their names as the kernel writes them, and by how much they rise.
 
 use super::expect::count;
+use crate::model::{CountRange, CounterName};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::Value;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::limits::CountRange;
-use crate::scenario::model::CounterName;
 use crate::scenario::suggest::nearest;
 
 /// As in `/proc/net/snmp` and `/proc/net/snmp6` (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).

@@ -2,14 +2,13 @@
 
 use super::expect::count;
 use super::graph;
-use crate::evidence::TcpState;
+use crate::model::{
+    CountRange, EvidenceExpectation, ExpectedTimer, Family, IcmpKind, Node, TcpState, icmp_names,
+};
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::limits::CountRange;
-use crate::scenario::model::{EvidenceExpectation, ExpectedTimer, Family, IcmpKind, Node};
 use crate::scenario::suggest::nearest;
-use crate::wire;
 
 /// The keys of an expectation that are about the evidence.
 pub(super) struct Parts {
@@ -142,7 +141,7 @@ fn messages(
 
 /// A name, or type and code: `host-unreachable`, `"3/1"`.
 fn kind(name: &At<&str>, family: Family, cx: &mut Context) -> Result<IcmpKind, Reported> {
-    let names = wire::icmp_names(family == Family::Ipv6);
+    let names = icmp_names(family == Family::Ipv6);
     let numbers = || {
         let (kind, code) = name.value.split_once('/')?;
         Some((kind.parse().ok()?, code.parse().ok()?))

@@ -5,16 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{counter, evidence};
-use crate::errno::ErrnoName;
+use crate::model::{
+    CountRange, ErrnoName, Expectation, ExpectedOutcome, NextWrite, Places, PollEvent,
+    ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
+};
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{EndsPart, ExpectPart, ExpectationPart};
-use crate::scenario::limits::CountRange;
-use crate::scenario::model::{
-    Expectation, ExpectedOutcome, NextWrite, Places, PollEvent, ProbeExpectation, Since,
-    StatedWindow, WindowProbeExpectation,
-};
 use crate::scenario::quantity::{self, Problem};
 use crate::scenario::suggest::nearest;
 

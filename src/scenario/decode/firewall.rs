@@ -1,10 +1,10 @@
 //! `topology.firewall`: what a router lets through.
 
 use super::graph;
+use crate::model::TrackingSeconds;
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::Value;
 use crate::scenario::document::FirewallPart;
-use crate::scenario::limits::TrackingSeconds;
 use crate::scenario::quantity::Problem;
 
 pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<FirewallPart, Reported> {

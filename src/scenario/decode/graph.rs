@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::model::{LARGEST_MTU, Link, Machine, Node, Role, SMALLEST_MTU, Topology};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::Value;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::middlebox::{LARGEST_MTU, SMALLEST_MTU};
-use crate::scenario::model::{Link, Machine, Node, Role, Topology};
 use crate::scenario::suggest::{alternatives, nearest};
 
 /// With the client and the server. More would be slow to build, and nobody could see what happens.

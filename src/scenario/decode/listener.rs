@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{ListenerAct, ListenerStep};
+use crate::step::{ListenerAct, ListenerStep};
 
 #[derive(Clone, Copy)]
 enum Word {

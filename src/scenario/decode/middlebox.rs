@@ -3,16 +3,13 @@
 use std::ops::Range;
 
 use super::{firewall, graph};
+use crate::model::{End, LARGEST_MTU, Node, SMALLEST_MTU, icmp_names};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::middlebox::{LARGEST_MTU, SMALLEST_MTU};
-use crate::scenario::model::{
-    End, Filter, FilterVerdict, Loss, Middlebox, Node, Segments, Unreachable, Which,
-};
 use crate::scenario::quantity::{self, Problem};
 use crate::scenario::suggest::nearest;
-use crate::wire;
+use crate::step::{Filter, FilterVerdict, Loss, Middlebox, Segments, Unreachable, Which};
 
 const ENDS: [End; 2] = [End::Client, End::Server];
 
@@ -120,7 +117,7 @@ fn unreachables(is_ipv6: bool) -> impl Iterator<Item = (&'static str, u8)> {
     let fits = move |(name, of, code): &(&'static str, u8, u8)| {
         (*of == kind && *name != "fragmentation-needed").then_some((*name, *code))
     };
-    wire::icmp_names(is_ipv6).iter().filter_map(fits)
+    icmp_names(is_ipv6).iter().filter_map(fits)
 }
 
 #[derive(Clone, Copy)]

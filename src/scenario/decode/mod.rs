@@ -15,12 +15,11 @@ mod sysctl;
 mod topology;
 mod wiring;
 
-use crate::scenario::bounds;
 use crate::scenario::context::{Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{Body, CaseBlock, Document, StepPart};
-use crate::scenario::model::Clock;
+use crate::scenario::{Clock, bounds};
 
 /// Reads the whole file.
 pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {

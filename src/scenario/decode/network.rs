@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::graph;
 use super::step::ENDS;
+use crate::model::{End, Percent};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{
-    AddressChange, Delay, End, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
-    Percent,
-};
 use crate::scenario::quantity;
+use crate::step::{
+    AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
+};
 use crate::text::seconds;
 
 /// A step, the word that says what it does, and the node that not every topology has.

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use crate::model::End;
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::Table;
-use crate::scenario::model::{Act, End, ProgramStep};
+use crate::step::{Act, ProgramStep};
 
 const SOCKET: [(&str, Act); 4] = [
     ("close", Act::Close),

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{listener, middlebox, network, program, wiring};
+use crate::model::{End, Family};
 use crate::scenario::context::{Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::StepPart;
-use crate::scenario::model::{Action, End, Family, Start, Step};
 use crate::scenario::quantity;
+use crate::step::{Action, Start, Step};
 
 /// The most that one step writes: more would make "the payload was sent" a matter of buffers.
 const MOST_BYTES: u64 = 65536;

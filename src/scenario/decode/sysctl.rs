@@ -1,10 +1,10 @@
 //! `sysctl`: settings of a machine's network namespace, by their names.
 
 use super::graph;
+use crate::model::{Node, NodeSysctls, Sysctl};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::Value;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{Node, NodeSysctls, Sysctl};
 
 /// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning of the name, or the whole of it.
 ///

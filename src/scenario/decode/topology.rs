@@ -1,12 +1,12 @@
 //! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
 
 use super::{firewall, graph, sysctl};
+use crate::model::{Preset, Topology};
+use crate::scenario::carried::Carried;
 use crate::scenario::context::{At, Context, Given, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::TopologyPart;
-use crate::scenario::model::{Preset, Topology};
-use crate::scenario::stack::Carried;
 
 pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
     let mut table = value.table(cx)?;

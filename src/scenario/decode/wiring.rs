@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::graph;
+use crate::model::{End, Node};
 use crate::scenario::context::{At, Context, Reported};
 use crate::scenario::cursor::{Table, Value};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{Action, CableChange, End, Node, RouteChange};
 use crate::scenario::quantity::Problem;
 use crate::scenario::suggest::{alternatives, nearest};
+use crate::step::{Action, CableChange, RouteChange};
 
 const ENDS: [End; 2] = [End::Client, End::Server];
 

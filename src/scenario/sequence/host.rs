@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{Broken, Network};
+use crate::model::End;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::End;
 
 impl Network {
     pub(super) fn crash(&mut self, host: End, verb: &Range<usize>) -> Option<Diagnostic> {

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Broken, Network};
+use crate::model::{End, Node};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{CableChange, End, Node};
+use crate::step::CableChange;
 
 impl Network {
     /// What is wrong with the step; otherwise the network is what the step makes of it.

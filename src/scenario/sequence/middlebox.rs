@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Broken, Hit, Network};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{Middlebox, Segments, Which};
+use crate::step::{Middlebox, Segments, Which};
 
 impl Hit {
     fn of(what: Segments) -> Self {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::link::Side;
 use super::{Broken, Network};
+use crate::model::{End, Node};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{AddressChange, End, Flapping, NeighbourChange, NetworkStep, Node};
+use crate::step::{AddressChange, Flapping, NeighbourChange, NetworkStep};
 
 impl Network {
     /// What is wrong with the step; otherwise the network is what the step makes of it.

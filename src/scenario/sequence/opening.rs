@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Broken, Hit, Network};
+use crate::model::End;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{End, ListenerAct, ListenerStep};
+use crate::step::{ListenerAct, ListenerStep};
 
 impl Network {
     pub(super) fn connect(&mut self, verb: &Range<usize>) -> Option<Diagnostic> {

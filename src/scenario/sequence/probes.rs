@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::link::Side;
 use super::{Broken, Hit, Network};
+use crate::model::{End, Node, Role};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{End, Node, ProbeEvent, Role, RouteChange, Start};
 use crate::scenario::overlay::Overlaid;
+use crate::step::{ProbeEvent, RouteChange, Start};
 
 /// The end whose probes are waited for.
 pub(super) struct Prober {

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Broken, Network};
+use crate::model::End;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{Act, End, ProgramStep};
+use crate::step::{Act, ProgramStep};
 
 impl Network {
     pub(super) fn program(&mut self, step: ProgramStep, verb: &Range<usize>) -> Option<Diagnostic> {

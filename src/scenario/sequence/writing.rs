@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{Broken, Hit, Network};
+use crate::model::End;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::End;
 
 impl Network {
     /// What a step writes while nothing gets through is in flight until that is repaired.

@@ -1,7 +1,7 @@
 use etherparse::PacketBuilder;
 
 use super::*;
-use crate::clock::Moment;
+use crate::model::Moment;
 use crate::wire::{Direction, Quoted};
 
 const CLIENT: [u8; 4] = [192, 0, 2, 1];

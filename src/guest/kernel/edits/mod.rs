@@ -18,7 +18,7 @@ use self::programs::programs;
 use self::registers::registers;
 use super::error::{BuildError, Io};
 use super::{Series, Wanted};
-use crate::oracle::Hz;
+use crate::model::Hz;
 
 /// A text to be replaced.
 #[derive(Debug)]

@@ -72,7 +72,7 @@ impl fmt::Display for ErrnoName {
 
 #[cfg(test)]
 mod tests {
-    use super::ErrnoName;
+    use crate::model::ErrnoName;
 
     #[test]
     fn every_name_parses_back_to_itself() {

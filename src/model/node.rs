@@ -103,7 +103,7 @@ impl JsonSchema for Node {
 
 #[cfg(test)]
 mod tests {
-    use super::Node;
+    use crate::model::Node;
 
     #[test]
     fn a_name_is_a_short_word_in_lower_case() {

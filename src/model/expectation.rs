@@ -1,6 +1,7 @@
 //! What each end must see.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use super::evidence::EvidenceExpectation;
-use super::limits::CountRange;
-use crate::endpoint::{Ended, PollEvent};
-use crate::errno::ErrnoName;
+use super::end::End;
+use super::errno::ErrnoName;
+use super::family::Family;
+use super::icmp::icmp_name;
+use super::socket::{Ended, PollEvent, TcpState, TimerKind};
+use crate::model::{CountRange, Node};
 
 /// What each observed end must see; at least one is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -224,3 +227,115 @@ impl CounterName {
                 .any(|group| self.0.starts_with(group))
     }
 }
+
+impl Expectations {
+    /// What one end must see, if anything is asked of it.
+    #[must_use]
+    pub fn end(&self, end: End) -> Option<&Expectation> {
+        match end {
+            End::Client => self.client.as_ref(),
+            End::Server => self.server.as_ref(),
+        }
+    }
+}
+
+impl ProbeExpectation {
+    /// Whether it comes true where no probe goes out.
+    #[must_use]
+    pub fn is_met_by_none(&self) -> bool {
+        let counts = [self.sent, self.answered].into_iter().flatten();
+        self.at.is_empty()
+            && self.spacing.is_none()
+            && counts.into_iter().all(|count| count.contains(0))
+    }
+}
+
+impl fmt::Display for NextWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeds => f.pad("succeeds"),
+            Self::Fails(errno) => errno.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for CounterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What is to be on the wire between zero time and the end of the watch, and in the kernel at the end of it; all fields optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct EvidenceExpectation {
+    /// Payload, SYN or FIN that this end sent more than once, on each connection.
+    pub retransmissions: Option<CountRange>,
+    /// RST that it sent, on each connection.
+    pub rst_sent: Option<CountRange>,
+    /// RST that it received, on each connection.
+    pub rst_received: Option<CountRange>,
+    /// ICMP errors about each connection that it received before the connection was given up. Only those of the case's own family.
+    pub icmp: Vec<(IcmpKind, CountRange)>,
+    /// Who sent all of those that it received, whatever they say, and at least one.
+    pub icmp_from: Option<Node>,
+    /// ARP requests or neighbour solicitations that the host sent.
+    pub solicited: Option<CountRange>,
+    /// ARP replies or neighbour advertisements that it received.
+    pub advertised: Option<CountRange>,
+    /// The timer that was armed when the error came, or at the end of the watch; of the first connection.
+    pub timer: Option<ExpectedTimer>,
+    /// The state after the error, or at the end of the watch; of the first connection.
+    pub state: Option<TcpState>,
+}
+
+/// An ICMP message by type and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IcmpKind {
+    /// ICMP (RFC 792) or ICMPv6 (RFC 4443).
+    pub family: Family,
+    /// The type.
+    pub kind: u8,
+    /// The code.
+    pub code: u8,
+}
+
+impl fmt::Display for IcmpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match icmp_name(self.family == Family::Ipv6, (self.kind, self.code)) {
+            Some(name) => f.pad(name),
+            None => write!(f, "type {} code {}", self.kind, self.code),
+        }
+    }
+}
+
+/// A timer, or that none is armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedTimer {
+    /// No timer.
+    None,
+    /// This one.
+    Armed(TimerKind),
+}
+
+impl ExpectedTimer {
+    /// All that a file can ask for.
+    pub const ALL: [Self; 4] = [
+        Self::None,
+        Self::Armed(TimerKind::On),
+        Self::Armed(TimerKind::Keepalive),
+        Self::Armed(TimerKind::Persist),
+    ];
+}
+
+impl fmt::Display for ExpectedTimer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.pad("none"),
+            Self::Armed(timer) => timer.fmt(f),
+        }
+    }
+}
+
+/// Counter to value. Names are `Group:Name` as nstat's sources spell them, and bare in `snmp6`.
+pub type Counters = BTreeMap<CounterName, u64>;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use super::model::{End, Node};
+use crate::model::{End, Node, Percent};
 use crate::text::seconds;
 
 /// One step at the network.
@@ -139,24 +139,6 @@ pub struct Delay {
     pub reorder: Option<Percent>,
 }
 
-/// 1..=100 of a hundred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Percent(u8);
-
-impl Percent {
-    /// `None` outside 1..=100.
-    #[must_use]
-    pub fn new(percent: u8) -> Option<Self> {
-        (1..=100).contains(&percent).then_some(Self(percent))
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(self) -> u8 {
-        self.0
-    }
-}
-
 impl Impairment {
     /// Whether chance has a part in it.
     #[must_use]
@@ -243,11 +225,5 @@ impl fmt::Display for Impairment {
         parts.extend(self.rate.map(|rate| format!("rate {rate} kbit/s")));
         parts.extend(self.seed.map(|seed| format!("seed {seed}")));
         f.write_str(&parts.join(", "))
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", self.0)
     }
 }

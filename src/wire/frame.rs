@@ -3,21 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kept::Kept;
-use crate::clock::Moment;
-use crate::scenario::model::{Family, Node};
+use crate::model::{Family, Moment};
 use crate::wire::Direction;
-
-/// What one packet socket saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Captured {
-    /// Whose interface.
-    pub node: Node,
-    /// Its name in the host's namespace.
-    pub interface: String,
-    /// In the order in which the kernel delivered them.
-    pub frames: Kept<Frame>,
-}
 
 /// One frame on Ethernet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

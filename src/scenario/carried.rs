@@ -1,20 +1,6 @@
 //! Which families a network carries, and which of them a connection runs over.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::model::Family;
-
-/// What the network of a case carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Stack {
-    /// The family of the case's connection, and no other.
-    #[default]
-    Single,
-    /// Both families, as most networks do: the case is one of two strands, each with a connection over its own.
-    Dual,
-}
+use crate::model::{Family, Stack};
 
 /// A word of `topology.family`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +31,6 @@ impl Carried {
         match self {
             Self::One(_) => Stack::Single,
             Self::Both => Stack::Dual,
-        }
-    }
-}
-
-impl Stack {
-    /// The last part of a case's name.
-    pub(super) fn name(self, family: Family) -> String {
-        match self {
-            Self::Single => family.to_string(),
-            Self::Dual => format!("dual-{family}"),
         }
     }
 }

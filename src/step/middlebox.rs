@@ -5,8 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::limits::TrackingSeconds;
-use super::model::{End, Family, Node};
+use crate::model::{End, Family, LARGEST_MTU, Node, TrackingSeconds};
 
 /// One step at a box between the hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -272,14 +271,9 @@ impl fmt::Display for Segments {
     }
 }
 
-/// Every link's, from the beginning.
-pub const LARGEST_MTU: u16 = 1500;
-/// IPv6 is off on a link that takes less (RFC 8200 section 5; `addrconf_notify`).
-pub(super) const SMALLEST_MTU: u16 = 1280;
-
 #[cfg(test)]
 mod tests {
-    use super::Which;
+    use crate::step::Which;
 
     #[test]
     fn a_seed_chooses_the_same_segments_for_ever() {

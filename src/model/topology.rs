@@ -2,13 +2,14 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::middlebox::LARGEST_MTU;
-use super::model::End;
-use super::node::Node;
+use super::display::display_as;
+use super::end::End;
+use crate::model::Node;
 
 /// A network: connected, with the client and the server at its edges. A checked one: `super::decode` refuses what could not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -110,7 +111,7 @@ impl From<Preset> for Topology {
 
 impl Topology {
     /// One of the file's own, with these machines besides the client and the server.
-    pub(super) fn graph(others: Vec<Machine>, links: Vec<Link>) -> Self {
+    pub(crate) fn graph(others: Vec<Machine>, links: Vec<Link>) -> Self {
         let host = |node| Machine {
             node,
             role: Role::Host,
@@ -204,7 +205,7 @@ impl Topology {
     }
 
     /// The routers that a machine can send to, in the order of the file.
-    pub(super) fn next_routers(&self, node: Node) -> Vec<Node> {
+    pub(crate) fn next_routers(&self, node: Node) -> Vec<Node> {
         let networks = self.networks();
         let on = |node: Node| -> BTreeSet<u32> {
             let links = self.links.iter().zip(&networks);
@@ -235,7 +236,7 @@ impl Topology {
     }
 
     /// A machine that the client has no way to.
-    pub(super) fn unreachable(&self) -> Option<Node> {
+    pub(crate) fn unreachable(&self) -> Option<Node> {
         let reached = self.reached(None);
         let mut nodes = self.machines.iter().map(|machine| machine.node);
         nodes.find(|node| !reached.contains_key(node))
@@ -257,6 +258,16 @@ impl Topology {
         way.windows(2).all(is_needed).then_some(way)
     }
 }
+
+/// Every link's, from the beginning.
+pub const LARGEST_MTU: u16 = 1500;
+
+/// IPv6 is off on a link that takes less (RFC 8200 section 5; `addrconf_notify`).
+pub const SMALLEST_MTU: u16 = 1280;
+
+display_as!(Preset { Preset::Direct => "direct", Preset::Switched => "switched", Preset::Routed => "routed" });
+
+display_as!(Role { Role::Host => "host", Role::Router => "router", Role::Switch => "switch" });
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,171 @@
+//! The connection under test: its ends' settings and its ports.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
+
+use super::end::End;
+use super::limits::{BufferSize, KeepaliveSeconds, Linger, ProbeCount};
+use super::node::Node;
+
+/// The port that the server listens on.
+pub const SERVER_PORT: u16 = 7777;
+
+/// The port of the client's first connection; the others follow.
+pub const CLIENT_PORT: u16 = 40_000;
+
+/// The connection (or, for `count` above one, the identical connections) under test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// How many connections the client opens: 1..=1000.
+    pub count: u16,
+    /// Settings of the client's sockets.
+    pub client: EndSettings,
+    /// Settings of the server's sockets.
+    pub server: EndSettings,
+}
+
+/// What is set on one end.
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct EndSettings {
+    /// `SO_KEEPALIVE` and its numbers; `None` leaves it off.
+    pub keepalive: Option<Keepalive>,
+    /// `TCP_USER_TIMEOUT` (RFC 5482), whole milliseconds.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
+    pub user_timeout: Option<Duration>,
+    /// `TCP_SYNCNT`: how often a SYN is repeated, 1..=127 (`MAX_TCP_SYNCNT`).
+    pub syn_retries: Option<u8>,
+    /// `TCP_RTO_MAX_MS`, 1 s to 120 s (`do_tcp_setsockopt`); since Linux 6.15.
+    #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
+    pub rto_max: Option<Duration>,
+    /// `IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once.
+    pub recverr: bool,
+    /// `TCP_NODELAY` off: a small write waits until what is in flight is acknowledged (RFC 896).
+    pub nagle: bool,
+    /// `SO_SNDBUF`.
+    pub send_buffer: Option<BufferSize>,
+    /// `SO_RCVBUF`.
+    pub receive_buffer: Option<BufferSize>,
+    /// `SO_LINGER`, whole seconds, for when the program closes its socket.
+    pub linger: Option<Linger>,
+    /// Sysctls of the host's namespace.
+    pub sysctl: Vec<Sysctl>,
+}
+
+/// A setting of a host's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sysctl {
+    /// As sysctl(8) spells it: `net.ipv4.tcp_retries2`.
+    pub name: String,
+    /// What is written.
+    pub value: String,
+}
+
+/// Settings of one machine's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeSysctls {
+    /// Whose; neither end's, which have theirs in the connection's settings.
+    pub node: Node,
+    /// The settings.
+    pub sysctl: Vec<Sysctl>,
+}
+
+impl Sysctl {
+    /// Below `/proc/sys/net`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let below = self.name.strip_prefix("net.").unwrap_or(&self.name);
+        below.replace('.', "/")
+    }
+}
+
+/// The three ways of setting keepalive that programs use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keepalive {
+    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's sysctl.
+    Options {
+        /// `TCP_KEEPIDLE`.
+        idle: Option<KeepaliveSeconds>,
+        /// `TCP_KEEPINTVL`.
+        interval: Option<KeepaliveSeconds>,
+        /// `TCP_KEEPCNT`.
+        probes: Option<ProbeCount>,
+    },
+    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide. `None` leaves the kernel's default.
+    Sysctl {
+        /// `net.ipv4.tcp_keepalive_time`, 7200 s by default.
+        time: Option<KeepaliveSeconds>,
+        /// `net.ipv4.tcp_keepalive_intvl`, 75 s by default.
+        intvl: Option<KeepaliveSeconds>,
+        /// `net.ipv4.tcp_keepalive_probes`, 9 by default.
+        probes: Option<ProbeCount>,
+    },
+    /// The common recipe that derives all three from one time T: idle T, interval T/3 (whole seconds, rounded down), 3 probes.
+    /// T is at least 3 s.
+    Time(KeepaliveSeconds),
+}
+
+impl Connection {
+    /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server if that has it.
+    #[must_use]
+    pub fn observed_end(&self) -> Option<End> {
+        let ends = [End::Client, End::Server];
+        ends.into_iter()
+            .find(|end| self.end(*end).keepalive.is_some())
+    }
+
+    /// The settings of one end.
+    #[must_use]
+    pub fn end(&self, end: End) -> &EndSettings {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+}
+
+/// The numbers that decide, whichever way they were set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectiveKeepalive {
+    /// Silence before the first probe; whole seconds, 1..=32767.
+    pub idle: Duration,
+    /// Between probes; whole seconds, 1..=32767.
+    pub interval: Duration,
+    /// Unanswered probes that end the connection, 1..=127.
+    pub probes: u32,
+}
+
+impl EffectiveKeepalive {
+    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
+    #[must_use]
+    pub fn new(keepalive: Keepalive) -> Self {
+        let (idle, interval, probes) = match keepalive {
+            Keepalive::Options {
+                idle,
+                interval,
+                probes,
+            } => (idle, interval, probes),
+            Keepalive::Sysctl {
+                time,
+                intvl,
+                probes,
+            } => (time, intvl, probes),
+            Keepalive::Time(time) => {
+                return Self {
+                    idle: time.duration(),
+                    interval: Duration::from_secs(u64::from(time.get() / 3)),
+                    probes: 3,
+                };
+            }
+        };
+        Self {
+            idle: idle.map_or(Duration::from_secs(7200), |idle| idle.duration()),
+            interval: interval.map_or(Duration::from_secs(75), |interval| interval.duration()),
+            probes: probes.map_or(9, |probes| u32::from(probes.get())),
+        }
+    }
+}

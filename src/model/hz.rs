@@ -1,0 +1,84 @@
+//! The tick of a kernel.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How many times a second the kernel's clock ticks (`CONFIG_HZ`), 1..=10000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hz(NonZeroU32);
+
+impl Hz {
+    /// The coarsest that distributions and user-mode Linux ship (100): timers are latest.
+    pub const COARSEST: Self = Self(NonZeroU32::MIN.saturating_add(99));
+
+    /// What distributions ship their kernels with (250).
+    pub const DISTRIBUTIONS: Self = Self(NonZeroU32::MIN.saturating_add(249));
+
+    /// `None` outside 1..=10000.
+    #[must_use]
+    pub fn new(ticks: u32) -> Option<Self> {
+        NonZeroU32::new(ticks)
+            .filter(|ticks| ticks.get() <= 10_000)
+            .map(Self)
+    }
+
+    /// From a kernel's configuration, the text of `/proc/config.gz` or `/boot/config-*`: the line `CONFIG_HZ=250`.
+    #[must_use]
+    pub fn from_config(text: &str) -> Option<Self> {
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix("CONFIG_HZ="))
+            .and_then(|value| value.parse().ok())
+            .and_then(Self::new)
+    }
+
+    /// Ticks a second.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The length of one tick.
+    #[must_use]
+    pub fn jiffy(self) -> Duration {
+        self.time(1)
+    }
+
+    /// A time in ticks, rounded up (`msecs_to_jiffies`, `usecs_to_jiffies`).
+    #[must_use]
+    pub fn jiffies(self, time: Duration) -> u64 {
+        let ticks = (time.as_nanos() * u128::from(self.get())).div_ceil(1_000_000_000);
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// So many ticks as a time.
+    #[must_use]
+    pub fn time(self, jiffies: u64) -> Duration {
+        let nanos = u128::from(jiffies) * 1_000_000_000 / u128::from(self.get());
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hz;
+    use std::time::Duration;
+
+    #[test]
+    fn rate_is_read_from_a_configuration() {
+        let text = "# CONFIG_HZ_100 is not set\nCONFIG_HZ_250=y\nCONFIG_HZ=250\n";
+        assert_eq!(Hz::from_config(text), Hz::new(250));
+        assert_eq!(Hz::from_config("CONFIG_HZ_250=y\n"), None);
+        assert_eq!(Hz::from_config("CONFIG_HZ=0\n"), None);
+        assert_eq!(Hz::COARSEST.get(), 100);
+    }
+
+    #[test]
+    fn times_round_up_to_ticks() {
+        let hz = Hz::new(300).unwrap();
+        assert_eq!(hz.jiffies(Duration::from_millis(200)), 60);
+        assert_eq!(hz.jiffies(Duration::from_micros(200_001)), 61);
+    }
+}

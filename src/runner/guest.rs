@@ -1,0 +1,56 @@
+//! The guest's side of a job: it runs the case on its own kernel, and returns the observation.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::one::attempt_alone;
+use crate::job::{Description, Job, JobResult};
+use crate::kernel;
+use crate::outcome::Attempt;
+use crate::prepare::Prepared;
+
+/// The guest's side: does what is asked. A panic is reported to the host by the guest's init.
+#[must_use]
+pub fn handle(job: Vec<u8>) -> Vec<u8> {
+    let answer = match serde_json::from_slice(&job) {
+        Ok(Job::Describe) => serde_json::to_vec(&Description {
+            release: kernel::release().unwrap_or_default(),
+            hz: kernel::hz(),
+        }),
+        Ok(Job::Run {
+            strands,
+            ticks,
+            phase,
+        }) => {
+            // Which file they come from is nothing to the guest.
+            let prepared = |case| Prepared::new(PathBuf::new(), case, ticks);
+            let strands = strands.into_iter().map(prepared).collect();
+            serde_json::to_vec(&run_here(strands, phase))
+        }
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(answer) => answer,
+        Err(error) => panic!("the job cannot be understood: {error}"),
+    }
+}
+
+fn run_here(strands: Vec<Prepared>, phase: Duration) -> Vec<JobResult> {
+    // One processor, so one thread.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::time::sleep(phase).await;
+            attempt_alone(strands).await
+        }),
+        Err(error) => {
+            let impossible = |_: &Prepared| JobResult {
+                attempt: Attempt::Impossible(format!("cannot start a runtime: {error}")),
+                took: Duration::ZERO,
+            };
+            strands.iter().map(impossible).collect()
+        }
+    }
+}
