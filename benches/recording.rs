@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpeer::endpoint::{Endpoint, socket};
-use deadpeer::fault;
 use deadpeer::kernel;
 use deadpeer::lab::Lab;
 use deadpeer::model::{CLIENT_PORT, End, Moment, Node, SERVER_PORT};
@@ -27,7 +26,7 @@ use deadpeer::prepare::{Prepared, prepare};
 use deadpeer::privilege;
 use deadpeer::runner::{self, Entry, Options, Place};
 use deadpeer::scenario;
-use deadpeer::step::Action;
+use deadpeer::step::{Action, NetworkAction, ProgramAction};
 use futures::future::try_join_all;
 use nix::sys::resource::{UsageWho, getrusage};
 use tokio::runtime::Handle;
@@ -247,20 +246,22 @@ async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let mut counts_from = Moment::now();
     for step in &case.case.steps {
         match &step.action {
-            Action::Exchange { payload, .. } => {
+            Action::Program(ProgramAction::Exchange(exchange)) => {
+                let payload = &exchange.payload;
                 client.write(payload).await?;
                 server.received_from(&client, payload.len()).await?;
                 server.write(payload).await?;
                 client.received_from(&server, payload.len()).await?;
                 tokio::time::sleep(ACKNOWLEDGED).await;
             }
-            Action::Crash { host } => {
+            Action::Network(NetworkAction::Crash(crash)) => {
                 counts_from = Moment::now();
-                fault::silence(&lab, *host).await?;
+                let link = lab.uplink(crash.host);
+                lab.node(crash.host.node()).silence(&link.name).await?;
             }
-            Action::Send { bytes, .. } => {
+            Action::Program(ProgramAction::SendData(send)) => {
                 counts_from = Moment::now();
-                client.write(&vec![b'.'; *bytes as usize]).await?;
+                client.write(&vec![b'.'; send.bytes as usize]).await?;
             }
             other => return Err(format!("not made for: {other}").into()),
         }

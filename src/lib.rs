@@ -24,7 +24,7 @@
 pub mod clock;
 pub mod endpoint;
 pub mod evidence;
-pub mod fault;
+mod file;
 pub mod guest;
 pub mod input;
 pub mod job;
@@ -41,14 +41,17 @@ pub mod prepare;
 pub mod privilege;
 pub mod processors;
 pub mod record;
+pub mod reference;
 pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod shipped;
 pub mod stall;
 pub mod step;
+pub mod suggest;
 pub mod sys;
 #[cfg(test)]
 mod testing;
 pub mod text;
 pub mod wire;
+pub mod world;

@@ -18,7 +18,7 @@ use crate::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topol
 pub const SWITCH_BRIDGE: u32 = 10;
 
 /// The port of the first of those who fill the server's accept queue: behind all of the client's.
-pub const STRANGER_PORT: u16 = 41_000;
+pub const FILLER_PORT: u16 = 41_000;
 
 /// The network of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -271,6 +271,18 @@ impl NetworkPlan {
         };
         let both = |link: &LinkPlan| [[link.near, link.far], [link.far, link.near]];
         self.links.iter().flat_map(both).find(joins)
+    }
+
+    /// The node at the other end of a node's link.
+    #[must_use]
+    pub fn across(&self, node: Node, link: u32) -> Option<Node> {
+        let of = |(position, interface): (usize, usize)| {
+            let plan = &self.nodes[position];
+            (plan.node, plan.interfaces[interface].index)
+        };
+        let both = |link: &LinkPlan| [(link.near, link.far), (link.far, link.near)];
+        let mut sides = self.links.iter().flat_map(both);
+        sides.find_map(|(own, far)| (of(own) == (node, link)).then(|| of(far).0))
     }
 
     /// The next node on the way from `on` to the end `to`: over which link, and its address there. Behind NAT the server's way to the

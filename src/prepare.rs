@@ -18,6 +18,7 @@ use crate::plan::NetworkPlan;
 use crate::scenario::{Case, FileDiagnostics, Scenario};
 use crate::step::Start;
 use crate::wire::{Track, Write};
+use crate::world::World;
 
 /// A case that is ready to run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -163,6 +164,17 @@ impl Prepared {
         let mut networks: Vec<NetworkPlan> = carried.cloned().collect();
         networks.sort_by_key(|network| network.family);
         networks
+    }
+
+    /// The modelled network of each family that it carries, before the first step, in the order of [`Self::networks`].
+    #[must_use]
+    pub fn worlds(&self) -> Vec<World> {
+        let of = |network: &NetworkPlan| {
+            let mut case = self.case.clone();
+            case.family = network.family;
+            case.world()
+        };
+        self.networks().iter().map(of).collect()
     }
 
     /// What the oracle says of one end.

@@ -2,7 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::scenario::{self, LoadError, Scenario, suggest};
+use crate::scenario::{LoadError, Scenario};
+use crate::{scenario, suggest};
 
 macro_rules! files {
     ($($stem:literal),+ $(,)?) => {

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deadpeer::scenario::{self, diagnostic};
+use deadpeer::scenario;
+use deadpeer::scenario::diagnostic;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad_input")

@@ -91,7 +91,7 @@ fn a_step_of_one_family_is_told_and_makes_no_difference_to_the_other() {
         step.to_string(),
         "delete the route to the server on the router (ipv6 only)"
     );
-    assert!(!step.concerns(Family::Ipv4) && step.concerns(Family::Ipv6));
+    assert!(!step.applies_to(Family::Ipv4) && step.applies_to(Family::Ipv6));
     let rules = both.iter().map(|one| one.prediction(End::Client).unwrap());
     let rules: Vec<&str> = rules.map(|prediction| prediction.rule.as_str()).collect();
     assert!(rules[0].starts_with("nothing is lost"), "{}", rules[0]);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use deadpeer::model::{End, Node, Percent};
 use deadpeer::scenario;
 use deadpeer::step::{
-    Action, AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange,
-    NetworkStep,
+    Action, Address, AddressChange, Delay, Flap, Forwarding, HardwareAddress, Impair, Impairment,
+    Neighbour, NeighbourChange, Reboot, StepKind,
 };
 
 fn steps() -> Vec<Action> {
@@ -32,26 +32,29 @@ fn every_key_arrives_in_the_checked_types() {
         rate: Some(64),
         seed: Some(4_294_967_295),
     };
-    let address = |change| NetworkStep::Address { at: client, change };
-    let neighbour = |on, change| NetworkStep::Neighbour {
-        on,
-        to: server,
-        change,
+    let address = |change| Action::from(Address { at: client, change });
+    let neighbour = |on, change| {
+        Action::from(Neighbour {
+            on,
+            to: server,
+            change,
+        })
     };
-    let forwarding = |forwards| NetworkStep::Forwarding {
-        on: Node::ROUTER,
-        forwards,
+    let forwarding = |forwards| {
+        Action::from(Forwarding {
+            on: Node::ROUTER,
+            forwards,
+        })
     };
-    let flapping = Flapping {
-        count: 3,
-        period: Duration::from_secs(2),
-    };
-    let mut expected: Vec<Action> = [
-        NetworkStep::Impair {
+    let impair = |impairment| {
+        Action::from(Impair {
             at: client,
             impairment,
-        },
-        NetworkStep::Heal { at: client },
+        })
+    };
+    let expected: [Action; 11] = [
+        impair(Some(impairment)),
+        impair(None),
         address(AddressChange::Remove),
         address(AddressChange::Restore),
         neighbour(Node::ROUTER, NeighbourChange::Remove),
@@ -59,18 +62,19 @@ fn every_key_arrives_in_the_checked_types() {
         neighbour(Node::CLIENT, NeighbourChange::Restore),
         forwarding(false),
         forwarding(true),
-        NetworkStep::Flap {
+        Flap {
             at: server,
-            flapping,
-        },
-    ]
-    .map(Action::Network)
-    .into();
-    expected.push(Action::Reboot {
-        host: server,
-        downtime: Duration::ZERO,
-        mac: HardwareAddress::New,
-    });
+            count: 3,
+            period: Duration::from_secs(2),
+        }
+        .into(),
+        Reboot {
+            host: server,
+            downtime: Duration::ZERO,
+            mac: HardwareAddress::New,
+        }
+        .into(),
+    ];
     assert_eq!(steps(), expected);
 }
 
@@ -82,12 +86,12 @@ fn each_step_is_told_in_words() {
         [
             "impair what the client sends: delay 0.1s, jitter 0.02s, reorder 25 %, loss 5 %, duplicate 100 %, rate 64 kbit/s, \
              seed 4294967295",
-            "impair what the client sends no more",
+            "stop impairing what the client sends",
             "remove the client's address",
             "restore the client's address",
-            "forget the neighbour towards the server on the router",
-            "wrong hardware address of the neighbour towards the server on the client",
-            "restore the neighbour towards the server on the client",
+            "remove the neighbour entry of the router towards the server",
+            "install a wrong hardware address in the neighbour entry of the client towards the server",
+            "restore the neighbour entry of the client towards the server",
             "forwarding off at the router",
             "forwarding on at the router",
             "flap the server's cable 3 times, every 2s",
@@ -102,12 +106,12 @@ fn what_is_undone_is_a_repair() {
     let repairs: Vec<usize> = steps()
         .iter()
         .enumerate()
-        .filter_map(|(position, action)| action.is_repair().then_some(position))
+        .filter_map(|(position, action)| (action.kind() == StepKind::Repair).then_some(position))
         .collect();
     assert_eq!(repairs, [1, 3, 6, 8]);
     assert!(
         steps()
             .iter()
-            .all(|action| action.is_fault() != action.is_repair())
+            .all(|action| action.kind() != StepKind::Traffic)
     );
 }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use deadpeer::oracle::Ticks;
 use deadpeer::prepare;
-use deadpeer::scenario::{self, FileDiagnostics};
+use deadpeer::scenario;
+use deadpeer::scenario::FileDiagnostics;
 use nix::sys::stat::Mode;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::mkfifo;

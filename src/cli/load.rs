@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use deadpeer::oracle::Ticks;
 use deadpeer::prepare::{self, Prepared};
-use deadpeer::scenario::{self, FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
+use deadpeer::scenario;
+use deadpeer::scenario::{FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
 use deadpeer::shipped;
 
 use super::{color_on_stderr, fitted, note, tell};

@@ -9,8 +9,7 @@ use super::nft::rules::{
     Bytes, Chain, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
 };
 use super::node::LabNode;
-use crate::model::{End, Family, SERVER_PORT};
-use crate::step::{DRAWN, Filter, FilterVerdict, Loss, Segments, Which};
+use crate::model::{DRAWN, End, Family, Filter, FilterVerdict, Loss, SERVER_PORT, Segments, Which};
 
 const TCP: u8 = 6;
 const ICMP: u8 = 1;

@@ -7,7 +7,6 @@
 mod announced;
 mod announcement;
 pub mod capture;
-pub mod changes;
 pub mod counters;
 pub mod diag;
 pub mod drops;
@@ -16,7 +15,6 @@ mod firewall;
 mod flows;
 mod history;
 mod impairment;
-mod layer;
 mod middlebox;
 pub mod namespace;
 mod neighbours;
@@ -29,15 +27,11 @@ mod stamps;
 pub mod sysctl;
 pub mod tables;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use futures::future::{try_join_all, try_join3};
 
 use tokio::runtime::Handle;
 
-use self::changes::Changes;
 use self::error::LabError;
-pub use self::layer::Layer;
 use self::node::LabNode;
 use crate::model::{Connection, End, Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan, SWITCH_BRIDGE};
@@ -51,7 +45,6 @@ pub struct Lab {
     /// What it was built from: of each family that it carries its addresses and routes. Machines and links are the same in all.
     pub plans: Vec<NetworkPlan>,
     nodes: Vec<LabNode>,
-    changes: Mutex<Changes>,
 }
 
 impl Lab {
@@ -82,12 +75,7 @@ impl Lab {
                 node.set_firewall(firewall, outside).await?;
             }
         }
-        let changes = Mutex::default();
-        let lab = Self {
-            plans,
-            nodes,
-            changes,
-        };
+        let lab = Self { plans, nodes };
         try_join_all(lab.plans[0].links.iter().map(|link| {
             let (near, far) = (&lab.nodes[link.near.0], &lab.nodes[link.far.0]);
             let (near_end, far_end) = (lab.interface(link.near), lab.interface(link.far));
@@ -153,11 +141,6 @@ impl Lab {
     #[must_use]
     pub fn nodes(&self) -> &[LabNode] {
         &self.nodes
-    }
-
-    /// What steps have made of it since.
-    pub fn changes(&self) -> MutexGuard<'_, Changes> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One machine of the lab.

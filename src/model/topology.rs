@@ -11,7 +11,7 @@ use super::display::display_as;
 use super::end::End;
 use crate::model::Node;
 
-/// A network: connected, with the client and the server at its edges. A checked one: `super::decode` refuses what could not work.
+/// A network: connected, with the client and the server at its edges. A checked one: `crate::scenario` refuses what could not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
     /// The preset that it is; `None` where the file spells it out.
@@ -62,6 +62,16 @@ pub struct Link {
     pub between: [Node; 2],
     /// The largest packet that it takes, in both directions.
     pub mtu: u16,
+}
+
+/// One side of a link, as a file names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The cable of an end.
+    Cable(End),
+    /// The interface of a machine on its link to another one.
+    Link(Node, Node),
 }
 
 impl Link {
@@ -244,7 +254,7 @@ impl Topology {
 
     /// The machines from the client to the server, both included, where there is only one way; `None` where there are several.
     #[must_use]
-    pub fn only_way(&self) -> Option<Vec<Node>> {
+    pub fn unique_path(&self) -> Option<Vec<Node>> {
         let reached = self.reached(None);
         let mut way = vec![Node::SERVER];
         while let Some(last) = way.last().filter(|last| **last != Node::CLIENT) {
@@ -290,7 +300,7 @@ mod tests {
     }
 
     fn way(topology: &Topology) -> Option<String> {
-        let way = topology.only_way()?;
+        let way = topology.unique_path()?;
         Some(way.iter().map(Node::name).collect::<Vec<_>>().join(" "))
     }
 

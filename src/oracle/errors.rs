@@ -14,8 +14,9 @@ use super::outage::Fault;
 use super::retransmission::Stuck;
 use super::span::Span;
 use super::wheel::lateness;
-use crate::model::{End, ErrnoName, Family, Hz, Role, Topology};
-use crate::step::{Filter, FilterVerdict, RouteChange};
+use crate::model::{
+    End, ErrnoName, Family, Filter, FilterVerdict, Hz, Role, RouteChange, Topology,
+};
 
 /// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);

@@ -4,8 +4,7 @@
 //! from; each is a span, because steps take time and timers are late.
 
 use super::span::Span;
-use crate::model::{End, Node};
-use crate::step::{Filter, FilterVerdict, RouteChange};
+use crate::model::{End, Filter, FilterVerdict, Node, RouteChange};
 
 /// Something that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

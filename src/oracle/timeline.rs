@@ -1,6 +1,5 @@
 //! A case's steps as outages: when the path is broken, from when to when, and what is unacknowledged meanwhile.
 
-mod network;
 mod time;
 
 use std::time::Duration;
@@ -10,11 +9,12 @@ use super::settings::has_no_rule;
 use super::span::Span;
 use super::tracking::Tracking;
 use super::way;
-use crate::model::{EffectiveKeepalive, End, Family, Firewall, Hz, Role, STEP_TIME};
-use crate::scenario::Case;
-use crate::step::{
-    Action, CableChange, HardwareAddress, Middlebox, RouteChange, Segments, Start, Which,
+use crate::model::{
+    EffectiveKeepalive, End, Family, Firewall, Hz, Role, STEP_TIME, Segments, Side, Which,
 };
+use crate::scenario::Case;
+use crate::step::{Action, ProgramAction, Start};
+use crate::world::{self, Change, World};
 
 /// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged while the path is whole.
 const ACKNOWLEDGED: Duration = Duration::from_millis(100);
@@ -51,6 +51,7 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     }
     let keepalive = case.connection.end(end).keepalive;
     let mut walk = Walk {
+        world: case.world(),
         end,
         keepalive: keepalive.map(EffectiveKeepalive::new),
         hz,
@@ -72,18 +73,19 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     };
     // Whether the strands of the case have met the same so far, and are at the same step at the same time.
     let (mut alike, mut abreast) = (true, true);
-    for step in &case.steps {
+    for (position, step) in case.steps.iter().enumerate() {
         // The other strand may see its probes at another time, and a step at the lab waits for both.
         let waits = matches!(step.start, Start::When { .. });
-        if (!alike && waits) || (!abreast && step.action.is_of_lab()) {
+        if (!alike && waits) || (!abreast && step.action.is_at_network()) {
             return None;
         }
         alike &= step.family.is_none();
         // What a strand does by itself may take it longer than the other.
-        abreast &= alike || step.action.is_of_lab();
+        abreast &= alike || step.action.is_at_network();
         walk.wait(step)?;
+        walk.world.advance(position, step.time());
         // What is done to the other family is done to another path.
-        if step.concerns(case.family) {
+        if step.applies_to(case.family) {
             walk.act(&step.action)?;
         }
     }
@@ -94,6 +96,8 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
 }
 
 struct Walk {
+    /// The network as the steps have left it.
+    world: World,
     end: End,
     keepalive: Option<EffectiveKeepalive>,
     hz: Hz,
@@ -120,84 +124,141 @@ struct Walk {
 impl Walk {
     fn act(&mut self, action: &Action) -> Option<()> {
         match action {
-            Action::Exchange { .. } if self.active.is_empty() => {
-                self.received();
-                self.unacknowledged = false;
+            Action::Network(_) => {
+                action.act(&mut self.world).ok()?;
+                // A route that changes once more is not whole in between.
+                let is_end = |change: &Change| matches!(change, Change::Ended(_));
+                let (ended, others): (Vec<Change>, Vec<Change>) =
+                    self.world.take_changes().into_iter().partition(is_end);
+                let mut changes = others.into_iter().chain(ended);
+                changes.try_for_each(|change| self.change(change))
             }
-            Action::Send { from, .. } if self.active.is_empty() => {
-                self.received();
-                self.unacknowledged = *from == self.end;
-            }
-            Action::Exchange { from, payload } => {
-                self.write(*from, u32::try_from(payload.len()).ok()?)?;
-            }
-            Action::Send { from, bytes } => self.write(*from, *bytes)?,
-            Action::Cable { at, change } => match change {
-                CableChange::Pull => self.fail(Fault::Cable(*at))?,
-                CableChange::Plug => self.undo(|fault| fault == Fault::Cable(*at)),
-            },
-            Action::Link { at, to, change } => match change {
-                CableChange::Pull => self.fail(Fault::Link(*at, *to))?,
-                CableChange::Plug => self.undo(|fault| fault == Fault::Link(*at, *to)),
-            },
-            Action::Middlebox(step) => self.middlebox(step)?,
-            // When an answer comes, and the retransmission timeout with it, is another matter then.
-            Action::Fill { .. } | Action::Program(_) | Action::Listener(_) | Action::Connect => {
-                return None;
-            }
-            Action::Network(step) => self.network(step)?,
-            Action::Crash { host } => self.fail(Fault::Crash(*host))?,
-            Action::Resume { host } => self.undo(|fault| fault == Fault::Crash(*host)),
-            // A neighbour goes on sending to the old address until it is in doubt, by its own timers.
-            Action::Reboot {
-                mac: HardwareAddress::New,
-                ..
-            } => return None,
-            Action::Reboot { host, downtime, .. } => {
-                if self.active.contains(&Fault::Crash(*host)) {
-                    self.reboot_crashed(*host)?;
-                } else {
-                    self.fail(Fault::Reboot(*host))?;
-                }
-                let back = Span::exactly(*downtime).late_by(STEP_TIME);
-                self.come_back(self.silence + back, None);
-            }
-            Action::Route { on, to, change } => {
-                let same = |fault| matches!(fault, Fault::Route(n, t, _) if (n, t) == (*on, *to));
-                if *change == RouteChange::Restore {
-                    self.undo(same);
-                } else {
-                    self.fail(Fault::Route(*on, *to, *change))?;
-                    let new = self.active.len() - 1;
-                    let mut place = 0..;
-                    self.active
-                        .retain(|fault| place.next() == Some(new) || !same(*fault));
-                }
-            }
+            Action::Program(action) => self.program(action),
         }
-        Some(())
     }
 
-    /// `None` for what hits some segments and not others, and for what a router forgets at an odd time.
-    fn middlebox(&mut self, step: &Middlebox) -> Option<()> {
-        match step {
-            Middlebox::Filter { filter, .. } if filter.what == Segments::Any => {
-                self.fail(Fault::Filtered(*filter))?;
+    fn program(&mut self, action: &ProgramAction) -> Option<()> {
+        match action {
+            ProgramAction::Exchange(_) if self.active.is_empty() => {
+                self.received();
+                self.unacknowledged = false;
+                Some(())
             }
-            Middlebox::Unfilter { .. } => {
-                self.undo(|fault| matches!(fault, Fault::Filtered(_)));
+            ProgramAction::SendData(send) if self.active.is_empty() => {
+                self.received();
+                self.unacknowledged = send.from == self.end;
+                Some(())
             }
-            Middlebox::Lose { loss, .. }
+            ProgramAction::Exchange(exchange) => {
+                self.write(exchange.from, u32::try_from(exchange.payload.len()).ok()?)
+            }
+            ProgramAction::SendData(send) => self.write(send.from, send.bytes),
+            // When an answer comes, and the retransmission timeout with it, is another matter then.
+            ProgramAction::Connect(_)
+            | ProgramAction::Fill(_)
+            | ProgramAction::Listener(_)
+            | ProgramAction::Socket(_)
+            | ProgramAction::Process(_)
+            | ProgramAction::Reader(_) => None,
+        }
+    }
+
+    /// `None` for a change that comes and goes by itself, that hits some segments and not others, or that a router makes at an odd time.
+    fn change(&mut self, change: Change) -> Option<()> {
+        match change {
+            Change::Began(fault) => self.began(fault),
+            Change::Ended(fault) => self.ended(&fault),
+            // A neighbour goes on sending to the old address until it is in doubt, by its own timers.
+            Change::Rebooted { new_mac: true, .. } => None,
+            Change::Rebooted { host, downtime, .. } => {
+                if self.active.contains(&Fault::Crash(host)) {
+                    self.reboot_crashed(host)?;
+                } else {
+                    self.fail(Fault::Reboot(host))?;
+                }
+                let back = Span::exactly(downtime).late_by(STEP_TIME);
+                self.come_back(self.silence + back, None);
+                Some(())
+            }
+            // A node without the entry asks, and the answer comes at once.
+            Change::NeighbourRemoved(..) => self.active.is_empty().then_some(()),
+            Change::FlowsFlushed(_) => self.flush(),
+            Change::FlowTimeout(_) => None,
+        }
+    }
+
+    fn began(&mut self, fault: world::Fault) -> Option<()> {
+        let fault = match fault {
+            world::Fault::Link(Side::Cable(at)) => Fault::Cable(at),
+            world::Fault::Link(Side::Link(at, to)) => Fault::Link(at, to),
+            world::Fault::Silent(host) => Fault::Crash(host),
+            world::Fault::Route(on, to, change) => Fault::Route(on, to, change),
+            world::Fault::Filter(_, filter) if filter.what == Segments::Any => {
+                Fault::Filtered(filter)
+            }
+            world::Fault::Loss(_, loss)
                 if loss.what == Segments::Any && loss.which == Which::All =>
             {
-                self.fail(Fault::Lost(loss.to))?;
+                Fault::Lost(loss.to)
             }
-            Middlebox::Flush { .. } => self.flush()?,
-            Middlebox::StopLosing { to, .. } => self.undo(|fault| fault == Fault::Lost(*to)),
-            Middlebox::Filter { .. }
-            | Middlebox::Lose { .. }
-            | Middlebox::Remember { .. }
-            | Middlebox::Mtu { .. } => return None,
+            world::Fault::WrongNeighbour(on, to) => Fault::Misdirected(on, to),
+            // A router that does not forward drops in silence (ip_error, ip6_forward).
+            world::Fault::NotForwarding(_) => Fault::NotForwarded,
+            // An IPv6 host goes on sending through a router from the address that it has no more (ip6_route_output asks for no source),
+            // and drops the answers.
+            world::Fault::NoAddress(at) if at == self.end && self.sends_unaddressed => {
+                return None;
+            }
+            world::Fault::NoAddress(at) => Fault::Unaddressed(at),
+            // They come with the reboot.
+            world::Fault::Forgotten(_) | world::Fault::Down(_) => return Some(()),
+            world::Fault::Filter(..)
+            | world::Fault::Loss(..)
+            | world::Fault::Flapping(_)
+            | world::Fault::Narrow(..)
+            | world::Fault::Untold(_)
+            | world::Fault::Impaired(_)
+            | world::Fault::Unread(_)
+            | world::Fault::Shut(_)
+            | world::Fault::Closed(_)
+            | world::Fault::Destroyed(_)
+            | world::Fault::NotAccepting { .. }
+            | world::Fault::Unopened
+            | world::Fault::Unconnected => return None,
+        };
+        self.fail(fault)
+    }
+
+    fn ended(&mut self, fault: &world::Fault) -> Option<()> {
+        match fault {
+            world::Fault::Link(Side::Cable(at)) => self.undo(|fault| fault == Fault::Cable(*at)),
+            world::Fault::Link(Side::Link(at, to)) => {
+                self.undo(|fault| fault == Fault::Link(*at, *to));
+            }
+            world::Fault::Silent(host) => self.undo(|fault| fault == Fault::Crash(*host)),
+            world::Fault::Route(on, to, change) => {
+                self.undo(|fault| fault == Fault::Route(*on, *to, *change));
+            }
+            world::Fault::Filter(..) => self.undo(|fault| matches!(fault, Fault::Filtered(_))),
+            world::Fault::Loss(_, loss) => self.undo(|fault| fault == Fault::Lost(loss.to)),
+            world::Fault::WrongNeighbour(on, to) => {
+                self.undo(|fault| fault == Fault::Misdirected(*on, *to));
+            }
+            world::Fault::NotForwarding(_) => self.undo(|fault| fault == Fault::NotForwarded),
+            world::Fault::NoAddress(at) => self.undo(|fault| fault == Fault::Unaddressed(*at)),
+            world::Fault::Forgotten(_)
+            | world::Fault::Down(_)
+            | world::Fault::Flapping(_)
+            | world::Fault::Narrow(..)
+            | world::Fault::Untold(_)
+            | world::Fault::Impaired(_)
+            | world::Fault::Unread(_)
+            | world::Fault::Shut(_)
+            | world::Fault::Closed(_)
+            | world::Fault::Destroyed(_)
+            | world::Fault::NotAccepting { .. }
+            | world::Fault::Unopened
+            | world::Fault::Unconnected => {}
         }
         Some(())
     }

@@ -6,11 +6,12 @@
 
 use crate::model::{LARGEST_MTU, Node};
 use crate::scenario::Case;
-use crate::step::{Action, RouteChange};
+use crate::step::Action;
+use crate::world::{Named, Need};
 
 /// Whether there is only one way, without narrow links, and whether all that is done is done there.
 pub(super) fn is_plain(case: &Case) -> bool {
-    let Some(way) = case.topology.only_way() else {
+    let Some(way) = case.topology.unique_path() else {
         return false;
     };
     let on_way = |node: &Node| way.contains(node);
@@ -18,15 +19,10 @@ pub(super) fn is_plain(case: &Case) -> bool {
         let is_narrow = link.mtu < LARGEST_MTU;
         !(is_narrow && link.between.iter().all(on_way))
     });
-    let is_here = |action: &Action| match action {
-        Action::Route {
-            change: RouteChange::Via(_),
-            ..
-        } => false,
-        Action::Route { on, .. } => on_way(on),
-        Action::Link { at, to, .. } => on_way(at) && on_way(to),
-        Action::Middlebox(step) => on_way(&step.node()),
-        _ => true,
+    let is_here = |action: &Action| {
+        let machines = action.machines();
+        let is_other_path = |named: &Named| matches!(named.need, Need::NextRouterOf(_));
+        machines.iter().all(|named| on_way(&named.node)) && !machines.iter().any(is_other_path)
     };
     is_wide
         && case.sysctl.is_empty()
@@ -34,7 +30,7 @@ pub(super) fn is_plain(case: &Case) -> bool {
         && case
             .steps
             .iter()
-            .all(|step| !step.concerns(case.family) || is_here(&step.action))
+            .all(|step| !step.applies_to(case.family) || is_here(&step.action))
 }
 
 #[cfg(test)]

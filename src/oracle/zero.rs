@@ -30,7 +30,7 @@ fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<
     let mut faults = case.steps.iter().filter(|step| step.action.is_fault());
     let first = faults.next();
     // How long after one of the other family its own comes is not known.
-    if first.is_some_and(|step| !step.concerns(case.family)) {
+    if first.is_some_and(|step| !step.applies_to(case.family)) {
         return None;
     }
     // The first fault begins the first outage; how long after it a second one begins is not known.

@@ -11,7 +11,7 @@ use crate::model::{ALLOWANCE, End, ErrnoName, Expectation, ExpectedOutcome, Sinc
 use crate::oracle;
 use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use crate::oracle::span::Span;
-use crate::scenario::{Diagnostic, FileDiagnostics, Scenario, unrepaired};
+use crate::scenario::{Diagnostic, FileDiagnostics, Scenario};
 use crate::text::seconds;
 
 /// What cannot be judged: each expectation of an error for which neither the file nor the oracle has a window.
@@ -233,7 +233,7 @@ fn without_way(case: &Prepared, end: End, expectation: &Expectation) -> Option<D
     let ExpectedOutcome::Survives(time) = expectation.outcome else {
         return None;
     };
-    let step = case.case.steps.get(unrepaired(&case.case)?)?;
+    let step = case.case.steps.get(case.case.unrepaired()?)?;
     let message = format!(
         "no exchange of the {end} can succeed at the end: nothing repairs what line {} does ({step})",
         step.line

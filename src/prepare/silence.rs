@@ -4,7 +4,7 @@
 use crate::model::{End, EndSettings};
 use crate::oracle::{self, Ticks};
 use crate::scenario::Case;
-use crate::step::Action;
+use crate::step::{Action, NetworkAction};
 
 /// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
 /// `reboot the server` ``.
@@ -28,7 +28,7 @@ pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
     match (step, alone.as_slice()) {
         (Some(step), []) => step,
         (Some(step), alone) => format!("{step} with {}", alone.join(" and with ")),
-        (None, []) if case.topology.only_way().is_none() => {
+        (None, []) if case.topology.unique_path().is_none() => {
             "`topology.links`, which have more than one way between the ends".to_owned()
         }
         (None, []) if settings.is_empty() => {
@@ -54,10 +54,12 @@ pub(super) fn untold(case: &Case, end: End, ticks: Ticks) -> bool {
     }
     let mut case = case.clone();
     for step in &mut case.steps {
-        if let Action::Crash { host } | Action::Resume { host } = &mut step.action
-            && *host == end
-        {
-            *host = peer;
+        match &mut step.action {
+            Action::Network(NetworkAction::Crash(crash)) if crash.host == end => crash.host = peer,
+            Action::Network(NetworkAction::Resume(resume)) if resume.host == end => {
+                resume.host = peer;
+            }
+            Action::Network(_) | Action::Program(_) => {}
         }
     }
     oracle::predict(&case, end, ticks).is_some_and(|prediction| prediction.rule == oracle::NO_TIMER)

@@ -4,7 +4,8 @@ use std::time::Duration;
 use super::{Prepared, Window, WindowOrigin, prepare, warnings};
 use crate::model::{End, Hz};
 use crate::oracle::prediction::PredictedOutcome;
-use crate::scenario::{self, FileDiagnostics};
+use crate::scenario;
+use crate::scenario::FileDiagnostics;
 use crate::testing::{case, crash, crashed};
 
 fn ms(millis: u64) -> Duration {

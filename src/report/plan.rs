@@ -10,7 +10,7 @@ use crate::model::{
 use crate::oracle::prediction::PredictedOutcome;
 use crate::prepare::Prepared;
 use crate::scenario::Clock;
-use crate::step::{Action, Start, Step};
+use crate::step::{Action, ProgramAction, Start, Step};
 use crate::text::seconds;
 
 /// The plan of one case, line by line.
@@ -55,7 +55,7 @@ fn steps(steps: &[Step]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut number = 1;
     let is_again = |one: &Step, next: &Step| {
-        let is_write = matches!(one.action, Action::Send { .. });
+        let is_write = matches!(one.action, Action::Program(ProgramAction::SendData(_)));
         is_write && (one.line, &one.action) == (next.line, &next.action)
     };
     for alike in steps.chunk_by(is_again) {

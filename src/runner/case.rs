@@ -9,13 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::burial::Tenancy;
-use super::common::{Common, Taken};
-use super::listener::Accepts;
 use super::marks::Marks;
 use super::meeting::{Meeting, Seat};
 use super::room::Turn;
+use super::shared::{SharedLab, Taken};
 use super::side::Side;
-use super::taken::StepsTaken;
+use super::step::Accepts;
+use super::step_log::StepsTaken;
 use crate::lab::drops::DropMonitor;
 use crate::lab::error::LabError;
 use crate::lab::tables::NeighbourTables;
@@ -55,7 +55,7 @@ impl Surroundings {
 /// A case that is under way, or one of its strands, each with connections of its own.
 pub(super) struct Running {
     pub(super) prepared: Arc<Prepared>,
-    pub(super) common: Arc<Common>,
+    pub(super) shared: Arc<SharedLab>,
     pub(super) client: Side,
     pub(super) server: Side,
     /// When the connections had been established.
@@ -82,7 +82,7 @@ pub(super) struct Running {
     /// When the server takes what has connected.
     pub(super) accepts: Accepts,
     /// Those who fill the server's accept queue, at both their ends.
-    pub(super) strangers: Vec<TcpStream>,
+    pub(super) fillers: Vec<TcpStream>,
 }
 
 /// What came of a strand, and how long after the lab was begun.
@@ -127,11 +127,11 @@ impl Running {
     ) -> Result<Observation, Arc<LabError>> {
         let setup = self.established.since(begun);
         let left = limit.map_or(Duration::MAX, |limit| (begun + limit).remaining());
-        let common = Arc::clone(&self.common);
+        let shared = Arc::clone(&self.shared);
         let played = async {
             tokio::select! {
                 played = self.play(seat) => played,
-                error = common.loss() => Err(error),
+                error = shared.loss() => Err(error),
             }
         };
         let cut_short = match (tokio::time::timeout(left, played).await, limit) {
@@ -149,7 +149,7 @@ impl Running {
             return Ok(broken);
         }
         let zero = self.settle_zero().await?;
-        self.common.end_turn();
+        self.shared.end_turn();
         self.watch(zero).await?;
         self.write_once_more();
         self.prove_survivors().await;
@@ -171,7 +171,7 @@ impl Running {
 
     /// The network as its connection sees it.
     pub(super) fn plan(&self) -> &NetworkPlan {
-        self.common.lab.plan(self.family())
+        self.shared.lab.plan(self.family())
     }
 
     /// Tells whoever records that something was done.
@@ -192,7 +192,7 @@ impl Running {
         if let Some(zero) = self.zero {
             return Ok(zero);
         }
-        self.marks = Arc::new(Marks::read(&self.common.lab).await?);
+        self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
         let zero = Moment::now();
         self.zero = Some(zero);
         Ok(zero)

@@ -12,13 +12,12 @@ use futures::future::try_join_all;
 use tokio::net::TcpStream;
 
 use super::case::{Running, io_at};
-use super::listener::Accepts;
 use super::marks::Marks;
+use super::step::Accepts;
 use crate::clock::sleep_until;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::error::LabError;
 use crate::model::{End, ErrnoName, Moment, SERVER_PORT};
-use crate::step::Action;
 
 /// How long the server may take to get a connection that the client has: one whose last acknowledgement is lost is completed by the
 /// answer to the next SYN-ACK, a second later, or two.
@@ -33,7 +32,7 @@ pub(super) type Accepted = (TcpStream, SocketAddr);
 impl Running {
     /// All at once. What cannot be opened is an outcome, and no error.
     pub(super) async fn connect(&mut self) -> Result<(), LabError> {
-        self.marks = Arc::new(Marks::read(&self.common.lab).await?);
+        self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
         self.zero = Some(Moment::now());
         let (opened, accepted) = self.open().await?;
         for (port, said, at) in opened {
@@ -55,7 +54,7 @@ impl Running {
 
     /// What connect said of each connection, and when; and what the server has accepted meanwhile.
     async fn open(&self) -> Result<(Vec<Opened>, Vec<Accepted>), LabError> {
-        let lab = &self.common.lab;
+        let lab = &self.shared.lab;
         let node = lab.node(End::Client.node());
         let plan = self.plan();
         let to = plan.socket_address(End::Server, SERVER_PORT);
@@ -84,7 +83,7 @@ impl Running {
     /// has connected.
     async fn watch_is_over(&self) {
         let case = &self.prepared.case;
-        let is_last = (case.steps.last()).is_some_and(|step| step.action == Action::Connect);
+        let is_last = (case.steps.last()).is_some_and(|step| step.action.opens());
         let longest = self.prepared.observed().map(|(end, expectation)| {
             (expectation.outcome.lasts()).filter(|_| is_last && end == End::Server)
         });
@@ -115,7 +114,7 @@ impl Running {
                 let endpoint = Endpoint::new(stream, peer.port());
                 self.server.endpoints.push(endpoint);
             } else {
-                self.strangers.push(stream);
+                self.fillers.push(stream);
             }
         }
         let endpoints = &mut self.server.endpoints;

@@ -8,18 +8,18 @@ use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::case::{Running, Surroundings, io_at};
-use super::common::{Before, Common, Taken};
-use super::listener::Accepts;
+use super::faulted::FaultedLab;
 use super::meeting::Meeting;
 use super::room::Turn;
+use super::shared::{Before, SharedLab, Taken};
 use super::side::Side;
-use super::taken::StepsTaken;
+use super::step::Accepts;
+use super::step_log::StepsTaken;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::Lab;
 use crate::lab::error::LabError;
 use crate::model::{CLIENT_PORT, Connection, End, Family, Moment, SERVER_PORT};
 use crate::prepare::Prepared;
-use crate::step::Action;
 
 /// How often a connection to which nothing happens is looked at in the course of a case.
 const LOOKS: u32 = 64;
@@ -42,8 +42,9 @@ impl Running {
             tenancy.hold(&lab);
         }
         let records: Vec<StepsTaken> = strands.iter().map(|_| StepsTaken::default()).collect();
-        let common = Arc::new(Common::new(
-            lab,
+        let worlds = first.worlds();
+        let shared = Arc::new(SharedLab::new(
+            FaultedLab::new(lab, worlds),
             (surroundings, turn),
             before,
             meeting,
@@ -52,7 +53,7 @@ impl Running {
         let mut running = Vec::new();
         for (strand, record) in strands.iter().zip(records) {
             let strand = (Arc::clone(strand), record);
-            running.push(Self::begin(strand, Arc::clone(&common)).await?);
+            running.push(Self::begin(strand, Arc::clone(&shared)).await?);
         }
         Ok(running)
     }
@@ -60,14 +61,14 @@ impl Running {
     /// Opens the connections of one strand, unless a step does.
     async fn begin(
         (prepared, steps_taken): (Arc<Prepared>, StepsTaken),
-        common: Arc<Common>,
+        shared: Arc<SharedLab>,
     ) -> Result<Self, LabError> {
-        let (lab, family) = (&common.lab, prepared.case.family);
+        let (lab, family) = (&shared.lab, prepared.case.family);
         let connection = &prepared.case.connection;
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
-            Side::new(&common, (End::Client, family), rate),
-            Side::new(&common, (End::Server, family), rate),
+            Side::new(&shared, (End::Client, family), rate),
+            Side::new(&shared, (End::Server, family), rate),
             listen(lab, family, connection),
         )
         .await?;
@@ -79,7 +80,7 @@ impl Running {
         }
         let ports: Vec<u16> = (CLIENT_PORT..).take(connection.count.into()).collect();
         let mut steps = prepared.case.steps.iter();
-        if !steps.any(|step| step.action == Action::Connect) {
+        if !steps.any(|step| step.action.opens()) {
             for &port in &ports {
                 let (connected, accepted) =
                     connect((lab, family), connection, port, &listener).await?;
@@ -91,7 +92,7 @@ impl Running {
         }
         Ok(Self {
             prepared,
-            common,
+            shared,
             client,
             server,
             established: Moment::now(),
@@ -106,7 +107,7 @@ impl Running {
             listener: Some(listener),
             closed: Vec::new(),
             accepts: Accepts::Always,
-            strangers: Vec::new(),
+            fillers: Vec::new(),
         })
     }
 }

@@ -5,25 +5,25 @@
 
 mod burial;
 mod case;
-mod common;
 mod connect;
 mod descriptors;
 mod establish;
+mod faulted;
 mod guest;
 mod labs;
-mod listener;
 mod marks;
 mod meeting;
-mod network;
 mod observe;
 mod one;
-mod program;
+mod orphans;
 mod record;
 mod requests;
 mod room;
+mod shared;
 mod side;
+mod step;
+mod step_log;
 mod steps;
-mod taken;
 mod traffic;
 mod watch;
 

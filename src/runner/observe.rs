@@ -28,12 +28,12 @@ impl Running {
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
             let times = watch::Times {
                 zero,
-                settled: self.common.settled(),
+                settled: self.shared.settled(),
                 window: prepared.window(end),
             };
             let side = self.side(end);
             let unaccepted = end == End::Server && !self.unaccepted.is_empty();
-            let (running, stalls) = (&*self, &self.common.surroundings.stalls);
+            let (running, stalls) = (&*self, &self.shared.surroundings.stalls);
             async move {
                 let over = watch::end(side, expectation, times, unaccepted, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
@@ -91,17 +91,17 @@ impl Running {
         for (end, expectation) in prepared.observed() {
             ends.push(self.look_at(end, expectation).await?);
         }
-        self.common.surroundings.stalls.settle().await;
+        self.shared.surroundings.stalls.settle().await;
         let stalls = self
-            .common
+            .shared
             .surroundings
             .stalls
             .between(self.established, Moment::now());
         let backlog_drops =
-            kernel::backlog_drops().saturating_sub(self.common.before.backlog_drops);
+            kernel::backlog_drops().saturating_sub(self.shared.before.backlog_drops);
         let family = self.family();
-        let refused_before = self.common.before.neighbours_refused(family);
-        let neighbours_refused = self.common.surroundings.neighbours_refused(family).await;
+        let refused_before = self.shared.before.neighbours_refused(family);
+        let neighbours_refused = self.shared.surroundings.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
             setup,
@@ -117,7 +117,7 @@ impl Running {
 
     /// How an end stands now, whose watch has ended.
     async fn look_now(&self, end: End, watch: watch::Over) -> Result<Watched, LabError> {
-        let counters = self.marks.rises_at(&self.common.lab, end.node()).await?;
+        let counters = self.marks.rises_at(&self.shared.lab, end.node()).await?;
         Ok(Watched {
             counters,
             until: watch.until,
@@ -219,10 +219,10 @@ impl Running {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
             steps: self.steps_taken.take(),
-            counters: self.marks.rises(&self.common.lab).await?,
+            counters: self.marks.rises(&self.shared.lab).await?,
             ..Evidence::default()
         };
-        for node in self.common.lab.nodes() {
+        for node in self.shared.lab.nodes() {
             let changes = node.changes();
             let of_strand = |change: &NetworkChange| change.change.concerns(self.family());
             evidence
@@ -230,7 +230,7 @@ impl Running {
                 .extend(changes.items.into_iter().filter(of_strand));
             evidence.changes_cut += changes.cut;
         }
-        if let Some(monitor) = &self.common.surroundings.drops {
+        if let Some(monitor) = &self.shared.surroundings.drops {
             evidence.drops = Some(monitor.so_far(self.plan()));
         }
         evidence.changes.sort_by_key(|change| change.at);
@@ -246,7 +246,7 @@ impl Running {
             evidence.sockets_cut += recorded.samples.cut;
             evidence.captures.push(Captured {
                 node: end.node(),
-                interface: self.common.lab.uplink(end).name.to_owned(),
+                interface: self.shared.lab.uplink(end).name.to_owned(),
                 frames: recorded.frames,
             });
         }

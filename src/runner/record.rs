@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::side::{Deaf, Tracks};
+use super::side::{Blackout, Tracks};
 use crate::evidence::{Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
@@ -32,10 +32,10 @@ pub(super) struct Recorder {
     pub(super) connection: u16,
     /// What the frames say, for those who follow.
     pub(super) tracks: watch::Sender<Tracks>,
-    pub(super) deaf: Deaf,
+    pub(super) blackout: Blackout,
     /// The host's address, and when it did not have it.
     pub(super) address: IpAddr,
-    pub(super) unaddressed: Deaf,
+    pub(super) unaddressed: Blackout,
     /// Tells that something was done to the connection or its network.
     pub(super) nudge: Arc<Notify>,
     /// Tells that the case is over.
@@ -130,7 +130,7 @@ impl Recorder {
     /// Whether a frame that arrived at the interface never came to the host's TCP.
     fn misses(&self, frame: &Frame) -> bool {
         let is_for_address = || Packet::destination(frame) == Some(self.address);
-        self.deaf.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
+        self.blackout.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
     }
 
     /// Looks at the socket; when. What the kernel has said more than once, that there is no such connection, is kept once; and not at all before there is one.

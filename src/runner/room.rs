@@ -19,7 +19,7 @@ use crate::lab::tables::NeighbourTables;
 use crate::memory;
 use crate::model::{Family, Role, TCP_MEMORY};
 use crate::prepare::Prepared;
-use crate::step::Action;
+use crate::step::{Action, ProgramAction};
 
 /// What the harness itself has open, and the descriptors that are open for a moment only.
 const OWN_DESCRIPTORS: u64 = 128;
@@ -61,11 +61,11 @@ impl Need {
         let first = &strands[0];
         let case = &first.case;
         let nodes = first.network.nodes.len() as u64;
-        let strangers = case.steps.iter().map(|step| match step.action {
-            Action::Listener(step) => step.strangers(),
-            _ => 0,
+        let fillers = case.steps.iter().map(|step| match &step.action {
+            Action::Program(ProgramAction::Listener(step)) => step.fillers(),
+            Action::Program(_) | Action::Network(_) => 0,
         });
-        let connections = u32::from(case.connection.count) + strangers.sum::<u32>();
+        let connections = u32::from(case.connection.count) + fillers.sum::<u32>();
         Self {
             descriptors: 2 * nodes + strands.len() as u64 * (8 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,

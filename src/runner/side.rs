@@ -12,9 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::case::io_at;
-use super::common::Common;
 use super::descriptors::Sockets;
 use super::record::{Recorded, Recorder};
+use super::shared::SharedLab;
 use crate::endpoint::Endpoint;
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
@@ -58,12 +58,12 @@ pub(super) struct Watched {
 
 /// When a host was silenced: its packet socket still sees what arrives, which the host itself does not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Deaf(Arc<Mutex<Silences>>);
+pub(super) struct Blackout(Arc<Mutex<Silences>>);
 
 /// From when to when; the last one may have no end yet.
 type Silences = Vec<(Moment, Option<Moment>)>;
 
-impl Deaf {
+impl Blackout {
     /// From now on it hears nothing.
     pub(super) fn begin(&self) {
         self.times().push((Moment::now(), None));
@@ -96,11 +96,11 @@ impl Deaf {
 impl Side {
     /// Starts to record at the host what is of this family, at this rate at least.
     pub(super) async fn new(
-        common: &Common,
+        shared: &SharedLab,
         (end, family): (End, Family),
         rate: Duration,
     ) -> Result<Self, LabError> {
-        let lab = &common.lab;
+        let lab = &shared.lab;
         let node = lab.node(end.node());
         let port = |end| match end {
             End::Client => CLIENT_PORT,
@@ -123,9 +123,9 @@ impl Side {
             diag,
             connection: CLIENT_PORT,
             tracks: sender,
-            deaf: common.host(end).deaf.clone(),
+            blackout: shared.host(end).blackout.clone(),
             address: own.ip(),
-            unaddressed: common.host(end).unaddressed(family).clone(),
+            unaddressed: shared.host(end).unaddressed(family).clone(),
             nudge: Arc::clone(&nudge),
             stop: Arc::clone(&stop),
             rate,
@@ -133,7 +133,7 @@ impl Side {
             samples: Recorder::samples(),
             neighbours: Neighbours::default(),
             recording: Recording::default(),
-            drops: common.surroundings.drops.clone(),
+            drops: shared.surroundings.drops.clone(),
         };
         Ok(Self {
             end,
@@ -217,16 +217,16 @@ mod tests {
 
     #[test]
     fn a_host_is_deaf_from_its_silence_to_its_return() {
-        let deaf = Deaf::default();
+        let blackout = Blackout::default();
         let before = Moment::now();
-        deaf.begin();
+        blackout.begin();
         let during = Moment::now();
-        assert!(deaf.at(during) && !deaf.at(Moment::from_nanos(0)));
+        assert!(blackout.at(during) && !blackout.at(Moment::from_nanos(0)));
         let back = during + std::time::Duration::from_secs(1);
-        deaf.end(back);
+        blackout.end(back);
         // It may end only once.
-        deaf.end(back + std::time::Duration::from_secs(1));
-        assert!(!deaf.at(back) && deaf.at(during));
+        blackout.end(back + std::time::Duration::from_secs(1));
+        assert!(!blackout.at(back) && blackout.at(during));
         assert!(before <= during);
     }
 }

@@ -1,27 +1,22 @@
 //! Taking a case's steps, one after the other.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::{PATIENCE, Running, io_at};
-use super::common::Returning;
 use super::marks::Marks;
+use super::shared::Returning;
 use super::side::Tracks;
-use super::taken::Times;
-use super::traffic;
+use super::step;
+use super::step_log::Times;
 use crate::clock::sleep_until;
 use crate::endpoint::Endpoint;
 use crate::lab::error::LabError;
-use crate::model::{End, Moment};
+use crate::model::{End, Moment, ProbeEvent};
 use crate::outcome::BrokenStep;
-use crate::step::{Act, Action, ProbeEvent, Start, Step};
+use crate::step::{Action, NetworkAction, ProgramAction, Reboot, Signal, Start, Step, StepKind};
 use crate::wire::{Asks, Probe};
-use futures::future::{join, try_join_all};
 use tokio::time::{sleep, timeout};
-
-/// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
-const FULL: Duration = Duration::from_millis(300);
 
 /// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
 const LAST_FRAMES: Duration = Duration::from_millis(200);
@@ -42,14 +37,16 @@ impl Running {
         let mut done = Moment::now();
         for step in &prepared.case.steps {
             // A connection may take its time too.
-            if step.start != Start::AtOnce || step.action == Action::Connect {
-                self.common.end_turn();
+            if step.start != Start::AtOnce || step.action.opens() {
+                self.shared.end_turn();
             }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
                 // The other strand may wait for this one, for which the step comes too late.
-                Err(Hindrance::Over(why)) if step.action.is_of_lab() && prepared.is_strand() => {
+                Err(Hindrance::Over(why))
+                    if step.action.is_at_network() && prepared.is_strand() =>
+                {
                     let times = self.take_together(step, Moment::now(), false).await?;
                     self.steps_taken.done(step, times, Some(why));
                     done = times.until;
@@ -60,16 +57,18 @@ impl Running {
                     continue;
                 }
             };
-            let (times, taken) = if step.action.is_of_lab() {
-                (self.take_together(step, due, true).await?, Ok(()))
-            } else if let Some(why) = self.comes_too_late(&step.action) {
-                done = self.pass_over(step, due, why);
-                continue;
-            } else {
-                let from = Moment::now();
-                let taken = self.take(step).await?;
-                let until = Moment::now();
-                (Times { due, from, until }, taken)
+            let (times, taken) = match &step.action {
+                Action::Network(_) => (self.take_together(step, due, true).await?, Ok(())),
+                Action::Program(action) => {
+                    if let Some(why) = self.comes_too_late(action) {
+                        done = self.pass_over(step, due, why);
+                        continue;
+                    }
+                    let from = Moment::now();
+                    let taken = self.take(action).await?;
+                    let until = Moment::now();
+                    (Times { due, from, until }, taken)
+                }
             };
             let not_taken = match taken {
                 Ok(()) => None,
@@ -96,28 +95,21 @@ impl Running {
     }
 
     /// Why a step at an end's own connections cannot be taken any more, if all of those have ended.
-    fn comes_too_late(&self, action: &Action) -> Option<String> {
+    fn comes_too_late(&self, action: &ProgramAction) -> Option<String> {
         let ends = match action {
-            Action::Exchange { .. } => vec![End::Client, End::Server],
-            Action::Send { from, .. } | Action::Fill { from } => vec![*from],
-            Action::Program(step) => match step.act {
-                Act::Close | Act::Shutdown | Act::Abort | Act::Destroy | Act::Kill => vec![step.at],
-                Act::Stop | Act::Continue | Act::Pause | Act::Resume => vec![],
-            },
-            Action::Connect
-            | Action::Listener(_)
-            | Action::Cable { .. }
-            | Action::Link { .. }
-            | Action::Crash { .. }
-            | Action::Resume { .. }
-            | Action::Reboot { .. }
-            | Action::Route { .. }
-            | Action::Network(_)
-            | Action::Middlebox(_) => vec![],
+            ProgramAction::Exchange(_) => vec![End::Client, End::Server],
+            ProgramAction::SendData(step) => vec![step.from],
+            ProgramAction::Fill(step) => vec![step.from],
+            ProgramAction::Socket(step) => vec![step.at],
+            ProgramAction::Process(step) if step.signal == Signal::Kill => vec![step.at],
+            ProgramAction::Process(_)
+            | ProgramAction::Reader(_)
+            | ProgramAction::Connect(_)
+            | ProgramAction::Listener(_) => vec![],
         };
         // A process without connections can be killed all the same: it may listen. An end of file ends an exchange, and no other traffic.
-        let is_program = matches!(action, Action::Program(_));
-        let is_over = if matches!(action, Action::Exchange { .. }) {
+        let is_program = matches!(action, ProgramAction::Socket(_) | ProgramAction::Process(_));
+        let is_over = if matches!(action, ProgramAction::Exchange(_)) {
             Endpoint::is_over
         } else {
             Endpoint::is_broken
@@ -221,24 +213,24 @@ impl Running {
         is_due: bool,
     ) -> Result<Times, Arc<LabError>> {
         let is_zero = is_due && step.action.is_fault() && self.awaits_zero();
-        let common = Arc::clone(&self.common);
-        let met = common
+        let shared = Arc::clone(&self.shared);
+        let met = shared
             .meeting
-            .together(due, common.take(step, is_zero))
+            .together(due, shared.take(step, is_zero))
             .await;
         let done = met.outcome?;
         if let Some(marks) = done.marks.as_ref().filter(|_| is_zero) {
             self.marks = Arc::clone(marks);
             self.zero = Some(done.begun);
         }
-        let Action::Reboot {
+        let Action::Network(NetworkAction::Reboot(reboot)) = &step.action else {
+            return Ok(done.times(met.due));
+        };
+        let Reboot {
             host,
             downtime,
             mac,
-        } = step.action
-        else {
-            return Ok(done.times(met.due));
-        };
+        } = *reboot;
         // The path goes first, so that nothing can escape; then the state, of each strand its own; then, in its own time, the path comes
         // back.
         self.forget(host).await?;
@@ -247,8 +239,8 @@ impl Running {
             due: done.begun + downtime,
             mac,
         };
-        let back = common.come_back(host, returning);
-        let forgotten = common.meeting.together(done.until, back).await.outcome?;
+        let back = shared.come_back(host, returning);
+        let forgotten = shared.meeting.together(done.until, back).await.outcome?;
         Ok(Times {
             until: forgotten.until,
             ..done.times(met.due)
@@ -261,86 +253,23 @@ impl Running {
     }
 
     /// Takes one step of its own. The outer error is the lab's, the inner one the connection's.
-    async fn take(&mut self, step: &Step) -> Result<Result<(), Hindrance>, LabError> {
-        let action = &step.action;
-        if action.is_fault() && self.awaits_zero() {
-            self.marks = Arc::new(Marks::read(&self.common.lab).await?);
+    async fn take(&mut self, action: &ProgramAction) -> Result<Result<(), Hindrance>, LabError> {
+        if action.kind() == StepKind::Fault && self.awaits_zero() {
+            self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
             self.zero = Some(Moment::now());
         }
-        match action {
-            Action::Exchange { from, payload } => return Ok(self.exchange(*from, payload).await),
-            Action::Send { from, bytes } => return Ok(self.send(*from, *bytes)),
-            Action::Connect => self.connect().await?,
-            Action::Fill { from } => return Ok(self.fill(*from).await),
-            Action::Listener(step) => self.listener_step(*step).await?,
-            Action::Program(step) => return self.program(*step).await,
-            // Those are taken together.
-            Action::Cable { .. }
-            | Action::Link { .. }
-            | Action::Crash { .. }
-            | Action::Resume { .. }
-            | Action::Reboot { .. }
-            | Action::Route { .. }
-            | Action::Network(_)
-            | Action::Middlebox(_) => {}
-        }
-        Ok(Ok(()))
-    }
-
-    async fn exchange(&mut self, from: End, payload: &[u8]) -> Result<(), Hindrance> {
-        let ends = [End::Client, End::Server];
-        let before = self.over_count(&ends);
-        let (from, to) = self.pair(from);
-        let whole_exchange = async {
-            let pairs = traffic::pairs(from, to);
-            let alive = pairs.filter(|(near, far)| !near.is_over() && !far.is_over());
-            try_join_all(alive.map(|(near, far)| traffic::exchange(near, far, payload))).await?;
-            join(from.quiet(), to.quiet()).await;
-            Ok::<(), io::Error>(())
-        };
-        let error = match tokio::time::timeout(PATIENCE, whole_exchange).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {}", whole(PATIENCE)),
-        };
-        Err(self.hindrance(&ends, before, error))
-    }
-
-    /// Nobody waits for it. What there is no room for is not written.
-    fn send(&mut self, from: End, bytes: u32) -> Result<(), Hindrance> {
-        let before = self.over_count(&[from]);
-        let (side, _) = self.pair(from);
-        let payload = vec![b'.'; bytes as usize];
-        let alive = side.endpoints.iter_mut();
-        let alive = alive.filter(|endpoint| !endpoint.is_broken());
-        let sent = alive.map(|endpoint| endpoint.send(&payload));
-        let failed = sent.filter_map(Result::err).last();
-        match failed {
-            Some(error) => Err(self.hindrance(&[from], before, error.to_string())),
-            None => Ok(()),
-        }
-    }
-
-    async fn fill(&mut self, from: End) -> Result<(), Hindrance> {
-        let before = self.over_count(&[from]);
-        let (side, _) = self.pair(from);
-        let endpoints = side.endpoints.iter_mut();
-        let alive = endpoints.filter(|endpoint| !endpoint.is_broken());
-        let filled = try_join_all(alive.map(|endpoint| endpoint.fill(FULL))).await;
-        filled
-            .map(drop)
-            .map_err(|error| self.hindrance(&[from], before, error.to_string()))
+        step::by_program(self, action).await
     }
 
     /// How many connections have ended at these ends.
-    fn over_count(&self, ends: &[End]) -> usize {
+    pub(super) fn over_count(&self, ends: &[End]) -> usize {
         let endpoints = ends.iter().flat_map(|end| &self.side(*end).endpoints);
         endpoints.filter(|endpoint| endpoint.is_over()).count()
     }
 
     /// What an error of traffic means: that a connection has ended meanwhile, where there were fewer `before`, or that the step is broken.
-    fn hindrance(&self, ends: &[End], before: usize, error: String) -> Hindrance {
+    pub(super) fn hindrance(&self, ends: &[End], before: usize, error: String) -> Hindrance {
         let over = |end: &&End| self.side(**end).endpoints.iter().any(Endpoint::is_over);
         match ends.iter().find(over) {
             Some(end) if self.over_count(ends) > before => Hindrance::Over(self.over(*end)),
@@ -367,6 +296,6 @@ fn broken(step: &Step, error: String) -> BrokenStep {
     }
 }
 
-fn whole(time: Duration) -> String {
+pub(super) fn whole(time: Duration) -> String {
     format!("{} s", time.as_secs())
 }

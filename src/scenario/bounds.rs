@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use super::context::{Context, Reported};
-use super::diagnostic::Diagnostic;
 use super::document::{Body, Document};
-use crate::step::Action;
+use crate::file::Diagnostic;
+use crate::file::{Context, Reported};
+use crate::step::{Action, ProgramAction};
 
 /// The most cases of a file.
 pub(super) const MOST_CASES: usize = 500;
@@ -14,10 +14,6 @@ pub(super) const MOST_CASES: usize = 500;
 pub(super) const MOST_STEPS: usize = 10_000;
 /// The most bytes that the steps of all cases exchange.
 const MOST_PAYLOAD: usize = 8 << 20;
-/// The most elements of a list.
-pub(super) const LONGEST_LIST: usize = 1000;
-/// The most entries of a table whose keys are names: counters, sysctls, ICMP messages.
-pub(super) const MOST_ENTRIES: usize = 128;
 /// The most characters of a case's name.
 pub(super) const LONGEST_NAME: usize = 64;
 /// The most bytes of a file's name without `.toml`. With [`LONGEST_NAME`] the name of a capture
@@ -73,20 +69,8 @@ fn steps(body: &Body) -> usize {
 fn payload(body: &Body) -> usize {
     let steps = body.steps.iter().flatten().flatten();
     let bytes = steps.map(|part| match &part.step.action {
-        Action::Exchange { payload, .. } => payload.len(),
-        Action::Connect
-        | Action::Send { .. }
-        | Action::Fill { .. }
-        | Action::Cable { .. }
-        | Action::Link { .. }
-        | Action::Crash { .. }
-        | Action::Resume { .. }
-        | Action::Reboot { .. }
-        | Action::Route { .. }
-        | Action::Network(_)
-        | Action::Middlebox(_)
-        | Action::Program(_)
-        | Action::Listener(_) => 0,
+        Action::Program(ProgramAction::Exchange(exchange)) => exchange.payload.len(),
+        Action::Program(_) | Action::Network(_) => 0,
     });
     bytes.sum()
 }

@@ -2,38 +2,28 @@
 
 use std::ops::Range;
 
-use super::context::{Context, Given, Reported};
-use super::diagnostic::Diagnostic;
+use super::case_error::in_case;
 use super::document::{CaseBlock, Document};
 use super::family_check;
+use super::machines;
 use super::memory_check;
-use super::middlebox_check as middlebox;
 use super::overlay::Overlaid;
-use super::program_check;
 use super::sequence;
-use super::topology_check;
+use crate::file::Diagnostic;
+use crate::file::{Context, Given, Reported};
 use crate::model::{End, Family, Topology};
 use crate::scenario::Clock;
+use crate::step::WAIT;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
 pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
-    topology_check::names(case, cx);
+    machines::names(case, cx);
     family_check::families(case, cx);
-    middlebox::steps(case, cx);
-    program_check::steps(case, cx);
     sequence::steps(case, cx);
     memory_check::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
     something_is_expected(case, document, cx);
-}
-
-/// Points at the case too, where the mistake stands in a part of the file that all cases share.
-pub(super) fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
-    match case.span() {
-        Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),
-        _ => diagnostic,
-    }
 }
 
 /// Probes are waited for at the observed end: the client if it has keepalive, else the server.
@@ -46,14 +36,14 @@ fn awaited_probes_come(case: &Overlaid, cx: &mut Context) {
         .steps
         .iter()
         .flatten()
-        .filter_map(|part| part.when.as_ref())
+        .filter_map(|part| part.place(WAIT))
     {
         let message = "this step waits for probes, but neither end has keepalive";
         let never = Diagnostic::new(span.clone(), message).help(
             "set `connection.client.keepalive` or `connection.server.keepalive`, \
              or wait for a time with `after`",
         );
-        cx.report(in_case(case, span, never));
+        cx.report(in_case(case, &span, never));
     }
 }
 

@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::context::{At, Given, Reported};
+use crate::file::{At, Given, Reported};
 use crate::model::{
     BufferSize, End, Expectation, Family, Firewall, Keepalive, Linger, Node, NodeSysctls, Sysctl,
     Topology, TrackingSeconds,
 };
 use crate::scenario::Clock;
 use crate::scenario::carried::Carried;
-use crate::step::Step;
+use crate::step::Written;
 
 pub(super) struct Document {
     pub(super) summary: Result<At<String>, Reported>,
@@ -35,7 +35,7 @@ pub(super) struct CaseBlock {
 pub(super) struct Body {
     pub(super) topology: Given<TopologyPart>,
     pub(super) connection: Given<ConnectionPart>,
-    pub(super) steps: Result<Vec<Result<StepPart, Reported>>, Reported>,
+    pub(super) steps: Result<Vec<Result<Written, Reported>>, Reported>,
     pub(super) expect: Given<ExpectPart>,
 }
 
@@ -93,19 +93,6 @@ pub(super) struct EndPart {
     pub(super) receive_buffer: Given<BufferSize>,
     pub(super) linger: Given<Linger>,
     pub(super) sysctl: Given<Vec<Sysctl>>,
-}
-
-#[derive(Clone)]
-pub(super) struct StepPart {
-    pub(super) step: Step,
-    /// The node where it is done, if it names one.
-    pub(super) node: Option<Range<usize>>,
-    /// The other node that it names.
-    pub(super) other: Option<Range<usize>>,
-    /// The word that says what the step does.
-    pub(super) verb: Range<usize>,
-    pub(super) when: Option<Range<usize>>,
-    pub(super) family: Option<Range<usize>>,
 }
 
 pub(super) struct ExpectPart {

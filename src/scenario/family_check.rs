@@ -1,9 +1,9 @@
 //! What is said of one family, in cases that have it.
 
-use super::check::in_case;
-use super::context::Context;
-use super::diagnostic::Diagnostic;
+use super::case_error::in_case;
 use super::overlay::Overlaid;
+use crate::file::Context;
+use crate::file::Diagnostic;
 use crate::model::Family;
 use crate::scenario::carried::Carried;
 
@@ -37,11 +37,11 @@ fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
         return;
     }
     let named = case.steps.iter().flatten();
-    for span in named.filter_map(|part| part.family.as_ref()) {
+    for span in named.filter_map(|part| part.place("family")) {
         let message = "a step of one family needs a network that carries both";
         let alone = Diagnostic::new(span.clone(), message);
         let help = "give the case `topology.family = \"dual\"` and no other, or remove `family`";
-        cx.report(in_case(case, span, alone.help(help)));
+        cx.report(in_case(case, &span, alone.help(help)));
     }
 }
 

@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::{self, FileDiagnostics};
-use super::suggest::alternatives;
+use crate::file::{FileDiagnostics, diagnostic};
 use crate::input::{self, InputError};
 use crate::scenario::Scenario;
+use crate::suggest::alternatives;
 use crate::text::plural;
 
 /// The most bytes of a file. The largest that ships has 6 KiB.

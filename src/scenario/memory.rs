@@ -4,7 +4,7 @@
 
 use crate::model::{BufferSize, Connection, End, EndSettings};
 use crate::scenario::Case;
-use crate::step::Action;
+use crate::step::{Action, ProgramAction};
 
 /// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least, the first and the largest, in bytes. They are
 /// what the kernel chooses on a machine with a gigabyte or more (`tcp_init`).
@@ -50,13 +50,19 @@ impl Connection {
 /// at most beside the data.
 pub(super) fn written_by(action: &Action) -> Option<(End, u64)> {
     const PAGE: u64 = 4096;
-    if let Action::Fill { from } = action {
-        return Some((*from, u64::MAX));
-    }
-    let Action::Send { from, bytes } = action else {
+    let Action::Program(action) = action else {
         return None;
     };
-    Some((*from, PAGE + u64::from(*bytes)))
+    match action {
+        ProgramAction::Fill(fill) => Some((fill.from, u64::MAX)),
+        ProgramAction::SendData(send) => Some((send.from, PAGE + u64::from(send.bytes))),
+        ProgramAction::Connect(_)
+        | ProgramAction::Exchange(_)
+        | ProgramAction::Listener(_)
+        | ProgramAction::Socket(_)
+        | ProgramAction::Process(_)
+        | ProgramAction::Reader(_) => None,
+    }
 }
 
 impl EndSettings {

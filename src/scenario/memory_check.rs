@@ -1,10 +1,10 @@
 //! What the steps of a case claim of TCP's memory, which is the whole machine's.
 
-use super::check::in_case;
-use super::context::Context;
-use super::diagnostic::Diagnostic;
+use super::case_error::in_case;
 use super::memory::written_by;
 use super::overlay::Overlaid;
+use crate::file::Context;
+use crate::file::Diagnostic;
 use crate::model::TCP_MEMORY;
 
 /// Reports the last step that writes where all that is written may take more than a case may have.

@@ -56,31 +56,22 @@
 //! [`Stack::Dual`](model::Stack) for its network. So whatever is asked, predicted or judged of a case needs to know of one family alone. A
 //! step of one family is in both strands, because both wait for it; [`Step::concerns`](model::Step::concerns) tells whose path it changes.
 
-pub mod diagnostic;
 pub mod memory;
 
 mod bounds;
 mod carried;
 mod case;
+mod case_error;
 mod check;
-mod context;
-mod cursor;
 mod decode;
 mod document;
-mod elsewhere;
 mod family_check;
-mod keys;
 mod load;
+mod machines;
 mod memory_check;
-mod middlebox_check;
 mod overlay;
-mod program_check;
-mod quantity;
 mod resolve;
 mod sequence;
-pub mod suggest;
-mod syntax;
-mod topology_check;
 
 /// The JSON Schema (draft 2020-12) of a scenario file, for editors. It knows what a value may be by itself; what only shows when a
 /// file is seen as a whole is for [`parse`].
@@ -90,12 +81,10 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+use crate::file::{Context, Table, syntax};
+pub use crate::file::{Diagnostic, FileDiagnostics, diagnostic};
 pub use case::{Case, CaseId, Clock, Scenario};
-use context::Context;
-use cursor::Table;
-pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
-pub(crate) use sequence::unrepaired;
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.
 ///

@@ -3,21 +3,16 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::context::{At, Given, Reported};
 use super::document::{
     Body, CaseBlock, ConnectionPart, Document, EMPTY, EndPart, ExpectationPart, FirewallPart,
-    StepPart,
 };
+use crate::file::{At, Given, Reported};
 use crate::model::{
-    BufferSize, Connection, End, EndSettings, Family, Keepalive, Linger, NodeSysctls, Sysctl,
-    Topology,
+    BufferSize, Connection, EffectiveKeepalive, End, EndSettings, Family, Keepalive, Linger,
+    NodeSysctls, Sysctl, Topology,
 };
 use crate::scenario::carried::Carried;
-
-/// `net.ipv4.tcp_keepalive_probes` (`TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
-const DEFAULT_PROBES: u32 = 9;
-/// Of the recipe that derives all from one time.
-const PROBES_OF_TIME: u32 = 3;
+use crate::step::Written;
 
 /// A look at a [`Given`].
 pub(super) type View<'d, T> = Result<Option<&'d At<T>>, Reported>;
@@ -35,7 +30,7 @@ pub(super) struct Overlaid<'d> {
     client: EndView<'d>,
     server: EndView<'d>,
     /// The file's, then the case's.
-    pub(super) steps: Vec<Result<&'d StepPart, Reported>>,
+    pub(super) steps: Vec<Result<&'d Written, Reported>>,
     layers: Layers<'d>,
 }
 
@@ -145,12 +140,7 @@ impl<'d> Overlaid<'d> {
         let (Ok(None), Ok(None)) = (settings.user_timeout, settings.sysctl) else {
             return None;
         };
-        match keepalive {
-            Keepalive::Options { probes, .. } | Keepalive::Sysctl { probes, .. } => {
-                Some(probes.map_or(DEFAULT_PROBES, |probes| u32::from(probes.get())))
-            }
-            Keepalive::Time(_) => Some(PROBES_OF_TIME),
-        }
+        Some(EffectiveKeepalive::new(keepalive).probes)
     }
 
     pub(super) fn connection(&self) -> Result<Connection, Reported> {
@@ -218,7 +208,7 @@ fn inside<'d, P, T>(part: View<'d, P>, key: impl Fn(&'d P) -> &'d Given<T>) -> V
     }
 }
 
-fn steps(body: &Body) -> impl Iterator<Item = Result<&StepPart, Reported>> {
+fn steps(body: &Body) -> impl Iterator<Item = Result<&Written, Reported>> {
     let (steps, wrong) = match &body.steps {
         Ok(steps) => (steps.as_slice(), None),
         Err(error) => (&[][..], Some(Err(*error))),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::bounds;
 use super::check;
-use super::context::{Context, Reported};
-use super::diagnostic::Diagnostic;
 use super::document::ExpectationPart;
 use super::document::{CaseBlock, Document};
+use super::machines;
 use super::overlay::{Overlaid, View};
-use super::topology_check;
+use crate::file::Diagnostic;
+use crate::file::{Context, Reported};
 use crate::model::{End, Expectation, Expectations, Family, NodeSysctls, Stack};
 use crate::scenario::{Case, CaseId, Scenario};
 use crate::text::printable;
@@ -85,7 +85,7 @@ fn expand(
     cx: &mut Context,
 ) -> Result<Vec<Case>, Reported> {
     let topology = check::network(case, document, cx);
-    let firewall = topology_check::firewall(case, cx);
+    let firewall = machines::firewall(case, cx);
     let (name, note) = match case.block {
         Some(block) => {
             let name = block.name.as_ref().map_err(|error| *error)?;

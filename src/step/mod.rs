@@ -1,47 +1,203 @@
-//! What is done to a connection or its network, and when.
-
-mod listener;
-mod middlebox;
-mod network;
-mod program;
+//! The steps of a case: one file for each `do` word, with its type, its keys, its reading, its description, and its act on the
+//! [`World`].
+//!
+//! A step is added by a file here, a file of the same name in `runner/step/`, and a row in [`for_each_step`].
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use crate::model::display::display_as;
-use crate::model::{End, Family, Node};
-use crate::text::seconds;
-
-pub use listener::{ListenerAct, ListenerStep};
-pub use middlebox::{DRAWN, Filter, FilterVerdict, Loss, Middlebox, Segments, Unreachable, Which};
-pub use network::{
-    AddressChange, Delay, Flapping, HardwareAddress, Impairment, NeighbourChange, NetworkStep,
+use crate::file::{
+    Context, Describe, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, when,
 };
-pub use program::{Act, ProgramStep};
+use crate::model::{End, Family, Node, ProbeEvent, Segments};
+use crate::world::{Cause, Firewalled, Refusal, World};
+pub use crate::world::{Named, Need};
 
-/// One thing that is done to the connection or its network.
+/// Calls a macro with all steps: first those of an end's program, which each strand of a dual-stack case takes by itself, then those
+/// at the network, which the strands take together. A row is the `do` word, which is the name of the file, and the type.
+macro_rules! for_each_step {
+    ($then:path) => {
+        $then! {
+            program {
+                connect: Connect,
+                exchange: Exchange,
+                send: SendData,
+                fill: Fill,
+                listener: Listener,
+                socket: Socket,
+                process: Process,
+                reader: Reader,
+            }
+            network {
+                cable: Cable,
+                crash: Crash,
+                resume: Resume,
+                reboot: Reboot,
+                route: Route,
+                address: Address,
+                neighbour: Neighbour,
+                forwarding: Forwarding,
+                flap: Flap,
+                impair: Impair,
+                filter: Filter,
+                lose: Lose,
+                conntrack: Conntrack,
+                mtu: Mtu,
+            }
+        }
+    };
+}
+pub(crate) use for_each_step;
+
+macro_rules! declare {
+    (
+        program { $($program:ident: $Program:ident,)* }
+        network { $($network:ident: $Network:ident,)* }
+    ) => {
+        $(mod $network;)*
+        $(mod $program;)*
+        $(pub use $network::$Network;)*
+        $(pub use $program::$Program;)*
+
+        /// What a step does.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(untagged)]
+        pub enum Action {
+            /// It changes the network.
+            Network(NetworkAction),
+            /// An end's program does something.
+            Program(ProgramAction),
+        }
+
+        /// What a step does to the network.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum NetworkAction {
+            $(#[doc = concat!("`do = \"", stringify!($network), "\"`.")] $Network($Network),)*
+        }
+
+        /// What a step has an end's program do.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ProgramAction {
+            $(#[doc = concat!("`do = \"", stringify!($program), "\"`.")] $Program($Program),)*
+        }
+
+        impl NetworkAction {
+            fn act(&self) -> &dyn Act {
+                match self { $(Self::$Network(step) => step,)* }
+            }
+        }
+
+        impl ProgramAction {
+            fn act(&self) -> &dyn Act {
+                match self { $(Self::$Program(step) => step,)* }
+            }
+
+            /// What the step is for.
+            #[must_use]
+            pub fn kind(&self) -> StepKind {
+                self.act().kind()
+            }
+        }
+
+        $(impl From<$Network> for Action {
+            fn from(step: $Network) -> Self {
+                Self::Network(NetworkAction::$Network(step))
+            }
+        })*
+
+        $(impl From<$Program> for Action {
+            fn from(step: $Program) -> Self {
+                Self::Program(ProgramAction::$Program(step))
+            }
+        })*
+
+        /// All kinds of steps.
+        pub(crate) const ROWS: &[Row] = &[
+            $(Row {
+                kind: &$program::KIND,
+                read: |table, cx| $program::read(table, cx).map(Action::from),
+            },)*
+            $(Row {
+                kind: &$network::KIND,
+                read: |table, cx| $network::read(table, cx).map(Action::from),
+            },)*
+        ];
+    };
+}
+for_each_step!(declare);
+
+pub use address::AddressChange;
+pub use cable::CableChange;
+pub use conntrack::ConntrackChange;
+pub use impair::{Delay, Impairment};
+pub use neighbour::NeighbourChange;
+pub use process::Signal;
+pub use reboot::HardwareAddress;
+pub use socket::SocketAct;
+
+/// A kind of step: its `do` word with its keys.
+pub(crate) struct Kind {
+    /// The `do` word.
+    pub(crate) word: &'static str,
+    /// One sentence for the reference.
+    pub(crate) about: &'static str,
+    /// Its own keys, in the order of the reference.
+    pub(crate) keys: &'static [&'static dyn Describe],
+    /// It changes something that each family has for itself, so it may be for one family only.
+    pub(crate) of_family: bool,
+}
+
+/// A kind of step, with the function that reads it.
+pub(crate) struct Row {
+    pub(crate) kind: &'static Kind,
+    read: fn(&mut Table, &mut Context) -> Result<Action, Reported>,
+}
+
+/// What every step has.
+pub(crate) trait Act: fmt::Display {
+    /// What it is for.
+    fn kind(&self) -> StepKind;
+
+    /// The machines that it names. `check` refuses a step whose machines are not in the topology, or cannot do what it needs.
+    fn machines(&self) -> Vec<Named>;
+
+    /// Changes the network as the step does.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the step is impossible in the network as it is.
+    fn act(&self, world: &mut World) -> Result<(), Refusal>;
+}
+
+/// What a step is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// It breaks something.
+    Fault,
+    /// It repairs something.
+    Repair,
+    /// It sends data.
+    Traffic,
+}
+
+/// One step of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// When, counted from the end of the step before (or from the established connection).
     pub start: Start,
     /// What.
     pub action: Action,
-    /// In a network that carries both families: which of them it is about. `None`: all that the network carries.
+    /// In a network that carries both families: the family that it is for. `None`: all that the network carries.
     pub family: Option<Family>,
     /// Line (from 1) in the file, for messages.
     pub line: usize,
-}
-
-impl Step {
-    /// Whether it makes a difference to what runs over this family.
-    #[must_use]
-    pub fn concerns(&self, family: Family) -> bool {
-        self.family.is_none_or(|only| only == family)
-    }
 }
 
 /// When a step is due.
@@ -62,252 +218,95 @@ pub enum Start {
     },
 }
 
-/// What happened to a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProbeEvent {
-    /// It went out.
-    Sent,
-    /// Its answer came in.
-    Answered,
-}
+impl Step {
+    /// Whether it makes a difference to connections over this family.
+    #[must_use]
+    pub fn applies_to(&self, family: Family) -> bool {
+        self.family.is_none_or(|only| only == family)
+    }
 
-/// What a step does.
-#[serde_as]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// The client connects, once for each connection. Without this step it has done so before the first.
-    Connect,
-    /// `from` sends the payload on every connection; the other end sends it back.
-    Exchange {
-        /// Who speaks first.
-        from: End,
-        /// What is said; 1..=65536 bytes.
-        payload: Vec<u8>,
-    },
-    /// `from` writes until the kernel takes no more: the peer's window is full, and so is the send buffer.
-    Fill {
-        /// Who writes.
-        from: End,
-    },
-    /// `from` writes this many bytes on every connection and does not wait for anything.
-    Send {
-        /// Who writes.
-        from: End,
-        /// 1..=65536.
-        bytes: u32,
-    },
-    /// The cable of a host is pulled or plugged in again.
-    Cable {
-        /// Whose cable: the client's or the server's.
-        at: End,
-        /// Pulled or plugged.
-        change: CableChange,
-    },
-    /// A machine's interface on one of its links goes down or comes up; the other end of the link loses its carrier with it.
-    Link {
-        /// Whose interface.
-        at: Node,
-        /// The machine across.
-        to: Node,
-        /// Down or up.
-        change: CableChange,
-    },
-    /// The host falls silent in both directions with its carrier up, and forgets nothing.
-    Crash {
-        /// Which host.
-        host: End,
-    },
-    /// A host that crashed goes on as if nothing had happened.
-    Resume {
-        /// Which host.
-        host: End,
-    },
-    /// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same IP address later.
-    Reboot {
-        /// Which host.
-        host: End,
-        /// How long it is gone; may be zero.
-        #[serde_as(as = "DurationNanoSeconds<u64>")]
-        downtime: Duration,
-        /// Its hardware address then.
-        mac: HardwareAddress,
-    },
-    /// A route to one end's network changes.
-    Route {
-        /// On which node; never a switch.
-        on: Node,
-        /// Towards which end; never `on` itself.
-        to: End,
-        /// How.
-        change: RouteChange,
-    },
-    /// Something becomes of the network itself.
-    Network(NetworkStep),
-    /// A box between the hosts does something to their packets.
-    Middlebox(Middlebox),
-    /// Something becomes of the program at one end.
-    Program(ProgramStep),
-    /// Something becomes of the server's listening socket.
-    Listener(ListenerStep),
-}
+    /// The time from the end of the step before; `None`: until probes have come.
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        match self.start {
+            Start::AtOnce => Some(Duration::ZERO),
+            Start::After(time) => Some(time),
+            Start::When { .. } => None,
+        }
+    }
 
-/// What happens to a cable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CableChange {
-    /// Carrier lost.
-    Pull,
-    /// Carrier back.
-    Plug,
-}
-
-/// What happens to a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RouteChange {
-    /// Removed: the lookup finds nothing.
-    Delete,
-    /// Replaced by an `unreachable` route.
-    Unreachable,
-    /// Replaced by a `prohibit` route.
-    Prohibit,
-    /// Replaced by a `blackhole` route.
-    Blackhole,
-    /// Replaced by one over this router.
-    Via(Node),
-    /// The original is back.
-    Restore,
-}
-
-/// What a step is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    /// It breaks something.
-    Fault,
-    /// It mends something.
-    Repair,
-    /// It sends data.
-    Traffic,
+    /// Goes on to this step, which has this position in the case, and acts.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the step, or its wait for probes, is impossible.
+    pub fn act(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
+        let waited = match self.start {
+            Start::AtOnce | Start::After(_) => Ok(()),
+            Start::When { count, what } => world.wait(count, what),
+        };
+        world.advance(position, self.time());
+        let acted = if self.applies_to(world.family()) {
+            self.action.act(world)
+        } else {
+            Ok(())
+        };
+        waited.map_err(|refusal| refusal.at(WAIT)).and(acted)
+    }
 }
 
 impl Action {
-    /// Whether the step makes something whole again. (A host that reboots returns in its own time.)
-    #[must_use]
-    pub fn is_repair(&self) -> bool {
+    fn step(&self) -> &dyn Act {
         match self {
-            Self::Resume { .. } => true,
-            Self::Cable { change, .. } | Self::Link { change, .. } => *change == CableChange::Plug,
-            Self::Route { change, .. } => *change == RouteChange::Restore,
-            Self::Network(step) => step.is_repair(),
-            Self::Middlebox(step) => step.is_repair(),
-            Self::Program(step) => step.act.is_repair(),
-            _ => false,
-        }
-    }
-
-    /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
-    #[must_use]
-    pub fn is_fault(&self) -> bool {
-        match self {
-            Self::Connect
-            | Self::Exchange { .. }
-            | Self::Send { .. }
-            | Self::Fill { .. }
-            | Self::Resume { .. } => false,
-            Self::Cable { change, .. } | Self::Link { change, .. } => *change == CableChange::Pull,
-            Self::Route { change, .. } => *change != RouteChange::Restore,
-            Self::Crash { .. } | Self::Reboot { .. } | Self::Listener(_) => true,
-            Self::Network(step) => !step.is_repair(),
-            Self::Middlebox(step) => !step.is_repair(),
-            Self::Program(step) => !step.act.is_repair(),
-        }
-    }
-
-    /// Whether the step is about the network or its machines, and not about a program and its own connection.
-    #[must_use]
-    pub fn is_of_lab(&self) -> bool {
-        match self {
-            Self::Connect
-            | Self::Exchange { .. }
-            | Self::Send { .. }
-            | Self::Fill { .. }
-            | Self::Listener(_)
-            | Self::Program(_) => false,
-            Self::Cable { .. }
-            | Self::Link { .. }
-            | Self::Crash { .. }
-            | Self::Resume { .. }
-            | Self::Reboot { .. }
-            | Self::Route { .. }
-            | Self::Network(_)
-            | Self::Middlebox(_) => true,
+            Self::Network(action) => action.act(),
+            Self::Program(action) => action.act(),
         }
     }
 
     /// What the step is for.
     #[must_use]
     pub fn kind(&self) -> StepKind {
-        if self.is_fault() {
-            StepKind::Fault
-        } else if self.is_repair() {
-            StepKind::Repair
-        } else {
-            StepKind::Traffic
-        }
+        self.step().kind()
+    }
+
+    /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.kind() == StepKind::Fault
+    }
+
+    /// Whether it is a step at the network, which the strands of a case take together.
+    #[must_use]
+    pub fn is_at_network(&self) -> bool {
+        matches!(self, Self::Network(_))
+    }
+
+    /// Whether it opens the connections.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Program(ProgramAction::Connect(_)))
+    }
+
+    /// The machines that it names.
+    #[must_use]
+    pub fn machines(&self) -> Vec<Named> {
+        self.step().machines()
+    }
+
+    /// Changes the network as the step does.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the step is impossible in the network as it is.
+    pub fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        self.step().act(world)
     }
 }
 
-/// As `check` prints it and messages name it.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exchange { from, payload } => {
-                write!(f, "exchange {} bytes from {from}", payload.len())
-            }
-            Self::Send { from, bytes } => write!(f, "send {bytes} bytes from {from}"),
-            Self::Connect => f.pad("connect"),
-            Self::Fill { from } => write!(f, "fill the window from {from}"),
-            Self::Cable { at, change } => write!(f, "{change} the {at}'s cable"),
-            Self::Crash { host } => write!(f, "crash the {host}"),
-            Self::Resume { host } => write!(f, "resume the {host}"),
-            Self::Reboot {
-                host,
-                downtime,
-                mac,
-            } => {
-                let mac = match mac {
-                    HardwareAddress::Kept => "",
-                    HardwareAddress::New => ", with another hardware address",
-                };
-                write!(f, "reboot the {host}, {} down{mac}", seconds(*downtime))
-            }
-            Self::Link { at, to, change } => {
-                let (change, at) = (change.to_string(), at.the());
-                write!(f, "{change} the link to {} at {at}", to.the())
-            }
-            Self::Route { on, to, change } => {
-                let (word, more) = match change {
-                    RouteChange::Delete => ("delete", String::new()),
-                    RouteChange::Unreachable => ("unreachable", String::new()),
-                    RouteChange::Prohibit => ("prohibit", String::new()),
-                    RouteChange::Blackhole => ("blackhole", String::new()),
-                    RouteChange::Via(next) => ("move", format!(", to go over {}", next.the())),
-                    RouteChange::Restore => ("restore", String::new()),
-                };
-                write!(f, "{word} the route to the {to} on {}{more}", on.the())
-            }
-            Self::Network(step) => step.fmt(f),
-            Self::Middlebox(step) => step.fmt(f),
-            Self::Program(step) => step.fmt(f),
-            Self::Listener(step) => step.fmt(f),
-        }
+        fmt::Display::fmt(self.step(), f)
     }
 }
 
-/// What it does, and to which family.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.family {
@@ -317,6 +316,223 @@ impl fmt::Display for Step {
     }
 }
 
-display_as!(ProbeEvent { ProbeEvent::Sent => "sent", ProbeEvent::Answered => "answered" });
+/// The most bytes that one step writes: more would make "the payload was sent" a matter of buffers.
+const MOST_BYTES: u64 = 65536;
 
-display_as!(CableChange { CableChange::Pull => "pull", CableChange::Plug => "plug" });
+/// The most repetitions: more would make a case of hours of what virtual time shows in minutes.
+const MOST_TIMES: u64 = 1000;
+
+/// What a file can call a segment.
+const SEGMENTS: [(&str, Segments); 5] = [
+    ("any", Segments::Any),
+    ("probes", Segments::Probes),
+    ("answers", Segments::Answers),
+    ("data", Segments::Data),
+    ("rst", Segments::Rst),
+];
+
+/// The end that writes.
+const fn from(about: &'static str) -> Key<End> {
+    end("from", about)
+}
+
+/// A host.
+const fn host(about: &'static str) -> Key<End> {
+    end("host", about).required("`host = \"client\"` or `host = \"server\"`")
+}
+
+/// A probe looks like any other bare acknowledgement, so only one end may send some.
+fn distinguishable(world: &World, to: Option<End>, what: Segments) -> Result<(), Refusal> {
+    let (sends_probes, words) = match what {
+        Segments::Probes => (to.map(End::peer), "keepalive probes"),
+        Segments::Answers => (to, "keepalive answers"),
+        Segments::Any | Segments::Established | Segments::Data | Segments::Rst => return Ok(()),
+    };
+    let Some(prober) = sends_probes else {
+        let both = Refusal::new(format!("{words} go in one direction")).at("what");
+        return Err(both.help("add `to = \"client\"` or `to = \"server\"`"));
+    };
+    let [client, server] = world.setting().keepalive;
+    let (own, other) = match prober {
+        End::Client => (client, server),
+        End::Server => (server, client),
+    };
+    match (own, other) {
+        (Some(false), Some(_)) => {
+            let message =
+                format!("there are no {words} in this direction: the {prober} has no keepalive");
+            let help = format!("set `connection.{prober}.keepalive`");
+            Err(Refusal::new(message).at("what").help(help))
+        }
+        (Some(true), Some(true)) => {
+            let message =
+                format!("no filter can distinguish {words} here, because both ends have keepalive");
+            let help = "a probe looks like the answer to the other end's: take keepalive from one of the ends";
+            Err(Refusal::new(message).at("what").help(help))
+        }
+        (None, _) | (_, None) | (Some(true), Some(false)) => Ok(()),
+    }
+}
+
+/// A router tracks flows only if it has done so from the beginning.
+fn tracked(world: &World, on: Node) -> Result<(), Refusal> {
+    let untracked = Refusal::new(format!("{} has no connection tracking", on.the()));
+    match world.setting().firewall {
+        Firewalled::No => Err(untracked.help("add `firewall = {}` to `[topology]`")),
+        Firewalled::At(router) if router != on => Err(untracked
+            .because_of(Cause::Firewall, "the firewall is there")
+            .help(format!("write `on = \"{router}\"`"))),
+        Firewalled::At(_) | Firewalled::Unknown => Ok(()),
+    }
+}
+
+/// A step as it is written, with the places of its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) step: Step,
+    /// The value of `action`, or else of `do`.
+    pub(crate) verb: Range<usize>,
+    /// The values of all its keys.
+    pub(crate) places: Vec<(String, Range<usize>)>,
+}
+
+impl Written {
+    /// The value of a key, if the step has it.
+    pub(crate) fn place(&self, key: &str) -> Option<Range<usize>> {
+        let mut places = self.places.iter();
+        places
+            .find(|(name, _)| name == key)
+            .map(|(_, place)| place.clone())
+    }
+}
+
+const DO: Key<&'static Row> = Key::value("do", Shape::Step, row, "The kind of the step.")
+    .required("what the step does, such as `do = \"exchange\"`");
+const AFTER: Key<Duration> = duration(
+    "after",
+    "How long after the end of the step before (or after the established connection) it is taken.",
+);
+const WHEN: Key<(u32, ProbeEvent)> = Key::value(
+    "when",
+    Shape::When,
+    |value, cx| value.quantity("a string such as `\"2 probes answered\"`", when, cx),
+    "It is taken once so many keepalive probes were sent, or answered, since the step before: `\"2 probes answered\"`.",
+);
+const FAMILY: Key<Family> = Key::word(
+    "family",
+    &[("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)],
+    "The family that it is for, in a network that carries both; both, if absent.",
+);
+
+/// The key of a wait for probes.
+pub(crate) const WAIT: &str = WHEN.name();
+
+/// The keys that every step has, and those of a step for one family.
+pub(crate) const COMMON: &[&dyn Describe] = &[&DO, &AFTER, &WHEN];
+pub(crate) const OF_FAMILY: &dyn Describe = &FAMILY;
+
+fn row(value: &Value, cx: &mut Context) -> Result<&'static Row, Reported> {
+    let words: Vec<(&str, &Row)> = ROWS.iter().map(|row| (row.kind.word, row)).collect();
+    value.word(&words, cx)
+}
+
+/// Reads a `[[step]]`: one step, or as many as it is to be taken.
+pub(crate) fn read(value: &Value, cx: &mut Context) -> Vec<Result<Written, Reported>> {
+    let (part, repeated) = match one(value, cx) {
+        Ok(read) => read,
+        Err(reported) => return vec![Err(reported)],
+    };
+    let Some(Repeated { every, count }) = repeated else {
+        return vec![Ok(part)];
+    };
+    let mut again = part.clone();
+    again.step.start = Start::After(every);
+    let others = std::iter::repeat_n(again, count as usize - 1);
+    std::iter::once(part).chain(others).map(Ok).collect()
+}
+
+/// How often a step is taken, and how long after the one before.
+struct Repeated {
+    every: Duration,
+    count: u32,
+}
+
+fn one(value: &Value, cx: &mut Context) -> Result<(Written, Option<Repeated>), Reported> {
+    let mut table = value.table(cx)?;
+    let row = match DO.need(&mut table, cx) {
+        Ok(row) => row.value,
+        Err(reported) => {
+            // Which keys belong here is unknown; but some belong nowhere.
+            let own = ROWS.iter().flat_map(|row| row.kind.keys);
+            let known = own.chain(&COMMON[1..]).chain([&OF_FAMILY]);
+            let mut known: Vec<&str> = known.map(|key| key.describe().name).collect();
+            known.sort_unstable();
+            known.dedup();
+            known.into_iter().for_each(|key| table.allow(key));
+            return Err(table.finish(cx).err().unwrap_or(reported));
+        }
+    };
+    let kind = row.kind;
+    let action = (row.read)(&mut table, cx);
+    let repeated = if kind.word == send::KIND.word {
+        repeated(&mut table, cx)
+    } else {
+        Ok(None)
+    };
+    let family = if kind.of_family {
+        FAMILY.get(&mut table, cx)
+    } else {
+        Ok(None)
+    };
+    let start = start(&mut table, cx);
+    let verb = table.place();
+    let places = table.places();
+    table.finish(cx)?;
+    let (start, family) = (start?, family?);
+    let step = Step {
+        start,
+        action: action?,
+        family: family.map(|at| at.value),
+        line: cx.line(&value.span()),
+    };
+    Ok((Written { step, verb, places }, repeated?))
+}
+
+fn repeated(table: &mut Table, cx: &mut Context) -> Result<Option<Repeated>, Reported> {
+    let every = send::EVERY.get(table, cx);
+    let count = send::COUNT.get(table, cx);
+    match (every?, count?) {
+        (None, None) => Ok(None),
+        (Some(every), Some(count)) => Ok(Some(Repeated {
+            every: every.value,
+            count: count.value,
+        })),
+        (Some(every), None) => {
+            let alone = Diagnostic::new(every.span, "`every` is given without `count`");
+            Err(cx.report(alone.help("add how often in all: `count = 5`")))
+        }
+        (None, Some(count)) => {
+            let alone = Diagnostic::new(count.span, "`count` is given without `every`");
+            Err(cx.report(alone.help("add how long after the one before: `every = \"500ms\"`")))
+        }
+    }
+}
+
+fn start(table: &mut Table, cx: &mut Context) -> Result<Start, Reported> {
+    let after = AFTER.get(table, cx);
+    let when = WHEN.get(table, cx);
+    match (after?, when?) {
+        (None, None) => Ok(Start::AtOnce),
+        (Some(after), None) => Ok(Start::After(after.value)),
+        (None, Some(when)) => {
+            let (count, what) = when.value;
+            Ok(Start::When { count, what })
+        }
+        (Some(after), Some(when)) => {
+            let clash = Diagnostic::new(when.span, "a step has both `after` and `when`")
+                .related(after.span, "`after` is given here")
+                .help("remove one of them");
+            Err(cx.report(clash))
+        }
+    }
+}

@@ -8,10 +8,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use deadpeer::model::*;
-use deadpeer::model::{
-    BufferSize, CountRange, ErrnoName, KeepaliveSeconds, Linger, ProbeCount, TcpState, TimerKind,
-    TrackingSeconds,
-};
 use deadpeer::scenario::parse;
 use deadpeer::scenario::*;
 use deadpeer::step::*;
@@ -44,15 +40,20 @@ fn ids(scenario: &Scenario) -> Vec<String> {
 fn full_steps() -> Vec<Step> {
     let (client, server) = (End::Client, End::Server);
     let when = |count, what| Start::When { count, what };
-    let exchange = |from, payload: &str| Action::Exchange {
-        from,
-        payload: payload.into(),
+    let exchange = |from, payload: &str| {
+        Action::from(Exchange {
+            from,
+            payload: payload.into(),
+        })
     };
-    let cable = |change| Action::Cable { at: server, change };
-    let route = |change| Action::Route {
-        on: Node::ROUTER,
-        to: client,
-        change,
+    let side = Side::Cable(server);
+    let cable = |change| Action::from(Cable { side, change });
+    let route = |change| {
+        Action::from(Route {
+            on: Node::ROUTER,
+            to: client,
+            change,
+        })
     };
     let steps = [
         (24, Start::AtOnce, exchange(client, "hello world")),
@@ -60,23 +61,25 @@ fn full_steps() -> Vec<Step> {
         (
             33,
             Start::AtOnce,
-            Action::Send {
+            SendData {
                 from: client,
                 bytes: 10,
-            },
+            }
+            .into(),
         ),
         (36, when(2, ProbeEvent::Answered), cable(CableChange::Pull)),
         (42, when(1, ProbeEvent::Sent), cable(CableChange::Plug)),
-        (48, Start::AtOnce, Action::Crash { host: client }),
-        (52, Start::AtOnce, Action::Resume { host: client }),
+        (48, Start::AtOnce, Crash { host: client }.into()),
+        (52, Start::AtOnce, Resume { host: client }.into()),
         (
             56,
             Start::AtOnce,
-            Action::Reboot {
+            Reboot {
                 host: server,
                 downtime: millis(2500),
                 mac: HardwareAddress::Kept,
-            },
+            }
+            .into(),
         ),
         (61, Start::AtOnce, route(RouteChange::Prohibit)),
         (67, Start::AtOnce, route(RouteChange::Restore)),

@@ -101,7 +101,10 @@ fn a_case_appends_steps_and_replaces_expectations_by_end() {
     let (same, other) = (&scenario.cases[0], &scenario.cases[1]);
     assert_eq!(same.steps.len(), 1);
     assert_eq!(other.steps[..1], same.steps[..]);
-    assert!(matches!(other.steps[1].action, Action::Send { .. }));
+    assert!(matches!(
+        other.steps[1].action,
+        Action::Program(ProgramAction::SendData(_))
+    ));
 
     let client = other.expect.client.as_ref().unwrap();
     assert_eq!(client.outcome, ExpectedOutcome::Survives(millis(9000)));

@@ -8,7 +8,7 @@ use deadpeer::endpoint::{Endpoint, socket};
 use deadpeer::lab::Lab;
 use deadpeer::model::{CLIENT_PORT, End, Hz, SERVER_PORT};
 use deadpeer::prepare::{Prepared, prepare};
-use deadpeer::{fault, kernel, privilege, scenario};
+use deadpeer::{kernel, privilege, scenario};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -81,7 +81,8 @@ async fn connect_and_panic(prepared: &Prepared) -> anyhow::Result<()> {
     let mut far = Endpoint::new(accepted, peer.port());
     near.write(b"hello").await?;
     far.received_from(&near, 5).await?;
-    fault::silence(&lab, End::Server).await?;
+    let link = lab.uplink(End::Server);
+    lab.node(End::Server.node()).silence(&link.name).await?;
     near.write(b"is anybody there?").await?;
     far.write(b"nobody hears this either").await?;
     panic!("{REASON}");

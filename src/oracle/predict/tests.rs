@@ -3,11 +3,14 @@ use std::time::Duration;
 use super::predict;
 use crate::model::{
     Connection, End, EndSettings, Expectations, Family, Hz, Keepalive, KeepaliveSeconds, Node,
-    Preset, ProbeCount, Stack,
+    Preset, ProbeCount, ProbeEvent, RouteChange, Side, Stack,
 };
 use crate::oracle::prediction::{Origin, PredictedOutcome};
 use crate::scenario::{Case, CaseId, Clock};
-use crate::step::{Action, CableChange, HardwareAddress, ProbeEvent, RouteChange, Start, Step};
+use crate::step::{
+    Action, Cable, CableChange, Crash, Exchange, HardwareAddress, Reboot, Route, SendData, Start,
+    Step,
+};
 
 fn secs(n: f64) -> Duration {
     Duration::from_secs_f64(n)
@@ -35,10 +38,10 @@ fn timeout(seconds: f64) -> EndSettings {
 
 /// A case on a routed network, observed at the client, whose first step is an exchange.
 fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Case {
-    let exchange = Action::Exchange {
+    let exchange = Action::from(Exchange {
         from: End::Client,
         payload: b"hello".to_vec(),
-    };
+    });
     let steps = std::iter::once((Start::AtOnce, exchange))
         .chain(steps)
         .map(|(start, action)| Step {
@@ -69,32 +72,34 @@ fn case(family: Family, client: EndSettings, steps: Vec<(Start, Action)>) -> Cas
 }
 
 fn route(on: Node, to: End, change: RouteChange) -> (Start, Action) {
-    (Start::AtOnce, Action::Route { on, to, change })
+    (Start::AtOnce, Route { on, to, change }.into())
 }
 
 fn send(bytes: u32) -> (Start, Action) {
     let from = End::Client;
-    (Start::AtOnce, Action::Send { from, bytes })
+    (Start::AtOnce, SendData { from, bytes }.into())
 }
 
 fn cable(start: Start, at: End, change: CableChange) -> (Start, Action) {
-    (start, Action::Cable { at, change })
+    let side = Side::Cable(at);
+    (start, Cable { side, change }.into())
 }
 
 fn reboot(downtime: f64) -> (Start, Action) {
     let (host, downtime) = (End::Server, secs(downtime));
     (
         Start::AtOnce,
-        Action::Reboot {
+        Reboot {
             host,
             downtime,
             mac: HardwareAddress::Kept,
-        },
+        }
+        .into(),
     )
 }
 
 fn crash() -> (Start, Action) {
-    (Start::AtOnce, Action::Crash { host: End::Server })
+    (Start::AtOnce, Crash { host: End::Server }.into())
 }
 
 /// Errno (`?` where open), earliest and latest in seconds; `survives`; `open`.
@@ -245,7 +250,7 @@ fn a_reboot_is_noticed_by_the_first_probe_that_arrives() {
 
 #[test]
 fn a_crash_that_a_reboot_ends_is_one_outage() {
-    let crash = (Start::AtOnce, Action::Crash { host: End::Server });
+    let crash = (Start::AtOnce, Crash { host: End::Server }.into());
     let (_, power_cycle) = reboot(1.0);
     let after = |time, probes| {
         let reboot = (Start::After(secs(time)), power_cycle.clone());
@@ -263,10 +268,11 @@ fn data_after_a_reboot_is_reset_at_once() {
         reboot(0.0),
         (
             Start::After(secs(0.5)),
-            Action::Send {
+            SendData {
                 from: End::Client,
                 bytes: 10,
-            },
+            }
+            .into(),
         ),
     ];
     let case = case(Family::Ipv4, keepalive(1, 1, 3), steps);

@@ -1,11 +1,11 @@
 //! The time from step to step, and what happens by itself in it: probes, and a firewall that forgets.
 
 use super::{ACKNOWLEDGED, Walk};
-use crate::model::STEP_TIME;
+use crate::model::{ProbeEvent, STEP_TIME};
 use crate::oracle::outage::Fault;
 use crate::oracle::span::Span;
 use crate::oracle::tracking::Entry;
-use crate::step::{ProbeEvent, Start, Step};
+use crate::step::{Start, Step};
 
 impl Walk {
     /// Up to the beginning of a step.

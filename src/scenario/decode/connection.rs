@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::sysctl;
+use crate::file::Diagnostic;
+use crate::file::quantity::Unit;
+use crate::file::{Context, Reported};
+use crate::file::{Problem, quantity};
+use crate::file::{Table, Value};
 use crate::model::{BufferSize, Keepalive, KeepaliveSeconds, Linger, ProbeCount};
-use crate::scenario::context::{Context, Reported};
-use crate::scenario::cursor::{Table, Value};
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{ConnectionPart, EndPart};
-use crate::scenario::quantity::{self, Problem, Unit};
-use crate::scenario::suggest::alternatives;
+use crate::suggest::alternatives;
 
 /// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
 const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(2_147_483_647);

@@ -1,11 +1,11 @@
 //! The kernel's counters: their names as the kernel writes them, and by how much they rise.
 
 use super::expect::count;
+use crate::file::Diagnostic;
+use crate::file::Value;
+use crate::file::{At, Context, Reported};
 use crate::model::{CountRange, CounterName};
-use crate::scenario::context::{At, Context, Reported};
-use crate::scenario::cursor::Value;
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::suggest::nearest;
+use crate::suggest::nearest;
 
 /// As in `/proc/net/snmp` and `/proc/net/snmp6` (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
 const KINDS: [&str; 2] = ["InType", "OutType"];

@@ -1,14 +1,14 @@
 //! What a file asks of the evidence: retransmissions, RST, ICMP, neighbours, the timer, the state.
 
 use super::expect::count;
-use super::graph;
+use crate::file::Diagnostic;
+use crate::file::node;
+use crate::file::{At, Context, Given, Reported};
+use crate::file::{Table, Value};
 use crate::model::{
     CountRange, EvidenceExpectation, ExpectedTimer, Family, IcmpKind, Node, TcpState, icmp_names,
 };
-use crate::scenario::context::{At, Context, Given, Reported};
-use crate::scenario::cursor::{Table, Value};
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::suggest::nearest;
+use crate::suggest::nearest;
 
 /// The keys of an expectation that are about the evidence.
 pub(super) struct Parts {
@@ -112,7 +112,7 @@ fn icmp(value: &Value, cx: &mut Context) -> Result<Icmp, Reported> {
     let families = [("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)];
     let [v4, v6] = families
         .map(|(key, family)| table.optional(key, cx, |value, cx| messages(value, family, cx)));
-    let from = table.optional("from", cx, graph::node);
+    let from = table.optional("from", cx, node);
     table.finish(cx)?;
     let mut messages = self::value(v4)?.unwrap_or_default();
     messages.extend(self::value(v6)?.unwrap_or_default());

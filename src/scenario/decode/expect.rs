@@ -5,16 +5,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{counter, evidence};
+use crate::file::Diagnostic;
+use crate::file::{At, Context, Given, Reported};
+use crate::file::{Problem, quantity};
+use crate::file::{Table, Value};
 use crate::model::{
     CountRange, ErrnoName, Expectation, ExpectedOutcome, NextWrite, Places, PollEvent,
     ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
 };
-use crate::scenario::context::{At, Context, Given, Reported};
-use crate::scenario::cursor::{Table, Value};
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::{EndsPart, ExpectPart, ExpectationPart};
-use crate::scenario::quantity::{self, Problem};
-use crate::scenario::suggest::nearest;
+use crate::suggest::nearest;
 
 pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Reported> {
     let mut table = value.table(cx)?;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::file::Diagnostic;
+use crate::file::Value;
+use crate::file::{At, Context, Reported};
+use crate::file::{named, node};
 use crate::model::{LARGEST_MTU, Link, Machine, Node, Role, SMALLEST_MTU, Topology};
-use crate::scenario::context::{At, Context, Reported};
-use crate::scenario::cursor::Value;
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::suggest::{alternatives, nearest};
+use crate::suggest::{alternatives, nearest};
 
 /// With the client and the server. More would be slow to build, and nobody could see what happens.
 const MOST_NODES: usize = 16;
@@ -59,23 +60,6 @@ fn own(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Reported> 
         format!("the {node} is there without being named"),
     );
     Err(cx.report(known.help("remove it here, and use it in `links`")))
-}
-
-/// A machine's name, wherever a file has one.
-pub(super) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
-    match value.as_str() {
-        Some(name) => named(name, value.span(), cx),
-        None => Err(value.expected("the name of a machine", None, cx)),
-    }
-}
-
-/// The machine of this name, which is written there.
-pub(super) fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
-    Node::named(name).ok_or_else(|| {
-        let wrong = Diagnostic::new(span, format!("`{name}` is not a name of a machine"));
-        let help = "a name begins with a letter and has lower-case letters, digits and hyphens, twelve at most";
-        cx.report(wrong.help(help))
-    })
 }
 
 pub(super) fn links(value: &Value, cx: &mut Context) -> Result<Vec<LinkPart>, Reported> {

@@ -6,20 +6,16 @@ mod evidence;
 mod expect;
 mod firewall;
 mod graph;
-mod listener;
-mod middlebox;
-mod network;
-mod program;
-mod step;
 mod sysctl;
 mod topology;
-mod wiring;
 
-use crate::scenario::context::{Context, Given, Reported};
-use crate::scenario::cursor::{Table, Value};
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{Body, CaseBlock, Document, StepPart};
+use crate::file::Diagnostic;
+use crate::file::{Context, Given, Reported};
+use crate::file::{Table, Value};
+use crate::scenario::document::{Body, CaseBlock, Document};
 use crate::scenario::{Clock, bounds};
+use crate::step;
+use crate::step::Written;
 
 /// Reads the whole file.
 pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
@@ -119,12 +115,12 @@ fn body(table: &mut Table, cx: &mut Context) -> Body {
 }
 
 /// All of them, each as often as it is taken.
-fn steps(value: &Value, cx: &mut Context) -> Result<Vec<Result<StepPart, Reported>>, Reported> {
+fn steps(value: &Value, cx: &mut Context) -> Result<Vec<Result<Written, Reported>>, Reported> {
     let blocks = value.tables(cx)?;
     value.at_most(bounds::MOST_STEPS, blocks.len(), "steps", cx)?;
     let mut steps = Vec::new();
     for block in blocks {
-        steps.extend(step::steps(&block, cx));
+        steps.extend(step::read(&block, cx));
         value.at_most(bounds::MOST_STEPS, steps.len(), "steps", cx)?;
     }
     Ok(steps)

@@ -1,10 +1,10 @@
 //! `sysctl`: settings of a machine's network namespace, by their names.
 
-use super::graph;
+use crate::file::Diagnostic;
+use crate::file::Value;
+use crate::file::named;
+use crate::file::{At, Context, Reported};
 use crate::model::{Node, NodeSysctls, Sysctl};
-use crate::scenario::context::{At, Context, Reported};
-use crate::scenario::cursor::Value;
-use crate::scenario::diagnostic::Diagnostic;
 
 /// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning of the name, or the whole of it.
 ///
@@ -52,7 +52,7 @@ pub(super) fn of_nodes(value: &Value, cx: &mut Context) -> Result<Vec<At<NodeSys
         .entries_or(Some(how), cx)?
         .into_iter()
         .map(|(name, value)| {
-            let node = graph::named(name.value, name.span.clone(), cx);
+            let node = named(name.value, name.span.clone(), cx);
             let sysctl = settings(&value, cx);
             let node = node.and_then(|node| between(node, &name, cx))?;
             let sysctl = sysctl?;

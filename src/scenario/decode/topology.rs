@@ -1,11 +1,11 @@
 //! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
 
 use super::{firewall, graph, sysctl};
+use crate::file::Diagnostic;
+use crate::file::{At, Context, Given, Reported};
+use crate::file::{Table, Value};
 use crate::model::{Preset, Topology};
 use crate::scenario::carried::Carried;
-use crate::scenario::context::{At, Context, Given, Reported};
-use crate::scenario::cursor::{Table, Value};
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::document::TopologyPart;
 
 pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {

@@ -1,0 +1,310 @@
+//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
+//! scenario sets, and keys that belong to another table.
+
+use super::quantity;
+
+/// A key of an end with an example, and the names that it has elsewhere: in lower case, without
+/// what is between the words.
+const OF_ENDS: [(&str, &[&str]); 12] = [
+    (
+        "keepalive = { idle = \"30s\" }",
+        &[
+            "idle",
+            "keepidle",
+            "tcpkeepidle",
+            "keepaliveidle",
+            "keepalivesidle",
+            "keepalivetime",
+            "tcpkeepalivetime",
+            "tcpkeepalivesidle",
+            "keepaliveperiod",
+            "keepaliveinitialdelay",
+            "clitcpkaidle",
+            "srvtcpkaidle",
+        ],
+    ),
+    (
+        "keepalive = { interval = \"10s\" }",
+        &[
+            "interval",
+            "intvl",
+            "keepintvl",
+            "tcpkeepintvl",
+            "tcpkeepinterval",
+            "keepaliveinterval",
+            "keepalivesinterval",
+            "keepaliveintvl",
+            "tcpkeepaliveintvl",
+            "tcpkeepalivesinterval",
+            "clitcpkaintvl",
+            "srvtcpkaintvl",
+        ],
+    ),
+    (
+        "keepalive = { probes = 3 }",
+        &[
+            "probes",
+            "count",
+            "keepcnt",
+            "tcpkeepcnt",
+            "tcpkeepcount",
+            "keepalivecount",
+            "keepalivescount",
+            "keepaliveprobes",
+            "tcpkeepaliveprobes",
+            "tcpkeepalivescount",
+            "clitcpkacnt",
+            "srvtcpkacnt",
+        ],
+    ),
+    (
+        "keepalive = { sysctl = {} }",
+        &[
+            "keepalives",
+            "sokeepalive",
+            "tcpkeepalive",
+            "proxysocketkeepalive",
+            "keepaliveconfig",
+            "setkeepalive",
+        ],
+    ),
+    ("user_timeout = \"30s\"", &["tcpusertimeout", "usertimeout"]),
+    ("syn_retries = 2", &["tcpsyncnt", "tcpsynretries", "syncnt"]),
+    ("rto_max = \"10s\"", &["tcprtomaxms", "rtomaxms"]),
+    ("recverr = true", &["iprecverr", "ipv6recverr"]),
+    ("nodelay = false", &["tcpnodelay", "nagle"]),
+    ("send_buffer = 65536", &["sosndbuf", "sndbuf"]),
+    ("receive_buffer = 65536", &["sorcvbuf", "rcvbuf"]),
+    ("linger = \"0s\"", &["solinger"]),
+];
+
+/// The keys of `[connection.client]`.
+const KEYS_OF_ENDS: [&str; 10] = [
+    "keepalive",
+    "user_timeout",
+    "syn_retries",
+    "rto_max",
+    "recverr",
+    "nodelay",
+    "send_buffer",
+    "receive_buffer",
+    "linger",
+    "sysctl",
+];
+
+/// The keys of `[expect.client]`.
+const KEYS_OF_EXPECTATIONS: [&str; 18] = [
+    "error",
+    "eof",
+    "survives",
+    "open",
+    "textbook",
+    "within",
+    "since",
+    "probes",
+    "retransmissions",
+    "rst",
+    "icmp",
+    "neighbours",
+    "timer",
+    "state",
+    "counters",
+    "poll",
+    "next_write",
+    "descriptors",
+];
+
+/// Keys of a file or a case that end up in a step when they are written below its header.
+const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
+
+const NAT: &str = "a router that has a firewall can translate addresses: write \
+                   `preset = \"routed\"` and `firewall = { nat = true }`";
+
+/// What is not the name of a step, and what to write.
+const STEPS: [(&[&str], &str); 8] = [
+    (
+        &["sleep", "wait", "delay", "idle"],
+        "no step only waits: give the next one `after = \"2s\"`",
+    ),
+    (
+        &["pull", "unplug", "plug", "link", "down"],
+        "write `do = \"cable\"`, `action = \"pull\"` or `\"plug\"`",
+    ),
+    (
+        &["kill", "stop", "continue", "sigkill", "sigstop"],
+        "write `do = \"process\"`, `action = \"kill\"`, `\"stop\"` or `\"continue\"`",
+    ),
+    (
+        &["close", "shutdown", "abort", "reset", "rst", "fin"],
+        "write `do = \"socket\"`, `action = \"close\"`, `\"shutdown\"` or `\"abort\"`",
+    ),
+    (
+        &["drop", "reject", "block", "firewall"],
+        "write `do = \"filter\"`, `action = \"drop\"` or `\"reject\"`",
+    ),
+    (
+        &["write", "data"],
+        "write `do = \"send\"`, or `do = \"exchange\"` to wait for the answer",
+    ),
+    (
+        &["restart", "reset-host", "power-off", "poweroff"],
+        "write `do = \"reboot\"`, or `do = \"crash\"` for a host that stays away",
+    ),
+    (
+        &["netem", "latency", "jitter"],
+        "write `do = \"impair\"` with `delay`, `jitter`, `loss`, `reorder` or `rate`",
+    ),
+];
+
+/// What to write in place of an unknown key of the table at `path`.
+pub(crate) fn instead_of(path: &str, key: &str) -> Option<String> {
+    let table = path.strip_prefix("case.").unwrap_or(path);
+    let belongs_to_end = match table {
+        "connection" => KEYS_OF_ENDS.contains(&key),
+        "expect" | "expect.ipv4" | "expect.ipv6" => KEYS_OF_EXPECTATIONS.contains(&key),
+        _ => false,
+    };
+    if belongs_to_end {
+        let [client, server] = ["client", "server"].map(|end| format!("`[{path}.{end}]`"));
+        return Some(format!(
+            "each end has its own: write `{key}` in {client} or {server}"
+        ));
+    }
+    if table.ends_with("step") && BELONG_ABOVE_STEPS.contains(&key) {
+        return Some(format!(
+            "what stands below `[[{path}]]` belongs to the step: write `{key}` above it"
+        ));
+    }
+    match (table, key) {
+        ("" | "case", "client" | "server") => {
+            let case = case(path);
+            return Some(format!(
+                "did you mean `[{case}connection.{key}]`? what the {key} must see is in `[{case}expect.{key}]`"
+            ));
+        }
+        ("topology", "nat") => return Some(NAT.to_owned()),
+        ("topology.firewall", "timeout" | "idle" | "idle_timeout" | "tcp_timeout") => {
+            return Some("write `established = \"350s\"`".to_owned());
+        }
+        _ => {}
+    }
+    let example = of_end(key)?;
+    match table {
+        "connection.client.keepalive" | "connection.server.keepalive" => {
+            let inside = example.strip_prefix("keepalive = { ")?;
+            Some(format!("write `{}`", inside.strip_suffix(" }")?))
+        }
+        "connection.client.keepalive.sysctl" | "connection.server.keepalive.sysctl" => {
+            let meant = match inside_keepalive(example)? {
+                "idle" => "time",
+                "interval" => "intvl",
+                "probes" => "probes",
+                _ => return None,
+            };
+            Some(format!("did you mean `{meant}`?"))
+        }
+        _ => in_ends(path, example),
+    }
+}
+
+/// An entry of an end, written in the table at `path`; `None` where that is no table for it.
+fn in_ends(path: &str, entry: &str) -> Option<String> {
+    match path.strip_prefix("case.").unwrap_or(path) {
+        "connection.client" | "connection.server" => Some(format!("write `{entry}`")),
+        "connection" | "" | "case" => {
+            let case = case(path);
+            let tables = ["client", "server"].map(|end| format!("`[{case}connection.{end}]`"));
+            Some(format!("write `{entry}` in {}", tables.join(" or ")))
+        }
+        _ => None,
+    }
+}
+
+fn case(path: &str) -> &'static str {
+    if path.starts_with("case") {
+        "case."
+    } else {
+        ""
+    }
+}
+
+/// What to write in place of unknown keys of the table at `path` that all belong to `keepalive`,
+/// with the values that they have; `None` where one of them does not.
+pub(crate) fn keepalive(path: &str, given: &[(&str, Option<String>)]) -> Option<String> {
+    let mut entries: Vec<(&str, String)> = Vec::new();
+    for (key, value) in given {
+        let example = of_end(key)?;
+        let inside = inside_keepalive(example)?;
+        if entries.iter().any(|(known, _)| *known == inside) {
+            continue;
+        }
+        let usual = example.split_once(&format!("{inside} = "))?.1;
+        let usual = usual.strip_suffix(" }")?;
+        let own = value.as_deref().and_then(|value| own(inside, key, value));
+        entries.push((inside, own.unwrap_or_else(|| usual.to_owned())));
+    }
+    // A switch that turns keepalive on is not needed beside its numbers.
+    if entries.len() > 1 {
+        entries.retain(|(inside, _)| *inside != "sysctl");
+    }
+    let order = ["idle", "interval", "probes", "sysctl"];
+    entries.sort_by_key(|(inside, _)| order.iter().position(|key| key == inside));
+    let entries = entries
+        .iter()
+        .map(|(inside, value)| format!("{inside} = {value}"));
+    let entries = entries.collect::<Vec<_>>().join(", ");
+    in_ends(path, &format!("keepalive = {{ {entries} }}"))
+}
+
+/// The author's value of a key of `keepalive`, as TOML.
+fn own(inside: &str, key: &str, value: &str) -> Option<String> {
+    let count = value.parse::<u64>().ok();
+    match (inside, count) {
+        ("sysctl", _) => None,
+        ("probes", count) => count.map(|count| count.to_string()),
+        // The initial delay of Node.js counts in milliseconds.
+        (_, Some(count)) if letters(key) == "keepaliveinitialdelay" => {
+            let seconds = count / 1000;
+            (seconds > 0).then(|| format!("\"{seconds}s\""))
+        }
+        (_, Some(count)) => Some(format!("\"{count}s\"")),
+        (_, None) => quantity::duration(value)
+            .ok()
+            .map(|_| format!("\"{value}\"")),
+    }
+}
+
+/// The key of `keepalive` that an example of it gives.
+fn inside_keepalive(example: &'static str) -> Option<&'static str> {
+    let inside = example.strip_prefix("keepalive = { ")?;
+    Some(inside.split_once(" =")?.0)
+}
+
+/// In lower case, without what is between the words.
+fn letters(key: &str) -> String {
+    let letters = key.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect::<String>().to_ascii_lowercase()
+}
+
+fn of_end(key: &str) -> Option<&'static str> {
+    let name = letters(key);
+    let name = name.strip_prefix("netipv4").unwrap_or(&name);
+    let mut known = OF_ENDS.iter();
+    let (example, _) = known.find(|(_, names)| names.contains(&name))?;
+    Some(example)
+}
+
+/// What to write in place of a preset that there is not.
+pub(crate) fn preset(word: &str) -> Option<&'static str> {
+    ["nat", "masquerade"]
+        .contains(&word.to_lowercase().as_str())
+        .then_some(NAT)
+}
+
+/// What to write in place of a step that there is not.
+pub(crate) fn step(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    let mut known = STEPS.iter();
+    let (_, help) = known.find(|(words, _)| words.contains(&word.as_str()))?;
+    Some(help)
+}

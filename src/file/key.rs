@@ -1,0 +1,280 @@
+//! The keys of a table: one description of each, from which it is read, completed in errors, and put into the JSON Schema and the
+//! reference.
+
+use super::context::{At, Context, Given, Reported};
+use super::cursor::{Table, Value};
+use super::diagnostic::Diagnostic;
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::quantity::{self, Problem};
+use crate::model::{End, Node, Percent, TrackingSeconds};
+
+/// A key whose values have the type `T`.
+#[derive(Debug)]
+pub(crate) struct Key<T: 'static> {
+    name: &'static str,
+    reader: Reader<T>,
+    about: &'static str,
+    presence: Presence,
+}
+
+/// How a value is read.
+#[derive(Debug)]
+enum Reader<T: 'static> {
+    /// One of these words.
+    Words(&'static [(&'static str, T)]),
+    /// By a function.
+    Function(Shape, fn(&Value, &mut Context) -> Result<T, Reported>),
+}
+
+/// Whether a table must have the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// It may be absent.
+    Optional,
+    /// It may be absent beside some values of other keys; otherwise this is to be added.
+    Sometimes(&'static str),
+    /// It must be there; this is to be added.
+    Required(&'static str),
+}
+
+/// The shape of a value, for the JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `"client"` or `"server"`.
+    End,
+    /// The name of a machine.
+    Machine,
+    /// A duration such as `"1.5s"`.
+    Duration,
+    /// A duration of whole seconds.
+    Seconds,
+    /// An integer, both limits included.
+    Integer(u64, u64),
+    /// A boolean.
+    Boolean,
+    /// A string, not empty.
+    Text,
+    /// A share such as `"30%"`.
+    Share,
+    /// A number, or a list of numbers in order.
+    Numbers,
+    /// The name of an ICMP error, or `"rst"`.
+    Rejection,
+    /// A number of probes and their event, such as `"2 probes answered"`.
+    When,
+    /// A `do` word.
+    Step,
+}
+
+/// What is known of a key whatever the type of its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) is_required: bool,
+    pub(crate) form: Form,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    Words(Vec<&'static str>),
+    Shape(Shape),
+}
+
+/// A key, whatever the type of its values.
+pub(crate) trait Describe: Sync {
+    fn describe(&self) -> Description;
+}
+
+impl<T> Key<T> {
+    /// A key whose value is one of these words.
+    pub(crate) const fn word(
+        name: &'static str,
+        words: &'static [(&'static str, T)],
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            reader: Reader::Words(words),
+            about,
+            presence: Presence::Optional,
+        }
+    }
+
+    /// A key whose value is read by a function.
+    pub(crate) const fn value(
+        name: &'static str,
+        shape: Shape,
+        read: fn(&Value, &mut Context) -> Result<T, Reported>,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            reader: Reader::Function(shape, read),
+            about,
+            presence: Presence::Optional,
+        }
+    }
+
+    /// It must be there; where it is not, `example` is to be added.
+    pub(crate) const fn required(self, example: &'static str) -> Self {
+        Self {
+            presence: Presence::Required(example),
+            ..self
+        }
+    }
+
+    /// It may be absent beside some values of other keys. Where it must be there and is not, `example` is to be added.
+    pub(crate) const fn sometimes(self, example: &'static str) -> Self {
+        Self {
+            presence: Presence::Sometimes(example),
+            ..self
+        }
+    }
+
+    /// Its name.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<T: Clone> Key<T> {
+    /// The value, if the table has the key.
+    pub(crate) fn get(&self, table: &mut Table, cx: &mut Context) -> Given<T> {
+        table.optional(self.name, cx, |value, cx| self.read(value, cx))
+    }
+
+    /// The value, which must be there.
+    pub(crate) fn need(&self, table: &mut Table, cx: &mut Context) -> Result<At<T>, Reported> {
+        let example = match self.presence {
+            Presence::Required(example) | Presence::Sometimes(example) => example,
+            Presence::Optional => self.about,
+        };
+        table.required(self.name, example, cx, |value, cx| self.read(value, cx))
+    }
+
+    fn read(&self, value: &Value, cx: &mut Context) -> Result<T, Reported> {
+        match self.reader {
+            Reader::Words(words) => value.word(words, cx),
+            Reader::Function(_, read) => read(value, cx),
+        }
+    }
+}
+
+impl<T: Sync> Describe for Key<T> {
+    fn describe(&self) -> Description {
+        Description {
+            name: self.name,
+            about: self.about,
+            is_required: matches!(self.presence, Presence::Required(_)),
+            form: match self.reader {
+                Reader::Words(words) => Form::Words(words.iter().map(|(word, _)| *word).collect()),
+                Reader::Function(shape, _) => Form::Shape(shape),
+            },
+        }
+    }
+}
+
+/// An end, in the words of a file.
+pub(crate) const ENDS: [(&str, End); 2] = [("client", End::Client), ("server", End::Server)];
+
+/// A key that names an end.
+pub(crate) const fn end(name: &'static str, about: &'static str) -> Key<End> {
+    Key::value(name, Shape::End, end_word, about)
+}
+
+/// A key that names a machine.
+pub(crate) const fn machine(name: &'static str, about: &'static str) -> Key<Node> {
+    Key::value(name, Shape::Machine, node, about)
+}
+
+/// A key with a duration.
+pub(crate) const fn duration(name: &'static str, about: &'static str) -> Key<Duration> {
+    Key::value(name, Shape::Duration, |value, cx| value.duration(cx), about)
+}
+
+/// A key with a share of packets.
+pub(crate) const fn share(name: &'static str, about: &'static str) -> Key<Percent> {
+    Key::value(
+        name,
+        Shape::Share,
+        |value, cx| value.quantity("a string such as `\"30%\"`", quantity::share, cx),
+        about,
+    )
+}
+
+/// A key with `true` or `false`.
+pub(crate) const fn boolean(name: &'static str, about: &'static str) -> Key<bool> {
+    Key::value(name, Shape::Boolean, |value, cx| value.boolean(cx), about)
+}
+
+/// The name of a machine, wherever a file has one.
+pub(crate) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
+    match value.as_str() {
+        Some(name) => named(name, value.span(), cx),
+        None => Err(value.expected("the name of a machine", None, cx)),
+    }
+}
+
+/// The machine of this name, which is written there.
+pub(crate) fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
+    Node::named(name).ok_or_else(|| {
+        let wrong = Diagnostic::new(span, format!("`{name}` is not a name of a machine"));
+        let help = "a name begins with a letter and has lower-case letters, digits and hyphens, twelve at most";
+        cx.report(wrong.help(help))
+    })
+}
+
+/// An end.
+pub(crate) fn end_word(value: &Value, cx: &mut Context) -> Result<End, Reported> {
+    value.word(&ENDS, cx)
+}
+
+/// A share from 1 to 99 percent.
+pub(crate) fn percent(value: &Value, cx: &mut Context) -> Result<u8, Reported> {
+    value.quantity("a string such as `\"30%\"`", quantity::percent, cx)
+}
+
+/// A timeout of connection tracking.
+pub(crate) fn tracking_timeout(
+    value: &Value,
+    cx: &mut Context,
+) -> Result<TrackingSeconds, Reported> {
+    let timeout = value.duration(cx)?;
+    let seconds = (timeout.subsec_nanos() == 0)
+        .then(|| TrackingSeconds::new(timeout.as_secs()))
+        .flatten();
+    seconds.ok_or_else(|| {
+        let message = format!("`{}` is no timeout that the kernel takes", value.path());
+        let help = format!(
+            "it takes whole seconds, 1s to {}s (24.8 days)",
+            TrackingSeconds::MAX
+        );
+        value.wrong(Problem::new(message, help), cx)
+    })
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => f.write_str("`\"client\"` or `\"server\"`"),
+            Self::Machine => f.write_str("the name of a machine"),
+            Self::Duration => f.write_str("a duration, `\"1.5s\"`"),
+            Self::Seconds => f.write_str("a duration of whole seconds, `\"350s\"`"),
+            Self::Integer(min, max) => write!(f, "an integer, {min} to {max}"),
+            Self::Boolean => f.write_str("`true` or `false`"),
+            Self::Text => f.write_str("a text"),
+            Self::Share => f.write_str("a share, `\"30%\"`"),
+            Self::Numbers => f.write_str("an integer, or a list of integers in order"),
+            Self::Rejection => f.write_str("`\"rst\"` or the name of an ICMP error"),
+            Self::When => {
+                f.write_str("a number of probes, `\"2 probes answered\"` or `\"1 probe sent\"`")
+            }
+            Self::Step => f.write_str("the word of a step"),
+        }
+    }
+}

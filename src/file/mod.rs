@@ -1,0 +1,25 @@
+//! A TOML file as it is read: its tree, the places of its values, and the errors of all of it at once.
+//!
+//! [`Table`] and [`Value`] are a cursor over the tree of the `toml` crate. Each [`Key`] is described once: it is read from there, and
+//! the JSON Schema and the reference are made from there. A value that is wrong is reported once ([`Context`]), and checks that need it
+//! stay silent.
+
+mod context;
+mod cursor;
+pub mod diagnostic;
+mod elsewhere;
+mod key;
+mod keys;
+pub(crate) mod quantity;
+pub(crate) mod syntax;
+
+pub(crate) use context::{At, Context, Given, Reported};
+pub(crate) use cursor::{Table, Value};
+pub use diagnostic::{Diagnostic, FileDiagnostics};
+pub(crate) use key::{
+    Describe, Form, Key, Shape, boolean, duration, end, end_word, machine, named, node, percent,
+    share, tracking_timeout,
+};
+pub(crate) use quantity::{Problem, when};
+
+pub(crate) use crate::suggest::{alternatives, nearest};

@@ -1,0 +1,301 @@
+//! What the strands of a case have in shared: one lab, and what is done to it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::case::Surroundings;
+use super::faulted::FaultedLab;
+use super::marks::Marks;
+use super::meeting::Meeting;
+use super::room::Turn;
+use super::side::Blackout;
+use super::step;
+use super::step_log::{StepsTaken, Times};
+use crate::clock::sleep_until;
+use crate::kernel;
+use crate::lab::error::LabError;
+use crate::model::{End, Family, Moment, Node, Side};
+use crate::prepare::Prepared;
+use crate::step::{Action, HardwareAddress, Step, StepKind};
+
+/// The lab of a case, in which each of its strands has a connection.
+pub(super) struct SharedLab {
+    pub(super) lab: Arc<FaultedLab>,
+    pub(super) surroundings: Surroundings,
+    pub(super) before: Before,
+    /// Where the strands wait for each other before a step at the lab.
+    pub(super) meeting: Arc<Meeting<Taken>>,
+    /// The steps that each of the strands has seen.
+    records: Vec<StepsTaken>,
+    client: Host,
+    server: Host,
+    /// One for each link, by the machines at its ends: held while it flaps.
+    links: Mutex<BTreeMap<[Node; 2], Link>>,
+    /// Hosts that come back from a reboot, and cables that flap, in their own time.
+    returns: Mutex<JoinSet<()>>,
+    /// When the last of those is over.
+    settled: Mutex<Moment>,
+    /// Tells of what could not come back.
+    lost: watch::Sender<Option<Arc<LabError>>>,
+    /// Until a step waits.
+    turn: Mutex<Option<Turn>>,
+}
+
+/// Held by whoever changes a link.
+type Link = Arc<tokio::sync::Mutex<()>>;
+
+/// What the machine had refused before the lab was begun, whoever asked for it.
+#[derive(Debug)]
+pub(super) struct Before {
+    /// [`kernel::backlog_drops`].
+    pub(super) backlog_drops: u64,
+    /// How often its neighbour tables had refused an entry.
+    neighbours: BTreeMap<Family, u64>,
+}
+
+impl Before {
+    pub(super) async fn now(surroundings: &Surroundings, strands: &[Arc<Prepared>]) -> Self {
+        let backlog_drops = kernel::backlog_drops();
+        let mut neighbours = BTreeMap::new();
+        for family in strands.iter().map(|strand| strand.case.family) {
+            neighbours.insert(family, surroundings.neighbours_refused(family).await);
+        }
+        Self {
+            backlog_drops,
+            neighbours,
+        }
+    }
+
+    pub(super) fn neighbours_refused(&self, family: Family) -> u64 {
+        self.neighbours.get(&family).copied().unwrap_or_default()
+    }
+}
+
+/// A machine at an end, whatever runs on it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Host {
+    pub(super) blackout: Blackout,
+    /// When it had no address: what comes for that reaches its interface, and not its TCP (`ip_route_input`, `ip6_route_input`).
+    without_ipv4: Blackout,
+    without_ipv6: Blackout,
+    /// Held while it is down from a reboot.
+    down: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Host {
+    /// When it had no address of this family.
+    pub(super) fn unaddressed(&self, family: Family) -> &Blackout {
+        match family {
+            Family::Ipv4 => &self.without_ipv4,
+            Family::Ipv6 => &self.without_ipv6,
+        }
+    }
+}
+
+/// A step at the lab that has been taken, or why it could not be.
+pub(super) type Taken = Result<Done, Arc<LabError>>;
+
+/// A step at the lab, for each strand.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    /// When it began.
+    pub(super) from: Moment,
+    /// When the lab began to change, the counters before that having been read.
+    pub(super) begun: Moment,
+    /// When it was done.
+    pub(super) until: Moment,
+    /// The counters before it, where it is to be the zero of the strands' times.
+    pub(super) marks: Option<Arc<Marks>>,
+}
+
+impl Done {
+    /// For the record, of a step that was due then.
+    pub(super) fn times(&self, due: Moment) -> Times {
+        let Self { from, until, .. } = *self;
+        Times { due, from, until }
+    }
+}
+
+/// How a host comes back from its reboot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Returning {
+    pub(super) line: usize,
+    pub(super) due: Moment,
+    pub(super) mac: HardwareAddress,
+}
+
+impl SharedLab {
+    pub(super) fn new(
+        lab: FaultedLab,
+        (surroundings, turn): (Surroundings, Option<Turn>),
+        before: Before,
+        meeting: Arc<Meeting<Taken>>,
+        records: Vec<StepsTaken>,
+    ) -> Self {
+        Self {
+            lab: Arc::new(lab),
+            surroundings,
+            before,
+            meeting,
+            records,
+            client: Host::default(),
+            server: Host::default(),
+            links: Mutex::default(),
+            returns: Mutex::default(),
+            settled: Mutex::new(Moment::now()),
+            lost: watch::Sender::new(None),
+            turn: Mutex::new(turn),
+        }
+    }
+
+    pub(super) fn host(&self, end: End) -> &Host {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+
+    /// Lets another case be busy, because one of this case's strands waits.
+    pub(super) fn end_turn(&self) {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *turn = None;
+    }
+
+    /// What could not come back, once there is such a thing.
+    pub(super) async fn loss(&self) -> Arc<LabError> {
+        let mut losses = self.lost.subscribe();
+        let lost = losses.wait_for(Option::is_some).await;
+        match lost.ok().and_then(|lost| lost.clone()) {
+            Some(error) => error,
+            // It closes only with this.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a step at the lab; `marks`: after a look at the counters.
+    pub(super) async fn take(&self, step: &Step, marks: bool) -> Taken {
+        let from = Moment::now();
+        let read = if marks {
+            Some(Arc::new(Marks::read(&self.lab).await?))
+        } else {
+            None
+        };
+        // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+        let begun = Moment::now();
+        self.act(step).await?;
+        Ok(Done {
+            from,
+            begun,
+            until: Moment::now(),
+            marks: read,
+        })
+    }
+
+    async fn act(&self, step: &Step) -> Result<(), LabError> {
+        self.lab.act(step)?;
+        match &step.action {
+            Action::Network(action) => step::on_network(self, action, step).await,
+            // Each strand takes it by itself.
+            Action::Program(_) => Ok(()),
+        }
+    }
+
+    /// A machine's link to another, or its only one. A step at it waits until it does not flap any more.
+    pub(super) fn link(&self, side: Side) -> Link {
+        let (at, to) = match side {
+            Side::Cable(at) => (at.node(), None),
+            Side::Link(at, to) => (at, Some(to)),
+        };
+        let mut ends = self.lab.sides(at, to).map(|side| side.node.node);
+        ends.sort();
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(links.entry(ends).or_default())
+    }
+
+    /// Silences a host, unless it has crashed before.
+    pub(super) async fn silence(&self, end: End) -> Result<(), LabError> {
+        let host = self.host(end);
+        // Its reboot may be over by the file's times, and not quite by the machine's.
+        let _up = host.down.lock().await;
+        if !host.blackout.is_silent() {
+            let (node, link) = (self.lab.node(end.node()), self.lab.uplink(end));
+            node.silence(&link.name).await?;
+            host.blackout.begin();
+        }
+        Ok(())
+    }
+
+    /// Lets a host that is silent come back when it is due. Later steps at it wait for that.
+    pub(super) async fn come_back(&self, end: End, returning: Returning) -> Taken {
+        let from = Moment::now();
+        let Returning { line, due, mac } = returning;
+        let Host { blackout, down, .. } = self.host(end).clone();
+        let down = down.lock_owned().await;
+        let (lab, lost, records) = self.background();
+        self.spawn(due, async move {
+            sleep_until(due).await;
+            let back = Moment::now();
+            match lab.unsilence(end, mac).await {
+                Ok(heard) => {
+                    blackout.end(heard);
+                    let what = format!("return of {end}");
+                    note(&records, line, &what, StepKind::Repair, (due, back));
+                }
+                Err(error) => drop(lost.send_replace(Some(Arc::new(error)))),
+            }
+            drop(down);
+        });
+        Ok(Done {
+            from,
+            begun: from,
+            until: Moment::now(),
+            marks: None,
+        })
+    }
+
+    /// What a task needs that goes on beside the steps. It does not hold this, which ends it by its own end.
+    pub(super) fn background(
+        &self,
+    ) -> (
+        Arc<FaultedLab>,
+        watch::Sender<Option<Arc<LabError>>>,
+        Vec<StepsTaken>,
+    ) {
+        (
+            Arc::clone(&self.lab),
+            self.lost.clone(),
+            self.records.clone(),
+        )
+    }
+
+    /// When nothing changes by itself any more, as far as is known.
+    pub(super) fn settled(&self) -> Moment {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a task that goes on beside the steps until then.
+    pub(super) fn spawn(&self, until: Moment, task: impl Future<Output = ()> + Send + 'static) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        *settled = (*settled).max(until);
+        let mut returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        returns.spawn(task);
+    }
+}
+
+/// Tells each strand of a step that was taken now.
+pub(super) fn note(
+    records: &[StepsTaken],
+    line: usize,
+    what: &str,
+    kind: StepKind,
+    (due, from): (Moment, Moment),
+) {
+    let until = Moment::now();
+    let times = Times { due, from, until };
+    for record in records {
+        record.followed(line, what.to_owned(), kind, times);
+    }
+}

@@ -1,0 +1,10 @@
+//! `connect` on the kernel.
+
+use super::Taken;
+use crate::runner::case::Running;
+use crate::step::Connect;
+
+pub(super) async fn take(running: &mut Running, _: &Connect) -> Taken {
+    running.connect().await?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,27 @@
+//! `process` on the kernel.
+
+use super::Taken;
+use crate::model::End;
+use crate::runner::case::Running;
+use crate::step::{Process, Signal};
+
+pub(super) async fn take(running: &mut Running, step: &Process) -> Taken {
+    let at = step.at;
+    let reads = match step.signal {
+        Signal::Kill => {
+            if at == End::Server {
+                running.listener = None;
+            }
+            // A process that exits waits for nothing (inet_release: PF_EXITING).
+            let linger = running.prepared.case.connection.end(at).linger;
+            let linger = linger.filter(|linger| linger.resets());
+            running.close(at, linger).await?;
+            return Ok(Ok(()));
+        }
+        Signal::Stop => false,
+        Signal::Continue => true,
+    };
+    let endpoints = running.side(at).endpoints.iter();
+    endpoints.for_each(|endpoint| endpoint.read_on(reads));
+    Ok(Ok(()))
+}

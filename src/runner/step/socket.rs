@@ -1,0 +1,37 @@
+//! `socket` on the kernel.
+
+use std::io;
+
+use super::Taken;
+use crate::runner::case::Running;
+use crate::runner::steps::Hindrance;
+use crate::step::{Socket, SocketAct};
+
+pub(super) async fn take(running: &mut Running, step: &Socket) -> Taken {
+    let at = step.at;
+    match step.act {
+        SocketAct::Close => {
+            let linger = running.prepared.case.connection.end(at).linger;
+            running.close(at, linger).await?;
+        }
+        SocketAct::Abort => {
+            for endpoint in running.pair(at).0.endpoints.drain(..) {
+                endpoint.close().await;
+            }
+        }
+        SocketAct::Shutdown => {
+            for endpoint in &running.side(at).endpoints {
+                match endpoint.shut_down() {
+                    Ok(()) => {}
+                    // It has ended, and its reader is about to notice.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                        return Ok(Err(Hindrance::Over(running.over(at))));
+                    }
+                    Err(error) => return Ok(Err(Hindrance::Broken(error.to_string()))),
+                }
+            }
+        }
+        SocketAct::Destroy => running.destroy(at).await?,
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,197 @@
+//! `cable`: a cable is pulled or plugged in, or an interface goes down or comes up.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Kind, Named, Need, StepKind};
+use crate::file::{
+    Context, Key, Problem, Reported, Shape, Table, Value, alternatives, end_word, machine, nearest,
+};
+use crate::model::{End, Node, Side};
+use crate::world::{Fault, Refusal, World};
+
+/// The cable of a host is pulled or plugged in again; or, with the machine across named, an interface goes down or comes up, and the
+/// other end of the link loses its carrier with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cable {
+    /// The side of the link.
+    pub side: Side,
+    /// What happens to it.
+    pub change: CableChange,
+}
+
+/// What happens to a cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CableChange {
+    /// Carrier lost.
+    Pull,
+    /// Carrier back.
+    Plug,
+}
+
+const AT: Key<Node> = machine("at", "The host whose cable it is; with `to`, the machine whose interface it is.")
+    .required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
+const AT_END: Key<End> = Key::value("at", Shape::End, an_end, "The host whose cable it is.")
+    .required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
+const TO: Key<Node> = machine("to", "The machine at the other end of the link.");
+const ACTION: Key<CableChange> = Key::word(
+    "action",
+    &[("pull", CableChange::Pull), ("plug", CableChange::Plug)],
+    "`pull`: the carrier goes; `plug`: it comes back.",
+)
+.required("`action = \"pull\"` or `action = \"plug\"`");
+
+pub(super) const KIND: Kind = Kind {
+    word: "cable",
+    about: "A host's cable is pulled or plugged in; with `to`, an interface of a machine goes down or comes up.",
+    keys: &[&AT, &TO, &ACTION],
+    of_family: false,
+};
+
+pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Cable, Reported> {
+    let side = if table.has("to") {
+        let (at, to) = (AT.need(table, cx), TO.need(table, cx));
+        at.and_then(|at| Ok(Side::Link(at.value, to?.value)))
+    } else {
+        let at = AT_END.need(table, cx);
+        table.allow(TO.name());
+        at.map(|at| Side::Cable(at.value))
+    };
+    let change = ACTION.need(table, cx)?.value;
+    Ok(Cable {
+        side: side?,
+        change,
+    })
+}
+
+/// The link of another machine than an end must be named.
+fn an_end(value: &Value, cx: &mut Context) -> Result<End, Reported> {
+    let ends = ["client", "server"];
+    let other = value.as_str().filter(|name| {
+        nearest(name, ends).is_none() && Node::named(name).is_some()
+    });
+    let Some(other) = other else {
+        return end_word(value, cx);
+    };
+    let message = format!("`{other}` is not a value of `{}`", value.path());
+    let help = format!(
+        "it can be {}; another machine needs `to`, the one across",
+        alternatives(&ends, "or")
+    );
+    Err(value.wrong(Problem::new(message, help), cx))
+}
+
+impl Act for Cable {
+    fn kind(&self) -> StepKind {
+        match self.change {
+            CableChange::Pull => StepKind::Fault,
+            CableChange::Plug => StepKind::Repair,
+        }
+    }
+
+    fn machines(&self) -> Vec<Named> {
+        match self.side {
+            Side::Cable(at) => vec![Named::new("at", at.node(), Need::Any)],
+            Side::Link(at, to) => vec![
+                Named::new("at", at, Need::Any),
+                Named::new("to", to, Need::LinkTo(at)),
+            ],
+        }
+    }
+
+    fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        let side = self.side;
+        still(world, side)?;
+        match self.change {
+            CableChange::Pull => {
+                plugged(world, side)?;
+                world.begin(Fault::Link(side));
+                Ok(())
+            }
+            CableChange::Plug if world.end(|fault| *fault == Fault::Link(side)) => Ok(()),
+            CableChange::Plug => Err(not_pulled(world, side)),
+        }
+    }
+}
+
+/// A link that goes out and in by itself is left to itself.
+pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
+    let flaps = |fault: &Fault| match fault {
+        Fault::Flapping(end) => world.is_same_link(Side::Cable(*end), side),
+        _ => false,
+    };
+    let Some(earlier) = world.may_last(flaps) else {
+        return Ok(());
+    };
+    let early = Refusal::new(format!("{} may still flap at this step", named(side))).because(earlier);
+    Err(early.help(
+        "wait for the end of its flapping with `after`: it takes `count` times `period`, less the last half",
+    ))
+}
+
+/// A link that is pulled cannot be pulled.
+pub(super) fn plugged(world: &World, side: Side) -> Result<(), Refusal> {
+    let Some((pulled, earlier)) = world.pulled(side) else {
+        return Ok(());
+    };
+    let topology = world.setting().topology.as_ref();
+    let help = if pulled == side {
+        "remove one of the two, or plug it in between"
+    } else if topology.is_some_and(|topology| topology.is_one_cable()) {
+        "remove one of the two: a `direct` topology has one cable, with the client at one end and the server at the other"
+    } else {
+        "remove one of the two: both steps are about one link"
+    };
+    let twice = Refusal::new(format!("{} is pulled already", named(side))).because(earlier);
+    Err(twice.help(help))
+}
+
+fn not_pulled(world: &World, side: Side) -> Refusal {
+    let early = Refusal::new(format!("{} is not pulled when it is plugged in", named(side)));
+    match world.pulled(side) {
+        Some((pulled, earlier)) => early
+            .because(earlier)
+            .help(format!("plug it in where it was pulled: {}", written(pulled))),
+        None => early.help(format!(
+            "pull it in an earlier step: `do = \"cable\"`, {}, `action = \"pull\"`",
+            written(side)
+        )),
+    }
+}
+
+fn named(side: Side) -> String {
+    match side {
+        Side::Cable(at) => format!("the {at}'s cable"),
+        Side::Link(at, to) => format!("the link between {} and {}", at.the(), to.the()),
+    }
+}
+
+/// As a file has it.
+fn written(side: Side) -> String {
+    match side {
+        Side::Cable(at) => format!("`at = \"{at}\"`"),
+        Side::Link(at, to) => format!("`at = \"{at}\"`, `to = \"{to}\"`"),
+    }
+}
+
+impl fmt::Display for CableChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pull => "pull",
+            Self::Plug => "plug",
+        })
+    }
+}
+
+impl fmt::Display for Cable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = self.change;
+        match self.side {
+            Side::Cable(at) => write!(f, "{change} the {at}'s cable"),
+            Side::Link(at, to) => write!(f, "{change} the link to {} at {}", to.the(), at.the()),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `mtu`: the link of a router takes packets of another size.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Kind, Named, Need, StepKind};
+use crate::file::{Context, Key, Reported, Shape, Table, boolean, end, machine};
+use crate::model::{End, LARGEST_MTU, Node, SMALLEST_MTU};
+use crate::world::{Fault, Refusal, World};
+
+/// The link by which a router reaches an end takes no larger packets than this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mtu {
+    /// The router.
+    pub on: Node,
+    /// The end that the link leads to.
+    pub to: End,
+    /// 1280..=1500, which both families take.
+    pub bytes: u16,
+    /// Whether the router sends ICMP "too big" to the sender of a larger packet.
+    pub icmp: bool,
+}
+
+const LIMITS: (u64, u64) = (SMALLEST_MTU as u64, LARGEST_MTU as u64);
+
+const ON: Key<Node> =
+    machine("on", "The router.").required("where it is done: `on = \"router\"`");
+const TO: Key<End> = end("to", "The end that the link leads to.")
+    .required("the end that the link leads to: `to = \"client\"` or `to = \"server\"`");
+const BYTES: Key<u16> = Key::value(
+    "bytes",
+    Shape::Integer(LIMITS.0, LIMITS.1),
+    |value, cx| value.integer(LIMITS.0..=LIMITS.1, |bytes| u16::try_from(bytes).ok(), cx),
+    "The MTU of the link.",
+)
+.required("the largest packet that the link takes: `bytes = 1300`");
+const ICMP: Key<bool> = boolean(
+    "icmp",
+    "`false`: the router sends no ICMP \"fragmentation needed\" and no \"packet too big\", as a badly configured one. `true`, if absent.",
+);
+
+pub(super) const KIND: Kind = Kind {
+    word: "mtu",
+    about: "The link by which a router reaches an end takes packets of this size at most.",
+    keys: &[&ON, &TO, &BYTES, &ICMP],
+    of_family: false,
+};
+
+pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Mtu, Reported> {
+    let on = ON.need(table, cx);
+    let to = TO.need(table, cx);
+    let bytes = BYTES.need(table, cx);
+    let icmp = ICMP.get(table, cx);
+    Ok(Mtu {
+        on: on?.value,
+        to: to?.value,
+        bytes: bytes?.value,
+        icmp: icmp?.is_none_or(|at| at.value),
+    })
+}
+
+impl Act for Mtu {
+    fn kind(&self) -> StepKind {
+        if self.bytes == LARGEST_MTU {
+            StepKind::Repair
+        } else {
+            StepKind::Fault
+        }
+    }
+
+    fn machines(&self) -> Vec<Named> {
+        vec![Named::new("on", self.on, Need::Router)]
+    }
+
+    fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        let (on, to) = (self.on, self.to);
+        if !self.icmp {
+            let untold = Fault::Untold(on);
+            if let Some(earlier) = world.find(|fault| *fault == untold) {
+                let message = format!("{} sends no ICMP \"too big\" already", on.the());
+                let twice = Refusal::new(message).because(earlier);
+                return Err(twice.help("leave `icmp = false` out, or remove one of the two"));
+            }
+            world.begin(untold);
+        }
+        world.end(|fault| matches!(fault, Fault::Narrow(n, t, _) if (*n, *t) == (on, to)));
+        if self.bytes < LARGEST_MTU {
+            world.begin(Fault::Narrow(on, to, self.bytes));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Mtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let untold = if self.icmp {
+            ""
+        } else {
+            ", without ICMP \"too big\""
+        };
+        let on = self.on.the();
+        write!(f, "set MTU {} on the link of {on} to the {}{untold}", self.bytes, self.to)
+    }
+}

@@ -1,0 +1,103 @@
+//! `reboot`: a host loses all its sockets, and comes back.
+
+use std::fmt;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::{DurationNanoSeconds, serde_as};
+
+use super::crash::is_back;
+use super::{Act, Kind, Named, Need, StepKind, host};
+use crate::file::{Context, Key, Reported, Table, duration};
+use crate::model::End;
+use crate::text::seconds;
+use crate::world::{Change, Fault, Refusal, World};
+
+/// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same IP address later.
+#[serde_as]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reboot {
+    /// The host.
+    pub host: End,
+    /// How long it is down; may be zero.
+    #[serde_as(as = "DurationNanoSeconds<u64>")]
+    pub downtime: Duration,
+    /// Its hardware address then.
+    pub mac: HardwareAddress,
+}
+
+/// The hardware address with which a host comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HardwareAddress {
+    /// The one that it had.
+    Kept,
+    /// One that it never had: another network card, or a virtual machine that was made anew.
+    New,
+}
+
+const HOST: Key<End> = host("The host that reboots.");
+const DOWNTIME: Key<Duration> = duration("downtime", "How long the host is down; `0s`, if absent.");
+const MAC: Key<HardwareAddress> = Key::word(
+    "mac",
+    &[("new", HardwareAddress::New)],
+    "`new`: the host comes back with another hardware address.",
+);
+
+pub(super) const KIND: Kind = Kind {
+    word: "reboot",
+    about: "A host falls silent, loses all its sockets without a FIN or RST, and comes back with the same IP address.",
+    keys: &[&HOST, &DOWNTIME, &MAC],
+    of_family: false,
+};
+
+pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Reboot, Reported> {
+    let host = HOST.need(table, cx);
+    let downtime = DOWNTIME.get(table, cx);
+    let mac = MAC.get(table, cx);
+    Ok(Reboot {
+        host: host?.value,
+        downtime: downtime?.map_or(Duration::ZERO, |at| at.value),
+        mac: mac?.map_or(HardwareAddress::Kept, |at| at.value),
+    })
+}
+
+impl Act for Reboot {
+    fn kind(&self) -> StepKind {
+        StepKind::Fault
+    }
+
+    fn machines(&self) -> Vec<Named> {
+        vec![Named::new("host", self.host.node(), Need::Any)]
+    }
+
+    /// Also out of a crash: a machine that hangs is switched off and on.
+    fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        let Self {
+            host,
+            downtime,
+            mac,
+        } = *self;
+        is_back(world, host)?;
+        world.note(Change::Rebooted {
+            host,
+            downtime,
+            new_mac: mac == HardwareAddress::New,
+        });
+        world.end(|fault| *fault == Fault::Silent(host));
+        world.begin(Fault::Forgotten(host));
+        world.begin_for(Fault::Down(host), downtime);
+        Ok(())
+    }
+}
+
+impl fmt::Display for Reboot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mac = match self.mac {
+            HardwareAddress::Kept => "",
+            HardwareAddress::New => ", with another hardware address",
+        };
+        write!(f, "reboot the {}, {} down{mac}", self.host, seconds(self.downtime))
+    }
+}

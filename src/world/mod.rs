@@ -1,0 +1,420 @@
+//! The modelled network: the topology of a case, and what its steps have changed, as the packets of one family meet it.
+//!
+//! A step acts on the World: it adds faults and ends them, or it is refused. The World then answers:
+//!
+//! * is the next step possible? ([`Refusal`])
+//! * what becomes of a packet from one end to the other now? ([`World::fate`])
+//! * what are the links, addresses, routes and neighbour entries now? (for whatever rebuilds them on a kernel)
+//!
+//! Whatever is not a fault is as it was built.
+
+mod fate;
+mod fault;
+mod machine;
+mod probes;
+mod program;
+mod refusal;
+
+use std::time::Duration;
+
+pub use fate::{Fate, Packet};
+pub use fault::{Fault, Stops};
+pub use machine::{Named, Need};
+pub use probes::Prober;
+pub use refusal::Refusal;
+
+use crate::model::{End, Family, Node, Role, RouteChange, Side, Topology};
+
+/// The cause of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A step, by its position in the case.
+    Step(usize),
+    /// The firewall of the topology.
+    Firewall,
+}
+
+/// A fault that is present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The fault.
+    pub fault: Fault,
+    /// What caused it.
+    pub cause: Cause,
+    left: Left,
+}
+
+/// How long a fault still lasts by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Until a step ends it.
+    Forever,
+    /// This long.
+    Time(Duration),
+    /// A step has waited for an unknown time since.
+    Unknown,
+}
+
+/// What an act has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The fault has begun.
+    Began(Fault),
+    /// The fault has ended.
+    Ended(Fault),
+    /// The host has rebooted, and is down for this long; with another hardware address after it, or the same.
+    Rebooted {
+        /// Which host.
+        host: End,
+        /// How long it is down.
+        downtime: Duration,
+        /// Whether its hardware address is another one.
+        new_mac: bool,
+    },
+    /// The node has removed its neighbour entry on the path to the end.
+    NeighbourRemoved(Node, End),
+    /// Connection tracking of the router has no flow any more.
+    FlowsFlushed(Node),
+    /// Connection tracking of the router has another timeout for established flows.
+    FlowTimeout(Node),
+}
+
+/// What a case says of the network and the connection before its first step. What is unknown because it is wrong in the file
+/// refuses nothing.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The family of the packets.
+    pub family: Family,
+    /// The network carries both families.
+    pub is_dual: bool,
+    /// The machines and links; `None`: unknown.
+    pub topology: Option<Topology>,
+    /// The router with the firewall.
+    pub firewall: Firewalled,
+    /// Whether the client and the server have keepalive; `None`: unknown.
+    pub keepalive: [Option<bool>; 2],
+    /// The end whose probes steps wait for.
+    pub prober: Option<Prober>,
+}
+
+/// Where the firewall is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firewalled {
+    /// There is none.
+    No,
+    /// On this router.
+    At(Node),
+    /// Unknown.
+    Unknown,
+}
+
+/// The network and the programs at one time of a case.
+#[derive(Debug, Clone)]
+pub struct World {
+    setting: Setting,
+    /// The machines from the client to the server, where there is one path only.
+    path: Option<Vec<Node>>,
+    /// A step opens the connections.
+    opens: bool,
+    facts: Vec<Fact>,
+    changes: Vec<Change>,
+    /// What acts now.
+    cause: Cause,
+    prober: Option<Prober>,
+}
+
+impl World {
+    /// As the network is built. `opens`: the position of the step that opens the connections; `None` where they are open before the
+    /// first step.
+    #[must_use]
+    pub fn new(setting: Setting, opens: Option<usize>) -> Self {
+        let path = setting.topology.as_ref().and_then(Topology::unique_path);
+        let prober = setting.prober.clone();
+        let unopened = opens.map(|position| Fact {
+            fault: Fault::Unopened,
+            cause: Cause::Step(position),
+            left: Left::Forever,
+        });
+        Self {
+            setting,
+            path,
+            opens: opens.is_some(),
+            facts: unopened.into_iter().collect(),
+            changes: Vec::new(),
+            cause: Cause::Step(0),
+            prober,
+        }
+    }
+
+    /// Goes on to the step at this position, after this time; `None`: after an unknown time.
+    pub fn advance(&mut self, position: usize, time: Option<Duration>) {
+        self.cause = Cause::Step(position);
+        for fact in &mut self.facts {
+            fact.left = match (fact.left, time) {
+                (Left::Time(left), Some(time)) => Left::Time(left.saturating_sub(time)),
+                (Left::Time(_), None) => Left::Unknown,
+                (left @ (Left::Forever | Left::Unknown), _) => left,
+            };
+        }
+    }
+
+    /// What has changed since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What the case says before its first step.
+    #[must_use]
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// The family of the packets.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.setting.family
+    }
+
+    /// Whether a step opens the connections, now or before or later.
+    #[must_use]
+    pub fn opens_by_step(&self) -> bool {
+        self.opens
+    }
+
+    /// The first fact of this kind.
+    #[must_use]
+    pub fn find(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+        self.facts.iter().find(|fact| matches(&fact.fault))
+    }
+
+    /// Whether the fault is present.
+    #[must_use]
+    pub fn has(&self, fault: &Fault) -> bool {
+        self.find(|other| other == fault).is_some()
+    }
+
+    /// All faults that are present, in the order in which they began.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.facts.iter().map(|fact| &fact.fault)
+    }
+
+    /// Begins a fault, unless it is present.
+    pub fn begin(&mut self, fault: Fault) {
+        self.add(fault, Left::Forever);
+    }
+
+    /// Begins a fault that ends by itself after this time, in place of an earlier one of the same kind.
+    pub fn begin_for(&mut self, fault: Fault, time: Duration) {
+        self.facts.retain(|fact| fact.fault != fault);
+        self.add(fault, Left::Time(time));
+    }
+
+    fn add(&mut self, fault: Fault, left: Left) {
+        if self.has(&fault) {
+            return;
+        }
+        self.changes.push(Change::Began(fault.clone()));
+        let cause = self.cause;
+        self.facts.push(Fact { fault, cause, left });
+    }
+
+    /// Ends the faults of this kind; whether there was one.
+    pub fn end(&mut self, matches: impl Fn(&Fault) -> bool) -> bool {
+        let (ended, kept): (Vec<Fact>, _) = std::mem::take(&mut self.facts)
+            .into_iter()
+            .partition(|fact| matches(&fact.fault));
+        self.facts = kept;
+        let any = !ended.is_empty();
+        self.changes
+            .extend(ended.into_iter().map(|fact| Change::Ended(fact.fault)));
+        if any && let Some(prober) = &mut self.prober {
+            prober.renew();
+        }
+        any
+    }
+
+    /// Notes a change that leaves no fault.
+    pub fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Begins a fault that must not be present.
+    ///
+    /// # Errors
+    /// [`Refusal`] with this message where it is; `between` completes "remove one of the two, or ...".
+    pub fn begin_once(
+        &mut self,
+        fault: Fault,
+        message: impl FnOnce() -> String,
+        between: &str,
+    ) -> Result<(), Refusal> {
+        if let Some(earlier) = self.find(|other| *other == fault) {
+            let twice = Refusal::new(message()).because(earlier);
+            return Err(twice.help(format!("remove one of the two, or {between}")));
+        }
+        self.begin(fault);
+        Ok(())
+    }
+
+    /// Ends a fault that must be present.
+    ///
+    /// # Errors
+    /// [`Refusal`] with this message where it is not; `missing` is the step that would have begun it.
+    pub fn end_once(
+        &mut self,
+        fault: &Fault,
+        message: impl FnOnce() -> String,
+        missing: impl FnOnce() -> String,
+    ) -> Result<(), Refusal> {
+        if self.end(|other| other == fault) {
+            return Ok(());
+        }
+        let early = Refusal::new(message());
+        Err(early.help(format!("add an earlier step: {}", missing())))
+    }
+
+    /// A fault that still lasts for a time by itself.
+    #[must_use]
+    pub fn lasting(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+        let lasts = |fact: &&Fact| matches!(fact.left, Left::Time(left) if !left.is_zero());
+        self.facts
+            .iter()
+            .filter(lasts)
+            .find(|fact| matches(&fact.fault))
+    }
+
+    /// A fault that may still last: for a known time, or for an unknown one.
+    #[must_use]
+    pub fn may_last(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+        let lasts = |fact: &&Fact| match fact.left {
+            Left::Time(left) => !left.is_zero(),
+            Left::Unknown => true,
+            Left::Forever => false,
+        };
+        self.facts
+            .iter()
+            .filter(lasts)
+            .find(|fact| matches(&fact.fault))
+    }
+
+    /// Whether a fault comes and goes by itself, or hits packets at random.
+    #[must_use]
+    pub fn is_erratic(&self) -> bool {
+        self.find(|fault| matches!(fault, Fault::Impaired(_) | Fault::Flapping(_)))
+            .is_some()
+    }
+
+    /// Whether every packet between the ends has to pass the place of the fault. Where there are several paths, the kernel decides.
+    #[must_use]
+    pub fn is_on_path(&self, fault: &Fault) -> bool {
+        if self.setting.topology.is_none() {
+            return true;
+        }
+        let place = fault.place();
+        let path = self.path.as_ref();
+        place.is_empty() || path.is_some_and(|path| place.iter().all(|node| path.contains(node)))
+    }
+
+    /// What keeps an exchange from completing, in the order in which it began.
+    #[must_use]
+    pub fn obstacles(&self) -> Vec<&Fact> {
+        let facts = self.facts.iter();
+        let stuck =
+            facts.filter(|fact| fact.fault.ends_exchanges() && self.is_on_path(&fact.fault));
+        stuck.collect()
+    }
+
+    /// What stops segments of one of these kinds on the path, in one direction at least.
+    #[must_use]
+    pub fn stopped(&self, kinds: &[Stops]) -> Option<&Fact> {
+        self.facts.iter().find(|fact| {
+            let stops = fact.fault.stops();
+            stops.is_some_and(|stops| kinds.contains(&stops)) && self.is_on_path(&fact.fault)
+        })
+    }
+
+    /// Whether a router is between the ends; where the path is unknown, whether there is a router.
+    #[must_use]
+    pub fn is_routed(&self) -> bool {
+        let is_router = |node: &Node| {
+            let topology = self.setting.topology.as_ref();
+            topology.is_some_and(|topology| topology.role(*node) == Some(Role::Router))
+        };
+        self.path
+            .as_ref()
+            .is_none_or(|path| path.iter().any(is_router))
+    }
+
+    /// The two machines of a link, in the order of their names.
+    #[must_use]
+    pub fn joined(&self, side: Side) -> Option<[Node; 2]> {
+        let mut joined = match side {
+            Side::Cable(at) => {
+                let topology = self.setting.topology.as_ref()?;
+                [at.node(), topology.neighbours(at.node()).next()?]
+            }
+            Side::Link(at, to) => [at, to],
+        };
+        joined.sort();
+        Some(joined)
+    }
+
+    /// Whether both are sides of one link.
+    #[must_use]
+    pub fn is_same_link(&self, a: Side, b: Side) -> bool {
+        let joined = self.joined(a);
+        a == b || (joined.is_some() && joined == self.joined(b))
+    }
+
+    /// The fact that a link is down, at either side.
+    #[must_use]
+    pub fn pulled(&self, side: Side) -> Option<(Side, &Fact)> {
+        self.facts.iter().find_map(|fact| match fact.fault {
+            Fault::Link(pulled) if self.is_same_link(pulled, side) => Some((pulled, fact)),
+            _ => None,
+        })
+    }
+
+    /// Whether a machine's own interface on its link to another one is down.
+    #[must_use]
+    pub fn is_down(&self, node: Node, across: Node) -> bool {
+        self.faults().any(|fault| match fault {
+            Fault::Link(side) => self.interface(*side) == Some([node, across]),
+            _ => false,
+        })
+    }
+
+    /// The machine whose interface is set down where a side of a link is pulled, and the machine across. A veth pair has no cable:
+    /// where an end is behind a switch, the port of the switch stands for the cable.
+    #[must_use]
+    pub fn interface(&self, side: Side) -> Option<[Node; 2]> {
+        match side {
+            Side::Cable(at) => {
+                let topology = self.setting.topology.as_ref()?;
+                let across = topology.neighbours(at.node()).next()?;
+                Some(match topology.role(across)? {
+                    Role::Switch => [across, at.node()],
+                    Role::Host | Role::Router => [at.node(), across],
+                })
+            }
+            Side::Link(at, to) => Some([at, to]),
+        }
+    }
+
+    /// Whether a machine has its address.
+    #[must_use]
+    pub fn has_address(&self, node: Node) -> bool {
+        let gone = |fault: &Fault| matches!(fault, Fault::NoAddress(end) if end.node() == node);
+        self.find(gone).is_none()
+    }
+
+    /// The route of a node to the network of an end: [`RouteChange::Restore`] where it is as built.
+    #[must_use]
+    pub fn route(&self, on: Node, to: End) -> RouteChange {
+        let route = self.faults().find_map(|fault| match fault {
+            Fault::Route(node, end, change) if (*node, *end) == (on, to) => Some(*change),
+            _ => None,
+        });
+        route.unwrap_or(RouteChange::Restore)
+    }
+}
