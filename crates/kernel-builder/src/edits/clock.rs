@@ -1,20 +1,21 @@
-//! What a guest's programs are told of the time.
+//! The clock of a guest's programs.
 
 use super::Edit;
 
-/// The page that is mapped into each program (vDSO) tells the time of itself.
+/// The vDSO, a page that the kernel maps into each program, contains the time.
 ///
-/// In user-mode Linux it asks the kernel, which takes two switches between processes; and programs look at the clock so often that it was a
-/// third of all their system calls. On an infinitely fast processor no time passes while a program runs, so what the clock shows when it
-/// begins to run is true until the kernel is next at work. Only a program that does nothing but wait for the clock would wait for ever.
+/// The vDSO of user-mode Linux makes a system call, which takes two process switches. A third of all
+/// system calls of a guest's programs read the clock. In the mode with an infinitely fast processor
+/// no time passes while a program runs, so the time at which it was scheduled stays correct until
+/// the kernel runs again. Only a program that polls the clock in a loop would never end.
 ///
-/// With interrupts off, the kernel reads its clock without moving it on (`timer_read`).
-pub(super) fn clock() -> [Edit; 6] {
+/// With interrupts off, the kernel reads its clock without advancing it (`timer_read`).
+pub(crate) fn clock() -> [Edit; 6] {
     [read(), room(), place(), write(), known(), moment()]
 }
 
-/// The times lie at the end of the page that this code is on: whether they hold, then seconds and nanoseconds of `CLOCK_REALTIME` (0) and of
-/// `CLOCK_MONOTONIC` (1).
+/// The last 64 bytes of the page of this code: whether the times are valid, then the seconds and
+/// nanoseconds of `CLOCK_REALTIME` (0) and of `CLOCK_MONOTONIC` (1).
 fn read() -> Edit {
     Edit {
         path: "arch/x86/um/vdso/um_vdso.c",
@@ -113,7 +114,7 @@ fn known() -> Edit {
     }
 }
 
-/// Whatever the kernel has done, this is where it goes back to a program.
+/// Every return from the kernel to a program passes here.
 fn moment() -> Edit {
     Edit {
         path: "arch/um/kernel/process.c",

@@ -1,5 +1,5 @@
-//! What is changed in the kernel's source. Each edit replaces a text that must be there exactly once, so that none is ever lost
-//! without notice.
+//! The changes to the kernel's source. Each edit replaces a text that must occur exactly once, so
+//! that a source that has changed never loses an edit without an error.
 
 mod clock;
 mod image;
@@ -12,44 +12,44 @@ use std::path::Path;
 
 use self::clock::clock;
 use self::image::image;
-pub(in crate::guest) use self::memory::DESCRIPTOR;
+pub use self::memory::MEMORY_DESCRIPTOR;
 use self::memory::memory;
 use self::programs::programs;
 use self::registers::registers;
-use super::error::{BuildError, Io};
-use super::{Series, Wanted};
-use crate::oracle::Hz;
+use crate::error::{BuildError, Io};
+use crate::spec::{KernelSpec, Series, Tick};
 
-/// A text to be replaced.
+/// A replacement of text in a file.
 #[derive(Debug)]
-pub(super) struct Edit {
-    /// From the root of the source.
-    pub(super) path: &'static str,
-    pub(super) old: &'static str,
-    pub(super) new: String,
+pub(crate) struct Edit {
+    /// The path, relative to the root of the source.
+    pub(crate) path: &'static str,
+    pub(crate) old: &'static str,
+    pub(crate) new: String,
 }
 
-/// The changes for such a kernel.
-pub(super) fn edits(wanted: Wanted) -> Vec<Edit> {
+/// All edits for a kernel.
+pub(crate) fn edits(spec: KernelSpec) -> Vec<Edit> {
     let mut edits = vec![
         interrupts(),
         randomness(),
-        ticks(wanted.hz),
+        timer(spec.tick),
         idleness(),
-        names(wanted.series),
+        names(spec.series),
         formats(),
     ];
     edits.extend(clock());
     edits.extend(image());
     edits.extend(memory());
-    match wanted.series {
+    match spec.series {
         Series::V6_1 | Series::V6_12 => edits.extend(registers()),
         Series::V7_2 => edits.extend(programs()),
     }
     edits
 }
 
-/// No clearing of the floating-point registers at each interrupt of the timer: they took a third of the time that a guest idles for.
+/// The timer interrupt does not clear the floating-point registers: that took a third of the
+/// processor time of an idle guest.
 fn interrupts() -> Edit {
     Edit {
         path: "arch/um/os-Linux/signal.c",
@@ -66,11 +66,12 @@ fn interrupts() -> Edit {
     }
 }
 
-/// The same random numbers in each guest.
+/// Each guest has the same random numbers.
 ///
-/// The host's `getrandom` is the only thing in which two guests differ that were started alike: all other sources of randomness are
-/// derived from time, which is virtual. With it would differ sequence numbers, ports, hash seeds, and those of the network's timers that
-/// the kernel spreads at random, such as the neighbours' reachable time. In its place stands SplitMix64 from a fixed state.
+/// The host's `getrandom` is the only difference between two guests that start with the same input:
+/// the kernel derives all other randomness from time, which is virtual. Sequence numbers, ports,
+/// hash seeds and randomized timers of the network (a neighbour's reachable time) depend on it.
+/// SplitMix64 with a fixed initial state replaces it.
 fn randomness() -> Edit {
     Edit {
         path: "arch/um/os-Linux/util.c",
@@ -93,16 +94,17 @@ fn randomness() -> Edit {
     }
 }
 
-/// The tick, which user-mode Linux fixes at 100 Hz and gives no choice of.
-fn ticks(hz: Hz) -> Edit {
+/// The tick, which is fixed at 100 Hz in user-mode Linux.
+fn timer(tick: Tick) -> Edit {
     Edit {
         path: "arch/um/Kconfig",
         old: "config HZ\n\tint\n\tdefault 100\n",
-        new: format!("config HZ\n\tint\n\tdefault {}\n", hz.get()),
+        new: format!("config HZ\n\tint\n\tdefault {tick}\n"),
     }
 }
 
-/// No need to wake up every 4.29 s of idle time (2^32 ns): a virtual clock reaches as far as its 64 bits.
+/// The clock event device accepts delays of up to 2^63 ns. With its limit of 2^32 ns, an idle guest
+/// wakes up every 4.29 s.
 fn idleness() -> Edit {
     Edit {
         path: "arch/um/kernel/time.c",
@@ -111,8 +113,8 @@ fn idleness() -> Edit {
     }
 }
 
-/// No replacing of enumerations by their names in the texts of all trace events, which nobody reads: it took a thirtieth of a boot. The
-/// drop monitor needs what comes with trace events, and no trace.
+/// The boot does not replace enumerations by their names in the formats of all trace events: that
+/// took a thirtieth of the boot. The drop monitor depends on trace events, but nothing reads a trace.
 fn names(series: Series) -> Edit {
     Edit {
         path: "kernel/trace/trace.c",
@@ -124,7 +126,7 @@ fn names(series: Series) -> Edit {
     }
 }
 
-/// No looking through their formats for pointers that do not last either: as much again.
+/// The boot does not check the formats of trace events for unsafe pointers, which took as long.
 fn formats() -> Edit {
     Edit {
         path: "kernel/trace/trace_events.c",
@@ -133,8 +135,8 @@ fn formats() -> Edit {
     }
 }
 
-/// Changes the source in `tree`.
-pub(super) fn apply(edits: &[Edit], tree: &Path) -> Result<(), BuildError> {
+/// Applies the edits to the source in `tree`.
+pub(crate) fn apply(edits: &[Edit], tree: &Path) -> Result<(), BuildError> {
     for edit in edits {
         let path = tree.join(edit.path);
         let text = fs::read_to_string(&path).io("read", &path)?;
@@ -147,14 +149,13 @@ pub(super) fn apply(edits: &[Edit], tree: &Path) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// The text with the edit made; `None` unless the old text is there exactly once.
+/// The text with the replacement; `None` unless the old text occurs exactly once.
 fn replaced(text: &str, edit: &Edit) -> Option<String> {
     (text.matches(edit.old).count() == 1).then(|| text.replacen(edit.old, &edit.new, 1))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::tick;
     use super::*;
 
     fn edit() -> Edit {
@@ -166,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_there_once_is_replaced() {
+    fn a_text_that_occurs_once_is_replaced() {
         let changed = replaced("int\ndefault 100\nend\n", &edit());
         assert_eq!(changed.as_deref(), Some("int\ndefault 250\nend\n"));
     }
 
     #[test]
-    fn a_text_that_is_missing_or_there_twice_is_an_error_that_names_the_file() {
+    fn a_text_that_is_missing_or_occurs_twice_is_an_error() {
         for text in ["default 1000\n", "default 100\ndefault 100\n"] {
             let tree = tempfile::tempdir().unwrap();
             fs::create_dir(tree.path().join("a")).unwrap();
@@ -194,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_that_is_asked_for_becomes_the_default() {
+    fn the_requested_tick_becomes_the_default() {
         let kconfig = "config HZ\n\tint\n\tdefault 100\n\nconfig NR_CPUS\n";
-        let changed = replaced(kconfig, &ticks(tick("1000").unwrap())).unwrap();
+        let changed = replaced(kconfig, &timer(Tick::Hz1000)).unwrap();
         assert_eq!(
             changed,
             "config HZ\n\tint\n\tdefault 1000\n\nconfig NR_CPUS\n"

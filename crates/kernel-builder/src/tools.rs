@@ -1,4 +1,4 @@
-//! The programs that a build needs, and the Debian packages that bring them.
+//! The programs and libraries that a build needs, and their Debian packages.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::process::Command;
 
 use nix::unistd::{AccessFlags, access};
 
-/// A program, or a library's archive.
+/// A program, or the archive of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tool {
-    /// Its name.
+    /// The name of the program or archive.
     pub name: &'static str,
-    /// The package that brings it.
+    /// The Debian package that contains it.
     pub package: &'static str,
 }
 
@@ -19,7 +19,7 @@ const fn tool(name: &'static str, package: &'static str) -> Tool {
     Tool { name, package }
 }
 
-/// What no build can do without.
+/// The programs of every build.
 const PROGRAMS: [Tool; 10] = [
     tool("gcc", "gcc"),
     tool("ld", "binutils"),
@@ -36,11 +36,12 @@ const PROGRAMS: [Tool; 10] = [
 /// The kernel is linked statically.
 const LIBRARY: Tool = tool("libc.a", "libc6-dev");
 
-/// To get the source from apt.
+/// The programs that download the source.
 const DOWNLOAD: [Tool; 2] = [tool("apt-get", "apt"), tool("dpkg-deb", "dpkg")];
 
-/// What is not there of what the build needs; with what it needs to download the source, if it will.
-pub(super) fn missing(download: bool) -> Vec<Tool> {
+/// All tools of a build that are not installed; with `download`, also those that download the
+/// source.
+pub(crate) fn missing(download: bool) -> Vec<Tool> {
     let downloading = if download { &DOWNLOAD[..] } else { &[] };
     let mut missing: Vec<Tool> = PROGRAMS
         .iter()
@@ -48,7 +49,7 @@ pub(super) fn missing(download: bool) -> Vec<Tool> {
         .filter(|tool| installed(tool.name).is_none())
         .copied()
         .collect();
-    // Without gcc, nobody knows where libraries lie: its package is named as well, in case.
+    // Only gcc knows the directories of libraries. Without gcc, the library counts as missing.
     if !has_library(LIBRARY.name) {
         missing.push(LIBRARY);
     }
@@ -56,23 +57,23 @@ pub(super) fn missing(download: bool) -> Vec<Tool> {
 }
 
 fn installed(program: &str) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    env::split_paths(&folders)
-        .map(|folder| folder.join(program))
+    let dirs = env::var_os("PATH")?;
+    env::split_paths(&dirs)
+        .map(|dir| dir.join(program))
         .find(|path| path.is_file() && access(path, AccessFlags::X_OK).is_ok())
 }
 
-/// gcc prints the full path of a library that it finds, and the bare name of one that it does not.
+/// gcc prints the full path of a library that it finds, and the bare name otherwise.
 fn has_library(name: &str) -> bool {
-    let asked = Command::new("gcc")
+    let output = Command::new("gcc")
         .arg(format!("-print-file-name={name}"))
         .output();
-    asked
-        .is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_absolute())
+    output
+        .is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_absolute())
 }
 
-/// The command that installs them.
-pub(super) fn install_command(missing: &[Tool]) -> String {
+/// The command that installs the packages of these tools.
+pub(crate) fn install_command(missing: &[Tool]) -> String {
     let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     packages.sort_unstable();
     packages.dedup();
@@ -87,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_searched_for_in_path() {
+    fn programs_are_found_in_path() {
         assert!(installed("sh").is_some());
         assert_eq!(installed("no-such-program"), None);
     }
 
     #[test]
-    fn each_package_is_installed_once() {
+    fn each_package_is_named_once() {
         let missing = [
             tool("ld", "binutils"),
             tool("bc", "bc"),

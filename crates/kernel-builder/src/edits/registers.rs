@@ -1,17 +1,19 @@
-//! The floating-point registers of a guest's processes, which the host keeps and user-mode Linux reads and writes by ptrace.
+//! The floating-point registers of a guest's processes. The host keeps them, and user-mode Linux
+//! reads and writes them by ptrace.
 
 use super::Edit;
 
-/// Room for all that a host has, and no writing of what is there already.
-pub(super) fn registers() -> [Edit; 5] {
+/// The buffer is large enough for every host, and unchanged registers are not written.
+pub(crate) fn registers() -> [Edit; 5] {
     [room(), length(), cache(), fault_before(), fault_after()]
 }
 
-/// User-mode Linux has a buffer of 2696 bytes: what the processor's XSAVE area takes up to AVX-512. The host refuses to set fewer than
-/// it has (`xstateregs_set`: EFAULT), and a processor with AMX has 11,008 bytes, permitted or not: the guest panics at its first process
-/// ("ptrace set fp regs failed, errno = 14"). The size is a maximum; on another processor, the host uses less of it. Three pages hold
-/// every register that processors have today, with some to spare. The buffer lies on the stack of each kernel thread too, hence
-/// `CONFIG_KERNEL_STACK_ORDER=3`.
+/// User-mode Linux has a buffer of 2696 bytes, the size of the XSAVE area up to AVX-512. The host
+/// refuses to set fewer bytes than the processor has (`xstateregs_set`: EFAULT). A processor with AMX
+/// has 11,008 bytes, whether AMX is permitted or not, and the guest panics at its first process
+/// ("ptrace set fp regs failed, errno = 14"). The size is a maximum: on another processor the host
+/// uses less of it. Three pages are enough for all registers of present processors. The buffer also
+/// lies on the stack of each kernel thread, hence `CONFIG_KERNEL_STACK_ORDER=3`.
 fn room() -> Edit {
     Edit {
         path: "arch/x86/um/user-offsets.c",
@@ -20,7 +22,7 @@ fn room() -> Edit {
     }
 }
 
-/// How much of the room the host uses.
+/// The part of the buffer that the host uses.
 fn length() -> Edit {
     Edit {
         path: "arch/x86/um/os-Linux/registers.c",
@@ -35,9 +37,9 @@ NT_X86_XSTATE, &iov) == 0) {
     }
 }
 
-/// User-mode Linux writes them each time that it lets a process go on, though they are what it has just read. Of all that a system call
-/// makes it ask of the host, that takes the longest: the host allocates memory for it. So it is remembered what the process that was
-/// last seen has in them.
+/// User-mode Linux writes the registers whenever it resumes a process, although their values are
+/// those that it has just read. Of the host's system calls for one system call of the guest this is
+/// the slowest, since the host allocates memory. The cache holds the registers of the last process.
 fn cache() -> Edit {
     Edit {
         path: "arch/x86/um/os-Linux/registers.c",
@@ -93,8 +95,9 @@ int put_fp_registers(int pid, unsigned long *regs)
     }
 }
 
-/// The handler that a page fault is looked into with starts with other registers, and never returns. `userspace` has read those of the
-/// process before, and writes them before it goes on: there is no need to do so here again.
+/// The handler that determines the address of a page fault runs with other registers and never
+/// returns. `userspace` reads the registers of the process before and writes them afterwards, so that
+/// this code need not do it again.
 fn fault_before() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",

@@ -1,11 +1,10 @@
-//! A kernel's version.
+//! The version of a kernel.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::Series;
+use crate::spec::Series;
 
-/// As in `6.12.117`; ordered as it should be.
+/// A version such as `6.12.117`, ordered by its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
@@ -13,14 +12,9 @@ pub struct Version {
     patch: u32,
 }
 
-/// This is no kernel's version.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a version such as 6.12.117")]
-pub struct NotAVersion;
-
 impl Version {
-    /// From the Makefile at the root of the source.
-    pub(super) fn from_makefile(text: &str) -> Option<Self> {
+    /// Reads the Makefile at the root of the source.
+    pub(crate) fn from_makefile(text: &str) -> Option<Self> {
         let number = |name: &str| {
             text.lines().find_map(|line| {
                 let (key, value) = line.split_once('=')?;
@@ -34,15 +28,26 @@ impl Version {
         })
     }
 
-    /// Whether it belongs to the series.
-    #[must_use]
-    pub fn is_of(self, series: Series) -> bool {
+    /// Reads the text that [`fmt::Display`] writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let numbers: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[major, minor, patch]) => Some(Self {
+                major,
+                minor,
+                patch,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether the version belongs to the series.
+    pub(crate) fn is_of(self, series: Series) -> bool {
         (self.major, self.minor) == series.numbers()
     }
 
-    /// The series that it belongs to, if guests are built from that.
-    #[must_use]
-    pub fn series(self) -> Option<Series> {
+    /// The series of the version; `None` for one that cannot be built.
+    pub(crate) fn series(self) -> Option<Series> {
         Series::ALL.into_iter().find(|series| self.is_of(*series))
     }
 }
@@ -50,22 +55,6 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
-
-impl FromStr for Version {
-    type Err = NotAVersion;
-
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let numbers: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
-        match numbers.as_deref() {
-            Ok(&[major, minor, patch]) => Ok(Self {
-                major,
-                minor,
-                patch,
-            }),
-            _ => Err(NotAVersion),
-        }
     }
 }
 
@@ -84,7 +73,7 @@ KERNELVERSION = $(VERSION)$(if $(PATCHLEVEL),.$(PATCHLEVEL))
 ";
 
     #[test]
-    fn a_makefile_tells_the_version() {
+    fn a_makefile_gives_the_version() {
         let version = Version::from_makefile(MAKEFILE).unwrap();
         assert_eq!(version.to_string(), "6.12.117");
         assert!(version.is_of(Series::V6_12));
@@ -94,12 +83,12 @@ KERNELVERSION = $(VERSION)$(if $(PATCHLEVEL),.$(PATCHLEVEL))
     }
 
     #[test]
-    fn versions_are_read_as_they_are_written_and_ordered_by_number() {
-        let version = |text: &str| text.parse::<Version>().unwrap();
+    fn versions_are_ordered_by_number() {
+        let version = |text: &str| Version::parse(text).unwrap();
         assert_eq!(version("6.1.9").to_string(), "6.1.9");
         assert!(version("6.1.10") > version("6.1.9"));
         for wrong in ["6.1", "6.1.x", "6.1.2.3", ""] {
-            assert_eq!(wrong.parse::<Version>(), Err(NotAVersion), "{wrong}");
+            assert_eq!(Version::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -1,13 +1,14 @@
-//! What a guest's programs run in, since Linux 6.16: a program of its own on the host, which stops by seccomp where the host lets it.
+//! The host process in which a guest's program runs. Since Linux 6.16 it executes a program of its
+//! own, which stops by seccomp if the host permits that.
 
 use super::Edit;
 
-pub(super) fn programs() -> [Edit; 2] {
+pub(crate) fn programs() -> [Edit; 2] {
     [kept(), older_hosts()]
 }
 
-/// It inherits no descriptor of the kernel but that of the memory. Where seccomp cannot be had and it is stopped by ptrace, it maps by the
-/// kernel's numbers.
+/// The process inherits only the memory's descriptor. Without seccomp, under ptrace, it maps memory by
+/// the kernel's descriptor numbers, so that it must inherit those of the image too.
 fn kept() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",
@@ -26,8 +27,8 @@ fn kept() -> Edit {
     }
 }
 
-/// It is a file without a name that can be executed. Before Linux 6.3 a host does not know the flag that asks for that (`MFD_EXEC`), and
-/// executes any.
+/// The program is an unnamed file that must be executable. A host before Linux 6.3 does not have the
+/// flag `MFD_EXEC`, and executes any such file.
 fn older_hosts() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",

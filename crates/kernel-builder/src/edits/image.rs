@@ -1,18 +1,19 @@
-//! What a guest boots from.
+//! The image that a guest boots from.
 
 use super::Edit;
 
-/// The program that a guest boots is mapped from its file on the host, all the way: no page of it is ever copied.
+/// The kernel maps the guest's program from its file on the host, and never copies a page of it.
 ///
-/// User-mode Linux takes one file, clears as much memory and reads the file into it, and from there each file of the archive is copied
-/// into the first root file system: for a program of some megabytes that is a fifth of all that a boot does. Mapped files are shared by
-/// all guests, and what is the same for each need not be written for each.
-pub(super) fn image() -> [Edit; 6] {
+/// User-mode Linux takes one file, clears as much memory, reads the file into it, and copies each
+/// file of the archive into the initial root file system. For a program of some megabytes that is a
+/// fifth of the boot. All guests share a mapped file, so that the part of the image that is common
+/// to all of them is written once.
+pub(crate) fn image() -> [Edit; 6] {
     [known(), table(), files(), pages(), adoption(), content()]
 }
 
-/// The files that `initrd=` names, separated by commas, are mapped one after the other, each from a page on. The memory behind them is never
-/// the guest's own, so they must not be freed (`retain_initrd`).
+/// The kernel maps the files in the comma-separated list of `initrd=` one after the other, each from
+/// a page boundary on. Their memory is not the guest's own and must not be freed (`retain_initrd`).
 fn files() -> Edit {
     Edit {
         path: "arch/um/kernel/initrd.c",
@@ -91,7 +92,7 @@ int __init read_initrd(void)
     }
 }
 
-/// Which memory is which file.
+/// The table of mapped files and their addresses.
 fn table() -> Edit {
     Edit {
         path: "arch/um/kernel/initrd.c",
@@ -143,7 +144,7 @@ fn known() -> Edit {
     }
 }
 
-/// Whoever maps such memory, the kernel or a program, maps the file.
+/// The kernel and guest programs map such memory from the file.
 fn pages() -> Edit {
     Edit {
         path: "arch/um/kernel/physmem.c",

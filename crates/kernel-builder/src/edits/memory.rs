@@ -1,29 +1,31 @@
-//! Where a guest's memory comes from.
+//! The memory of a guest.
 
 use super::Edit;
 
-/// The environment variable that holds the number of the inherited descriptor. Nothing but the harness sets it: without, a kernel makes
-/// a file of its own.
-pub(in crate::guest) const DESCRIPTOR: &str = "DEADPEER_MEMORY";
+/// The environment variable with the number of the inherited descriptor of a guest's memory. Only
+/// the harness sets it. Without it a kernel creates a file of its own.
+pub const MEMORY_DESCRIPTOR: &str = "DEADPEER_MEMORY";
 
-/// Memory is a file that is inherited. What that file has already is cleared, and mapped at once.
+/// The memory is an inherited file. The kernel clears the pages that the file already has, and maps
+/// them in one call.
 ///
-/// User-mode Linux makes a file without a name in a folder, and each page of it costs the host a fault and an allocation when it is touched
-/// first: 3 us, for some 5000 pages a fifth of all that a guest took. A file that another guest has had has its pages. To clear them takes
-/// a tenth of that, and to map them together a tenth more.
-pub(super) fn memory() -> [Edit; 4] {
+/// User-mode Linux creates an unnamed file. The first access to each of its pages costs the host a
+/// fault and an allocation: 3 us each for about 5000 pages, a fifth of the time of a guest. A file
+/// that an earlier guest has used has its pages already. Clearing them takes a tenth of that time,
+/// and mapping them together another tenth.
+pub(crate) fn memory() -> [Edit; 4] {
     [inherited(), cleared(), physical(), later()]
 }
 
-/// The folder is chosen all the same: 7.2 has another use for it where the host executes no file without a name.
+/// The directory is still chosen: Linux 7.2 also uses it if the host does not execute unnamed files.
 fn inherited() -> Edit {
     Edit {
         path: "arch/um/os-Linux/mem.c",
         old: "#ifdef O_TMPFILE\n\tfd = open(tempdir, O_CLOEXEC | O_RDWR | O_EXCL | O_TMPFILE, 0700);\n",
         new: format!(
             "\
-\tif (getenv(\"{DESCRIPTOR}\")) {{
-\t\tfd = fcntl(atoi(getenv(\"{DESCRIPTOR}\")), F_DUPFD_CLOEXEC, 0);
+\tif (getenv(\"{MEMORY_DESCRIPTOR}\")) {{
+\t\tfd = fcntl(atoi(getenv(\"{MEMORY_DESCRIPTOR}\")), F_DUPFD_CLOEXEC, 0);
 \t\tif (fd < 0)
 \t\t\tperror(\"the memory that is inherited\");
 \t\treturn fd;
@@ -36,7 +38,8 @@ fn inherited() -> Edit {
     }
 }
 
-/// A host before Linux 5.14 does not know the advice: each page is mapped when it is cleared.
+/// A host before Linux 5.14 does not have `MADV_POPULATE_READ`. It maps each page when the page is
+/// cleared.
 fn cleared() -> Edit {
     Edit {
         path: "arch/um/os-Linux/mem.c",
@@ -91,8 +94,8 @@ int __init create_mem_file(unsigned long long len)
     }
 }
 
-/// At the beginning, in the place of the kernel's own program, are the only two pages of it that programs see: the stub, and the page of
-/// zeros. Another kernel may have them elsewhere.
+/// The file begins with the image of the kernel's own program. Guest programs see only two pages of
+/// it, the stub and the zero page. An earlier guest's kernel may have had them at other offsets.
 fn physical() -> Edit {
     Edit {
         path: "arch/um/kernel/physmem.c",
@@ -115,7 +118,7 @@ fn physical() -> Edit {
     }
 }
 
-/// What lies between the kernel's heap and the rest becomes memory later.
+/// The gap after the kernel's heap becomes memory later.
 fn later() -> Edit {
     Edit {
         path: "arch/um/kernel/mem.c",
