@@ -51,9 +51,9 @@ bench name:
 kernels:
     scripts/build-kernels
 
-# Make docs/catalogue.md from a run of all scenarios in virtual time
-catalogue:
-    scripts/catalogue
+# Make docs/catalogue.md from a run of all scenarios in virtual time; with --check, compare the two
+catalogue *arguments:
+    cargo xtask catalogue {{arguments}}
 
 # Print the JSON Schema of a scenario or of a result
 schema of="scenario":

@@ -2,7 +2,7 @@
 
 mod network;
 
-pub(super) use network::outline;
+pub use network::outline;
 
 use crate::oracle::prediction::PredictedOutcome;
 use crate::prepare::Prepared;
@@ -77,7 +77,9 @@ fn steps(steps: &[Step]) -> Vec<String> {
     lines
 }
 
-pub(super) fn settings(settings: &EndSettings) -> String {
+/// The settings of an end in words.
+#[must_use]
+pub fn settings(settings: &EndSettings) -> String {
     let keepalive = match settings.keepalive {
         None => "no keepalive".to_owned(),
         Some(Keepalive::Options {
@@ -145,7 +147,9 @@ pub(super) fn settings(settings: &EndSettings) -> String {
     all.join("; ")
 }
 
-pub(super) fn start(start: Start) -> String {
+/// The start of a step in words, as a prefix of the step: `after 1s: `.
+#[must_use]
+pub fn start(start: Start) -> String {
     match start {
         Start::AtOnce => String::new(),
         Start::After(time) => format!("after {}: ", seconds(time)),
