@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::kernel::{Wanted, find};
 use deadpeer::guest::{Machine, enter_if_guest};
 use deadpeer::model::Hz;
 use deadpeer::outcome::Attempt;
 use deadpeer::prepare::prepare;
+use deadpeer::privilege;
 use deadpeer::scenario;
 use deadpeer::{job, runner};
+use kernel_builder::{KernelSpec, find};
 use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -32,7 +33,8 @@ fn main() {
     enter_if_guest(runner::handle);
     let kernel = match env::var_os("HARNESS_KERNEL") {
         Some(kernel) => PathBuf::from(kernel),
-        None => find(Wanted::default()).expect("a kernel: `harness kernel build`"),
+        None => find(KernelSpec::default(), privilege::home())
+            .expect("a kernel: `harness kernel build`"),
     };
     let machine = Machine::Uml { kernel };
     let runtime = Runtime::new().unwrap();

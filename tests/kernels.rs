@@ -175,7 +175,7 @@ fn a_build_that_is_told_to_stop_removes_what_it_has_made() {
         tools(folder.path());
         program("cp", "exec /bin/sleep 1000");
         let kernels = folder.path().join("deadpeer/kernels");
-        let workshop = kernels.join("building-7.2-hz250");
+        let dir = kernels.join("building-7.2-hz250");
         let mut build = Command::new(env!("CARGO_BIN_EXE_harness"))
             .args(["kernel", "build", "--source"])
             .arg(folder.path())
@@ -185,11 +185,11 @@ fn a_build_that_is_told_to_stop_removes_what_it_has_made() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        wait_until(|| workshop.join("source").exists());
+        wait_until(|| dir.join("source").exists());
         kill(Pid::from_raw(build.id().cast_signed()), signal).unwrap();
         wait_until(|| build.try_wait().unwrap().is_some());
         assert_eq!(build.wait().unwrap().code(), Some(130));
-        assert!(!workshop.exists(), "{signal} leaves {}", workshop.display());
+        assert!(!dir.exists(), "{signal} leaves {}", dir.display());
     }
 }
 

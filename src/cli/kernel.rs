@@ -1,14 +1,16 @@
 //! `harness kernel`.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use deadpeer::guest::kernel::{self, BuildError, Cache, Kernel, Series, Stage, Stop, Wanted};
-use deadpeer::model::Hz;
+use deadpeer::{privilege, sys};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use kernel_builder::{Build, BuildError, Cache, Kernel, KernelSpec, Series, Stage, Stop, Tick};
 use tokio::runtime::Builder;
 
 use super::signals::Signals;
@@ -33,11 +35,11 @@ enum KernelCommand {
 #[command(after_help = AFTER_HELP)]
 struct BuildArguments {
     /// The series: 6.1, 6.12 or 7.2
-    #[arg(long, value_name = "SERIES", default_value_t = Wanted::default().series)]
+    #[arg(long, value_name = "SERIES", default_value_t = KernelSpec::default().series)]
     version: Series,
     /// The kernel's tick: 100, 250, 300 or 1000
-    #[arg(long, value_name = "HZ", default_value = "250", value_parser = kernel::tick)]
-    hz: Hz,
+    #[arg(long, value_name = "HZ", default_value_t = KernelSpec::default().tick)]
+    hz: Tick,
     /// Build from this source, an unpacked tree or a tarball, instead of the distribution's package
     #[arg(long, value_name = "PATH")]
     source: Option<PathBuf>,
@@ -54,7 +56,7 @@ Examples:
   harness kernel build --source ~/linux-6.12.117.tar.xz";
 
 pub(super) fn kernel(arguments: &KernelArguments) -> anyhow::Result<Exit> {
-    let cache = Cache::of_user()?;
+    let cache = Cache::of_user(privilege::home())?;
     match &arguments.command {
         KernelCommand::Build(arguments) => build(&cache, arguments),
         KernelCommand::List => list(&cache),
@@ -62,18 +64,22 @@ pub(super) fn kernel(arguments: &KernelArguments) -> anyhow::Result<Exit> {
 }
 
 fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
-    let wanted = Wanted {
+    let spec = KernelSpec {
         series: arguments.version,
-        hz: arguments.hz,
+        tick: arguments.hz,
     };
     let begun = Instant::now();
-    let mut progress = Progress::new(wanted);
+    let mut progress = Progress::new(spec);
     let stop = Stop::default();
     stop_on_signal(stop.clone()).context("cannot listen to signals")?;
-    let source = arguments.source.as_deref();
-    let built = kernel::build(cache, wanted, source, &stop, &mut |stage| {
-        progress.show(stage);
-    });
+    let build = Build {
+        cache,
+        spec,
+        source: arguments.source.as_deref(),
+        spawn,
+        stop: &stop,
+    };
+    let built = build.run(&mut |stage| progress.show(stage));
     progress.finish();
     match built {
         Ok(kernel) => {
@@ -95,6 +101,12 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
     }
 }
 
+/// The harness may be killed, and leaves no process then.
+fn spawn(mut command: Command) -> io::Result<(Child, OwnedFd)> {
+    let kill_on_drop = sys::leash(&mut command, Vec::new())?;
+    Ok((command.spawn()?, kill_on_drop))
+}
+
 /// From here on a signal ends the build, which removes what it has made, instead of the process.
 fn stop_on_signal(stop: Stop) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -111,7 +123,7 @@ fn stop_on_signal(stop: Stop) -> io::Result<()> {
 
 /// A moving line on a terminal, a line for each stage elsewhere.
 struct Progress {
-    wanted: Wanted,
+    spec: KernelSpec,
     bar: ProgressBar,
     moving: bool,
     begun: bool,
@@ -119,14 +131,14 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(wanted: Wanted) -> Self {
+    fn new(spec: KernelSpec) -> Self {
         let bar = ProgressBar::new_spinner();
         bar.set_style(
             ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
         Self {
-            wanted,
+            spec,
             bar,
             moving: io::stderr().is_terminal(),
             begun: false,
@@ -142,9 +154,9 @@ impl Progress {
         let (what, detail) = wording(stage);
         if self.moving {
             self.bar
-                .set_message(format!("{}: {what}{detail}", self.wanted));
+                .set_message(format!("{}: {what}{detail}", self.spec));
         } else if what != self.last {
-            writeln!(anstream::stderr(), "{}: {what}", self.wanted).ok();
+            writeln!(anstream::stderr(), "{}: {what}", self.spec).ok();
             self.last = what;
         }
     }
@@ -178,8 +190,8 @@ fn list(cache: &Cache) -> anyhow::Result<Exit> {
         writeln!(
             anstream::stderr(),
             "no kernels in {}\n  build one: {}",
-            cache.folder().display(),
-            Wanted::default().build_command()
+            cache.dir().display(),
+            KernelSpec::default().build_command()
         )?;
         return Ok(Exit::Passed);
     }
@@ -204,7 +216,7 @@ fn line(kernel: &Kernel) -> String {
     format!(
         "{:9} {:>5} {:>9} {:20} {}{}",
         kernel.version.to_string(),
-        kernel.hz.get(),
+        kernel.tick,
         HumanBytes(kernel.size).to_string(),
         humantime::format_rfc3339_seconds(kernel.built),
         kernel.path.display(),

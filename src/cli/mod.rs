@@ -1,6 +1,5 @@
 //! The command line: one file a command.
 
-mod catalogue;
 mod check;
 mod filter;
 mod kernel;
@@ -71,8 +70,6 @@ enum Command {
     Show(show::ShowArguments),
     /// The timelines of a result that was saved
     Trace(trace::TraceArguments),
-    /// The shipped scenarios and what was observed of them, from a result that was saved, as Markdown
-    Catalogue(catalogue::CatalogueArguments),
     /// Print the JSON Schema of a result, or of a scenario
     Schema(schema::SchemaArguments),
     /// Build and list kernels for virtual time
@@ -112,7 +109,6 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::List(list) => list::list(&list),
         Command::Show(show) => show::show(&show),
         Command::Trace(trace) => trace::trace(&trace),
-        Command::Catalogue(catalogue) => catalogue::catalogue(&catalogue),
         Command::Schema(schema) => schema::schema(&schema),
         Command::Kernel(kernel) => kernel::kernel(&kernel),
     });
@@ -139,7 +135,6 @@ fn give_up_rights(command: &Command) -> anyhow::Result<()> {
         | Command::List(_)
         | Command::Show(_)
         | Command::Trace(_)
-        | Command::Catalogue(_)
         | Command::Schema(_)
         | Command::Kernel(_) => Ok(privilege::renounce()?),
     }

@@ -12,7 +12,6 @@
 //! * [`processor`], [`memory`]: where it runs, and where its memory lies
 //! * [`frame`], [`console`]: what comes back
 //! * [`init`]: the guest's side
-//! * [`kernel`]: building kernels, and finding those that are built
 //!
 //! The exit status of a guest kernel means nothing. A result counts when the guest has said that it is done.
 
@@ -22,7 +21,6 @@ mod error;
 mod frame;
 mod image;
 mod init;
-pub mod kernel;
 mod machine;
 mod memory;
 mod modules;

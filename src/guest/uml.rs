@@ -3,11 +3,11 @@
 use std::env;
 use std::path::Path;
 
+use kernel_builder::MEMORY_DESCRIPTOR;
 use tokio::process::Command;
 
 use super::image::LIBRARIES;
 use super::init::CHANNEL;
-use super::kernel::MEMORY_DESCRIPTOR;
 use super::machine;
 use super::memory;
 

@@ -77,7 +77,8 @@ pub fn become_caller() -> Result<(), CallerError> {
 }
 
 /// The home folder of the user who called sudo; `None` where the process runs as whoever started it.
-pub(crate) fn home() -> Option<&'static Path> {
+#[must_use]
+pub fn home() -> Option<&'static Path> {
     let account = CALLER.get()?.account.as_ref()?;
     Some(&account.dir)
 }

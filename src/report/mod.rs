@@ -1,6 +1,5 @@
 //! What a person sees: functions of events and results, one file a form.
 
-pub mod catalogue;
 mod columns;
 pub mod detail;
 pub mod evidence;

@@ -2,7 +2,7 @@
 
 mod network;
 
-pub(super) use network::outline;
+pub use network::outline;
 
 use crate::model::{
     End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
@@ -78,7 +78,9 @@ fn steps(steps: &[Step]) -> Vec<String> {
     lines
 }
 
-pub(super) fn settings(settings: &EndSettings) -> String {
+/// The settings of an end in words.
+#[must_use]
+pub fn settings(settings: &EndSettings) -> String {
     let keepalive = match settings.keepalive {
         None => "no keepalive".to_owned(),
         Some(Keepalive::Options {
@@ -146,7 +148,9 @@ pub(super) fn settings(settings: &EndSettings) -> String {
     all.join("; ")
 }
 
-pub(super) fn start(start: Start) -> String {
+/// The start of a step in words, as a prefix of the step: `after 1s: `.
+#[must_use]
+pub fn start(start: Start) -> String {
     match start {
         Start::AtOnce => String::new(),
         Start::After(time) => format!("after {}: ", seconds(time)),

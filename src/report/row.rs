@@ -90,7 +90,9 @@ fn window_cell(window: &Window) -> String {
     }
 }
 
-pub(super) fn expected(expectation: &Expectation) -> String {
+/// The expected outcome: `ETIMEDOUT`, `survives 6s`.
+#[must_use]
+pub fn expected(expectation: &Expectation) -> String {
     match expectation.outcome {
         ExpectedOutcome::Error(errno) => errno.to_string(),
         ExpectedOutcome::EndOfFile => "end of file".to_owned(),

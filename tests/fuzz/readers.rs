@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpeer::guest;
@@ -13,9 +13,8 @@ use deadpeer::outcome::{Attempt, CaseResult, Verdict};
 use deadpeer::prepare::{self, Prepared};
 use deadpeer::record::Record;
 use deadpeer::report::pcap::{self, Origin};
-use deadpeer::report::{catalogue, detail, plan, summary};
-use deadpeer::scenario::Scenario;
-use deadpeer::{scenario, shipped};
+use deadpeer::report::{detail, plan, summary};
+use deadpeer::scenario;
 use fastrand::Rng;
 use flate2::Crc;
 use futures::executor::block_on;
@@ -23,15 +22,12 @@ use futures::executor::block_on;
 use crate::corpus::Corpus;
 use crate::mutate::mutate;
 
-/// The same for every input.
-static SHIPPED: LazyLock<Vec<Scenario>> = LazyLock::new(|| shipped::scenarios().0);
-
 /// Who reads an input.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reader {
     /// `check`.
     Scenario,
-    /// `trace` and `catalogue`.
+    /// `trace`.
     Result,
     /// The host's side of a guest's channel.
     Guest,
@@ -108,9 +104,6 @@ fn result(text: &str) {
     }
     for run in &record.kernels {
         drop(summary::skips(&run.results, None, 80));
-    }
-    if let Ok(run) = catalogue::one_of_all(&record, &SHIPPED) {
-        drop(catalogue::page(&SHIPPED, Some(run)));
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use deadpeer::guest::kernel::{Wanted, find};
 use deadpeer::guest::{GuestError, Machine, run};
+use deadpeer::privilege;
+use kernel_builder::{KernelSpec, find};
 use tokio::runtime::Runtime;
 
 /// The first argument with which this program runs a job and writes the answer.
@@ -20,7 +21,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) fn kernel() -> PathBuf {
     match env::var_os("HARNESS_KERNEL") {
         Some(kernel) => PathBuf::from(kernel),
-        None => find(Wanted::default()).unwrap_or_else(|missing| panic!("{missing}")),
+        None => find(KernelSpec::default(), privilege::home())
+            .unwrap_or_else(|missing| panic!("{missing}")),
     }
 }
 

@@ -12,7 +12,6 @@
 //! * [`sameness`]: what is done twice
 //! * [`clockwork`]: what the guest's kernel says of time
 //! * [`dual`]: networks that carry both families
-//! * [`catalogue`]: the catalogue against a run
 //! * [`evidence`]: what a guest tells of a case, and this kernel does not
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +21,6 @@
 )]
 
 mod answers;
-mod catalogue;
 mod clockwork;
 mod dual;
 mod ends;
@@ -30,8 +28,6 @@ mod evidence;
 mod failures;
 mod guest;
 mod jobs;
-#[path = "../catalogue/masked.rs"]
-mod masked;
 mod sameness;
 mod scenarios;
 mod traces;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::catalogue;
 use crate::guest::kernel;
 use crate::traces::{open_to_all, without_privileges};
 
@@ -88,13 +87,9 @@ fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     }
 }
 
-/// None is skipped, and what came of them is what the catalogue says.
+/// None is skipped.
 fn all_pass() -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
-    let result = folder.path().join("result.json");
-    let to = result.to_str().ok_or("a path that is not UTF-8")?;
-    all_pass_but(&["--report-json", to], &[])?;
-    catalogue::is_made_of(&result)
+    all_pass_but(&[], &[])
 }
 
 /// The series that Debian's stable release of 2025 has.

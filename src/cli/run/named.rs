@@ -7,8 +7,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deadpeer::guest::kernel::{Series, Wanted, find};
 use deadpeer::guest::{self, Accel, Machine};
+use deadpeer::privilege;
+use kernel_builder::{KernelSpec, Series, find};
 
 use super::RunArguments;
 use super::kernels::{Kernel, name_of};
@@ -106,11 +107,11 @@ fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, Refused> {
     }
     match name.parse::<Series>() {
         Ok(series) => {
-            let wanted = Wanted {
+            let spec = KernelSpec {
                 series,
-                ..Wanted::default()
+                ..KernelSpec::default()
             };
-            guest(arguments, cached(wanted)?)
+            guest(arguments, cached(spec)?)
         }
         Err(_) if is_number(name) && !Path::new(name).exists() => Err(Refused {
             exit: Exit::Usage,
@@ -132,13 +133,13 @@ fn is_number(name: &str) -> bool {
 fn default_guest(arguments: &RunArguments) -> Result<Named, Refused> {
     let path = match env::var_os(VARIABLE) {
         Some(path) => PathBuf::from(path),
-        None => cached(Wanted::default())?,
+        None => cached(KernelSpec::default())?,
     };
     guest(arguments, path)
 }
 
-fn cached(wanted: Wanted) -> Result<PathBuf, Refused> {
-    find(wanted).map_err(|missing| {
+fn cached(spec: KernelSpec) -> Result<PathBuf, Refused> {
+    find(spec, privilege::home()).map_err(|missing| {
         Refused::missing(format!(
             "{missing}\n  or name another with --kernel or in {VARIABLE}"
         ))

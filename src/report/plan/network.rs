@@ -40,7 +40,8 @@ fn spelled_out(prepared: &Prepared) -> Vec<String> {
 }
 
 /// The network in a few words: its preset, or its links.
-pub(in crate::report) fn outline(topology: &Topology) -> String {
+#[must_use]
+pub fn outline(topology: &Topology) -> String {
     topology
         .preset()
         .map_or_else(|| links(topology), |preset| preset.to_string())
