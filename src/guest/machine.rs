@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::console::Console;
+use super::descriptors::{CHANNEL, JOB, KERNEL, MEMORY, PROGRAM};
 use super::error::{Failure, GuestError};
 use super::frame::Frame;
 use super::image::{self, Image};
@@ -39,13 +40,6 @@ const NO_INIT: &str = "No working init found";
 
 /// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
-
-/// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, its memory, and its kernel.
-pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
-pub(super) const JOB: RawFd = sys::INHERITED[1];
-pub(super) const CHANNEL: RawFd = sys::INHERITED[2];
-pub(super) const MEMORY: RawFd = sys::INHERITED[3];
-pub(super) const KERNEL: RawFd = sys::INHERITED[4];
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,7 @@
 
 mod archive;
 mod console;
+mod descriptors;
 mod error;
 mod frame;
 mod image;

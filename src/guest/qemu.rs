@@ -2,9 +2,9 @@
 
 use tokio::process::Command;
 
+use super::descriptors;
 use super::image::LIBRARIES;
 use super::init::CHANNEL;
-use super::machine;
 
 /// The program, as Debian, Ubuntu, Fedora and Arch call it.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
@@ -55,14 +55,14 @@ pub(super) fn command(accel: Accel) -> Command {
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none"])
         // A pipe cannot be opened by whom it does not belong to, nor truncated.
-        .args(["-add-fd", &format!("fd={},set=1", machine::CHANNEL)])
+        .args(["-add-fd", &format!("fd={},set=1", descriptors::CHANNEL)])
         // The console, and the channel. Serial ports need no module.
         .args(["-serial", "stdio", "-chardev"])
         .arg("file,id=channel,path=/dev/fdset/1,append=on")
         .args(["-serial", "chardev:channel", "-kernel"])
-        .arg(format!("/proc/self/fd/{}", machine::KERNEL))
+        .arg(format!("/proc/self/fd/{}", descriptors::KERNEL))
         .arg("-initrd")
-        .arg(format!("/proc/self/fd/{}", machine::PROGRAM))
+        .arg(format!("/proc/self/fd/{}", descriptors::PROGRAM))
         .arg("-append")
         .arg(kernel_command_line());
     command

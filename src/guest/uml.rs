@@ -6,9 +6,9 @@ use std::path::Path;
 use kernel_builder::MEMORY_DESCRIPTOR;
 use tokio::process::Command;
 
+use super::descriptors;
 use super::image::LIBRARIES;
 use super::init::CHANNEL;
-use super::machine;
 use super::memory;
 
 /// The wall clock at boot, in nanoseconds since 1970, and with it the phase of everything that comes later.
@@ -32,11 +32,11 @@ const HEAP: [&str; 2] = ["MALLOC_ARENA_MAX=1", "MALLOC_TOP_PAD_=1048576"];
 
 /// The command that boots the inherited kernel with the inherited image and answers on the inherited channel.
 pub(super) fn command(kernel: &Path) -> Command {
-    let mut command = Command::new(format!("/proc/self/fd/{}", machine::KERNEL));
+    let mut command = Command::new(format!("/proc/self/fd/{}", descriptors::KERNEL));
     command
         .arg0(kernel)
         .env_clear()
-        .env(MEMORY_DESCRIPTOR, machine::MEMORY.to_string())
+        .env(MEMORY_DESCRIPTOR, descriptors::MEMORY.to_string())
         // For a host that executes no file without a name (`vm.memfd_noexec`).
         .envs(env::var_os(FOLDER).map(|folder| (FOLDER, folder)))
         // A static glibc registers restartable sequences before the kernel has made room for them, and crashes.
@@ -44,12 +44,12 @@ pub(super) fn command(kernel: &Path) -> Command {
         .arg(format!("mem={}", memory::SIZE))
         .arg(format!(
             "initrd=/proc/self/fd/{},/proc/self/fd/{}",
-            machine::PROGRAM,
-            machine::JOB
+            descriptors::PROGRAM,
+            descriptors::JOB
         ))
         .args(["con=null", "con0=null,fd:1", "quiet"])
         .arg("ssl=null")
-        .arg(format!("ssl0=null,fd:{}", machine::CHANNEL))
+        .arg(format!("ssl0=null,fd:{}", descriptors::CHANNEL))
         .arg("time-travel=inf-cpu")
         // From Linux 6.16 on, programs may stop by themselves, where the host lets them, instead of being stopped by ptrace.
         .arg("seccomp=auto")

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::limits::advice;
+use crate::model::End;
 
 /// A lab that could not be built or changed.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,16 @@ fn neighbour_hint(source: &io::Error) -> &'static str {
 }
 
 impl LabError {
+    /// An ordinary socket call failed at an end.
+    #[must_use]
+    pub fn at_socket(end: End, doing: &str, source: io::Error) -> Self {
+        Self::Socket {
+            doing: doing.to_owned(),
+            node: end.to_string(),
+            source,
+        }
+    }
+
     /// The errno of a refused netlink request.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {

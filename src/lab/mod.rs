@@ -13,6 +13,7 @@ pub mod drops;
 pub mod error;
 mod firewall;
 mod flows;
+mod forwarding;
 mod history;
 mod impairment;
 mod middlebox;

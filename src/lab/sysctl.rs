@@ -13,7 +13,6 @@
 use std::io::Write;
 
 use super::error::LabError;
-use super::node::LabNode;
 use crate::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
 use crate::plan::{NetworkPlan, NodePlan};
 use crate::scenario::memory::{RECEIVE_BUFFERS, SEND_BUFFERS};
@@ -129,21 +128,6 @@ fn each_interface(protocol: &str, settings: &[(&str, &str)]) -> Vec<Setting> {
 
 fn owned((name, value): &(&str, &str)) -> Setting {
     ((*name).to_owned(), (*value).to_owned())
-}
-
-impl LabNode {
-    /// Lets the node forward, or not, on every interface (`inet_forward_change`, `addrconf_forward_change`).
-    ///
-    /// # Errors
-    /// [`LabError::Sysctl`].
-    pub async fn set_forwarding(&self, family: Family, forwards: bool) -> Result<(), LabError> {
-        let setting = (
-            format!("{family}/conf/all/forwarding"),
-            u8::from(forwards).to_string(),
-        );
-        let node = self.node.to_string();
-        self.namespace.run(move || write(&node, &setting)).await
-    }
 }
 
 /// What a host's own settings ask of its namespace.

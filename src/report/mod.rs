@@ -1,5 +1,6 @@
 //! What a person sees: functions of events and results, one file a form.
 
+mod bases;
 mod columns;
 pub mod detail;
 pub mod evidence;

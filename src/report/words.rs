@@ -1,6 +1,6 @@
 //! Packets, steps and what the application was told, in words.
 
-use super::sighting::Bases;
+use super::bases::Bases;
 use crate::evidence::StepTaken;
 use crate::model::{End, Ended, Moment, Node};
 use crate::step::StepKind;

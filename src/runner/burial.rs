@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
-use super::room::Admitted;
+use super::permit::Admitted;
 use crate::lab::Lab;
 use crate::lab::namespace::Namespace;
 
@@ -114,7 +114,7 @@ fn sort(remains: Remains, switched: &mut VecDeque<Remains>) {
 mod tests {
     use tokio::sync::watch;
 
-    use super::super::room::Taken;
+    use super::super::permit::Taken;
     use super::*;
 
     fn finish(graveyard: &Graveyard, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {

@@ -1,89 +1,20 @@
 //! A case from an empty machine to its observation. In a network that carries both families it has two strands, which run side by side.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
 
-use super::burial::Tenancy;
+use super::context::Surroundings;
 use super::marks::Marks;
 use super::meeting::{Meeting, Seat};
-use super::room::Turn;
-use super::shared::{SharedLab, Taken};
-use super::side::Side;
-use super::step::Accepts;
-use super::step_log::StepsTaken;
-use crate::lab::drops::DropMonitor;
+use super::permit::Turn;
+use super::running::Running;
+use super::shared::Taken;
 use crate::lab::error::LabError;
-use crate::lab::tables::NeighbourTables;
-use crate::model::{End, ErrnoName, Family, Moment, NextWrite};
+use crate::model::Moment;
 use crate::outcome::{BrokenStep, Cut, Observation};
-use crate::plan::NetworkPlan;
 use crate::prepare::Prepared;
-use crate::stall::StallWatch;
-
-/// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-
-/// What there is of the machine besides the lab.
-#[derive(Debug)]
-pub(super) struct Surroundings {
-    /// Where requests to rtnetlink are made.
-    pub(super) netlink: Handle,
-    pub(super) stalls: StallWatch,
-    /// Where it shares the machine with other cases.
-    pub(super) tenancy: Option<Tenancy>,
-    /// Only where other cases share them.
-    pub(super) tables: Option<Arc<NeighbourTables>>,
-    /// Only on a kernel that has nothing but this case.
-    pub(super) drops: Option<Arc<DropMonitor>>,
-}
-
-impl Surroundings {
-    /// How often the neighbour table has refused an entry since the machine started.
-    pub(super) async fn neighbours_refused(&self, family: Family) -> u64 {
-        let Some(tables) = &self.tables else {
-            return 0;
-        };
-        tables.fill(family).await.map_or(0, |fill| fill.refused)
-    }
-}
-
-/// A case that is under way, or one of its strands, each with connections of its own.
-pub(super) struct Running {
-    pub(super) prepared: Arc<Prepared>,
-    pub(super) shared: Arc<SharedLab>,
-    pub(super) client: Side,
-    pub(super) server: Side,
-    /// When the connections had been established.
-    pub(super) established: Moment,
-    /// Set by the first fault.
-    pub(super) zero: Option<Moment>,
-    /// The client's ports, in the order of its connections.
-    pub(super) ports: Vec<u16>,
-    /// The exchanges that prove survivors alive, by connection.
-    pub(super) proofs: BTreeMap<u16, Result<(), String>>,
-    /// The connections that could not be opened.
-    pub(super) refused: BTreeMap<u16, (ErrnoName, Moment)>,
-    /// The connections that the server has not accepted by the end of the step that opened them.
-    pub(super) unaccepted: BTreeSet<u16>,
-    /// What a write said after the outcome, by end and connection.
-    pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
-    pub(super) steps_taken: StepsTaken,
-    /// The counters before the first fault.
-    pub(super) marks: Arc<Marks>,
-    /// Kept open, as a server does.
-    pub(super) listener: Option<TcpListener>,
-    /// The ends of connections that were closed as a step of the case.
-    pub(super) closed: Vec<(End, u16)>,
-    /// When the server takes what has connected.
-    pub(super) accepts: Accepts,
-    /// Those who fill the server's accept queue, at both their ends.
-    pub(super) fillers: Vec<TcpStream>,
-}
 
 /// What came of a strand, and how long after the lab was begun.
 pub(super) type Seen = (Result<Observation, Arc<LabError>>, Duration);
@@ -156,37 +87,6 @@ impl Running {
         Ok(None)
     }
 
-    /// Both ends, the first being `end`.
-    pub(super) fn pair(&mut self, end: End) -> (&mut Side, &mut Side) {
-        match end {
-            End::Client => (&mut self.client, &mut self.server),
-            End::Server => (&mut self.server, &mut self.client),
-        }
-    }
-
-    /// What its connection runs over.
-    pub(super) fn family(&self) -> Family {
-        self.prepared.case.family
-    }
-
-    /// The network as its connection sees it.
-    pub(super) fn plan(&self) -> &NetworkPlan {
-        self.shared.lab.plan(self.family())
-    }
-
-    /// Tells whoever records that something was done.
-    pub(super) fn nudge(&self) {
-        self.client.nudge();
-        self.server.nudge();
-    }
-
-    pub(super) fn side(&self, end: End) -> &Side {
-        match end {
-            End::Client => &self.client,
-            End::Server => &self.server,
-        }
-    }
-
     /// The zero of the case's times: the first fault, or the end of the last step where there was none.
     async fn settle_zero(&mut self) -> Result<Moment, LabError> {
         if let Some(zero) = self.zero {
@@ -196,14 +96,5 @@ impl Running {
         let zero = Moment::now();
         self.zero = Some(zero);
         Ok(zero)
-    }
-}
-
-/// A lab error about an ordinary socket call.
-pub(super) fn io_at(end: End, doing: &str, source: std::io::Error) -> LabError {
-    LabError::Socket {
-        doing: doing.to_owned(),
-        node: end.to_string(),
-        source,
     }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use tokio::net::TcpStream;
 
-use super::case::{Running, io_at};
 use super::marks::Marks;
-use super::step::Accepts;
+use super::running::Accepts;
+use super::running::Running;
 use crate::clock::sleep_until;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::error::LabError;
@@ -45,7 +45,7 @@ impl Running {
                     Some(raw) => {
                         self.refused.insert(port, (ErrnoName::from_raw(raw), at));
                     }
-                    None => return Err(io_at(End::Client, "connect", error)),
+                    None => return Err(LabError::at_socket(End::Client, "connect", error)),
                 },
             }
         }

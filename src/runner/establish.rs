@@ -7,13 +7,14 @@ use std::time::Duration;
 use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::case::{Running, Surroundings, io_at};
+use super::context::Surroundings;
 use super::faulted::FaultedLab;
 use super::meeting::Meeting;
-use super::room::Turn;
+use super::permit::Turn;
+use super::running::Accepts;
+use super::running::Running;
 use super::shared::{Before, SharedLab, Taken};
 use super::side::Side;
-use super::step::Accepts;
 use super::step_log::StepsTaken;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::Lab;
@@ -135,7 +136,7 @@ async fn connect(
     let to = plan.socket_address(End::Server, SERVER_PORT);
     let accept = async {
         let accepted = listener.accept().await;
-        accepted.map_err(|source| io_at(End::Server, "accept a connection", source))
+        accepted.map_err(|source| LabError::at_socket(End::Server, "accept a connection", source))
     };
     let connect = socket::connect(node, from, to, &connection.client);
     let (connected, (accepted, _)) = try_join(connect, accept).await?;

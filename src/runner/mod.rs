@@ -3,9 +3,11 @@
 //! Each case is one task; a semaphore limits how many are under way. The two strands of a case in a network that carries both families are
 //! one task, because they share a lab. A lab that cannot be built, or a case that panics, is an error of that case alone.
 
+mod blackout;
 mod burial;
 mod case;
 mod connect;
+mod context;
 mod descriptors;
 mod establish;
 mod faulted;
@@ -16,9 +18,11 @@ mod meeting;
 mod observe;
 mod one;
 mod orphans;
+mod permit;
 mod record;
 mod requests;
 mod room;
+mod running;
 mod shared;
 mod side;
 mod step;

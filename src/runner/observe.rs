@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 
-use super::case::Running;
-use super::side::{Tracks, Watched};
+use super::record::Tracks;
+use super::running::Running;
+use super::side::Watched;
 use super::traffic;
 use super::watch;
 use crate::clock::Translation;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::case::{Seen, Surroundings};
-use super::room::{Room, Turn};
+use super::case::Seen;
+use super::context::Surroundings;
+use super::permit::Turn;
+use super::room::Room;
 use super::{Entry, Options, Place, case};
 use crate::job::{self, JobResult};
 use crate::judge;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::case::{Running, io_at};
+use super::running::Running;
 use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
 use crate::model::{End, Linger, SERVER_PORT};
@@ -22,7 +22,7 @@ impl Running {
         for endpoint in endpoints {
             self.closed.push((at, endpoint.connection));
             let closed = endpoint.close_as_set(linger, forgotten).await;
-            closed.map_err(|source| io_at(at, "close a socket", source))?;
+            closed.map_err(|source| LabError::at_socket(at, "close a socket", source))?;
         }
         Ok(())
     }
@@ -68,9 +68,9 @@ impl Running {
                     option: "CONFIG_INET_DIAG_DESTROY",
                 })
             }
-            destroyed => {
-                destroyed.map_err(|source| io_at(at, "destroy a socket (SOCK_DESTROY)", source))
-            }
+            destroyed => destroyed.map_err(|source| {
+                LabError::at_socket(at, "destroy a socket (SOCK_DESTROY)", source)
+            }),
         }
     }
 }

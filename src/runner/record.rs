@@ -1,5 +1,6 @@
 //! Recording at one host: every frame at its interface, and its socket whenever something has happened.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,14 +8,17 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::side::{Blackout, Tracks};
+use super::blackout::Blackout;
 use crate::evidence::{Keeper, Kept, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
 use crate::lab::drops::DropMonitor;
 use crate::model::{ALLOWANCE, End, Moment};
 use crate::outcome::{LateLook, Recording};
-use crate::wire::{Direction, Frame, IcmpMessage, Neighbours, Packet};
+use crate::wire::{Direction, Frame, IcmpMessage, Neighbours, Packet, Track};
+
+/// What was captured, by connection (the client's port).
+pub(super) type Tracks = BTreeMap<u16, Track>;
 
 /// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of a case at the very most.
 const FRAMES: usize = 2000;

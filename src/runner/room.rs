@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::burial::{Graveyard, Tenancy};
+use super::permit::{Admitted, Neighbours, Taken, Turn};
 use super::requests::Requests;
 use crate::lab::tables::NeighbourTables;
 use crate::memory;
@@ -46,13 +47,6 @@ struct Need {
     has_switch: bool,
 }
 
-/// Entries of the neighbour tables, of which each family has its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Neighbours {
-    ipv4: u32,
-    ipv6: u32,
-}
-
 impl Need {
     /// Of each node the namespace and its rtnetlink socket. Of each strand: at each end a packet socket and one of `sock_diag`; the listener; each
     /// connection's two sockets, and those of who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
@@ -70,50 +64,25 @@ impl Need {
             descriptors: 2 * nodes + strands.len() as u64 * (8 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
             tcp_memory: strands.iter().map(|strand| strand.case.tcp_memory()).sum(),
-            neighbours: Neighbours::of(first),
+            neighbours: neighbours_of(first),
             has_switch: (first.network.nodes.iter()).any(|node| node.role == Role::Switch),
         }
     }
 }
 
-impl Neighbours {
-    fn of(prepared: &Prepared) -> Self {
-        let mut all = Self::default();
-        for network in prepared.networks() {
-            let interfaces = network.nodes.iter().flat_map(|node| &node.interfaces);
-            let addressed = interfaces.filter(|interface| interface.address.is_some());
-            let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
-            match network.family {
-                Family::Ipv4 => all.ipv4 += addressed,
-                Family::Ipv6 => all.ipv6 += 3 * addressed,
-            }
-        }
-        all
-    }
-
-    fn plus(self, more: Self) -> Self {
-        Self {
-            ipv4: self.ipv4 + more.ipv4,
-            ipv6: self.ipv6 + more.ipv6,
+/// The entries that the interfaces of a case may come to.
+fn neighbours_of(prepared: &Prepared) -> Neighbours {
+    let mut all = Neighbours::default();
+    for network in prepared.networks() {
+        let interfaces = network.nodes.iter().flat_map(|node| &node.interfaces);
+        let addressed = interfaces.filter(|interface| interface.address.is_some());
+        let addressed = u32::try_from(addressed.count()).unwrap_or(u32::MAX);
+        match network.family {
+            Family::Ipv4 => all.ipv4 += addressed,
+            Family::Ipv6 => all.ipv6 += 3 * addressed,
         }
     }
-
-    fn minus(self, less: Self) -> Self {
-        Self {
-            ipv4: self.ipv4 - less.ipv4,
-            ipv6: self.ipv6 - less.ipv6,
-        }
-    }
-}
-
-/// What has been given away.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) labs: usize,
-    descriptors: u64,
-    tcp_memory: u64,
-    /// Of labs that are being built, whose entries are not in the tables yet.
-    neighbours: Neighbours,
+    all
 }
 
 /// The room of one run.
@@ -127,23 +96,6 @@ pub(super) struct Room {
     door: Mutex<()>,
     taken: watch::Sender<Taken>,
     turns: Arc<Semaphore>,
-}
-
-/// A lab's place. Dropped when the kernel may have its namespaces back.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    taken: watch::Sender<Taken>,
-    descriptors: u64,
-    tcp_memory: u64,
-}
-
-/// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
-/// other from taking their steps when they are due.
-#[derive(Debug)]
-pub(super) struct Turn {
-    taken: watch::Sender<Taken>,
-    neighbours: Neighbours,
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
@@ -223,39 +175,6 @@ impl Room {
             }
         }
         true
-    }
-}
-
-impl Admitted {
-    pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64, tcp_memory: u64) -> Self {
-        taken.send_modify(|taken| {
-            taken.labs += 1;
-            taken.descriptors += descriptors;
-            taken.tcp_memory += tcp_memory;
-        });
-        Self {
-            taken: taken.clone(),
-            descriptors,
-            tcp_memory,
-        }
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.taken.send_modify(|taken| {
-            taken.labs -= 1;
-            taken.descriptors -= self.descriptors;
-            taken.tcp_memory -= self.tcp_memory;
-        });
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.taken.send_modify(|taken| {
-            taken.neighbours = taken.neighbours.minus(self.neighbours);
-        });
     }
 }
 

@@ -6,20 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::case::Surroundings;
+use super::blackout::Blackout;
+use super::context::Surroundings;
 use super::faulted::FaultedLab;
 use super::marks::Marks;
 use super::meeting::Meeting;
-use super::room::Turn;
-use super::side::Blackout;
-use super::step;
+use super::permit::Turn;
 use super::step_log::{StepsTaken, Times};
 use crate::clock::sleep_until;
 use crate::kernel;
 use crate::lab::error::LabError;
 use crate::model::{End, Family, Moment, Node, Side};
 use crate::prepare::Prepared;
-use crate::step::{Action, HardwareAddress, Step, StepKind};
+use crate::step::{HardwareAddress, StepKind};
 
 /// The lab of a case, in which each of its strands has a connection.
 pub(super) struct SharedLab {
@@ -172,34 +171,6 @@ impl SharedLab {
             Some(error) => error,
             // It closes only with this.
             None => std::future::pending().await,
-        }
-    }
-
-    /// Takes a step at the lab; `marks`: after a look at the counters.
-    pub(super) async fn take(&self, step: &Step, marks: bool) -> Taken {
-        let from = Moment::now();
-        let read = if marks {
-            Some(Arc::new(Marks::read(&self.lab).await?))
-        } else {
-            None
-        };
-        // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
-        let begun = Moment::now();
-        self.act(step).await?;
-        Ok(Done {
-            from,
-            begun,
-            until: Moment::now(),
-            marks: read,
-        })
-    }
-
-    async fn act(&self, step: &Step) -> Result<(), LabError> {
-        self.lab.act(step)?;
-        match &step.action {
-            Action::Network(action) => step::on_network(self, action, step).await,
-            // Each strand takes it by itself.
-            Action::Program(_) => Ok(()),
         }
     }
 

@@ -1,19 +1,17 @@
 //! One host's part in a case: its sockets, and what is recorded at it.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::case::io_at;
 use super::descriptors::Sockets;
-use super::record::{Recorded, Recorder};
+use super::record::{Recorded, Recorder, Tracks};
 use super::shared::SharedLab;
 use crate::endpoint::Endpoint;
 use crate::lab::capture::Capture;
@@ -22,10 +20,7 @@ use crate::lab::error::LabError;
 use crate::model::{CLIENT_PORT, Counters, End, Family, Moment, SERVER_PORT};
 use crate::outcome::Recording;
 use crate::prepare::WindowOrigin;
-use crate::wire::{Neighbours, Track};
-
-/// What was captured, by connection (the client's port).
-pub(super) type Tracks = BTreeMap<u16, Track>;
+use crate::wire::Neighbours;
 
 /// One host of a strand.
 #[derive(Debug)]
@@ -54,43 +49,6 @@ pub(super) struct Watched {
     pub(super) until: Moment,
     /// How long after the outcome, or the time, the counters were read.
     pub(super) look_delay: Duration,
-}
-
-/// When a host was silenced: its packet socket still sees what arrives, which the host itself does not.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Blackout(Arc<Mutex<Silences>>);
-
-/// From when to when; the last one may have no end yet.
-type Silences = Vec<(Moment, Option<Moment>)>;
-
-impl Blackout {
-    /// From now on it hears nothing.
-    pub(super) fn begin(&self) {
-        self.times().push((Moment::now(), None));
-    }
-
-    /// Up to this moment it heard nothing.
-    pub(super) fn end(&self, until: Moment) {
-        if let Some((_, end)) = self.times().last_mut() {
-            end.get_or_insert(until);
-        }
-    }
-
-    /// Whether it hears nothing now.
-    pub(super) fn is_silent(&self) -> bool {
-        matches!(self.times().last(), Some((_, None)))
-    }
-
-    pub(super) fn at(&self, moment: Moment) -> bool {
-        let within = |(from, until): &(Moment, Option<Moment>)| {
-            *from <= moment && until.is_none_or(|until| moment < until)
-        };
-        self.times().iter().any(within)
-    }
-
-    fn times(&self) -> std::sync::MutexGuard<'_, Silences> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Side {
@@ -156,13 +114,13 @@ impl Side {
     /// Takes one more socket of this host into account.
     pub(super) fn add_socket(&mut self, socket: &impl AsFd) -> Result<(), LabError> {
         let added = self.sockets.add(socket);
-        added.map_err(|source| io_at(self.end, "inspect a socket", source))
+        added.map_err(|source| LabError::at_socket(self.end, "inspect a socket", source))
     }
 
     /// How many descriptors of its sockets are open now.
     pub(super) fn count_descriptors(&self) -> Result<usize, LabError> {
         let counted = self.sockets.count_open();
-        counted.map_err(|source| io_at(self.end, "count open descriptors", source))
+        counted.map_err(|source| LabError::at_socket(self.end, "count open descriptors", source))
     }
 
     /// Follows what is captured.
@@ -206,27 +164,8 @@ impl Side {
     pub(super) async fn finish(&mut self) -> Result<(Tracks, Recorded), LabError> {
         self.stop.notify_one();
         let recorded = (&mut self.recording).await.map_err(io::Error::other);
-        let recorded = recorded.map_err(|source| io_at(self.end, "record at the host", source))?;
+        let recorded = recorded
+            .map_err(|source| LabError::at_socket(self.end, "record at the host", source))?;
         Ok((self.tracks.borrow().clone(), recorded))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_deaf_from_its_silence_to_its_return() {
-        let blackout = Blackout::default();
-        let before = Moment::now();
-        blackout.begin();
-        let during = Moment::now();
-        assert!(blackout.at(during) && !blackout.at(Moment::from_nanos(0)));
-        let back = during + std::time::Duration::from_secs(1);
-        blackout.end(back);
-        // It may end only once.
-        blackout.end(back + std::time::Duration::from_secs(1));
-        assert!(!blackout.at(back) && blackout.at(during));
-        assert!(before <= during);
     }
 }

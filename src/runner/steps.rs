@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::case::{PATIENCE, Running, io_at};
 use super::marks::Marks;
+use super::record::Tracks;
+use super::running::{Hindrance, PATIENCE, Running, whole};
 use super::shared::Returning;
-use super::side::Tracks;
 use super::step;
 use super::step_log::Times;
 use crate::clock::sleep_until;
@@ -20,14 +20,6 @@ use tokio::time::{sleep, timeout};
 
 /// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
 const LAST_FRAMES: Duration = Duration::from_millis(200);
-
-/// Why a step did not come to its end.
-pub(super) enum Hindrance {
-    /// Its connection had ended: the outcome is judged.
-    Over(String),
-    /// What it needs did not come: the case is cut short.
-    Broken(String),
-}
 
 impl Running {
     /// Takes every step; stops at the first whose traffic does not get through. What comes after the end of its connection is not taken:
@@ -282,7 +274,9 @@ impl Running {
         let (side, _) = self.pair(host);
         for endpoint in side.endpoints.drain(..) {
             let forgotten = endpoint.forget().await;
-            forgotten.map_err(|source| io_at(host, "forget a connection (TCP_REPAIR)", source))?;
+            forgotten.map_err(|source| {
+                LabError::at_socket(host, "forget a connection (TCP_REPAIR)", source)
+            })?;
         }
         Ok(())
     }
@@ -294,8 +288,4 @@ fn broken(step: &Step, error: String) -> BrokenStep {
         what: step.to_string(),
         error,
     }
-}
-
-pub(super) fn whole(time: Duration) -> String {
-    format!("{} s", time.as_secs())
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::case::PATIENCE;
+use super::running::PATIENCE;
 use super::side::Side;
 use crate::endpoint::Endpoint;
 

@@ -4,6 +4,7 @@ mod order;
 
 use std::collections::HashMap;
 
+use super::bases::Bases;
 use super::words;
 use crate::evidence::{Captured, Evidence};
 use crate::model::{EffectiveKeepalive, End, Node};
@@ -47,23 +48,6 @@ pub(super) enum Told {
     Icmp(IcmpMessage),
     /// Nothing of the case.
     Other,
-}
-
-/// Where each direction's sequence numbers begin, so that the first byte has number 1.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bases {
-    pub(super) client: u32,
-    pub(super) server: u32,
-}
-
-impl Bases {
-    /// Where those begin that this end sends.
-    pub(super) fn of(self, end: End) -> u32 {
-        match end {
-            End::Client => self.client,
-            End::Server => self.server,
-        }
-    }
 }
 
 /// All frames of both hosts: by time, and where that is the same, as in virtual time, what arrives behind what has left.

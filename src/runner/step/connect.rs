@@ -1,7 +1,7 @@
 //! `connect` on the kernel.
 
 use super::Taken;
-use crate::runner::case::Running;
+use crate::runner::running::Running;
 use crate::step::Connect;
 
 pub(super) async fn take(running: &mut Running, _: &Connect) -> Taken {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 
 use super::Taken;
-use crate::runner::case::Running;
+use crate::runner::running::Running;
 use crate::step::Fill;
 
 /// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.

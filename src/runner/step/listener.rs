@@ -4,24 +4,18 @@ use std::future::pending;
 
 use nix::sys::socket::{Backlog, listen};
 
+use crate::runner::running::Accepts;
 use super::Taken;
 use crate::clock::sleep_until;
 use crate::endpoint::socket;
 use crate::lab::error::LabError;
 use crate::model::{End, EndSettings, Moment, SERVER_PORT};
 use crate::plan::FILLER_PORT;
-use crate::runner::case::{Running, io_at};
+use crate::runner::running::Running;
 use crate::runner::connect::Accepted;
 use crate::step::Listener;
 use crate::sys;
 
-/// When the server takes what has connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::runner) enum Accepts {
-    Always,
-    From(Moment),
-    Never,
-}
 
 pub(super) async fn take(running: &mut Running, step: &Listener) -> Taken {
     if let Some(backlog) = step.fill {
@@ -40,7 +34,7 @@ impl Running {
         let Some(listener) = &self.listener else {
             return Ok(());
         };
-        let failed = |source| io_at(End::Server, "listen with another backlog", source);
+        let failed = |source| LabError::at_socket(End::Server, "listen with another backlog", source);
         let size = Backlog::new(i32::from(backlog)).map_err(|errno| failed(errno.into()))?;
         listen(listener, size).map_err(|errno| failed(errno.into()))?;
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
@@ -71,6 +65,6 @@ impl Running {
             Accepts::Never => return pending().await,
         }
         let accepted = listener.accept().await;
-        accepted.map_err(|source| io_at(End::Server, "accept a connection", source))
+        accepted.map_err(|source| LabError::at_socket(End::Server, "accept a connection", source))
     }
 }

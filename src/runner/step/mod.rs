@@ -3,11 +3,14 @@
 //! A step at the network is taken once for all strands of a case, on the [`SharedLab`]; its act on the modelled network comes first. A step
 //! of a program is taken by each strand, on its own [`Running`].
 
-use super::case::Running;
-use super::shared::SharedLab;
-use super::steps::Hindrance;
+use std::sync::Arc;
+
+use super::marks::Marks;
+use super::running::{Hindrance, Running};
+use super::shared::{Done, SharedLab};
 use crate::lab::error::LabError;
-use crate::step::{NetworkAction, ProgramAction, Step, for_each_step};
+use crate::model::Moment;
+use crate::step::{Action, NetworkAction, ProgramAction, Step, for_each_step};
 
 /// A step of a program that was taken. The outer error is the lab's, the inner one the connection's.
 pub(super) type Taken = Result<Result<(), Hindrance>, LabError>;
@@ -21,7 +24,7 @@ macro_rules! take {
         $(mod $program;)*
 
         /// Takes a step at the network, on the kernel.
-        pub(super) async fn on_network(
+        async fn on_network(
             shared: &SharedLab,
             action: &NetworkAction,
             step: &Step,
@@ -41,4 +44,32 @@ macro_rules! take {
 }
 for_each_step!(take);
 
-pub(super) use listener::Accepts;
+impl SharedLab {
+    /// Takes a step at the lab; `marks`: after a look at the counters.
+    pub(super) async fn take(&self, step: &Step, marks: bool) -> Result<Done, Arc<LabError>> {
+        let from = Moment::now();
+        let read = if marks {
+            Some(Arc::new(Marks::read(&self.lab).await?))
+        } else {
+            None
+        };
+        // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+        let begun = Moment::now();
+        self.act(step).await?;
+        Ok(Done {
+            from,
+            begun,
+            until: Moment::now(),
+            marks: read,
+        })
+    }
+
+    async fn act(&self, step: &Step) -> Result<(), LabError> {
+        self.lab.act(step)?;
+        match &step.action {
+            Action::Network(action) => on_network(self, action, step).await,
+            // Each strand takes it by itself.
+            Action::Program(_) => Ok(()),
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::Taken;
 use crate::model::End;
-use crate::runner::case::Running;
+use crate::runner::running::Running;
 use crate::step::{Process, Signal};
 
 pub(super) async fn take(running: &mut Running, step: &Process) -> Taken {

@@ -1,7 +1,7 @@
 //! `reader` on the kernel.
 
 use super::Taken;
-use crate::runner::case::Running;
+use crate::runner::running::Running;
 use crate::step::Reader;
 
 pub(super) async fn take(running: &mut Running, step: &Reader) -> Taken {

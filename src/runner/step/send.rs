@@ -1,7 +1,7 @@
 //! `send` on the kernel. What there is no room for is not written.
 
 use super::Taken;
-use crate::runner::case::Running;
+use crate::runner::running::Running;
 use crate::step::SendData;
 
 pub(super) async fn take(running: &mut Running, step: &SendData) -> Taken {

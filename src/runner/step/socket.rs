@@ -3,8 +3,8 @@
 use std::io;
 
 use super::Taken;
-use crate::runner::case::Running;
-use crate::runner::steps::Hindrance;
+use crate::runner::running::Running;
+use crate::runner::running::Hindrance;
 use crate::step::{Socket, SocketAct};
 
 pub(super) async fn take(running: &mut Running, step: &Socket) -> Taken {

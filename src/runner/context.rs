@@ -1,0 +1,35 @@
+//! What a case uses of the machine besides its lab.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::burial::Tenancy;
+use crate::lab::drops::DropMonitor;
+use crate::lab::tables::NeighbourTables;
+use crate::model::Family;
+use crate::stall::StallWatch;
+
+/// What there is of the machine besides the lab.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// Where requests to rtnetlink are made.
+    pub(super) netlink: Handle,
+    pub(super) stalls: StallWatch,
+    /// Where it shares the machine with other cases.
+    pub(super) tenancy: Option<Tenancy>,
+    /// Only where other cases share them.
+    pub(super) tables: Option<Arc<NeighbourTables>>,
+    /// Only on a kernel that has nothing but this case.
+    pub(super) drops: Option<Arc<DropMonitor>>,
+}
+
+impl Surroundings {
+    /// How often the neighbour table has refused an entry since the machine started.
+    pub(super) async fn neighbours_refused(&self, family: Family) -> u64 {
+        let Some(tables) = &self.tables else {
+            return 0;
+        };
+        tables.fill(family).await.map_or(0, |fill| fill.refused)
+    }
+}
