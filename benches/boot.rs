@@ -58,8 +58,8 @@ fn main() {
         let cases = prepare(scenarios, Hz::new(250).unwrap()).unwrap();
         let case = Arc::new(cases[0].clone());
         let time = median(&|| {
-            let strands = std::slice::from_ref(&case);
-            let ran = job::run(&machine, strands, Duration::ZERO, LIMIT);
+            let variants = std::slice::from_ref(&case);
+            let ran = job::run(&machine, variants, Duration::ZERO, LIMIT);
             let ran = runtime.block_on(ran).unwrap();
             assert!(matches!(ran[0].attempt, Attempt::Observed(_)), "{ran:?}");
         });

@@ -1,4 +1,4 @@
-//! What a guest is sent for: one case, there and back again; in a network that carries both families, its two strands.
+//! What a guest is sent for: one case, there and back again; in a network that carries both families, its two variants.
 //!
 //! The guest runs it exactly as the harness does on its own kernel, and returns what was observed. Judging is the host's.
 
@@ -22,9 +22,9 @@ use crate::scenario::Case;
 pub(crate) enum Job {
     /// What kernel it is.
     Describe,
-    /// What becomes of the strands of a case.
+    /// What becomes of the variants of a case.
     Run {
-        strands: Vec<Case>,
+        variants: Vec<Case>,
         ticks: Ticks,
         /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
         #[serde_as(as = "DurationNanoSeconds<u64>")]
@@ -41,7 +41,7 @@ pub struct Description {
     pub hz: Option<Hz>,
 }
 
-/// What came of a case, or of one of its strands.
+/// What came of a case, or of one of its variants.
 #[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct JobResult {
@@ -82,22 +82,22 @@ pub async fn describe(machine: &Machine, limit: Duration) -> Result<Description,
     send(machine, &Job::Describe, limit).await
 }
 
-/// Runs the strands of one case on a machine that is booted for it; what came of each.
+/// Runs the variants of one case on a machine that is booted for it; what came of each.
 ///
 /// # Errors
 /// [`JobError`]: nothing is known of the case then.
 pub async fn run(
     machine: &Machine,
-    strands: &[Arc<Prepared>],
+    variants: &[Arc<Prepared>],
     phase: Duration,
     limit: Duration,
 ) -> Result<Vec<JobResult>, JobError> {
-    let cases = strands.iter().map(|strand| strand.case.clone());
+    let cases = variants.iter().map(|variant| variant.case.clone());
     let job = Job::Run {
-        strands: cases.collect(),
-        ticks: strands
+        variants: cases.collect(),
+        ticks: variants
             .first()
-            .map_or(Ticks::Unknown, |strand| strand.ticks),
+            .map_or(Ticks::Unknown, |variant| variant.ticks),
         phase,
     };
     send(machine, &job, limit).await

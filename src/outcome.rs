@@ -30,7 +30,7 @@ pub struct CaseResult {
     /// two runs in virtual time do not differ.
     #[serde(skip)]
     pub elapsed: Duration,
-    /// The same by the clock of the guest that it ran in, boot and verdict excluded, and up to its own end where two strands
+    /// The same by the clock of the guest that it ran in, boot and verdict excluded, and up to its own end where two variants
     /// ran in it side by side; `None` for a case that ran on this kernel.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub guest_time: Option<Duration>,

@@ -153,7 +153,7 @@ impl Prepared {
 
     /// Whether it shares its lab with the case of the other family.
     #[must_use]
-    pub fn is_strand(&self) -> bool {
+    pub fn is_variant(&self) -> bool {
         self.beside.is_some()
     }
 

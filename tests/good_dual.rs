@@ -23,7 +23,7 @@ fn text(family: &str, rest: &str) -> String {
 }
 
 /// Name, family and what the network carries.
-fn strands(family: &str) -> Vec<(String, Family, Stack)> {
+fn variants(family: &str) -> Vec<(String, Family, Stack)> {
     let told = |case: &Case| (case.id.to_string(), case.family, case.stack);
     let all = prepared(&text(family, "expect.client.survives = '1s'"));
     all.iter().map(|prepared| told(&prepared.case)).collect()
@@ -33,9 +33,9 @@ fn strands(family: &str) -> Vec<(String, Family, Stack)> {
 fn a_dual_network_makes_two_strands_and_may_stand_beside_others() {
     let ipv4 = ("file/dual-ipv4".to_owned(), Family::Ipv4, Stack::Dual);
     let ipv6 = ("file/dual-ipv6".to_owned(), Family::Ipv6, Stack::Dual);
-    assert_eq!(strands("'dual'"), [ipv4.clone(), ipv6.clone()]);
+    assert_eq!(variants("'dual'"), [ipv4.clone(), ipv6.clone()]);
     let single = ("file/ipv6".to_owned(), Family::Ipv6, Stack::Single);
-    assert_eq!(strands("['ipv6', 'dual']"), [single, ipv4, ipv6]);
+    assert_eq!(variants("['ipv6', 'dual']"), [single, ipv4, ipv6]);
 }
 
 #[test]

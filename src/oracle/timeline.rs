@@ -71,16 +71,16 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         unacknowledged: false,
         outages: Vec::new(),
     };
-    // Whether the strands of the case have met the same so far, and are at the same step at the same time.
+    // Whether the variants of the case have met the same so far, and are at the same step at the same time.
     let (mut alike, mut abreast) = (true, true);
     for (position, step) in case.steps.iter().enumerate() {
-        // The other strand may see its probes at another time, and a step at the lab waits for both.
+        // The other variant may see its probes at another time, and a step at the lab waits for both.
         let waits = matches!(step.start, Start::When { .. });
         if (!alike && waits) || (!abreast && step.action.is_at_network()) {
             return None;
         }
         alike &= step.family.is_none();
-        // What a strand does by itself may take it longer than the other.
+        // What a variant does by itself may take it longer than the other.
         abreast &= alike || step.action.is_at_network();
         walk.wait(step)?;
         walk.world.advance(position, step.time());

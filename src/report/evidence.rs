@@ -57,7 +57,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
             })
             .collect();
         if !counters.is_empty() {
-            // A machine counts for all that it has, and so for both strands.
+            // A machine counts for all that it has, and so for both variants.
             let whose = match result.prepared.case.stack {
                 Stack::Single => "",
                 Stack::Dual => " (of both families)",

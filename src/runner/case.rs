@@ -1,14 +1,14 @@
-//! A case from an empty machine to its observation. In a network that carries both families it has two strands, which run side by side.
+//! A case from an empty machine to its observation. In a network that carries both families it has two variants, which run side by side.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::context::Surroundings;
-use super::marks::Marks;
-use super::meeting::{Meeting, Seat};
-use super::permit::Turn;
+use super::barrier::{Barrier, Participant};
+use super::baseline::CounterBaseline;
+use super::context::CaseContext;
+use super::permit::RunSlot;
 use super::running::Running;
 use super::shared::Taken;
 use crate::lab::error::LabError;
@@ -16,33 +16,33 @@ use crate::model::Moment;
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
 
-/// What came of a strand, and how long after the lab was begun.
+/// What came of a variant, and how long after the lab was begun.
 pub(super) type Seen = (Result<Observation, Arc<LabError>>, Duration);
 
-/// Runs the strands of a case in one lab, and looks at what there is to see of each that takes longer than `limit`. Dropping the future at
+/// Runs the variants of a case in one lab, and looks at what there is to see of each that takes longer than `limit`. Dropping the future at
 /// any moment takes everything down.
 pub(super) async fn run(
-    strands: &[Arc<Prepared>],
+    variants: &[Arc<Prepared>],
     limit: Option<Duration>,
-    (surroundings, turn): (Surroundings, Option<Turn>),
+    (context, run_slot): (CaseContext, Option<RunSlot>),
 ) -> Vec<Seen> {
     let begun = Moment::now();
-    let (meeting, seats) = Meeting::of(strands.len());
-    match Running::establish(strands, (surroundings, turn), meeting).await {
+    let (barrier, participants) = Barrier::of(variants.len());
+    match Running::establish(variants, (context, run_slot), barrier).await {
         Ok(mut running) => {
-            let seated = running.iter_mut().zip(seats);
-            let seen = join_all(seated.map(async |(running, seat)| {
-                let seen = running.complete(seat, begun, limit).await;
+            let joined = running.iter_mut().zip(participants);
+            let seen = join_all(joined.map(async |(running, participant)| {
+                let seen = running.complete(participant, begun, limit).await;
                 (seen, Moment::now().since(begun))
             }))
             .await;
-            // What goes with one strand's sockets, a RST and what the kernel counts, would be seen in the other's namespaces.
+            // What goes with one variant's sockets, a RST and what the kernel counts, would be seen in the other's namespaces.
             join_all(running.iter().map(Running::destroy_orphans)).await;
             seen
         }
         Err(error) => {
             let (error, took) = (Arc::new(error), Moment::now().since(begun));
-            let of_each = strands.iter().map(|_| (Err(Arc::clone(&error)), took));
+            let of_each = variants.iter().map(|_| (Err(Arc::clone(&error)), took));
             of_each.collect()
         }
     }
@@ -52,7 +52,7 @@ impl Running {
     /// Leaves its seat when it takes no more steps, so that others do not wait for it.
     async fn complete(
         &mut self,
-        seat: Seat<Taken>,
+        participant: Participant<Taken>,
         begun: Moment,
         limit: Option<Duration>,
     ) -> Result<Observation, Arc<LabError>> {
@@ -61,7 +61,7 @@ impl Running {
         let shared = Arc::clone(&self.shared);
         let played = async {
             tokio::select! {
-                played = self.play(seat) => played,
+                played = self.play(participant) => played,
                 error = shared.loss() => Err(error),
             }
         };
@@ -73,14 +73,17 @@ impl Running {
     }
 
     /// Takes the steps and waits for every end's outcome; the step that broke it off, if one did.
-    async fn play(&mut self, seat: Seat<Taken>) -> Result<Option<BrokenStep>, Arc<LabError>> {
+    async fn play(
+        &mut self,
+        participant: Participant<Taken>,
+    ) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let broken = self.take_steps().await?;
-        drop(seat);
+        drop(participant);
         if broken.is_some() {
             return Ok(broken);
         }
         let zero = self.settle_zero().await?;
-        self.shared.end_turn();
+        self.shared.end_run_slot();
         self.watch(zero).await?;
         self.write_once_more();
         self.prove_survivors().await;
@@ -92,7 +95,7 @@ impl Running {
         if let Some(zero) = self.zero {
             return Ok(zero);
         }
-        self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
+        self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
         let zero = Moment::now();
         self.zero = Some(zero);
         Ok(zero)

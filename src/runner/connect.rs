@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use tokio::net::TcpStream;
 
-use super::marks::Marks;
+use super::baseline::CounterBaseline;
 use super::running::Accepts;
 use super::running::Running;
 use crate::clock::sleep_until;
@@ -32,7 +32,7 @@ pub(super) type Accepted = (TcpStream, SocketAddr);
 impl Running {
     /// All at once. What cannot be opened is an outcome, and no error.
     pub(super) async fn connect(&mut self) -> Result<(), LabError> {
-        self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
+        self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
         self.zero = Some(Moment::now());
         let (opened, accepted) = self.open().await?;
         for (port, said, at) in opened {

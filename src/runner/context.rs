@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::burial::Tenancy;
+use super::teardown::LabSlot;
 use crate::lab::drops::DropMonitor;
 use crate::lab::tables::NeighbourTables;
 use crate::model::Family;
@@ -12,19 +12,19 @@ use crate::stall::StallWatch;
 
 /// What there is of the machine besides the lab.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct CaseContext {
     /// Where requests to rtnetlink are made.
     pub(super) netlink: Handle,
     pub(super) stalls: StallWatch,
     /// Where it shares the machine with other cases.
-    pub(super) tenancy: Option<Tenancy>,
+    pub(super) slot: Option<LabSlot>,
     /// Only where other cases share them.
     pub(super) tables: Option<Arc<NeighbourTables>>,
     /// Only on a kernel that has nothing but this case.
     pub(super) drops: Option<Arc<DropMonitor>>,
 }
 
-impl Surroundings {
+impl CaseContext {
     /// How often the neighbour table has refused an entry since the machine started.
     pub(super) async fn neighbours_refused(&self, family: Family) -> u64 {
         let Some(tables) = &self.tables else {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use futures::future::{try_join, try_join3};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::context::Surroundings;
+use super::barrier::Barrier;
+use super::context::CaseContext;
 use super::faulted::FaultedLab;
-use super::meeting::Meeting;
-use super::permit::Turn;
+use super::host_recorder::HostRecorder;
+use super::permit::RunSlot;
 use super::running::Accepts;
 use super::running::Running;
 use super::shared::{Before, SharedLab, Taken};
-use super::side::Side;
-use super::step_log::StepsTaken;
+use super::step_log::StepLog;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::Lab;
 use crate::lab::error::LabError;
@@ -28,48 +28,48 @@ const LOOKS: u32 = 64;
 const FASTEST: Duration = Duration::from_secs(1);
 
 impl Running {
-    /// Builds the lab and opens the connections of each strand.
+    /// Builds the lab and opens the connections of each variant.
     pub(super) async fn establish(
-        strands: &[Arc<Prepared>],
-        (mut surroundings, turn): (Surroundings, Option<Turn>),
-        meeting: Arc<Meeting<Taken>>,
+        variants: &[Arc<Prepared>],
+        (mut context, run_slot): (CaseContext, Option<RunSlot>),
+        barrier: Arc<Barrier<Taken>>,
     ) -> Result<Vec<Self>, LabError> {
-        let before = Before::now(&surroundings, strands).await;
-        // Strands differ in the family of their connections only.
-        let first = &strands[0];
+        let before = Before::now(&context, variants).await;
+        // Variants differ in the family of their connections only.
+        let first = &variants[0];
         let (plans, connection) = (first.networks(), &first.case.connection);
-        let lab = Lab::build(plans, connection, &surroundings.netlink).await?;
-        if let Some(tenancy) = &mut surroundings.tenancy {
-            tenancy.hold(&lab);
+        let lab = Lab::build(plans, connection, &context.netlink).await?;
+        if let Some(slot) = &mut context.slot {
+            slot.hold(&lab);
         }
-        let records: Vec<StepsTaken> = strands.iter().map(|_| StepsTaken::default()).collect();
+        let records: Vec<StepLog> = variants.iter().map(|_| StepLog::default()).collect();
         let worlds = first.worlds();
         let shared = Arc::new(SharedLab::new(
             FaultedLab::new(lab, worlds),
-            (surroundings, turn),
+            (context, run_slot),
             before,
-            meeting,
+            barrier,
             records.clone(),
         ));
         let mut running = Vec::new();
-        for (strand, record) in strands.iter().zip(records) {
-            let strand = (Arc::clone(strand), record);
-            running.push(Self::begin(strand, Arc::clone(&shared)).await?);
+        for (variant, record) in variants.iter().zip(records) {
+            let variant = (Arc::clone(variant), record);
+            running.push(Self::begin(variant, Arc::clone(&shared)).await?);
         }
         Ok(running)
     }
 
-    /// Opens the connections of one strand, unless a step does.
+    /// Opens the connections of one variant, unless a step does.
     async fn begin(
-        (prepared, steps_taken): (Arc<Prepared>, StepsTaken),
+        (prepared, step_log): (Arc<Prepared>, StepLog),
         shared: Arc<SharedLab>,
     ) -> Result<Self, LabError> {
         let (lab, family) = (&shared.lab, prepared.case.family);
         let connection = &prepared.case.connection;
         let rate = (prepared.duration() / LOOKS).max(FASTEST);
         let (mut client, mut server, listener) = try_join3(
-            Side::new(&shared, (End::Client, family), rate),
-            Side::new(&shared, (End::Server, family), rate),
+            HostRecorder::new(&shared, (End::Client, family), rate),
+            HostRecorder::new(&shared, (End::Server, family), rate),
             listen(lab, family, connection),
         )
         .await?;
@@ -103,8 +103,8 @@ impl Running {
             refused: BTreeMap::new(),
             unaccepted: BTreeSet::new(),
             writes_said: BTreeMap::new(),
-            steps_taken,
-            marks: Arc::default(),
+            step_log,
+            baseline: Arc::default(),
             listener: Some(listener),
             closed: Vec::new(),
             accepts: Accepts::Always,

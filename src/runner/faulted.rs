@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use netlink_packet_route::route::RouteType;
 
 use crate::lab::error::LabError;
-use crate::lab::{Lab, Side as LinkEnd};
+use crate::lab::{Lab, LinkEnd};
 use crate::model::{End, Family, Moment, Node, Role, RouteChange, Side};
 use crate::plan::{InterfacePlan, NetworkPlan, RoutePlan};
 use crate::step::{HardwareAddress, Step};

@@ -18,14 +18,14 @@ pub fn handle(job: Vec<u8>) -> Vec<u8> {
             hz: kernel::hz(),
         }),
         Ok(Job::Run {
-            strands,
+            variants,
             ticks,
             phase,
         }) => {
             // Which file they come from is nothing to the guest.
             let prepared = |case| Prepared::new(PathBuf::new(), case, ticks);
-            let strands = strands.into_iter().map(prepared).collect();
-            serde_json::to_vec(&run_here(strands, phase))
+            let variants = variants.into_iter().map(prepared).collect();
+            serde_json::to_vec(&run_here(variants, phase))
         }
         Err(error) => Err(error),
     };
@@ -35,7 +35,7 @@ pub fn handle(job: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn run_here(strands: Vec<Prepared>, phase: Duration) -> Vec<JobResult> {
+fn run_here(variants: Vec<Prepared>, phase: Duration) -> Vec<JobResult> {
     // One processor, so one thread.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -43,14 +43,14 @@ fn run_here(strands: Vec<Prepared>, phase: Duration) -> Vec<JobResult> {
     match runtime {
         Ok(runtime) => runtime.block_on(async {
             tokio::time::sleep(phase).await;
-            attempt_alone(strands).await
+            attempt_alone(variants).await
         }),
         Err(error) => {
             let impossible = |_: &Prepared| JobResult {
                 attempt: Attempt::Impossible(format!("cannot start a runtime: {error}")),
                 took: Duration::ZERO,
             };
-            strands.iter().map(impossible).collect()
+            variants.iter().map(impossible).collect()
         }
     }
 }

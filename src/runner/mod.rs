@@ -1,33 +1,33 @@
 //! Drives cases over labs, many at once, and tells what happens as events.
 //!
-//! Each case is one task; a semaphore limits how many are under way. The two strands of a case in a network that carries both families are
+//! Each case is one task; a semaphore limits how many are under way. The two variants of a case in a network that carries both families are
 //! one task, because they share a lab. A lab that cannot be built, or a case that panics, is an error of that case alone.
 
+mod barrier;
+mod baseline;
 mod blackout;
-mod burial;
+mod budget;
 mod case;
 mod connect;
 mod context;
 mod descriptors;
 mod establish;
 mod faulted;
+mod grouping;
 mod guest;
-mod labs;
-mod marks;
-mod meeting;
+mod host_recorder;
 mod observe;
 mod one;
 mod orphans;
 mod permit;
 mod record;
 mod requests;
-mod room;
 mod running;
 mod shared;
-mod side;
 mod step;
 mod step_log;
 mod steps;
+mod teardown;
 mod traffic;
 mod watch;
 
@@ -44,14 +44,14 @@ use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
 use crate::scenario::{Case, Clock};
 use crate::stall::StallWatch;
+use budget::ResourceBudget;
 pub use guest::handle;
 use one::One;
-use room::Room;
 
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// At most so many cases at once, the strands of one counting as one; `None`: all on this kernel, as many as there are processors in guests.
+    /// At most so many cases at once, the variants of one counting as one; `None`: all on this kernel, as many as there are processors in guests.
     pub jobs: Option<NonZeroUsize>,
     /// No case may take longer, by the clock on the wall.
     pub timeout: Option<Duration>,
@@ -91,7 +91,7 @@ impl Place {
     }
 
     /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a processor busy.
-    fn room(&self) -> usize {
+    fn budget(&self) -> usize {
         match self {
             Self::Here => Semaphore::MAX_PERMITS,
             Self::Guest(_) => available_parallelism().map_or(1, NonZeroUsize::get),
@@ -101,7 +101,7 @@ impl Place {
     /// How many cases run at once where so many are asked for, or any number.
     #[must_use]
     pub fn at_once(&self, jobs: Option<NonZeroUsize>) -> usize {
-        jobs.map_or(self.room(), NonZeroUsize::get)
+        jobs.map_or(self.budget(), NonZeroUsize::get)
             .min(Semaphore::MAX_PERMITS)
     }
 }
@@ -127,15 +127,15 @@ pub async fn run(
         Place::Here => StallWatch::start(),
         Place::Guest(_) => StallWatch::default(),
     };
-    let room = Arc::new(Room::new());
+    let budget = Arc::new(ResourceBudget::new());
     let mut tasks = JoinSet::new();
-    for lab in labs::labs(&entries) {
-        let (positions, strands): (Vec<usize>, Vec<Entry>) = lab.into_iter().unzip();
+    for lab in grouping::labs(&entries) {
+        let (positions, variants): (Vec<usize>, Vec<Entry>) = lab.into_iter().unzip();
         let one = One {
-            entries: strands,
+            entries: variants,
             options: options.clone(),
             stalls: stalls.clone(),
-            room: Arc::clone(&room),
+            budget: Arc::clone(&budget),
         };
         let (permits, events) = (Arc::clone(&permits), events.clone());
         tasks.spawn(async move {

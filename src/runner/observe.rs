@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 
+use super::host_recorder::Watched;
 use super::record::Tracks;
 use super::running::Running;
-use super::side::Watched;
 use super::traffic;
 use super::watch;
 use crate::clock::Translation;
@@ -34,7 +34,7 @@ impl Running {
             };
             let side = self.side(end);
             let unaccepted = end == End::Server && !self.unaccepted.is_empty();
-            let (running, stalls) = (&*self, &self.shared.surroundings.stalls);
+            let (running, stalls) = (&*self, &self.shared.context.stalls);
             async move {
                 let over = watch::end(side, expectation, times, unaccepted, stalls).await;
                 // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
@@ -92,17 +92,17 @@ impl Running {
         for (end, expectation) in prepared.observed() {
             ends.push(self.look_at(end, expectation).await?);
         }
-        self.shared.surroundings.stalls.settle().await;
+        self.shared.context.stalls.settle().await;
         let stalls = self
             .shared
-            .surroundings
+            .context
             .stalls
             .between(self.established, Moment::now());
         let backlog_drops =
             kernel::backlog_drops().saturating_sub(self.shared.before.backlog_drops);
         let family = self.family();
         let refused_before = self.shared.before.neighbours_refused(family);
-        let neighbours_refused = self.shared.surroundings.neighbours_refused(family).await;
+        let neighbours_refused = self.shared.context.neighbours_refused(family).await;
         let evidence = self.finish(&mut ends).await?;
         Ok(Observation {
             setup,
@@ -118,7 +118,7 @@ impl Running {
 
     /// How an end stands now, whose watch has ended.
     async fn look_now(&self, end: End, watch: watch::Over) -> Result<Watched, LabError> {
-        let counters = self.marks.rises_at(&self.shared.lab, end.node()).await?;
+        let counters = self.baseline.rises_at(&self.shared.lab, end.node()).await?;
         Ok(Watched {
             counters,
             until: watch.until,
@@ -219,8 +219,8 @@ impl Running {
     async fn finish(&mut self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
-            steps: self.steps_taken.take(),
-            counters: self.marks.rises(&self.shared.lab).await?,
+            steps: self.step_log.take(),
+            counters: self.baseline.rises(&self.shared.lab).await?,
             ..Evidence::default()
         };
         for node in self.shared.lab.nodes() {
@@ -231,7 +231,7 @@ impl Running {
                 .extend(changes.items.into_iter().filter(of_strand));
             evidence.changes_cut += changes.cut;
         }
-        if let Some(monitor) = &self.shared.surroundings.drops {
+        if let Some(monitor) = &self.shared.context.drops {
             evidence.drops = Some(monitor.so_far(self.plan()));
         }
         evidence.changes.sort_by_key(|change| change.at);

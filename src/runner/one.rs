@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::budget::ResourceBudget;
 use super::case::Seen;
-use super::context::Surroundings;
-use super::permit::Turn;
-use super::room::Room;
+use super::context::CaseContext;
+use super::permit::RunSlot;
 use super::{Entry, Options, Place, case};
 use crate::job::{self, JobResult};
 use crate::judge;
@@ -27,12 +27,12 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// QEMU may take minutes for hours.
 const GUEST_LIMIT: Duration = Duration::from_secs(300);
 
-/// A case with all that it needs; in a network that carries both families, its strands.
+/// A case with all that it needs; in a network that carries both families, its variants.
 pub(super) struct One {
     pub(super) entries: Vec<Entry>,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
-    pub(super) room: Arc<Room>,
+    pub(super) budget: Arc<ResourceBudget>,
 }
 
 impl One {
@@ -66,13 +66,13 @@ impl One {
         entries.into_iter().zip(of_each).map(result).collect()
     }
 
-    fn strands(&self) -> Vec<Arc<Prepared>> {
+    fn variants(&self) -> Vec<Arc<Prepared>> {
         let entries = self.entries.iter();
         entries.map(|entry| Arc::clone(&entry.prepared)).collect()
     }
 
     async fn ran(self) -> Result<Vec<Attempted>, Verdict> {
-        // Strands differ in the family of their connections only.
+        // Variants differ in the family of their connections only.
         let first = &self.entries[0];
         if let Some(reason) = self
             .options
@@ -85,7 +85,7 @@ impl One {
             Place::Here => self.ran_here().await,
             Place::Guest(machine) => {
                 let limit = self.options.timeout.unwrap_or(GUEST_LIMIT);
-                match job::run(machine, &self.strands(), first.phase, limit).await {
+                match job::run(machine, &self.variants(), first.phase, limit).await {
                     Ok(ran) => Ok(ran.into_iter().map(Attempted::from).collect()),
                     Err(error) if error.is_limit() && self.options.timeout.is_some() => {
                         Err(judge::timed_out(limit))
@@ -101,16 +101,16 @@ impl One {
     async fn ran_here(self) -> Result<Vec<Attempted>, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
-        let strands = self.strands();
-        let (tenancy, turn) = self.room.enter(&strands).await;
-        let shared = Surroundings {
-            netlink: self.room.netlink(),
+        let variants = self.variants();
+        let (slot, run_slot) = self.budget.enter(&variants).await;
+        let shared = CaseContext {
+            netlink: self.budget.netlink(),
             stalls: self.stalls,
-            tenancy: Some(tenancy),
-            tables: self.room.tables(),
+            slot: Some(slot),
+            tables: self.budget.tables(),
             drops: None,
         };
-        task.spawn(attempts(strands, limit, (shared, Some(turn))));
+        task.spawn(attempts(variants, limit, (shared, Some(run_slot))));
         let last = limit.map_or(Duration::MAX, |limit| limit + LAST_WORDS);
         match tokio::time::timeout(last, task.join_next()).await {
             Ok(Some(Ok(ran))) => Ok(ran
@@ -144,9 +144,9 @@ impl From<JobResult> for Attempted {
     }
 }
 
-/// Runs the strands of a case that has a kernel to itself; what came of each.
-pub(super) async fn attempt_alone(strands: Vec<Prepared>) -> Vec<JobResult> {
-    let strands: Vec<Arc<Prepared>> = strands.into_iter().map(Arc::new).collect();
+/// Runs the variants of a case that has a kernel to itself; what came of each.
+pub(super) async fn attempt_alone(variants: Vec<Prepared>) -> Vec<JobResult> {
+    let variants: Vec<Arc<Prepared>> = variants.into_iter().map(Arc::new).collect();
     let drops = match DropMonitor::start() {
         Ok(drops) => drops.map(Arc::new),
         Err(error) => {
@@ -154,25 +154,25 @@ pub(super) async fn attempt_alone(strands: Vec<Prepared>) -> Vec<JobResult> {
                 attempt: Attempt::Impossible(error.to_string()),
                 took: Duration::ZERO,
             };
-            return strands.iter().map(impossible).collect();
+            return variants.iter().map(impossible).collect();
         }
     };
-    let alone = Surroundings {
+    let alone = CaseContext {
         netlink: Handle::current(),
         stalls: StallWatch::default(),
-        tenancy: None,
+        slot: None,
         tables: None,
         drops,
     };
-    attempts(strands, None, (alone, None)).await
+    attempts(variants, None, (alone, None)).await
 }
 
 async fn attempts(
-    strands: Vec<Arc<Prepared>>,
+    variants: Vec<Arc<Prepared>>,
     limit: Option<Duration>,
-    surroundings: (Surroundings, Option<Turn>),
+    context: (CaseContext, Option<RunSlot>),
 ) -> Vec<JobResult> {
-    let seen = case::run(&strands, limit, surroundings).await;
+    let seen = case::run(&variants, limit, context).await;
     let ran = |(seen, took): Seen| JobResult {
         attempt: match seen {
             Ok(observation) => Attempt::Observed(Box::new(observation)),

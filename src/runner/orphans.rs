@@ -31,7 +31,7 @@ impl Running {
     fn forgotten(&self) -> Option<Duration> {
         let duration = self.prepared.duration();
         let left = (self.established + duration).remaining() + duration / 4 + GRACE;
-        let is_shared = self.shared.surroundings.tenancy.is_some();
+        let is_shared = self.shared.context.slot.is_some();
         (is_shared && left < ORPHANS).then_some(left)
     }
 
@@ -43,7 +43,7 @@ impl Running {
     }
 
     /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody acknowledges would keep its namespace for
-    /// minutes (`tcp_orphan_retries`). The recordings of all strands have ended. Where the kernel cannot destroy sockets, they take that time.
+    /// minutes (`tcp_orphan_retries`). The recordings of all variants have ended. Where the kernel cannot destroy sockets, they take that time.
     pub(super) async fn destroy_orphans(&self) {
         for (at, port) in &self.closed {
             self.destroy_one(*at, *port).await.ok();

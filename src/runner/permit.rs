@@ -37,7 +37,7 @@ pub(super) struct Taken {
 
 /// A lab's place. Dropped when the kernel may have its namespaces back.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct Permit {
     pub(super) taken: watch::Sender<Taken>,
     pub(super) descriptors: u64,
     pub(super) tcp_memory: u64,
@@ -46,13 +46,13 @@ pub(super) struct Admitted {
 /// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
 /// other from taking their steps when they are due.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct RunSlot {
     pub(super) taken: watch::Sender<Taken>,
     pub(super) neighbours: Neighbours,
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Admitted {
+impl Permit {
     pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64, tcp_memory: u64) -> Self {
         taken.send_modify(|taken| {
             taken.labs += 1;
@@ -67,7 +67,7 @@ impl Admitted {
     }
 }
 
-impl Drop for Admitted {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.taken.send_modify(|taken| {
             taken.labs -= 1;
@@ -77,7 +77,7 @@ impl Drop for Admitted {
     }
 }
 
-impl Drop for Turn {
+impl Drop for RunSlot {
     fn drop(&mut self) {
         self.taken.send_modify(|taken| {
             taken.neighbours = taken.neighbours.minus(self.neighbours);

@@ -1,4 +1,4 @@
-//! A strand of a case that is under way.
+//! A variant of a case that is under way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::marks::Marks;
+use super::baseline::CounterBaseline;
+use super::host_recorder::HostRecorder;
 use super::shared::SharedLab;
-use super::side::Side;
-use super::step_log::StepsTaken;
+use super::step_log::StepLog;
 use crate::model::{End, ErrnoName, Family, Moment, NextWrite};
 use crate::plan::NetworkPlan;
 use crate::prepare::Prepared;
@@ -17,12 +17,12 @@ use crate::prepare::Prepared;
 /// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A case that is under way, or one of its strands, each with connections of its own.
+/// A case that is under way, or one of its variants, each with connections of its own.
 pub(super) struct Running {
     pub(super) prepared: Arc<Prepared>,
     pub(super) shared: Arc<SharedLab>,
-    pub(super) client: Side,
-    pub(super) server: Side,
+    pub(super) client: HostRecorder,
+    pub(super) server: HostRecorder,
     /// When the connections had been established.
     pub(super) established: Moment,
     /// Set by the first fault.
@@ -37,9 +37,9 @@ pub(super) struct Running {
     pub(super) unaccepted: BTreeSet<u16>,
     /// What a write said after the outcome, by end and connection.
     pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
-    pub(super) steps_taken: StepsTaken,
+    pub(super) step_log: StepLog,
     /// The counters before the first fault.
-    pub(super) marks: Arc<Marks>,
+    pub(super) baseline: Arc<CounterBaseline>,
     /// Kept open, as a server does.
     pub(super) listener: Option<TcpListener>,
     /// The ends of connections that were closed as a step of the case.
@@ -68,7 +68,7 @@ pub(super) enum Accepts {
 
 impl Running {
     /// Both ends, the first being `end`.
-    pub(super) fn pair(&mut self, end: End) -> (&mut Side, &mut Side) {
+    pub(super) fn pair(&mut self, end: End) -> (&mut HostRecorder, &mut HostRecorder) {
         match end {
             End::Client => (&mut self.client, &mut self.server),
             End::Server => (&mut self.server, &mut self.client),
@@ -91,7 +91,7 @@ impl Running {
         self.server.nudge();
     }
 
-    pub(super) fn side(&self, end: End) -> &Side {
+    pub(super) fn side(&self, end: End) -> &HostRecorder {
         match end {
             End::Client => &self.client,
             End::Server => &self.server,

@@ -1,4 +1,4 @@
-//! What the strands of a case have in shared: one lab, and what is done to it.
+//! What the variants of a case have in shared: one lab, and what is done to it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::barrier::Barrier;
+use super::baseline::CounterBaseline;
 use super::blackout::Blackout;
-use super::context::Surroundings;
+use super::context::CaseContext;
 use super::faulted::FaultedLab;
-use super::marks::Marks;
-use super::meeting::Meeting;
-use super::permit::Turn;
-use super::step_log::{StepsTaken, Times};
+use super::permit::RunSlot;
+use super::step_log::{StepLog, Times};
 use crate::clock::sleep_until;
 use crate::kernel;
 use crate::lab::error::LabError;
@@ -20,15 +20,15 @@ use crate::model::{End, Family, Moment, Node, Side};
 use crate::prepare::Prepared;
 use crate::step::{HardwareAddress, StepKind};
 
-/// The lab of a case, in which each of its strands has a connection.
+/// The lab of a case, in which each of its variants has a connection.
 pub(super) struct SharedLab {
     pub(super) lab: Arc<FaultedLab>,
-    pub(super) surroundings: Surroundings,
+    pub(super) context: CaseContext,
     pub(super) before: Before,
-    /// Where the strands wait for each other before a step at the lab.
-    pub(super) meeting: Arc<Meeting<Taken>>,
-    /// The steps that each of the strands has seen.
-    records: Vec<StepsTaken>,
+    /// Where the variants wait for each other before a step at the lab.
+    pub(super) barrier: Arc<Barrier<Taken>>,
+    /// The steps that each of the variants has seen.
+    records: Vec<StepLog>,
     client: Host,
     server: Host,
     /// One for each link, by the machines at its ends: held while it flaps.
@@ -40,7 +40,7 @@ pub(super) struct SharedLab {
     /// Tells of what could not come back.
     lost: watch::Sender<Option<Arc<LabError>>>,
     /// Until a step waits.
-    turn: Mutex<Option<Turn>>,
+    run_slot: Mutex<Option<RunSlot>>,
 }
 
 /// Held by whoever changes a link.
@@ -56,11 +56,11 @@ pub(super) struct Before {
 }
 
 impl Before {
-    pub(super) async fn now(surroundings: &Surroundings, strands: &[Arc<Prepared>]) -> Self {
+    pub(super) async fn now(context: &CaseContext, variants: &[Arc<Prepared>]) -> Self {
         let backlog_drops = kernel::backlog_drops();
         let mut neighbours = BTreeMap::new();
-        for family in strands.iter().map(|strand| strand.case.family) {
-            neighbours.insert(family, surroundings.neighbours_refused(family).await);
+        for family in variants.iter().map(|variant| variant.case.family) {
+            neighbours.insert(family, context.neighbours_refused(family).await);
         }
         Self {
             backlog_drops,
@@ -97,7 +97,7 @@ impl Host {
 /// A step at the lab that has been taken, or why it could not be.
 pub(super) type Taken = Result<Done, Arc<LabError>>;
 
-/// A step at the lab, for each strand.
+/// A step at the lab, for each variant.
 #[derive(Debug, Clone)]
 pub(super) struct Done {
     /// When it began.
@@ -106,8 +106,8 @@ pub(super) struct Done {
     pub(super) begun: Moment,
     /// When it was done.
     pub(super) until: Moment,
-    /// The counters before it, where it is to be the zero of the strands' times.
-    pub(super) marks: Option<Arc<Marks>>,
+    /// The counters before it, where it is to be the zero of the variants' times.
+    pub(super) baseline: Option<Arc<CounterBaseline>>,
 }
 
 impl Done {
@@ -129,16 +129,16 @@ pub(super) struct Returning {
 impl SharedLab {
     pub(super) fn new(
         lab: FaultedLab,
-        (surroundings, turn): (Surroundings, Option<Turn>),
+        (context, run_slot): (CaseContext, Option<RunSlot>),
         before: Before,
-        meeting: Arc<Meeting<Taken>>,
-        records: Vec<StepsTaken>,
+        barrier: Arc<Barrier<Taken>>,
+        records: Vec<StepLog>,
     ) -> Self {
         Self {
             lab: Arc::new(lab),
-            surroundings,
+            context,
             before,
-            meeting,
+            barrier,
             records,
             client: Host::default(),
             server: Host::default(),
@@ -146,7 +146,7 @@ impl SharedLab {
             returns: Mutex::default(),
             settled: Mutex::new(Moment::now()),
             lost: watch::Sender::new(None),
-            turn: Mutex::new(turn),
+            run_slot: Mutex::new(run_slot),
         }
     }
 
@@ -157,10 +157,10 @@ impl SharedLab {
         }
     }
 
-    /// Lets another case be busy, because one of this case's strands waits.
-    pub(super) fn end_turn(&self) {
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        *turn = None;
+    /// Lets another case be busy, because one of this case's variants waits.
+    pub(super) fn end_run_slot(&self) {
+        let mut run_slot = self.run_slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *run_slot = None;
     }
 
     /// What could not come back, once there is such a thing.
@@ -223,7 +223,7 @@ impl SharedLab {
             from,
             begun: from,
             until: Moment::now(),
-            marks: None,
+            baseline: None,
         })
     }
 
@@ -233,7 +233,7 @@ impl SharedLab {
     ) -> (
         Arc<FaultedLab>,
         watch::Sender<Option<Arc<LabError>>>,
-        Vec<StepsTaken>,
+        Vec<StepLog>,
     ) {
         (
             Arc::clone(&self.lab),
@@ -256,9 +256,9 @@ impl SharedLab {
     }
 }
 
-/// Tells each strand of a step that was taken now.
+/// Tells each variant of a step that was taken now.
 pub(super) fn note(
-    records: &[StepsTaken],
+    records: &[StepLog],
     line: usize,
     what: &str,
     kind: StepKind,

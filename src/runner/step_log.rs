@@ -14,11 +14,11 @@ pub(super) struct Times {
     pub(super) until: Moment,
 }
 
-/// The steps of one strand; clones share them, because a host returns in its own time.
+/// The steps of one variant; clones share them, because a host returns in its own time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StepsTaken(Arc<Mutex<Vec<StepTaken>>>);
+pub(super) struct StepLog(Arc<Mutex<Vec<StepTaken>>>);
 
-impl StepsTaken {
+impl StepLog {
     /// Takes a step into account.
     pub(super) fn done(&self, step: &Step, times: Times, not_taken: Option<String>) {
         let Times { due, from, until } = times;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::marks::Marks;
+use super::baseline::CounterBaseline;
 use super::record::Tracks;
 use super::running::{Hindrance, PATIENCE, Running, whole};
 use super::shared::Returning;
@@ -30,17 +30,17 @@ impl Running {
         for step in &prepared.case.steps {
             // A connection may take its time too.
             if step.start != Start::AtOnce || step.action.opens() {
-                self.shared.end_turn();
+                self.shared.end_run_slot();
             }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
-                // The other strand may wait for this one, for which the step comes too late.
+                // The other variant may wait for this one, for which the step comes too late.
                 Err(Hindrance::Over(why))
-                    if step.action.is_at_network() && prepared.is_strand() =>
+                    if step.action.is_at_network() && prepared.is_variant() =>
                 {
                     let times = self.take_together(step, Moment::now(), false).await?;
-                    self.steps_taken.done(step, times, Some(why));
+                    self.step_log.done(step, times, Some(why));
                     done = times.until;
                     continue;
                 }
@@ -66,11 +66,11 @@ impl Running {
                 Ok(()) => None,
                 Err(Hindrance::Over(why)) => Some(why),
                 Err(Hindrance::Broken(error)) => {
-                    self.steps_taken.done(step, times, None);
+                    self.step_log.done(step, times, None);
                     return Ok(Some(broken(step, error)));
                 }
             };
-            self.steps_taken.done(step, times, not_taken);
+            self.step_log.done(step, times, not_taken);
             self.nudge();
             done = times.until;
         }
@@ -82,7 +82,7 @@ impl Running {
         let from = Moment::now();
         let until = from;
         let times = Times { due, from, until };
-        self.steps_taken.done(step, times, Some(why));
+        self.step_log.done(step, times, Some(why));
         until
     }
 
@@ -197,7 +197,7 @@ impl Running {
         }
     }
 
-    /// Takes a step at the lab, once for all strands. `is_due`: it may be the zero of this strand's times.
+    /// Takes a step at the lab, once for all variants. `is_due`: it may be the zero of this variant's times.
     async fn take_together(
         &mut self,
         step: &Step,
@@ -207,12 +207,12 @@ impl Running {
         let is_zero = is_due && step.action.is_fault() && self.awaits_zero();
         let shared = Arc::clone(&self.shared);
         let met = shared
-            .meeting
+            .barrier
             .together(due, shared.take(step, is_zero))
             .await;
         let done = met.outcome?;
-        if let Some(marks) = done.marks.as_ref().filter(|_| is_zero) {
-            self.marks = Arc::clone(marks);
+        if let Some(baseline) = done.baseline.as_ref().filter(|_| is_zero) {
+            self.baseline = Arc::clone(baseline);
             self.zero = Some(done.begun);
         }
         let Action::Network(NetworkAction::Reboot(reboot)) = &step.action else {
@@ -223,7 +223,7 @@ impl Running {
             downtime,
             mac,
         } = *reboot;
-        // The path goes first, so that nothing can escape; then the state, of each strand its own; then, in its own time, the path comes
+        // The path goes first, so that nothing can escape; then the state, of each variant its own; then, in its own time, the path comes
         // back.
         self.forget(host).await?;
         let returning = Returning {
@@ -232,7 +232,7 @@ impl Running {
             mac,
         };
         let back = shared.come_back(host, returning);
-        let forgotten = shared.meeting.together(done.until, back).await.outcome?;
+        let forgotten = shared.barrier.together(done.until, back).await.outcome?;
         Ok(Times {
             until: forgotten.until,
             ..done.times(met.due)
@@ -247,7 +247,7 @@ impl Running {
     /// Takes one step of its own. The outer error is the lab's, the inner one the connection's.
     async fn take(&mut self, action: &ProgramAction) -> Result<Result<(), Hindrance>, LabError> {
         if action.kind() == StepKind::Fault && self.awaits_zero() {
-            self.marks = Arc::new(Marks::read(&self.shared.lab).await?);
+            self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
             // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
             self.zero = Some(Moment::now());
         }

@@ -2,14 +2,14 @@
 
 use std::io;
 
+use super::host_recorder::HostRecorder;
 use super::running::PATIENCE;
-use super::side::Side;
 use crate::endpoint::Endpoint;
 
 /// The two ends of each connection that both sides still have. A host that rebooted has lost its own.
 pub(super) fn pairs<'a>(
-    from: &'a mut Side,
-    to: &'a mut Side,
+    from: &'a mut HostRecorder,
+    to: &'a mut HostRecorder,
 ) -> impl Iterator<Item = (&'a mut Endpoint, &'a mut Endpoint)> {
     let mut far = to.endpoints.iter_mut();
     from.endpoints.iter_mut().filter_map(move |near| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::side::Side;
+use super::host_recorder::HostRecorder;
 use crate::clock::sleep_until;
 use crate::endpoint::Endpoint;
 use crate::model::{ALLOWANCE, Expectation, Moment};
@@ -46,7 +46,7 @@ impl Over {
 /// Waits until every connection of this end has ended, or the time is over. `unaccepted`: it has connections that no program has, and
 /// that cannot end for one.
 pub(super) async fn end(
-    side: &Side,
+    side: &HostRecorder,
     expectation: &Expectation,
     times: Times,
     unaccepted: bool,

@@ -145,11 +145,11 @@ fn guest(said: &[u8]) {
         Err(failure) => return drop(failure.to_string()),
     };
     drop(serde_json::from_slice::<Description>(&answer));
-    let Ok(strands) = serde_json::from_slice::<Vec<JobResult>>(&answer) else {
+    let Ok(variants) = serde_json::from_slice::<Vec<JobResult>>(&answer) else {
         return;
     };
     let prepared: Arc<Prepared> = Arc::new(serde_json::from_slice(asked).unwrap());
-    for ran in strands {
+    for ran in variants {
         let (verdict, observation) = match ran.attempt {
             Attempt::Observed(observation) => (judge(&prepared, &observation), Some(*observation)),
             Attempt::Skipped(why) => (Verdict::Skipped(why), None),

@@ -1,4 +1,4 @@
-//! Networks that carry both families: two strands in one lab.
+//! Networks that carry both families: two variants in one lab.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<CaseResult>> {
     Ok(kernel.results)
 }
 
-/// What was seen of the two strands of the only case.
+/// What was seen of the two variants of the only case.
 fn pair(results: &[CaseResult]) -> anyhow::Result<[&Observation; 2]> {
     let [one, other] = results else {
         anyhow::bail!("{} results", results.len());
@@ -64,7 +64,7 @@ fn one_lab() -> anyhow::Result<()> {
             ipv6.zero
         );
         let faults = |seen: &Observation| -> Vec<_> {
-            // The exchange before is each strand's own.
+            // The exchange before is each variant's own.
             let steps = seen.evidence.steps.iter().skip(1);
             steps
                 .map(|step| (step.what.clone(), step.from, step.until))
@@ -122,7 +122,7 @@ fn ends_early() -> anyhow::Result<()> {
     ensure!(crash.what == "crash the server", "{}", crash.what);
     let waited = crash.from.since(ipv4.zero).as_secs_f64();
     ensure!((3.9..4.6).contains(&waited), "crashed after {waited} s");
-    // From when the last strand had come, or left.
+    // From when the last variant had come, or left.
     let late = crash.from.since(crash.due).as_secs_f64();
     ensure!(late < 0.3, "taken {late} s late");
     Ok(())

@@ -1,4 +1,4 @@
-//! Networks that carry both families, in a guest: two strands in one job.
+//! Networks that carry both families, in a guest: two variants in one job.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn twice() -> Result<(), Failed> {
     says(row, "2     ETIMEDOUT    4.")
 }
 
-/// With the evidence, in any order of running; and both strands have one zero time.
+/// With the evidence, in any order of running; and both variants have one zero time.
 fn results() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let result = |name: &str, jobs: &str| -> Result<String, Failed> {
@@ -44,8 +44,8 @@ fn results() -> Result<(), Failed> {
     }
     let record = Record::read(&once)?;
     let results = &record.kernels[0].results;
-    for strands in results.chunks(2) {
-        let seen = strands.iter().map(|strand| strand.observation.as_ref());
+    for variants in results.chunks(2) {
+        let seen = variants.iter().map(|variant| variant.observation.as_ref());
         let zeros: Vec<_> = seen.map(|seen| seen.map(|seen| seen.zero)).collect();
         assert!(
             zeros.iter().all(|zero| zero.is_some() && *zero == zeros[0]),

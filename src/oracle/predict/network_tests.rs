@@ -120,10 +120,14 @@ fn what_is_done_to_the_other_family_is_done_to_another_path() {
         "{ do = \"lose\", on = \"router\", to = \"server\", family = \"ipv6\" }",
     ];
     for step in steps {
-        let mut strand = case("dual", KEEPALIVE, "", &[step]);
-        assert_eq!(seen(&strand, End::Client), "survives", "{step}");
-        strand.family = strand.family.other();
-        assert_eq!(seen(&strand, End::Client), "ETIMEDOUT 4000..4128", "{step}");
+        let mut variant = case("dual", KEEPALIVE, "", &[step]);
+        assert_eq!(seen(&variant, End::Client), "survives", "{step}");
+        variant.family = variant.family.other();
+        assert_eq!(
+            seen(&variant, End::Client),
+            "ETIMEDOUT 4000..4128",
+            "{step}"
+        );
     }
 }
 

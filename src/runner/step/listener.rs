@@ -38,10 +38,10 @@ impl Running {
         let size = Backlog::new(i32::from(backlog)).map_err(|errno| failed(errno.into()))?;
         listen(listener, size).map_err(|errno| failed(errno.into()))?;
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;
-        let room = places.saturating_sub(waiting);
+        let budget = places.saturating_sub(waiting);
         let node = self.shared.lab.node(End::Client.node());
         let to = self.plan().socket_address(End::Server, SERVER_PORT);
-        for (port, _) in (FILLER_PORT..).zip(0..room) {
+        for (port, _) in (FILLER_PORT..).zip(0..budget) {
             let from = self.plan().socket_address(End::Client, port);
             let connected = socket::connect(node, from, to, &EndSettings::default()).await?;
             self.fillers.push(connected);

@@ -1,11 +1,11 @@
 //! The steps on the kernel: one file for each `do` word, of the same name as in `step/`.
 //!
-//! A step at the network is taken once for all strands of a case, on the [`SharedLab`]; its act on the modelled network comes first. A step
-//! of a program is taken by each strand, on its own [`Running`].
+//! A step at the network is taken once for all variants of a case, on the [`SharedLab`]; its act on the modelled network comes first. A step
+//! of a program is taken by each variant, on its own [`Running`].
 
 use std::sync::Arc;
 
-use super::marks::Marks;
+use super::baseline::CounterBaseline;
 use super::running::{Hindrance, Running};
 use super::shared::{Done, SharedLab};
 use crate::lab::error::LabError;
@@ -46,10 +46,10 @@ for_each_step!(take);
 
 impl SharedLab {
     /// Takes a step at the lab; `marks`: after a look at the counters.
-    pub(super) async fn take(&self, step: &Step, marks: bool) -> Result<Done, Arc<LabError>> {
+    pub(super) async fn take(&self, step: &Step, baseline: bool) -> Result<Done, Arc<LabError>> {
         let from = Moment::now();
-        let read = if marks {
-            Some(Arc::new(Marks::read(&self.lab).await?))
+        let read = if baseline {
+            Some(Arc::new(CounterBaseline::read(&self.lab).await?))
         } else {
             None
         };
@@ -60,7 +60,7 @@ impl SharedLab {
             from,
             begun,
             until: Moment::now(),
-            marks: read,
+            baseline: read,
         })
     }
 
@@ -68,7 +68,7 @@ impl SharedLab {
         self.lab.act(step)?;
         match &step.action {
             Action::Network(action) => on_network(self, action, step).await,
-            // Each strand takes it by itself.
+            // Each variant takes it by itself.
             Action::Program(_) => Ok(()),
         }
     }

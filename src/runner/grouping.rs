@@ -1,4 +1,4 @@
-//! Which entries of a run share a lab: the strands of a case.
+//! Which entries of a run share a lab: the variants of a case.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::Entry;
 use crate::model::{Family, Stack};
 
-/// A strand that is looked for: of which file and case, at which phase, and over which family.
+/// A variant that is looked for: of which file and case, at which phase, and over which family.
 type Wanted<'e> = (&'e Path, &'e str, Duration, Family);
 
-/// The entries by their labs, each with its place. Where a case runs several times, the first run of one strand goes with the first of the
-/// other, and so on. A strand whose other one is not to be run has a lab for itself.
+/// The entries by their labs, each with its place. Where a case runs several times, the first run of one variant goes with the first of the
+/// other, and so on. A variant whose other one is not to be run has a lab for itself.
 pub(super) fn labs(entries: &[Entry]) -> Vec<Vec<(usize, Entry)>> {
     let mut labs: Vec<Vec<(usize, Entry)>> = Vec::new();
     let mut alone: HashMap<Wanted, VecDeque<usize>> = HashMap::new();

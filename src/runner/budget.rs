@@ -13,9 +13,9 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use super::burial::{Graveyard, Tenancy};
-use super::permit::{Admitted, Neighbours, Taken, Turn};
+use super::permit::{Neighbours, Permit, RunSlot, Taken};
 use super::requests::Requests;
+use super::teardown::{LabSlot, TeardownQueue};
 use crate::lab::tables::NeighbourTables;
 use crate::memory;
 use crate::model::{Family, Role, TCP_MEMORY};
@@ -48,11 +48,11 @@ struct Need {
 }
 
 impl Need {
-    /// Of each node the namespace and its rtnetlink socket. Of each strand: at each end a packet socket and one of `sock_diag`; the listener; each
+    /// Of each node the namespace and its rtnetlink socket. Of each variant: at each end a packet socket and one of `sock_diag`; the listener; each
     /// connection's two sockets, and those of who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
-    fn of(strands: &[Arc<Prepared>]) -> Self {
-        // Strands differ in the family of their connections only.
-        let first = &strands[0];
+    fn of(variants: &[Arc<Prepared>]) -> Self {
+        // Variants differ in the family of their connections only.
+        let first = &variants[0];
         let case = &first.case;
         let nodes = first.network.nodes.len() as u64;
         let fillers = case.steps.iter().map(|step| match &step.action {
@@ -61,9 +61,12 @@ impl Need {
         });
         let connections = u32::from(case.connection.count) + fillers.sum::<u32>();
         Self {
-            descriptors: 2 * nodes + strands.len() as u64 * (8 + 2 * u64::from(connections)),
+            descriptors: 2 * nodes + variants.len() as u64 * (8 + 2 * u64::from(connections)),
             memory: nodes * OF_A_NODE,
-            tcp_memory: strands.iter().map(|strand| strand.case.tcp_memory()).sum(),
+            tcp_memory: variants
+                .iter()
+                .map(|variant| variant.case.tcp_memory())
+                .sum(),
             neighbours: neighbours_of(first),
             has_switch: (first.network.nodes.iter()).any(|node| node.role == Role::Switch),
         }
@@ -87,29 +90,29 @@ fn neighbours_of(prepared: &Prepared) -> Neighbours {
 
 /// The room of one run.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct ResourceBudget {
     descriptors: u64,
-    graveyard: Graveyard,
+    queue: TeardownQueue,
     requests: Requests,
     tables: Option<Arc<NeighbourTables>>,
     /// Labs are let in one after the other, in the order in which they came.
     door: Mutex<()>,
     taken: watch::Sender<Taken>,
-    turns: Arc<Semaphore>,
+    run_slots: Arc<Semaphore>,
 }
 
-impl Room {
+impl ResourceBudget {
     pub(super) fn new() -> Self {
         let requests = Requests::new();
         let limit = getrlimit(Resource::RLIMIT_NOFILE);
         Self {
             descriptors: limit.map_or(u64::MAX, |(soft, _)| soft.saturating_sub(OWN_DESCRIPTORS)),
-            graveyard: Graveyard::open(&requests.handle()),
+            queue: TeardownQueue::open(&requests.handle()),
             tables: NeighbourTables::open(&requests.handle()).map(Arc::new),
             requests,
             door: Mutex::new(()),
             taken: watch::Sender::default(),
-            turns: Arc::new(Semaphore::new(busy_at_once())),
+            run_slots: Arc::new(Semaphore::new(busy_at_once())),
         }
     }
 
@@ -124,11 +127,11 @@ impl Room {
     }
 
     /// Waits until there is room for the lab, and until it is its turn to be built.
-    pub(super) async fn enter(&self, strands: &[Arc<Prepared>]) -> (Tenancy, Turn) {
+    pub(super) async fn enter(&self, variants: &[Arc<Prepared>]) -> (LabSlot, RunSlot) {
         let _first = self.door.lock().await;
         // Never closed.
-        let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
-        let need = Need::of(strands);
+        let run_permit = Arc::clone(&self.run_slots).acquire_owned().await.ok();
+        let need = Need::of(variants);
         let mut changes = self.taken.subscribe();
         while !self.fits(need).await {
             // What is given back may be free only a little later.
@@ -137,13 +140,13 @@ impl Room {
         self.taken.send_modify(|taken| {
             taken.neighbours = taken.neighbours.plus(need.neighbours);
         });
-        let admitted = Admitted::new(&self.taken, need.descriptors, need.tcp_memory);
-        let turn = Turn {
+        let permit = Permit::new(&self.taken, need.descriptors, need.tcp_memory);
+        let run_slot = RunSlot {
             taken: self.taken.clone(),
             neighbours: need.neighbours,
-            _permit: permit,
+            _permit: run_permit,
         };
-        (self.graveyard.tenancy(admitted, need.has_switch), turn)
+        (self.queue.slot(permit, need.has_switch), run_slot)
     }
 
     async fn fits(&self, need: Need) -> bool {
@@ -210,8 +213,8 @@ mod tests {
                 connection = {{ count = {count}, client.keepalive = {{ time = "3s" }} }}
                 expect.client.survives = "1s""#
             );
-            let strands = cases(&text).into_iter().map(Arc::new);
-            Need::of(&strands.collect::<Vec<_>>())
+            let variants = cases(&text).into_iter().map(Arc::new);
+            Need::of(&variants.collect::<Vec<_>>())
         };
         let need = |topology, count| of(topology, "ipv6", count);
         assert_eq!(need("direct", 1).descriptors, 14);

@@ -12,9 +12,9 @@ use crate::model::{Counters, Node, Role};
 
 /// How the counters stood at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Marks(BTreeMap<Node, Counters>);
+pub(super) struct CounterBaseline(BTreeMap<Node, Counters>);
 
-impl Marks {
+impl CounterBaseline {
     /// Now, at every host; a switch is none.
     pub(super) async fn read(lab: &Lab) -> Result<Self, LabError> {
         let nodes = lab.nodes().iter();

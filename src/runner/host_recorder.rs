@@ -22,9 +22,9 @@ use crate::outcome::Recording;
 use crate::prepare::WindowOrigin;
 use crate::wire::Neighbours;
 
-/// One host of a strand.
+/// One host of a variant.
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct HostRecorder {
     pub(super) end: End,
     /// In the order in which the client connected.
     pub(super) endpoints: Vec<Endpoint>,
@@ -51,7 +51,7 @@ pub(super) struct Watched {
     pub(super) look_delay: Duration,
 }
 
-impl Side {
+impl HostRecorder {
     /// Starts to record at the host what is of this family, at this rate at least.
     pub(super) async fn new(
         shared: &SharedLab,
@@ -91,7 +91,7 @@ impl Side {
             samples: Recorder::samples(),
             neighbours: Neighbours::default(),
             recording: Recording::default(),
-            drops: shared.surroundings.drops.clone(),
+            drops: shared.context.drops.clone(),
         };
         Ok(Self {
             end,

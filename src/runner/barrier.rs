@@ -1,4 +1,4 @@
-//! Where the strands of a case wait for each other, before something that is done once for all of them.
+//! Where the variants of a case wait for each other, before something that is done once for all of them.
 //!
 //! The last one to come does it, and the others take what came of it. Who has left is waited for no longer.
 
@@ -8,13 +8,13 @@ use tokio::sync::watch;
 
 use crate::model::Moment;
 
-/// The meetings of some strands, one after the other.
+/// The meetings of some variants, one after the other.
 #[derive(Debug)]
-pub(super) struct Meeting<T>(watch::Sender<State<T>>);
+pub(super) struct Barrier<T>(watch::Sender<State<T>>);
 
 #[derive(Debug)]
 struct State<T> {
-    /// The strands that are still under way.
+    /// The variants that are still under way.
     present: usize,
     /// How many of them have come.
     come: usize,
@@ -28,7 +28,7 @@ struct State<T> {
     met: Option<Met<T>>,
 }
 
-/// What all strands have met for.
+/// What all variants have met for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Met<T> {
     /// When the last of them was due.
@@ -37,31 +37,33 @@ pub(super) struct Met<T> {
     pub(super) outcome: T,
 }
 
-/// A strand's place. It leaves when this is dropped.
+/// A variant's place. It leaves when this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat<T>(Arc<Meeting<T>>);
+pub(super) struct Participant<T>(Arc<Barrier<T>>);
 
-/// A strand that has come, until the meeting is over or the strand gives up.
+/// A variant that has come, until the meeting is over or the variant gives up.
 struct Coming<'m, T> {
-    meeting: &'m Meeting<T>,
+    barrier: &'m Barrier<T>,
     /// Which meeting it has come to.
     number: u64,
 }
 
-impl<T: Clone> Meeting<T> {
-    /// For so many strands.
-    pub(super) fn of(strands: usize) -> (Arc<Self>, Vec<Seat<T>>) {
+impl<T: Clone> Barrier<T> {
+    /// For so many variants.
+    pub(super) fn of(variants: usize) -> (Arc<Self>, Vec<Participant<T>>) {
         let state = State {
-            present: strands,
+            present: variants,
             come: 0,
             due: None,
             taken_up: false,
             over: 0,
             met: None,
         };
-        let meeting = Arc::new(Self(watch::Sender::new(state)));
-        let seats = (0..strands).map(|_| Seat(Arc::clone(&meeting))).collect();
-        (meeting, seats)
+        let barrier = Arc::new(Self(watch::Sender::new(state)));
+        let participants = (0..variants)
+            .map(|_| Participant(Arc::clone(&barrier)))
+            .collect();
+        (barrier, participants)
     }
 
     /// Comes, and waits until all have come that are still there and `work` is done, by one of them.
@@ -92,17 +94,17 @@ impl<T: Clone> Meeting<T> {
             number = state.over;
         });
         Coming {
-            meeting: self,
+            barrier: self,
             number,
         }
     }
 }
 
 impl<T: Clone> Coming<'_, T> {
-    /// When the last strand was due, for the one that is to do what they have met for.
+    /// When the last variant was due, for the one that is to do what they have met for.
     fn take_up(&self) -> Option<Moment> {
         let mut due = None;
-        self.meeting.0.send_if_modified(|state| {
+        self.barrier.0.send_if_modified(|state| {
             let all_there = state.over == self.number && state.come == state.present;
             if all_there && !state.taken_up {
                 state.taken_up = true;
@@ -114,12 +116,12 @@ impl<T: Clone> Coming<'_, T> {
     }
 
     fn outcome(&self) -> Option<Met<T>> {
-        let state = self.meeting.0.borrow();
+        let state = self.barrier.0.borrow();
         state.met.clone().filter(|_| state.over > self.number)
     }
 
     fn close(&self, met: Met<T>) {
-        self.meeting.0.send_modify(|state| {
+        self.barrier.0.send_modify(|state| {
             state.come = 0;
             state.due = None;
             state.taken_up = false;
@@ -130,10 +132,10 @@ impl<T: Clone> Coming<'_, T> {
 }
 
 /// Who gives up while it waits is not counted. Who gives up over the work leaves it half done, so nobody takes it up again: what cuts off one
-/// strand there, the limit or the loss of the lab, cuts off all.
+/// variant there, the limit or the loss of the lab, cuts off all.
 impl<T> Drop for Coming<'_, T> {
     fn drop(&mut self) {
-        self.meeting.0.send_if_modified(|state| {
+        self.barrier.0.send_if_modified(|state| {
             let gives_up = state.over == self.number;
             state.come -= usize::from(gives_up);
             gives_up
@@ -141,7 +143,7 @@ impl<T> Drop for Coming<'_, T> {
     }
 }
 
-impl<T> Drop for Seat<T> {
+impl<T> Drop for Participant<T> {
     fn drop(&mut self) {
         self.0.0.send_modify(|state| {
             state.present -= 1;
@@ -169,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_done_once_when_the_last_has_come_and_all_know_what_came_of_it() {
-        let (meeting, _seats) = Meeting::of(2);
+        let (barrier, _seats) = Barrier::of(2);
         let done = Cell::new(0);
         for round in 1..=3 {
             let work = || async {
@@ -177,11 +179,11 @@ mod tests {
                 tokio::task::yield_now().await;
                 done.get()
             };
-            let first = meeting.together(at(5), work());
+            let first = barrier.together(at(5), work());
             let second = async {
                 tokio::task::yield_now().await;
                 assert_eq!(done.get(), round - 1);
-                meeting.together(at(7), work()).await
+                barrier.together(at(7), work()).await
             };
             let met = Met {
                 due: at(7),
@@ -193,42 +195,42 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_left_is_not_waited_for() {
-        let (meeting, mut seats) = Meeting::of(2);
+        let (barrier, mut participants) = Barrier::of(2);
         let leaving = async {
             tokio::task::yield_now().await;
-            seats.pop();
+            participants.pop();
         };
         let before = Moment::now();
-        let both = join(meeting.together(at(1), async { "alone" }), leaving);
+        let both = join(barrier.together(at(1), async { "alone" }), leaving);
         let (met, ()) = tokio::time::timeout(LONG, both).await.unwrap();
         assert_eq!(met.outcome, "alone");
         assert!(met.due >= before, "could have been done at {:?}", met.due);
-        assert_eq!(meeting.together(at(2), async { "again" }).await.due, at(2));
+        assert_eq!(barrier.together(at(2), async { "again" }).await.due, at(2));
     }
 
     #[tokio::test]
     async fn who_gives_up_waiting_has_not_come() {
-        let (meeting, _seats) = Meeting::of(2);
-        let alone = meeting.together(at(1), async {});
+        let (barrier, _seats) = Barrier::of(2);
+        let alone = barrier.together(at(1), async {});
         assert!(tokio::time::timeout(NEVER, alone).await.is_err());
-        let other = meeting.together(at(2), async {});
+        let other = barrier.together(at(2), async {});
         assert!(tokio::time::timeout(NEVER, other).await.is_err());
         let both = join(
-            meeting.together(at(3), async {}),
-            meeting.together(at(4), async {}),
+            barrier.together(at(3), async {}),
+            barrier.together(at(4), async {}),
         );
         assert_eq!(both.await.0.due, at(4));
     }
 
     #[tokio::test]
     async fn what_is_left_half_done_is_not_done_again() {
-        let (meeting, mut seats) = Meeting::of(2);
+        let (barrier, mut participants) = Barrier::of(2);
         let work = std::future::pending::<()>;
-        let first = meeting.together(at(1), work());
+        let first = barrier.together(at(1), work());
         let second = async {
-            let begun = meeting.together(at(1), work());
+            let begun = barrier.together(at(1), work());
             tokio::time::timeout(NEVER, begun).await.ok();
-            seats.pop();
+            participants.pop();
             tokio::time::sleep(NEVER).await;
         };
         tokio::select! {

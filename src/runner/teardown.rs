@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
-use super::permit::Admitted;
+use super::permit::Permit;
 use crate::lab::Lab;
 use crate::lab::namespace::Namespace;
 
@@ -28,64 +28,64 @@ const SWITCH: Duration = Duration::from_millis(20);
 
 /// Where finished labs go.
 #[derive(Debug, Clone)]
-pub(super) struct Graveyard(UnboundedSender<Remains>);
+pub(super) struct TeardownQueue(UnboundedSender<FinishedLab>);
 
 /// What is given back when it is dropped: the namespaces, and then the room that they took.
 #[derive(Debug)]
-struct Remains {
+struct FinishedLab {
     has_switch: bool,
     namespaces: Vec<Namespace>,
-    _admitted: Admitted,
+    _permit: Permit,
 }
 
 /// A lab's place from its admission to the end of its case.
 #[derive(Debug)]
-pub(super) struct Tenancy {
-    remains: Option<Remains>,
-    graveyard: Graveyard,
+pub(super) struct LabSlot {
+    lab: Option<FinishedLab>,
+    queue: TeardownQueue,
 }
 
-impl Graveyard {
+impl TeardownQueue {
     /// One that is worked in on this runtime, for as long as that runs.
     pub(super) fn open(runtime: &Handle) -> Self {
         let (sender, finished) = unbounded_channel();
-        runtime.spawn(bury(finished));
+        runtime.spawn(tear_down(finished));
         Self(sender)
     }
 
-    pub(super) fn tenancy(&self, admitted: Admitted, has_switch: bool) -> Tenancy {
-        let remains = Remains {
+    pub(super) fn slot(&self, permit: Permit, has_switch: bool) -> LabSlot {
+        let lab = FinishedLab {
             has_switch,
             namespaces: Vec::new(),
-            _admitted: admitted,
+            _permit: permit,
         };
-        Tenancy {
-            remains: Some(remains),
-            graveyard: self.clone(),
+        LabSlot {
+            lab: Some(lab),
+            queue: self.clone(),
         }
     }
 }
 
-impl Tenancy {
+impl LabSlot {
     /// Keeps a lab's namespaces until they are buried.
     pub(super) fn hold(&mut self, lab: &Lab) {
-        if let Some(remains) = &mut self.remains {
+        if let Some(finished) = &mut self.lab {
             let held = lab.nodes().iter().map(|node| node.namespace.clone());
-            remains.namespaces.extend(held);
+            finished.namespaces.extend(held);
         }
     }
 }
 
-impl Drop for Tenancy {
+impl Drop for LabSlot {
     fn drop(&mut self) {
-        if let Some(remains) = self.remains.take() {
+        if let Some(lab) = self.lab.take() {
             // Where nobody buries any more, they come back and are given back here.
-            self.graveyard.0.send(remains).ok();
+            self.queue.0.send(lab).ok();
         }
     }
 }
 
-async fn bury(mut finished: UnboundedReceiver<Remains>) {
+async fn tear_down(mut finished: UnboundedReceiver<FinishedLab>) {
     let mut switched = VecDeque::new();
     loop {
         if switched.is_empty() {
@@ -104,9 +104,9 @@ async fn bury(mut finished: UnboundedReceiver<Remains>) {
 }
 
 /// Those without a switch are buried here.
-fn sort(remains: Remains, switched: &mut VecDeque<Remains>) {
-    if remains.has_switch {
-        switched.push_back(remains);
+fn sort(lab: FinishedLab, switched: &mut VecDeque<FinishedLab>) {
+    if lab.has_switch {
+        switched.push_back(lab);
     }
 }
 
@@ -117,9 +117,9 @@ mod tests {
     use super::super::permit::Taken;
     use super::*;
 
-    fn finish(graveyard: &Graveyard, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
+    fn finish(queue: &TeardownQueue, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
         for _ in 0..count {
-            drop(graveyard.tenancy(Admitted::new(taken, 1, 0), has_switch));
+            drop(queue.slot(Permit::new(taken, 1, 0), has_switch));
         }
     }
 
@@ -127,15 +127,15 @@ mod tests {
     async fn labs_with_switches_are_buried_one_by_one_and_the_others_with_them() {
         let taken = watch::Sender::<Taken>::default();
         let labs = || taken.borrow().labs;
-        let graveyard = Graveyard::open(&Handle::current());
-        finish(&graveyard, &taken, 3, true);
-        finish(&graveyard, &taken, 10, false);
+        let queue = TeardownQueue::open(&Handle::current());
+        finish(&queue, &taken, 3, true);
+        finish(&queue, &taken, 10, false);
         assert_eq!(labs(), 13);
         for left in [2, 1, 0] {
             sleep(PAUSE).await;
             assert_eq!(labs(), left);
             // It waits for the next round.
-            finish(&graveyard, &taken, 1, false);
+            finish(&queue, &taken, 1, false);
             assert_eq!(labs(), left + 1);
             sleep(SWITCH).await;
         }
@@ -147,8 +147,8 @@ mod tests {
     async fn where_many_wait_more_are_buried_together() {
         let taken = watch::Sender::<Taken>::default();
         let labs = || taken.borrow().labs;
-        let graveyard = Graveyard::open(&Handle::current());
-        finish(&graveyard, &taken, 3 * SHARE, true);
+        let queue = TeardownQueue::open(&Handle::current());
+        finish(&queue, &taken, 3 * SHARE, true);
         sleep(PAUSE).await;
         assert_eq!(labs(), 3 * SHARE - 3);
         sleep(2 * SWITCH).await;
@@ -161,7 +161,7 @@ mod tests {
     fn what_nobody_buries_is_given_back_at_once() {
         let taken = watch::Sender::<Taken>::default();
         let (sender, _) = unbounded_channel();
-        finish(&Graveyard(sender), &taken, 1, true);
+        finish(&TeardownQueue(sender), &taken, 1, true);
         assert_eq!(taken.borrow().labs, 0);
     }
 }
