@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::{Machine, enter_if_guest};
+use deadpeer::guest::{GuestMachine, enter_if_guest};
 use deadpeer::model::Hz;
 use deadpeer::outcome::Attempt;
 use deadpeer::prepare::prepare;
@@ -36,7 +36,7 @@ fn main() {
         None => find(KernelSpec::default(), privilege::home())
             .expect("a kernel: `harness kernel build`"),
     };
-    let machine = Machine::Uml { kernel };
+    let machine = GuestMachine::Uml { kernel };
     let runtime = Runtime::new().unwrap();
     let median = |once: &dyn Fn()| {
         let mut times: Vec<Duration> = (0..ROUNDS)

@@ -39,11 +39,11 @@ fn main() {
     let one = run(&["--repeat", &ALONE.to_string(), "-j", "1"]);
     let many = run(&["--repeat", &LABS.to_string()]);
     let detection = |run: &Run| median(run.results.iter().map(detected).collect());
-    let (alone, beside) = (detection(&one), detection(&many));
+    let (alone, other_family) = (detection(&one), detection(&many));
     let longest = many.results.iter().map(observed).max().unwrap();
-    let shift = beside.abs_diff(alone);
+    let shift = other_family.abs_diff(alone);
     println!(
-        "from the fault to the error, median:  alone {alone:?}, beside {LABS} others {beside:?}, shift {shift:?}"
+        "from the fault to the error, median:  alone {alone:?}, beside {LABS} others {other_family:?}, shift {shift:?}"
     );
     println!(
         "all of them:                          {:?}, the longest case {longest:?}",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use crate::guest::{self, Failure, GuestError, Machine};
+use crate::guest::{self, Failure, GuestError, GuestMachine};
 use crate::model::Hz;
 use crate::oracle::Ticks;
 use crate::outcome::Attempt;
@@ -78,7 +78,7 @@ impl JobError {
 ///
 /// # Errors
 /// [`JobError`].
-pub async fn describe(machine: &Machine, limit: Duration) -> Result<Description, JobError> {
+pub async fn describe(machine: &GuestMachine, limit: Duration) -> Result<Description, JobError> {
     send(machine, &Job::Describe, limit).await
 }
 
@@ -87,7 +87,7 @@ pub async fn describe(machine: &Machine, limit: Duration) -> Result<Description,
 /// # Errors
 /// [`JobError`]: nothing is known of the case then.
 pub async fn run(
-    machine: &Machine,
+    machine: &GuestMachine,
     variants: &[Arc<Prepared>],
     phase: Duration,
     limit: Duration,
@@ -104,7 +104,7 @@ pub async fn run(
 }
 
 async fn send<A: for<'a> Deserialize<'a>>(
-    machine: &Machine,
+    machine: &GuestMachine,
     job: &Job,
     limit: Duration,
 ) -> Result<A, JobError> {

@@ -1,12 +1,12 @@
 //! From checked scenarios to cases that are ready to run: each with its network and with what the oracle says of it. Pure.
 
-mod doubts;
 mod silence;
+mod warnings;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use doubts::warnings;
+pub use warnings::warnings;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct Prepared {
     /// Its network, in the family of its connection.
     pub network: NetworkPlan,
     /// What the same network has of the other family, where it carries both.
-    pub beside: Option<NetworkPlan>,
+    pub other_family: Option<NetworkPlan>,
     /// What is known of the kernel's tick.
     pub ticks: Ticks,
     /// What the oracle says of the client; `None` where its rules do not settle it.
@@ -112,7 +112,7 @@ pub fn prepare(
         scenario.cases.iter().map(of)
     });
     let prepared: Vec<Prepared> = cases.collect();
-    let unjudgeable = doubts::unjudgeable(&prepared, &scenarios);
+    let unjudgeable = warnings::unjudgeable(&prepared, &scenarios);
     if unjudgeable.is_empty() {
         Ok(prepared)
     } else {
@@ -129,7 +129,7 @@ impl Prepared {
                 .with_firewall(case.firewall)
                 .with_sysctls(&case.sysctl)
         };
-        let beside = match case.stack {
+        let other_family = match case.stack {
             Stack::Single => None,
             Stack::Dual => Some(network(case.family.other())),
         };
@@ -144,7 +144,7 @@ impl Prepared {
             path,
             case,
             network,
-            beside,
+            other_family,
             ticks,
             client,
             server,
@@ -154,13 +154,13 @@ impl Prepared {
     /// Whether it shares its lab with the case of the other family.
     #[must_use]
     pub fn is_variant(&self) -> bool {
-        self.beside.is_some()
+        self.other_family.is_some()
     }
 
     /// All that the network carries, IPv4 first: what a lab is built from.
     #[must_use]
     pub fn networks(&self) -> Vec<NetworkPlan> {
-        let carried = std::iter::once(&self.network).chain(&self.beside);
+        let carried = std::iter::once(&self.network).chain(&self.other_family);
         let mut networks: Vec<NetworkPlan> = carried.cloned().collect();
         networks.sort_by_key(|network| network.family);
         networks

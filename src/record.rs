@@ -247,10 +247,10 @@ mod tests {
     fn what_was_saved_before_a_network_could_carry_both_families_is_read() {
         let saved = serde_json::to_string(&record(1, 1)).unwrap();
         let mut old = saved.replace(r#""stack":"single","#, "");
-        for key in ["beside", "family"] {
+        for key in ["other_family", "family"] {
             old = old.replace(&format!(r#""{key}":null,"#), "");
         }
-        assert_eq!(saved.len() - old.len(), 17 + 14 + 2 * 14);
+        assert_eq!(saved.len() - old.len(), 17 + 20 + 2 * 14);
         let back = Record::read(&old).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), saved);
     }
@@ -276,7 +276,7 @@ mod tests {
         let error = Record::read(r#"{"format": 1, "cases": []}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "its format is 1, and this harness reads 2; the one that wrote it reads it"
+            "its format is 1, and this harness reads 3; the one that wrote it reads it"
         );
     }
 

@@ -2,9 +2,9 @@
 //!
 //! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded for each case; what was cut is counted.
 
+mod bounded_log;
 mod change;
-mod drop;
-mod kept;
+mod packet_drop;
 mod socket;
 mod step;
 
@@ -14,9 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
+pub use bounded_log::{BoundedLog, Excerpt};
 pub use change::{Change, LinkState, NetworkChange};
-pub use drop::Drop;
-pub use kept::{Keeper, Kept};
+pub use packet_drop::PacketDrop;
 pub use socket::{SocketSample, SocketState, TcpInfo, Timer};
 pub use step::{Delay, StepTaken};
 
@@ -43,7 +43,7 @@ pub struct Evidence {
     /// How many more there were that were not kept.
     pub changes_cut: u64,
     /// The packets of the case that the kernel dropped, and why; `None` where it does not tell.
-    pub drops: Option<Kept<Drop>>,
+    pub drops: Option<Excerpt<PacketDrop>>,
     /// By how much each host's counters rose from zero time to the end of the case; those that did.
     pub counters: Vec<NodeCounters>,
 }
@@ -56,7 +56,7 @@ pub struct Captured {
     /// Its name in the host's namespace.
     pub interface: String,
     /// In the order in which the kernel delivered them.
-    pub frames: Kept<Frame>,
+    pub frames: Excerpt<Frame>,
 }
 
 /// One namespace's counters.

@@ -16,7 +16,7 @@ const LARGEST: u32 = 1 << 30;
 
 /// A part of what the guest says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(super) enum ChannelFrame {
     /// What the handler returned.
     Result(Vec<u8>),
     /// The handler panicked; the message.
@@ -27,14 +27,14 @@ pub(super) enum Frame {
     Done,
 }
 
-impl Frame {
+impl ChannelFrame {
     /// The frame as it goes over the line.
     pub(super) fn encode(&self) -> Vec<u8> {
         let (kind, bytes): (u8, &[u8]) = match self {
-            Frame::Result(bytes) => (b'R', bytes),
-            Frame::Panic(message) => (b'P', message.as_bytes()),
-            Frame::Unready(message) => (b'U', message.as_bytes()),
-            Frame::Done => (b'D', &[]),
+            ChannelFrame::Result(bytes) => (b'R', bytes),
+            ChannelFrame::Panic(message) => (b'P', message.as_bytes()),
+            ChannelFrame::Unready(message) => (b'U', message.as_bytes()),
+            ChannelFrame::Done => (b'D', &[]),
         };
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let mut encoded = Vec::with_capacity(HEADER + bytes.len());
@@ -69,10 +69,10 @@ impl Frame {
             return Err(garbled("a wrong checksum"));
         }
         match kind {
-            b'R' => Ok(Some(Frame::Result(bytes))),
-            b'P' => Ok(Some(Frame::Panic(text(&bytes)))),
-            b'U' => Ok(Some(Frame::Unready(text(&bytes)))),
-            b'D' => Ok(Some(Frame::Done)),
+            b'R' => Ok(Some(ChannelFrame::Result(bytes))),
+            b'P' => Ok(Some(ChannelFrame::Panic(text(&bytes)))),
+            b'U' => Ok(Some(ChannelFrame::Unready(text(&bytes)))),
+            b'D' => Ok(Some(ChannelFrame::Done)),
             _ => Err(garbled("an unknown kind of frame")),
         }
     }
@@ -97,29 +97,29 @@ fn garbled(what: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    async fn read(mut line: &[u8]) -> io::Result<Option<Frame>> {
-        Frame::read(&mut line).await
+    async fn read(mut line: &[u8]) -> io::Result<Option<ChannelFrame>> {
+        ChannelFrame::read(&mut line).await
     }
 
     #[tokio::test]
     async fn frames_come_back_as_they_were() {
         let frames = [
-            Frame::Result(vec![0, 10, 13, 255]),
-            Frame::Panic("oh".to_owned()),
-            Frame::Unready("no".to_owned()),
-            Frame::Done,
+            ChannelFrame::Result(vec![0, 10, 13, 255]),
+            ChannelFrame::Panic("oh".to_owned()),
+            ChannelFrame::Unready("no".to_owned()),
+            ChannelFrame::Done,
         ];
-        let line: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
+        let line: Vec<u8> = frames.iter().flat_map(ChannelFrame::encode).collect();
         let mut line = line.as_slice();
         for frame in frames {
-            assert_eq!(Frame::read(&mut line).await.unwrap(), Some(frame));
+            assert_eq!(ChannelFrame::read(&mut line).await.unwrap(), Some(frame));
         }
-        assert_eq!(Frame::read(&mut line).await.unwrap(), None);
+        assert_eq!(ChannelFrame::read(&mut line).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn no_changed_byte_goes_unnoticed() {
-        let whole = Frame::Result(b"bytes".to_vec()).encode();
+        let whole = ChannelFrame::Result(b"bytes".to_vec()).encode();
         for position in 0..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn half_a_frame_is_an_error() {
-        let whole = Frame::Result(b"bytes".to_vec()).encode();
+        let whole = ChannelFrame::Result(b"bytes".to_vec()).encode();
         for length in 1..whole.len() {
             let error = read(&whole[..length]).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length} bytes");

@@ -20,7 +20,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcdrain, tcgetattr, tcsetattr};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::getpid;
 
-use super::frame::Frame;
+use super::frame::ChannelFrame;
 use super::image::{JOB, MODULES};
 
 /// The variable in which the kernel's command line names the device that the answer goes to.
@@ -50,12 +50,14 @@ fn serve(channel: &Path, handler: impl FnOnce(Vec<u8>) -> Vec<u8>) -> io::Result
     mount_at("devtmpfs", "/dev", "mode=0755")?;
     let mut channel = open_raw(channel)?;
     let answer = match prepare() {
-        Ok(job) => catch_unwind(AssertUnwindSafe(|| handler(job)))
-            .map_or_else(|panic| Frame::Panic(message(panic.as_ref())), Frame::Result),
-        Err(error) => Frame::Unready(error.to_string()),
+        Ok(job) => catch_unwind(AssertUnwindSafe(|| handler(job))).map_or_else(
+            |panic| ChannelFrame::Panic(message(panic.as_ref())),
+            ChannelFrame::Result,
+        ),
+        Err(error) => ChannelFrame::Unready(error.to_string()),
     };
     channel.write_all(&answer.encode())?;
-    channel.write_all(&Frame::Done.encode())?;
+    channel.write_all(&ChannelFrame::Done.encode())?;
     tcdrain(&channel)?;
     Ok(())
 }

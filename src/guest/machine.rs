@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::console::Console;
 use super::descriptors::{CHANNEL, JOB, KERNEL, MEMORY, PROGRAM};
 use super::error::{Failure, GuestError};
-use super::frame::Frame;
+use super::frame::ChannelFrame;
 use super::image::{self, Image};
 use super::memory::Memory;
 use super::modules::{self, Module};
@@ -43,7 +43,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a guest runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Machine {
+pub enum GuestMachine {
     /// A kernel built for user mode, in virtual time.
     Uml {
         /// The kernel, which is a program.
@@ -60,10 +60,10 @@ pub enum Machine {
     },
 }
 
-impl Machine {
+impl GuestMachine {
     fn modules(&self) -> Result<Arc<[Module]>, Failure> {
         match self {
-            Machine::Qemu {
+            GuestMachine::Qemu {
                 modules: Some(folder),
                 ..
             } => Ok(modules::of(folder)?),
@@ -74,16 +74,18 @@ impl Machine {
     /// Under which numbers it finds its image.
     fn inherits(&self, image: Image) -> io::Result<Vec<(OwnedFd, RawFd)>> {
         Ok(match self {
-            Machine::Uml { .. } => vec![(image.program, PROGRAM), (image.job, JOB)],
-            Machine::Qemu { .. } => vec![(image.joined()?, PROGRAM)],
+            GuestMachine::Uml { .. } => vec![(image.program, PROGRAM), (image.job, JOB)],
+            GuestMachine::Qemu { .. } => vec![(image.joined()?, PROGRAM)],
         })
     }
 
     /// Its kernel, opened with the rights of this process: as whom the guest runs need not reach it by its path.
     fn open_kernel(&self) -> io::Result<OwnedFd> {
         match self {
-            Machine::Uml { kernel } => Ok(File::open(kernel)?.into()),
-            Machine::Qemu { kernel, .. } => image::sealed(&fs::read(kernel)?).map(OwnedFd::from),
+            GuestMachine::Uml { kernel } => Ok(File::open(kernel)?.into()),
+            GuestMachine::Qemu { kernel, .. } => {
+                image::sealed(&fs::read(kernel)?).map(OwnedFd::from)
+            }
         }
     }
 
@@ -93,8 +95,8 @@ impl Machine {
             return;
         };
         let group = match self {
-            Machine::Uml { .. } => None,
-            Machine::Qemu { .. } => fs::metadata(qemu::KVM).map(|kvm| kvm.gid()).ok(),
+            GuestMachine::Uml { .. } => None,
+            GuestMachine::Qemu { .. } => fs::metadata(qemu::KVM).map(|kvm| kvm.gid()).ok(),
         };
         let group = group.filter(|group| *group != 0).unwrap_or(nobody);
         // Without any other group.
@@ -105,19 +107,19 @@ impl Machine {
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         match self {
-            Machine::Uml { .. } => true,
-            Machine::Qemu { accel, .. } => *accel == Accel::Icount,
+            GuestMachine::Uml { .. } => true,
+            GuestMachine::Qemu { accel, .. } => *accel == Accel::Icount,
         }
     }
 
     /// QEMU has threads that run beside each other, and finds memory for itself.
     fn is_user_mode(&self) -> bool {
-        matches!(self, Machine::Uml { .. })
+        matches!(self, GuestMachine::Uml { .. })
     }
 
     fn not_started(&self, error: io::Error) -> Failure {
         match self {
-            Machine::Qemu { .. } if error.kind() == io::ErrorKind::NotFound => Failure::NoQemu,
+            GuestMachine::Qemu { .. } if error.kind() == io::ErrorKind::NotFound => Failure::NoQemu,
             _ => Failure::Start(error),
         }
     }
@@ -126,7 +128,7 @@ impl Machine {
     #[must_use]
     pub fn kernel(&self) -> &Path {
         match self {
-            Machine::Uml { kernel } | Machine::Qemu { kernel, .. } => kernel,
+            GuestMachine::Uml { kernel } | GuestMachine::Qemu { kernel, .. } => kernel,
         }
     }
 }
@@ -138,7 +140,11 @@ impl Machine {
 ///
 /// # Errors
 /// [`GuestError`], with the last of the guest's console.
-pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestError> {
+pub async fn run(
+    machine: &GuestMachine,
+    job: &[u8],
+    limit: Duration,
+) -> Result<Vec<u8>, GuestError> {
     let failed = |failure, console| GuestError {
         kernel: machine.kernel().to_owned(),
         failure,
@@ -158,8 +164,8 @@ pub async fn run(machine: &Machine, job: &[u8], limit: Duration) -> Result<Vec<u
 }
 
 /// Whether a user-mode kernel has ended because it does not know how to take its image.
-fn is_foreign(machine: &Machine, console: &str) -> bool {
-    matches!(machine, Machine::Uml { .. }) && console.contains(NO_INIT)
+fn is_foreign(machine: &GuestMachine, console: &str) -> bool {
+    matches!(machine, GuestMachine::Uml { .. }) && console.contains(NO_INIT)
 }
 
 /// How a distribution's kernel is best executed in real time on this machine.
@@ -167,7 +173,7 @@ fn is_foreign(machine: &Machine, console: &str) -> bool {
 /// That there is `/dev/kvm` proves nothing: in a virtual machine it may fail seconds later, at an instruction that it cannot emulate. So
 /// the kernel itself is booted with it.
 pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
-    let machine = Machine::Qemu {
+    let machine = GuestMachine::Qemu {
         kernel: kernel.to_owned(),
         modules: modules.map(Path::to_owned),
         accel: Accel::Kvm,
@@ -193,15 +199,15 @@ struct Guest {
 }
 
 impl Guest {
-    fn start(machine: &Machine, job: &[u8]) -> Result<Self, Failure> {
+    fn start(machine: &GuestMachine, job: &[u8]) -> Result<Self, Failure> {
         let modules = machine.modules()?;
         let image = Image::new(&modules, job).map_err(Failure::Image)?;
         let kernel = machine.open_kernel().map_err(Failure::Start)?;
         let (channel, channel_end) = pipe().map_err(Failure::Start)?;
         let (console, console_end) = pipe().map_err(Failure::Start)?;
         let mut command = match machine {
-            Machine::Uml { kernel } => uml::command(kernel),
-            Machine::Qemu { accel, .. } => qemu::command(*accel),
+            GuestMachine::Uml { kernel } => uml::command(kernel),
+            GuestMachine::Qemu { accel, .. } => qemu::command(*accel),
         };
         machine.lower(&mut command);
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
@@ -269,12 +275,14 @@ fn seat(process: &Child) -> Option<Place> {
 pub async fn receive(channel: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, Failure> {
     let mut result = None;
     loop {
-        match Frame::read(channel).await {
-            Ok(Some(Frame::Result(bytes))) => result = Some(bytes),
-            Ok(Some(Frame::Panic(message))) => return Err(Failure::Panicked(message)),
-            Ok(Some(Frame::Unready(reason))) => return Err(Failure::Unready(reason)),
-            Ok(Some(Frame::Done)) if result.is_some() => return Ok(result),
-            Ok(Some(Frame::Done)) => return Err(Failure::Garbled(io::Error::other("it is empty"))),
+        match ChannelFrame::read(channel).await {
+            Ok(Some(ChannelFrame::Result(bytes))) => result = Some(bytes),
+            Ok(Some(ChannelFrame::Panic(message))) => return Err(Failure::Panicked(message)),
+            Ok(Some(ChannelFrame::Unready(reason))) => return Err(Failure::Unready(reason)),
+            Ok(Some(ChannelFrame::Done)) if result.is_some() => return Ok(result),
+            Ok(Some(ChannelFrame::Done)) => {
+                return Err(Failure::Garbled(io::Error::other("it is empty")));
+            }
             Ok(None) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(Failure::Garbled(error)),

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::Machine;
+use super::GuestMachine;
 use super::error::Failure;
 use crate::memory;
 
@@ -67,9 +67,9 @@ impl Memory {
 ///
 /// # Errors
 /// [`Failure::NoRoom`].
-pub fn room_for(machine: &Machine, guests: usize) -> Result<(), Failure> {
+pub fn room_for(machine: &GuestMachine, guests: usize) -> Result<(), Failure> {
     match (machine, memory::available()) {
-        (Machine::Uml { .. }, Some(free)) => room_in(free, guests),
+        (GuestMachine::Uml { .. }, Some(free)) => room_in(free, guests),
         _ => Ok(()),
     }
 }

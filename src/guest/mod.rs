@@ -32,7 +32,7 @@ mod uml;
 
 pub use error::{Failure, GuestError};
 pub use init::enter_if_guest;
-pub use machine::{Machine, real_time, receive, run};
+pub use machine::{GuestMachine, real_time, receive, run};
 pub use memory::room_for;
 pub use modules::ModuleError;
 pub use qemu::Accel;

@@ -5,27 +5,32 @@ use crate::model::{ALLOWANCE, CountRange, EffectiveKeepalive};
 use crate::outcome::{ConnectionObservation, Mismatch};
 use crate::prepare::WindowOrigin;
 use crate::text::seconds;
-use crate::wire::{Asks, Probe};
+use crate::wire::{Probe, ProbeKind};
 
 impl Judging<'_> {
     /// The first mismatch of each kind, if there is one.
     pub(super) fn probes(&self) -> Vec<Mismatch> {
         let (asked, window) = (&self.expectation.probes, &self.expectation.window_probes);
         let counts = [
-            ("probes.sent", Asks::Presence, false, asked.sent),
-            ("probes.answered", Asks::Presence, true, asked.answered),
-            ("window_probes.sent", Asks::Window, false, window.sent),
+            ("probes.sent", ProbeKind::Keepalive, false, asked.sent),
+            (
+                "probes.answered",
+                ProbeKind::Keepalive,
+                true,
+                asked.answered,
+            ),
+            ("window_probes.sent", ProbeKind::Window, false, window.sent),
             (
                 "window_probes.answered",
-                Asks::Window,
+                ProbeKind::Window,
                 true,
                 window.answered,
             ),
         ];
         let counts = counts
             .into_iter()
-            .filter_map(|(key, asks, answered, range)| {
-                self.probe_count(key, asks, answered, range?)
+            .filter_map(|(key, kind, answered, range)| {
+                self.probe_count(key, kind, answered, range?)
             });
         let times = self.of_connections(|connection| self.probe_times(connection));
         let spacing = self.of_connections(|connection| self.spacing(connection));
@@ -33,11 +38,11 @@ impl Judging<'_> {
     }
 
     /// The probes of one kind between zero time and the end of the watch.
-    fn watched_probes(&self, connection: &ConnectionObservation, asks: Asks) -> Vec<Probe> {
+    fn watched_probes(&self, connection: &ConnectionObservation, kind: ProbeKind) -> Vec<Probe> {
         let probes = connection.track.probes_since(self.observation.zero).iter();
         let watched = probes.take_while(|probe| probe.sent <= self.end.watched_until);
         watched
-            .filter(|probe| probe.asks == asks)
+            .filter(|probe| probe.kind == kind)
             .copied()
             .collect()
     }
@@ -46,13 +51,13 @@ impl Judging<'_> {
     fn probe_count(
         &self,
         key: &str,
-        asks: Asks,
+        kind: ProbeKind,
         answered: bool,
         range: CountRange,
     ) -> Option<Mismatch> {
-        let kind = match asks {
-            Asks::Presence => "keepalive probe",
-            Asks::Window => "window probe",
+        let name = match kind {
+            ProbeKind::Keepalive => "keepalive probe",
+            ProbeKind::Window => "window probe",
         };
         let (verb, plural) = match (answered, (range.min, range.max) == (1, Some(1))) {
             (true, true) => ("answered", ""),
@@ -61,7 +66,7 @@ impl Judging<'_> {
             (false, false) => ("sent", "s"),
         };
         self.of_connections(|connection| {
-            let probes = self.watched_probes(connection, asks);
+            let probes = self.watched_probes(connection, kind);
             let counted = probes
                 .iter()
                 .filter(|probe| !answered || probe.answered.is_some());
@@ -78,7 +83,7 @@ impl Judging<'_> {
             } else {
                 format!(", sent at {}", times.join(", "))
             };
-            let expected = format!("{range} {kind}{plural} {verb} on the wire");
+            let expected = format!("{range} {name}{plural} {verb} on the wire");
             Some(self.mismatch(expected, self.line(key), format!("{count}{sent}")))
         })
     }
@@ -89,7 +94,7 @@ impl Judging<'_> {
     fn probe_times(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let settings = self.prepared.case.connection.end(self.end.end);
         let keepalive = settings.keepalive.map(EffectiveKeepalive::new)?;
-        let probes = self.watched_probes(connection, Asks::Presence);
+        let probes = self.watched_probes(connection, ProbeKind::Keepalive);
         let received = probes
             .first()
             .and_then(|first| connection.track.last_received_before(first.sent));
@@ -129,7 +134,7 @@ impl Judging<'_> {
         let due = self.expectation.probes.spacing?;
         let ticks = self.prepared.ticks;
         let (jiffy, lateness) = (ticks.slowest().jiffy(), ticks.lateness(due));
-        let probes = self.watched_probes(connection, Asks::Presence);
+        let probes = self.watched_probes(connection, ProbeKind::Keepalive);
         probes.windows(2).find_map(|pair| {
             let [earlier, later] = pair else { return None };
             let time = later.sent.since(earlier.sent);

@@ -2,7 +2,7 @@
 
 use super::error::LabError;
 use super::nft;
-use super::nft::rules::{Chain, Hook, Match, Rule, State, Table, TableFamily, Verdict};
+use super::nft::rules::{Chain, Hook, Match, Rule, RuleVerdict, State, Table, TableFamily};
 use super::node::LabNode;
 use super::sysctl::{self, Setting};
 use crate::model::{Firewall, TrackingSeconds};
@@ -39,21 +39,21 @@ fn table(outside: Option<u32>) -> Table {
     let known = vec![State::Established, State::Related, State::New];
     let rule = Rule {
         matches: vec![Match::Tracked(known)],
-        verdict: Verdict::Accept,
+        verdict: RuleVerdict::Accept,
     };
     let forward = Chain {
         name: "forward",
         hook: Some(Hook::Forward),
-        policy: Verdict::Drop,
+        policy: RuleVerdict::Drop,
         rules: vec![rule],
     };
     let masquerade = outside.map(|interface| Chain {
         name: "postrouting",
         hook: Some(Hook::SourceNat),
-        policy: Verdict::Accept,
+        policy: RuleVerdict::Accept,
         rules: vec![Rule {
             matches: vec![Match::Leaves(interface)],
-            verdict: Verdict::Masquerade,
+            verdict: RuleVerdict::Masquerade,
         }],
     });
     Table {

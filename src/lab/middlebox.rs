@@ -6,7 +6,7 @@
 use super::error::{Feature, LabError};
 use super::nft;
 use super::nft::rules::{
-    Bytes, Chain, Header, Hook, Match, Rule, State, Table, TableFamily, Verdict,
+    Bytes, Chain, Header, Hook, Match, Rule, RuleVerdict, State, Table, TableFamily,
 };
 use super::node::LabNode;
 use crate::model::{DRAWN, End, Family, Filter, FilterVerdict, Loss, SERVER_PORT, Segments, Which};
@@ -97,11 +97,11 @@ impl LabNode {
 
 fn filtering(filter: Filter, family: Family) -> Table {
     let verdict = match filter.verdict {
-        FilterVerdict::Drop => Verdict::Drop,
-        FilterVerdict::Rst => Verdict::RejectRst,
+        FilterVerdict::Drop => RuleVerdict::Drop,
+        FilterVerdict::Rst => RuleVerdict::RejectRst,
         FilterVerdict::Icmp(message) => message
             .code(family)
-            .map_or(Verdict::Drop, Verdict::RejectIcmp),
+            .map_or(RuleVerdict::Drop, RuleVerdict::RejectIcmp),
     };
     let both = [End::Server, End::Client];
     let directions = both
@@ -137,7 +137,7 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
         }
     };
     let rules = catching(family, loss.to, loss.what);
-    let caught = vec![rule(which, Verdict::Drop)];
+    let caught = vec![rule(which, RuleVerdict::Drop)];
     Table {
         name: loss_name(loss.to, family),
         family: TableFamily::Netdev,
@@ -170,7 +170,7 @@ fn loss_name(to: End, family: Family) -> &'static str {
 fn not_telling() -> Table {
     let message = |protocol, start: &[u8]| {
         let start = bytes(Header::Transport, 0, &vec![0xff; start.len()], start);
-        rule(vec![Match::Protocol(protocol), start], Verdict::Drop)
+        rule(vec![Match::Protocol(protocol), start], RuleVerdict::Drop)
     };
     let rules = vec![message(ICMP, &[3, 4]), message(ICMPV6, &[2])];
     Table {
@@ -188,7 +188,7 @@ fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
         all.extend(matches);
         all
     };
-    let caught = |matches| rule(flow(matches), Verdict::Jump(CAUGHT));
+    let caught = |matches| rule(flow(matches), RuleVerdict::Jump(CAUGHT));
     match what {
         Segments::Any => vec![caught(vec![])],
         Segments::Established => vec![caught(vec![Match::Tracked(vec![State::Established])])],
@@ -197,7 +197,7 @@ fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
             .map(|[header, length]| caught(vec![flags(0x07, 0), header, length]))
             .collect(),
         Segments::Data => empty(family)
-            .map(|shape| rule(flow(shape.into()), Verdict::Return))
+            .map(|shape| rule(flow(shape.into()), RuleVerdict::Return))
             .chain([caught(vec![])])
             .collect(),
     }
@@ -247,7 +247,7 @@ fn bytes(header: Header, offset: u32, mask: &[u8], value: &[u8]) -> Match {
     })
 }
 
-fn rule(matches: Vec<Match>, verdict: Verdict) -> Rule {
+fn rule(matches: Vec<Match>, verdict: RuleVerdict) -> Rule {
     Rule { matches, verdict }
 }
 
@@ -255,7 +255,7 @@ fn chain(name: &'static str, hook: Option<Hook>, rules: Vec<Rule>) -> Chain {
     Chain {
         name,
         hook,
-        policy: Verdict::Accept,
+        policy: RuleVerdict::Accept,
         rules,
     }
 }

@@ -4,18 +4,17 @@
 //! the host's own namespace. Dropping it closes its descriptors, and the kernel takes everything back in its own time, off the critical
 //! path.
 
-mod announced;
-mod announcement;
 pub mod capture;
 pub mod counters;
 pub mod diag;
 pub mod drops;
 pub mod error;
+mod event_log;
 mod firewall;
 mod flows;
 mod forwarding;
-mod history;
 mod impairment;
+mod link_states;
 mod middlebox;
 pub mod namespace;
 mod neighbours;
@@ -23,6 +22,7 @@ mod nft;
 pub mod node;
 mod queue;
 mod routes;
+mod rtnl_event;
 mod silence;
 mod stamps;
 pub mod sysctl;

@@ -10,12 +10,12 @@ use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, Mu
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::announced::{self, Announced};
 use super::error::{Feature, LabError};
-use super::history::History;
+use super::event_log::EventLog;
+use super::link_states::{self, LinkStates};
 use super::namespace::Namespace;
 use super::sysctl::{self, Setting};
-use crate::evidence::{Kept, NetworkChange};
+use crate::evidence::{Excerpt, NetworkChange};
 use crate::model::{Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan};
 
@@ -41,8 +41,8 @@ pub struct LabNode {
     /// The namespace itself.
     pub namespace: Namespace,
     pub(super) handle: Handle,
-    announced: watch::Receiver<Announced>,
-    history: History,
+    link_states: watch::Receiver<LinkStates>,
+    event_log: EventLog,
     /// The netlink connection and the one who listens to it: each would wait for the other to end.
     tasks: [AbortHandle; 2],
 }
@@ -70,9 +70,9 @@ impl LabNode {
                 })
             })
             .await?;
-        let (sender, announced) = watch::channel(Announced::default());
-        let history = History::of(node);
-        let following = announced::follow(messages, sender, history.clone());
+        let (sender, link_states) = watch::channel(LinkStates::default());
+        let event_log = EventLog::of(node);
+        let following = link_states::follow(messages, sender, event_log.clone());
         let tasks = [
             netlink.spawn(connection).abort_handle(),
             tokio::spawn(following).abort_handle(),
@@ -82,16 +82,16 @@ impl LabNode {
             role,
             namespace,
             handle,
-            announced,
-            history,
+            link_states,
+            event_log,
             tasks,
         })
     }
 
     /// What the kernel has announced of its network since it was made.
     #[must_use]
-    pub fn changes(&self) -> Kept<NetworkChange> {
-        self.history.so_far()
+    pub fn changes(&self) -> Excerpt<NetworkChange> {
+        self.event_log.so_far()
     }
 
     pub(super) fn failed(&self, doing: String) -> impl FnOnce(rtnetlink::Error) -> LabError {
@@ -250,10 +250,10 @@ impl LabNode {
     async fn wait_for(
         &self,
         interface: &InterfacePlan,
-        is_ready: impl Fn(&Announced) -> bool,
+        is_ready: impl Fn(&LinkStates) -> bool,
     ) -> Result<(), LabError> {
-        let mut announced = self.announced.clone();
-        let ready = announced.wait_for(|known| is_ready(known));
+        let mut link_states = self.link_states.clone();
+        let ready = link_states.wait_for(|known| is_ready(known));
         match tokio::time::timeout(PATIENCE, ready).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(LabError::NotReady {
@@ -266,7 +266,7 @@ impl LabNode {
 }
 
 /// Whether the interface has its IPv6 address; an IPv4 one is there at once.
-fn has_address(known: &Announced, interface: &InterfacePlan) -> bool {
+fn has_address(known: &LinkStates, interface: &InterfacePlan) -> bool {
     let address = interface.address.map(|subnet| subnet.address);
     address
         .filter(IpAddr::is_ipv6)

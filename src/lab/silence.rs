@@ -6,7 +6,7 @@
 //! (`br_multicast_dev_del`).
 
 use super::error::{Feature, LabError};
-use super::nft::rules::{Chain, Hook, Table, TableFamily, Verdict};
+use super::nft::rules::{Chain, Hook, RuleVerdict, Table, TableFamily};
 use super::node::LabNode;
 
 const NEEDS: Feature = (
@@ -60,7 +60,7 @@ fn dropping(name: &'static str, hook: Hook) -> Table {
     let all = Chain {
         name: "all",
         hook: Some(hook),
-        policy: Verdict::Drop,
+        policy: RuleVerdict::Drop,
         rules: Vec::new(),
     };
     Table {

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::interval::Interval;
 use super::outage::Fault;
 use super::retransmission::Stuck;
-use super::span::Span;
 use super::wheel::lateness;
 use crate::model::{
     End, ErrnoName, Family, Filter, FilterVerdict, Hz, Role, RouteChange, Topology,
@@ -170,15 +170,17 @@ fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
 
 impl Answer {
     /// The errno at an end within `window`, counted from the first transmission, which came at `age` of the connection.
-    pub(super) fn errno(self, window: Span, age: Span, hz: Hz) -> Option<ErrnoName> {
+    pub(super) fn errno(self, window: Interval, age: Interval, hz: Hz) -> Option<ErrnoName> {
         let refused = match self {
             Self::Errno(errno) => return Some(name(errno)),
             Self::Carrier => {
                 let resolution = RESOLUTION + lateness(Duration::from_secs(1), hz) * 3;
                 // A retransmission must meet the empty table: the longest gap until then is as long as the time that has passed.
-                Span::new(RESOLUTION, CARRIER_NOTICED * 2 + resolution)
+                Interval::new(RESOLUTION, CARRIER_NOTICED * 2 + resolution)
             }
-            Self::Neighbour => Span::new(NEIGHBOUR_KEPT.saturating_sub(age.max), NEIGHBOUR_LOST),
+            Self::Neighbour => {
+                Interval::new(NEIGHBOUR_KEPT.saturating_sub(age.max), NEIGHBOUR_LOST)
+            }
         };
         if window.max < refused.min {
             Some(name(Errno::ETIMEDOUT))

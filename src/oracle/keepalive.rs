@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::span::Span;
+use super::interval::Interval;
 use super::wheel::lateness;
 use crate::model::{EffectiveKeepalive, Hz};
 
@@ -14,7 +14,7 @@ use crate::model::{EffectiveKeepalive, Hz};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Death {
     /// From the last received segment.
-    pub window: Span,
+    pub window: Interval,
     /// The timer's tick (from 0) that may already be the one that gives up: all before it send a probe for certain.
     pub first_tick: u32,
     /// The tick that gives up for certain.
@@ -26,10 +26,10 @@ impl EffectiveKeepalive {
     /// stayed unanswered. Each tick arms the next and each is late by itself, so the lateness adds up. Tick 0 may seem early
     /// by less than one jiffy, see [`Self::first_probe_slack`].
     #[must_use]
-    pub fn tick(&self, k: u32, hz: Hz) -> Span {
+    pub fn tick(&self, k: u32, hz: Hz) -> Interval {
         let due = self.idle + self.interval * k;
         let late = lateness(self.idle, hz) + lateness(self.interval, hz) * k;
-        Span::exactly(due).late_by(late)
+        Interval::exactly(due).late_by(late)
     }
 
     /// By how much the first probe may come before `idle` is over: the kernel counts whole jiffies, and a timer that was armed before
@@ -58,7 +58,7 @@ impl EffectiveKeepalive {
         // In whole jiffies again: a tick between two due times may find the timeout over up to a jiffy before it is.
         let earliest = earliest.max(timeout.saturating_sub(hz.jiffy()));
         Death {
-            window: Span::new(earliest, self.tick(last_tick, hz).max),
+            window: Interval::new(earliest, self.tick(last_tick, hz).max),
             first_tick,
             last_tick,
         }
@@ -72,7 +72,7 @@ impl EffectiveKeepalive {
         period + lateness(period, hz) + lateness(self.interval, hz)
     }
 
-    fn first_tick_where(&self, hz: Hz, found: impl Fn(Span) -> bool) -> u32 {
+    fn first_tick_where(&self, hz: Hz, found: impl Fn(Interval) -> bool) -> u32 {
         // Ticks with a probe unanswered begin with tick 1; u32::MAX seconds is beyond any user timeout.
         let mut k = 1;
         while k < u32::MAX && !found(self.tick(k, hz)) {

@@ -4,18 +4,18 @@
 //! ([`wheel`]), and which error is left when it gives up.
 
 mod errors;
+pub mod interval;
 pub mod keepalive;
 pub mod outage;
+mod plain_path;
 mod predict;
 pub mod prediction;
 mod reach;
 pub mod retransmission;
 mod settings;
-pub mod span;
 mod ticks;
 pub mod timeline;
 mod tracking;
-mod way;
 pub mod wheel;
 mod wording;
 mod zero;

@@ -3,7 +3,7 @@
 //! All times count from the last segment that the observed end received before the outage, because that is what the kernel counts
 //! from; each is a span, because steps take time and timers are late.
 
-use super::span::Span;
+use super::interval::Interval;
 use crate::model::{End, Filter, FilterVerdict, Node, RouteChange};
 
 /// Something that is broken.
@@ -66,9 +66,9 @@ impl Fault {
 
 /// A time within an outage at which something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct PathReturn {
     /// From the last received segment.
-    pub at: Span,
+    pub at: Interval,
     /// Right after this many probes of the observed end, where the step waited for them.
     pub after_probes: Option<u32>,
 }
@@ -77,7 +77,7 @@ pub struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// When, from the last received segment.
-    pub at: Span,
+    pub at: Interval,
     /// How much.
     pub bytes: u32,
 }
@@ -88,11 +88,11 @@ pub struct Outage {
     /// What was broken, in order; nothing is taken out.
     pub faults: Vec<Fault>,
     /// When it began, from the last received segment.
-    pub begins: Span,
+    pub begins: Interval,
     /// How long the connection had been established when it began.
-    pub age: Span,
+    pub age: Interval,
     /// When the path was whole again; `None`: never.
-    pub back: Option<Moment>,
+    pub back: Option<PathReturn>,
     /// What the observed end wrote meanwhile.
     pub written: Option<Written>,
     /// Whether the other end wrote meanwhile.

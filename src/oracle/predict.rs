@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::errors::{self, NEIGHBOUR_KEPT};
+use super::interval::Interval;
 use super::keepalive::Death;
 use super::outage::{Fault, Outage, Written};
 use super::prediction::{Origin, PredictedOutcome, Prediction};
 use super::reach::{Reach, Sendings, reach};
 use super::retransmission::{InFlight, Stuck};
-use super::span::Span;
 use super::timeline::timeline;
 use super::wording;
 use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
@@ -118,7 +118,11 @@ impl View<'_> {
                     return Some(None);
                 }
                 let formula = "first transmission".to_owned();
-                (Span::up_to(STEP_TIME), formula, Origin::FirstUnacknowledged)
+                (
+                    Interval::up_to(STEP_TIME),
+                    formula,
+                    Origin::FirstUnacknowledged,
+                )
             }
             (None, Some(keepalive)) => {
                 if outage.begins.max >= keepalive.idle || outage.probed {
@@ -252,7 +256,7 @@ impl View<'_> {
     }
 
     fn probes(&self, keepalive: EffectiveKeepalive, death: Death) -> Sendings {
-        let mut at: Vec<Span> = (0..death.last_tick)
+        let mut at: Vec<Interval> = (0..death.last_tick)
             .map(|k| keepalive.tick(k, self.hz))
             .collect();
         if let Some(first) = at.first_mut() {
@@ -264,7 +268,7 @@ impl View<'_> {
     }
 
     /// How long a segment may wait for a neighbour's address: not at all while the neighbour entries live.
-    fn held(&self, outage: &Outage, back: Span) -> Duration {
+    fn held(&self, outage: &Outage, back: Interval) -> Duration {
         let cable = |fault: &Fault| matches!(fault, Fault::Cable(_) | Fault::Link(..));
         if outage.faults.iter().any(cable) || outage.age.max + back.max >= NEIGHBOUR_KEPT {
             HELD
@@ -306,11 +310,11 @@ impl View<'_> {
 }
 
 /// Every time the data goes out again before the timer gives up; `None` where ICMP errors move them.
-fn transmissions(flight: &InFlight, death: Span, hz: Hz) -> Option<Sendings> {
+fn transmissions(flight: &InFlight, death: Interval, hz: Hz) -> Option<Sendings> {
     if flight.stuck == Stuck::Reverted || flight.held {
         return None;
     }
-    let mut at = vec![Span::up_to(STEP_TIME)];
+    let mut at = vec![Interval::up_to(STEP_TIME)];
     at.extend(flight.loss_probe(hz));
     for n in 0..64 {
         let next = flight.transmission(n, hz);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::outage::Moment;
-use super::span::Span;
+use super::interval::Interval;
+use super::outage::PathReturn;
 
 /// The sendings of a timer that nothing answers, and when it gives up.
 #[derive(Debug, Clone)]
 pub(super) struct Sendings {
     /// When each segment goes out, from the timer's zero; in order.
-    pub(super) at: Vec<Span>,
+    pub(super) at: Vec<Interval>,
     /// How many of them go out before the timer gives up, for certain; the others may.
     pub(super) certain: usize,
 }
@@ -18,7 +18,7 @@ pub(super) struct Sendings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// A segment reaches the other end, in this time.
-    Reaches(Span),
+    Reaches(Interval),
     /// The timer gives up.
     TooLate,
     /// Cannot be told.
@@ -26,8 +26,8 @@ pub(super) enum Reach {
 }
 
 /// What comes first once the path is whole at `back`. A segment may wait `held` for its neighbour's address and go out after all.
-pub(super) fn reach(sendings: &Sendings, back: Moment, held: Duration) -> Reach {
-    let index = |found: &dyn Fn(&Span) -> bool| sendings.at.iter().position(found);
+pub(super) fn reach(sendings: &Sendings, back: PathReturn, held: Duration) -> Reach {
+    let index = |found: &dyn Fn(&Interval) -> bool| sendings.at.iter().position(found);
     let (first, last) = match back.after_probes {
         Some(sent) => {
             let next = usize::try_from(sent)
@@ -46,7 +46,7 @@ pub(super) fn reach(sendings: &Sendings, back: Moment, held: Duration) -> Reach 
     match last {
         Some(last) if last < sendings.certain => {
             let earliest = sendings.at[first].min.max(back.at.min);
-            Reach::Reaches(Span::new(earliest, sendings.at[last].max))
+            Reach::Reaches(Interval::new(earliest, sendings.at[last].max))
         }
         _ => Reach::Unsettled,
     }
@@ -55,12 +55,12 @@ pub(super) fn reach(sendings: &Sendings, back: Moment, held: Duration) -> Reach 
 #[cfg(test)]
 mod tests {
     use super::{Reach, Sendings, reach};
-    use crate::oracle::outage::Moment;
-    use crate::oracle::span::Span;
+    use crate::oracle::interval::Interval;
+    use crate::oracle::outage::PathReturn;
     use std::time::Duration;
 
-    fn span(min: u64, max: u64) -> Span {
-        Span::new(Duration::from_millis(min), Duration::from_millis(max))
+    fn span(min: u64, max: u64) -> Interval {
+        Interval::new(Duration::from_millis(min), Duration::from_millis(max))
     }
 
     fn reached(min: u64, max: u64, held: u64) -> Reach {
@@ -69,7 +69,7 @@ mod tests {
             certain: 3,
         };
         let at = span(min, max);
-        let back = Moment {
+        let back = PathReturn {
             at,
             after_probes: None,
         };

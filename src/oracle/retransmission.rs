@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::span::Span;
+use super::interval::Interval;
 use super::wheel::lateness;
 use crate::model::Hz;
 
@@ -56,7 +56,7 @@ pub enum Stuck {
 impl InFlight {
     /// When the kernel gives up, from the first (attempted) transmission.
     #[must_use]
-    pub fn death(&self, hz: Hz) -> Span {
+    pub fn death(&self, hz: Hz) -> Interval {
         let timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
         match (timeout, self.stuck) {
             (Some(timeout), stuck) => {
@@ -65,12 +65,12 @@ impl InFlight {
                 } else {
                     overshoot_clamped(timeout, hz)
                 };
-                self.start(hz) + Span::exactly(timeout).late_by(bound)
+                self.start(hz) + Interval::exactly(timeout).late_by(bound)
             }
             (None, Stuck::Silent) => self.start(hz) + model_timeout(hz),
             (None, Stuck::Reverted) => {
                 let overshoot = RTO_MAX + lateness(RTO_MAX, hz);
-                self.start(hz) + Span::exactly(MODEL_TIMEOUT).late_by(overshoot)
+                self.start(hz) + Interval::exactly(MODEL_TIMEOUT).late_by(overshoot)
             }
             (None, Stuck::Unsent) => (1..=RETRIES).fold(self.start(hz), |tick, n| {
                 tick + armed(backed_off(first_timeout(hz), n), hz)
@@ -81,7 +81,7 @@ impl InFlight {
     /// When the timer's transmission `n` comes (0 is the one that starts the clock of [`Self::death`]), with nothing answered and
     /// no user timeout in between.
     #[must_use]
-    pub fn transmission(&self, n: u32, hz: Hz) -> Span {
+    pub fn transmission(&self, n: u32, hz: Hz) -> Interval {
         (1..=n).fold(self.start(hz), |tick, n| {
             tick + armed(backed_off(first_timeout(hz), n), hz)
         })
@@ -89,27 +89,27 @@ impl InFlight {
 
     /// When the tail loss probe goes out, from the first transmission; `None` for data that never left.
     #[must_use]
-    pub fn loss_probe(&self, hz: Hz) -> Option<Span> {
+    pub fn loss_probe(&self, hz: Hz) -> Option<Interval> {
         let timeout = armed_at_any_time(first_timeout(hz), hz);
-        let several = Span::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
+        let several = Interval::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
         match (self.stuck, self.bytes) {
             (Stuck::Unsent, _) => None,
             // The smallest maximum segment on Ethernet: IPv6 with timestamps.
             (_, 0..=1428) => Some(timeout),
             // The largest: IPv4 with timestamps.
             (_, 1449..) => Some(several),
-            _ => Some(Span::new(several.min, timeout.max)),
+            _ => Some(Interval::new(several.min, timeout.max)),
         }
     }
 
     /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
-    fn start(&self, hz: Hz) -> Span {
+    fn start(&self, hz: Hz) -> Interval {
         let start = match self.loss_probe(hz) {
             Some(probe) => probe + armed(first_timeout(hz), hz),
             None => armed_at_any_time(first_timeout(hz), hz),
         };
         if self.held {
-            Span::up_to(start.max)
+            Interval::up_to(start.max)
         } else {
             start
         }
@@ -132,43 +132,43 @@ impl InFlight {
 }
 
 /// `icsk_rto` before any doubling: 200 ms and the smoothed round trip, in jiffies rounded up (`__tcp_set_rto`).
-fn first_timeout(hz: Hz) -> Span {
+fn first_timeout(hz: Hz) -> Interval {
     let ticks = |time| hz.time(hz.jiffies(time));
-    Span::new(
+    Interval::new(
         ticks(RTO_MIN + Duration::from_micros(1)),
         ticks(RTO_MIN + ROUND_TRIP_MAX),
     )
 }
 
 /// Doubled so many times, up to `TCP_RTO_MAX`.
-fn backed_off(timeout: Span, doublings: u32) -> Span {
+fn backed_off(timeout: Interval, doublings: u32) -> Interval {
     let factor = 1 << doublings.min(16);
-    Span::new(
+    Interval::new(
         (timeout.min * factor).min(RTO_MAX),
         (timeout.max * factor).min(RTO_MAX),
     )
 }
 
 /// A timer of that length, with its lateness.
-fn armed(timeout: Span, hz: Hz) -> Span {
+fn armed(timeout: Interval, hz: Hz) -> Interval {
     timeout.late_by(lateness(timeout.max, hz))
 }
 
 /// One that is armed when the application writes: its jiffies count from the last tick, so the first of them is shorter by what has
 /// passed of it. A timer that is armed when another fires is armed at a tick.
-fn armed_at_any_time(timeout: Span, hz: Hz) -> Span {
-    let Span { min, max } = armed(timeout, hz);
-    Span::new(min.saturating_sub(hz.jiffy()), max)
+fn armed_at_any_time(timeout: Interval, hz: Hz) -> Interval {
+    let Interval { min, max } = armed(timeout, hz);
+    Interval::new(min.saturating_sub(hz.jiffy()), max)
 }
 
 /// How much later than the user timeout, if every timer is clamped to what is left of it: the lateness of the last.
 fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
-    let mut tick = Span::default();
+    let mut tick = Interval::default();
     let mut overshoot = Duration::ZERO;
     let mut doublings = 1;
     while tick.min < user_timeout {
         let timeout = backed_off(first_timeout(hz), doublings);
-        let left = Span::exactly(user_timeout).after(tick);
+        let left = Interval::exactly(user_timeout).after(tick);
         if timeout.max >= left.min {
             overshoot = overshoot.max(lateness(timeout.max.min(left.max), hz));
         }
@@ -197,8 +197,8 @@ fn overshoot_unclamped(user_timeout: Duration, hz: Hz) -> Duration {
 }
 
 /// `tcp_retries2`: the first timeout at which the model's time is over (`tcp_model_timeout`), from `retrans_stamp`.
-fn model_timeout(hz: Hz) -> Span {
-    let mut tick = Span::default();
+fn model_timeout(hz: Hz) -> Interval {
+    let mut tick = Interval::default();
     let mut earliest = None;
     let mut doublings = 1;
     while tick.min < MODEL_TIMEOUT {
@@ -208,7 +208,7 @@ fn model_timeout(hz: Hz) -> Span {
         }
         doublings += 1;
     }
-    Span::new(earliest.unwrap_or(MODEL_TIMEOUT), tick.max)
+    Interval::new(earliest.unwrap_or(MODEL_TIMEOUT), tick.max)
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ mod time;
 
 use std::time::Duration;
 
-use super::outage::{Fault, Moment, Outage, Written};
+use super::interval::Interval;
+use super::outage::{Fault, Outage, PathReturn, Written};
+use super::plain_path;
 use super::settings::has_no_rule;
-use super::span::Span;
 use super::tracking::Tracking;
-use super::way;
 use crate::model::{
     EffectiveKeepalive, End, Family, Firewall, Hz, Role, STEP_TIME, Segments, Side, Which,
 };
@@ -25,7 +25,7 @@ pub struct Timeline {
     /// In order.
     pub outages: Vec<Outage>,
     /// Since the last segment that the end received, when the last step is over.
-    pub silence: Span,
+    pub silence: Interval,
 }
 
 /// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots, data is written so shortly before a fault
@@ -46,7 +46,7 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     {
         return None;
     }
-    if !way::is_plain(case) {
+    if !plain_path::is_plain(case) {
         return None;
     }
     let keepalive = case.connection.end(end).keepalive;
@@ -55,8 +55,8 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         end,
         keepalive: keepalive.map(EffectiveKeepalive::new),
         hz,
-        silence: Span::up_to(STEP_TIME),
-        age: Span::up_to(STEP_TIME),
+        silence: Interval::up_to(STEP_TIME),
+        age: Interval::up_to(STEP_TIME),
         tracking: Tracking::new(case, hz),
         firewall: case.firewall,
         server_probes: case.connection.server.keepalive.is_some(),
@@ -102,9 +102,9 @@ struct Walk {
     keepalive: Option<EffectiveKeepalive>,
     hz: Hz,
     /// Since the last received segment.
-    silence: Span,
+    silence: Interval,
     /// Since the connection was established.
-    age: Span,
+    age: Interval,
     /// What a firewall on the way knows of the flow.
     tracking: Option<Tracking>,
     /// The firewall on the way, whatever it knows.
@@ -176,11 +176,11 @@ impl Walk {
                 } else {
                     self.fail(Fault::Reboot(host))?;
                 }
-                let back = Span::exactly(downtime).late_by(STEP_TIME);
+                let back = Interval::exactly(downtime).late_by(STEP_TIME);
                 self.come_back(self.silence + back, None);
                 Some(())
             }
-            // A node without the entry asks, and the answer comes at once.
+            // A node without the entry kind, and the answer comes at once.
             Change::NeighbourRemoved(..) => self.active.is_empty().then_some(()),
             Change::FlowsFlushed(_) => self.flush(),
             Change::FlowTimeout(_) => None,
@@ -290,9 +290,9 @@ impl Walk {
     }
 
     fn heard(&mut self) {
-        self.silence = Span::up_to(STEP_TIME);
+        self.silence = Interval::up_to(STEP_TIME);
         if let Some(tracking) = &mut self.tracking {
-            tracking.unseen = Span::up_to(STEP_TIME);
+            tracking.unseen = Interval::up_to(STEP_TIME);
         }
     }
 
@@ -362,14 +362,14 @@ impl Walk {
             self.come_back(self.silence, self.probes.filter(|probes| *probes > 0));
             if let Some(keepalive) = self.keepalive {
                 let restart = keepalive.answered_period(self.hz);
-                self.silence = Span::up_to(self.silence.max + restart);
+                self.silence = Interval::up_to(self.silence.max + restart);
             }
         }
     }
 
-    fn come_back(&mut self, at: Span, after_probes: Option<u32>) {
+    fn come_back(&mut self, at: Interval, after_probes: Option<u32>) {
         if let Some(outage) = self.outages.last_mut() {
-            outage.back = Some(Moment { at, after_probes });
+            outage.back = Some(PathReturn { at, after_probes });
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::span::Span;
+use super::interval::Interval;
 use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
 use crate::scenario::Case;
 
@@ -22,7 +22,7 @@ pub(super) struct Tracking {
     hz: Hz,
     probing: Probing,
     /// Since the last segment of the flow that the firewall saw.
-    pub(super) unseen: Span,
+    pub(super) unseen: Interval,
 }
 
 /// When keepalive probes come, of either end.
@@ -41,7 +41,7 @@ enum Probing {
 pub(super) enum Entry {
     Known,
     /// Forgotten, so long after what was before.
-    ForgottenAfter(Span),
+    ForgottenAfter(Interval),
 }
 
 impl Tracking {
@@ -73,12 +73,12 @@ impl Tracking {
             timeout,
             hz,
             probing,
-            unseen: Span::up_to(STEP_TIME),
+            unseen: Interval::up_to(STEP_TIME),
         })
     }
 
     /// Lets time go by without any segment but keepalive's; `None` where it cannot be told whether the flow is still known.
-    pub(super) fn pass(&mut self, time: Span) -> Option<Entry> {
+    pub(super) fn pass(&mut self, time: Interval) -> Option<Entry> {
         if self.probing == Probing::InTime {
             return Some(Entry::Known);
         }
@@ -103,7 +103,7 @@ impl Tracking {
     }
 
     fn forgotten(&self) -> Entry {
-        Entry::ForgottenAfter(Span::exactly(self.timeout).after(self.unseen))
+        Entry::ForgottenAfter(Interval::exactly(self.timeout).after(self.unseen))
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::errors;
+use super::interval::Interval;
 use super::outage::{Fault, Outage};
 use super::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use super::retransmission::{InFlight, Stuck};
-use super::span::Span;
 use crate::model::{EffectiveKeepalive, ErrnoName, Firewall};
 
 /// Keepalive gives up.
@@ -16,7 +16,7 @@ pub(super) fn unanswered(
     errno: Option<ErrnoName>,
     keepalive: EffectiveKeepalive,
     user_timeout: Option<Duration>,
-    window: Span,
+    window: Interval,
 ) -> Prediction {
     let (idle, interval) = (keepalive.idle, keepalive.interval);
     let (rule, formula) = match user_timeout {
@@ -84,7 +84,7 @@ pub(super) fn nothing_lost(firewall: Option<Firewall>) -> &'static str {
 /// An error as a prediction.
 pub(super) fn error(
     errno: Option<ErrnoName>,
-    window: Span,
+    window: Interval,
     since: Origin,
     formula: String,
     rule: String,
@@ -102,14 +102,14 @@ pub(super) fn error(
 }
 
 /// The first segment that reaches a host without the connection.
-pub(super) fn reset(window: Span, formula: String, since: Origin) -> Prediction {
+pub(super) fn reset(window: Interval, formula: String, since: Origin) -> Prediction {
     let rule = "the other host has lost the connection and answers the first segment that reaches it with a RST (tcp_v4_send_reset, tcp_reset)";
     let errno = Some(errors::name(Errno::ECONNRESET));
     error(errno, window, since, formula, rule.to_owned())
 }
 
 /// A router answers in the other end's name.
-pub(super) fn rejected(window: Span, formula: String, since: Origin) -> Prediction {
+pub(super) fn rejected(window: Interval, formula: String, since: Origin) -> Prediction {
     let rule = "the router answers the first segment with a RST in the other end's name, whose number is the one that this end expects next \
                 (nf_reject_ip_tcphdr_put, tcp_reset)";
     let errno = Some(errors::name(Errno::ECONNRESET));

@@ -1,8 +1,8 @@
 //! A predicted window as a file counts it: from zero time, the beginning of the first fault, or the end of the last step.
 
 use super::Ticks;
+use super::interval::Interval;
 use super::prediction::{Origin, PredictedWindow};
-use super::span::Span;
 use super::timeline::timeline;
 use crate::model::{End, Hz};
 use crate::scenario::Case;
@@ -10,7 +10,12 @@ use crate::scenario::Case;
 /// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than the window itself, by as much as is
 /// not known of the time between its origin and the fault; `None` where nothing is known.
 #[must_use]
-pub fn from_zero(case: &Case, end: End, window: &PredictedWindow, ticks: Ticks) -> Option<Span> {
+pub fn from_zero(
+    case: &Case,
+    end: End,
+    window: &PredictedWindow,
+    ticks: Ticks,
+) -> Option<Interval> {
     let mut spans = ticks
         .each()
         .into_iter()
@@ -18,14 +23,14 @@ pub fn from_zero(case: &Case, end: End, window: &PredictedWindow, ticks: Ticks) 
     let first = spans.next()??;
     spans.try_fold(first, |known, other| {
         let other = other?;
-        Some(Span::new(
+        Some(Interval::new(
             known.min.min(other.min),
             known.max.max(other.max),
         ))
     })
 }
 
-fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<Span> {
+fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<Interval> {
     let timeline = timeline(case, end, hz)?;
     let mut faults = case.steps.iter().filter(|step| step.action.is_fault());
     let first = faults.next();
@@ -37,7 +42,7 @@ fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<
     let [outage] = timeline.outages.as_slice() else {
         return None;
     };
-    let predicted = Span::new(window.earliest, window.latest);
+    let predicted = Interval::new(window.earliest, window.latest);
     // No step takes the path away where a firewall forgets the flow: zero time is the end of the last one.
     let without_fault = first.is_none();
     let zero = if without_fault {

@@ -6,7 +6,7 @@ use crate::outcome::{
 };
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
-use crate::wire::{Asks, Probe};
+use crate::wire::{Probe, ProbeKind};
 
 /// The counters that explain how a connection dies, among the hundreds that move.
 const TELLING: [&str; 16] = [
@@ -136,9 +136,9 @@ fn probed(probe: &Probe, at: String) -> String {
 fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec<String> {
     let track = &connection.track;
     let after = |at: Moment| seconds(at.since(observation.zero));
-    let asked = |what: Asks, kind: &str| {
+    let asked = |what: ProbeKind, kind: &str| {
         let probes = track.probes_since(observation.zero).iter();
-        let probes = probes.filter(|probe| probe.asks == what);
+        let probes = probes.filter(|probe| probe.kind == what);
         let times: Vec<String> = probes
             .map(|probe| probed(probe, after(probe.sent)))
             .collect();
@@ -146,8 +146,8 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
         (!times.is_empty()).then(|| format!("{count} at {}", times.join(", ")))
     };
     let mut lines: Vec<String> = [
-        asked(Asks::Presence, "keepalive probe"),
-        asked(Asks::Window, "window probe"),
+        asked(ProbeKind::Keepalive, "keepalive probe"),
+        asked(ProbeKind::Window, "window probe"),
     ]
     .into_iter()
     .flatten()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use etherparse::PacketBuilder;
 
 use crate::evidence::{
-    Captured, Change, Evidence, Kept, NetworkChange, SocketSample, SocketState, StepTaken, TcpInfo,
-    Timer,
+    Captured, Change, Evidence, Excerpt, NetworkChange, SocketSample, SocketState, StepTaken,
+    TcpInfo, Timer,
 };
 use crate::judge::judge;
 use crate::model::{CLIENT_PORT, End, Node, SERVER_PORT, TcpState, TimerKind};
@@ -92,9 +92,9 @@ impl Wire {
             .map(|(node, items)| Captured {
                 node,
                 interface: "eth0".to_owned(),
-                frames: Kept {
+                frames: Excerpt {
                     items,
-                    ..Kept::default()
+                    ..Excerpt::default()
                 },
             })
             .into()

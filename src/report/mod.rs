@@ -1,6 +1,7 @@
 //! What a person sees: functions of events and results, one file a form.
 
 mod bases;
+mod captured;
 mod columns;
 pub mod detail;
 pub mod evidence;
@@ -12,7 +13,6 @@ pub mod plan;
 pub mod progress;
 pub mod row;
 pub mod runs;
-mod sighting;
 pub mod summary;
 pub mod table;
 pub mod trace;

@@ -4,7 +4,7 @@ use super::bases::Bases;
 use crate::evidence::StepTaken;
 use crate::model::{End, Ended, Moment, Node};
 use crate::step::StepKind;
-use crate::wire::{Asks, IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, Segment};
+use crate::wire::{IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, ProbeKind, Segment};
 
 /// Seconds from zero time, to the microsecond.
 pub(super) fn time(at: Moment, zero: Moment) -> String {
@@ -53,8 +53,8 @@ pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String
         Meaning::Data => format!("{len} bytes"),
         Meaning::Retransmission => "retransmission".to_owned(),
         // The persist timer has no such count.
-        Meaning::Probe(Asks::Window, number) => format!("window probe {number}"),
-        Meaning::Probe(Asks::Presence, number) => {
+        Meaning::Probe(ProbeKind::Window, number) => format!("window probe {number}"),
+        Meaning::Probe(ProbeKind::Keepalive, number) => {
             let of = probes
                 .map(|probes| format!(" of {probes}"))
                 .unwrap_or_default();
@@ -67,12 +67,12 @@ pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String
 
 pub(super) fn neighbouring(message: Neighbouring) -> String {
     match message {
-        Neighbouring::Asks { sender, target } if target.is_ipv4() => {
+        Neighbouring::Request { sender, target } if target.is_ipv4() => {
             format!("ARP who has {target}, tell {sender}")
         }
-        Neighbouring::Asks { target, .. } => format!("NDP who has {target}"),
-        Neighbouring::Answers { target } if target.is_ipv4() => format!("ARP {target} is here"),
-        Neighbouring::Answers { target } => format!("NDP {target} is here"),
+        Neighbouring::Request { target, .. } => format!("NDP who has {target}"),
+        Neighbouring::Reply { target } if target.is_ipv4() => format!("ARP {target} is here"),
+        Neighbouring::Reply { target } => format!("NDP {target} is here"),
     }
 }
 

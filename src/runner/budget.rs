@@ -13,7 +13,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use super::permit::{Neighbours, Permit, RunSlot, Taken};
+use super::permit::{Neighbours, Permit, RunSlot, TakenResources};
 use super::requests::Requests;
 use super::teardown::{LabSlot, TeardownQueue};
 use crate::lab::tables::NeighbourTables;
@@ -97,7 +97,7 @@ pub(super) struct ResourceBudget {
     tables: Option<Arc<NeighbourTables>>,
     /// Labs are let in one after the other, in the order in which they came.
     door: Mutex<()>,
-    taken: watch::Sender<Taken>,
+    taken: watch::Sender<TakenResources>,
     run_slots: Arc<Semaphore>,
 }
 

@@ -10,7 +10,7 @@ use super::baseline::CounterBaseline;
 use super::context::CaseContext;
 use super::permit::RunSlot;
 use super::running::Running;
-use super::shared::Taken;
+use super::shared::SharedOutcome;
 use crate::lab::error::LabError;
 use crate::model::Moment;
 use crate::outcome::{BrokenStep, Cut, Observation};
@@ -52,7 +52,7 @@ impl Running {
     /// Leaves its seat when it takes no more steps, so that others do not wait for it.
     async fn complete(
         &mut self,
-        participant: Participant<Taken>,
+        participant: Participant<SharedOutcome>,
         begun: Moment,
         limit: Option<Duration>,
     ) -> Result<Observation, Arc<LabError>> {
@@ -75,7 +75,7 @@ impl Running {
     /// Takes the steps and waits for every end's outcome; the step that broke it off, if one did.
     async fn play(
         &mut self,
-        participant: Participant<Taken>,
+        participant: Participant<SharedOutcome>,
     ) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let broken = self.take_steps().await?;
         drop(participant);

@@ -14,7 +14,7 @@ use super::host_recorder::HostRecorder;
 use super::permit::RunSlot;
 use super::running::Accepts;
 use super::running::Running;
-use super::shared::{Before, SharedLab, Taken};
+use super::shared::{Before, SharedLab, SharedOutcome};
 use super::step_log::StepLog;
 use crate::endpoint::{Endpoint, socket};
 use crate::lab::Lab;
@@ -32,7 +32,7 @@ impl Running {
     pub(super) async fn establish(
         variants: &[Arc<Prepared>],
         (mut context, run_slot): (CaseContext, Option<RunSlot>),
-        barrier: Arc<Barrier<Taken>>,
+        barrier: Arc<Barrier<SharedOutcome>>,
     ) -> Result<Vec<Self>, LabError> {
         let before = Before::now(&context, variants).await;
         // Variants differ in the family of their connections only.

@@ -39,7 +39,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::guest::Machine;
+use crate::guest::GuestMachine;
 use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
 use crate::scenario::{Case, Clock};
@@ -71,7 +71,7 @@ pub enum Place {
     /// On the kernel that the harness runs on.
     Here,
     /// Each in a guest of its own.
-    Guest(Arc<Machine>),
+    Guest(Arc<GuestMachine>),
 }
 
 impl Place {

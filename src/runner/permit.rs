@@ -27,7 +27,7 @@ impl Neighbours {
 
 /// What has been given away.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct TakenResources {
     pub(super) labs: usize,
     pub(super) descriptors: u64,
     pub(super) tcp_memory: u64,
@@ -38,7 +38,7 @@ pub(super) struct Taken {
 /// A lab's place. Dropped when the kernel may have its namespaces back.
 #[derive(Debug)]
 pub(super) struct Permit {
-    pub(super) taken: watch::Sender<Taken>,
+    pub(super) taken: watch::Sender<TakenResources>,
     pub(super) descriptors: u64,
     pub(super) tcp_memory: u64,
 }
@@ -47,13 +47,17 @@ pub(super) struct Permit {
 /// other from taking their steps when they are due.
 #[derive(Debug)]
 pub(super) struct RunSlot {
-    pub(super) taken: watch::Sender<Taken>,
+    pub(super) taken: watch::Sender<TakenResources>,
     pub(super) neighbours: Neighbours,
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Permit {
-    pub(super) fn new(taken: &watch::Sender<Taken>, descriptors: u64, tcp_memory: u64) -> Self {
+    pub(super) fn new(
+        taken: &watch::Sender<TakenResources>,
+        descriptors: u64,
+        tcp_memory: u64,
+    ) -> Self {
         taken.send_modify(|taken| {
             taken.labs += 1;
             taken.descriptors += descriptors;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::blackout::Blackout;
-use crate::evidence::{Keeper, Kept, SocketSample};
+use crate::evidence::{BoundedLog, Excerpt, SocketSample};
 use crate::lab::capture::Capture;
 use crate::lab::diag::Diag;
 use crate::lab::drops::DropMonitor;
@@ -46,8 +46,8 @@ pub(super) struct Recorder {
     pub(super) stop: Arc<Notify>,
     /// After so long without anything the socket is looked at all the same.
     pub(super) rate: Duration,
-    pub(super) frames: Keeper<Frame>,
-    pub(super) samples: Keeper<SocketSample>,
+    pub(super) frames: BoundedLog<Frame>,
+    pub(super) samples: BoundedLog<SocketSample>,
     pub(super) neighbours: Neighbours,
     pub(super) recording: Recording,
     /// Where the kernel tells what it drops.
@@ -57,19 +57,19 @@ pub(super) struct Recorder {
 /// What was recorded at one host.
 #[derive(Debug)]
 pub(super) struct Recorded {
-    pub(super) frames: Kept<Frame>,
-    pub(super) samples: Kept<SocketSample>,
+    pub(super) frames: Excerpt<Frame>,
+    pub(super) samples: Excerpt<SocketSample>,
     pub(super) neighbours: Neighbours,
     pub(super) recording: Recording,
 }
 
 impl Recorder {
-    pub(super) fn frames() -> Keeper<Frame> {
-        Keeper::new(FRAMES)
+    pub(super) fn frames() -> BoundedLog<Frame> {
+        BoundedLog::new(FRAMES)
     }
 
-    pub(super) fn samples() -> Keeper<SocketSample> {
-        Keeper::new(SAMPLES)
+    pub(super) fn samples() -> BoundedLog<SocketSample> {
+        BoundedLog::new(SAMPLES)
     }
 
     /// Records until it is stopped, and then what the kernel still has. What ends it before is noted with what was recorded: the

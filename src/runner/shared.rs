@@ -26,7 +26,7 @@ pub(super) struct SharedLab {
     pub(super) context: CaseContext,
     pub(super) before: Before,
     /// Where the variants wait for each other before a step at the lab.
-    pub(super) barrier: Arc<Barrier<Taken>>,
+    pub(super) barrier: Arc<Barrier<SharedOutcome>>,
     /// The steps that each of the variants has seen.
     records: Vec<StepLog>,
     client: Host,
@@ -95,7 +95,7 @@ impl Host {
 }
 
 /// A step at the lab that has been taken, or why it could not be.
-pub(super) type Taken = Result<Done, Arc<LabError>>;
+pub(super) type SharedOutcome = Result<Done, Arc<LabError>>;
 
 /// A step at the lab, for each variant.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl SharedLab {
         lab: FaultedLab,
         (context, run_slot): (CaseContext, Option<RunSlot>),
         before: Before,
-        barrier: Arc<Barrier<Taken>>,
+        barrier: Arc<Barrier<SharedOutcome>>,
         records: Vec<StepLog>,
     ) -> Self {
         Self {
@@ -200,7 +200,7 @@ impl SharedLab {
     }
 
     /// Lets a host that is silent come back when it is due. Later steps at it wait for that.
-    pub(super) async fn come_back(&self, end: End, returning: Returning) -> Taken {
+    pub(super) async fn come_back(&self, end: End, returning: Returning) -> SharedOutcome {
         let from = Moment::now();
         let Returning { line, due, mac } = returning;
         let Host { blackout, down, .. } = self.host(end).clone();

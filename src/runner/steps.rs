@@ -15,7 +15,7 @@ use crate::lab::error::LabError;
 use crate::model::{End, Moment, ProbeEvent};
 use crate::outcome::BrokenStep;
 use crate::step::{Action, NetworkAction, ProgramAction, Reboot, Signal, Start, Step, StepKind};
-use crate::wire::{Asks, Probe};
+use crate::wire::{Probe, ProbeKind};
 use tokio::time::{sleep, timeout};
 
 /// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
@@ -153,10 +153,10 @@ impl Running {
         let Some(endpoint) = side.endpoints.first() else {
             return Err(Hindrance::Over(self.over(end)));
         };
-        let moment = |probe: &Probe| match (probe.asks, what) {
-            (Asks::Window, _) => None,
-            (Asks::Presence, ProbeEvent::Sent) => Some(probe.sent),
-            (Asks::Presence, ProbeEvent::Answered) => probe.answered,
+        let moment = |probe: &Probe| match (probe.kind, what) {
+            (ProbeKind::Window, _) => None,
+            (ProbeKind::Keepalive, ProbeEvent::Sent) => Some(probe.sent),
+            (ProbeKind::Keepalive, ProbeEvent::Answered) => probe.answered,
         };
         let seen = |tracks: &Tracks| -> Vec<Moment> {
             let track = tracks.get(&endpoint.connection);

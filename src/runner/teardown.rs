@@ -114,10 +114,15 @@ fn sort(lab: FinishedLab, switched: &mut VecDeque<FinishedLab>) {
 mod tests {
     use tokio::sync::watch;
 
-    use super::super::permit::Taken;
+    use super::super::permit::TakenResources;
     use super::*;
 
-    fn finish(queue: &TeardownQueue, taken: &watch::Sender<Taken>, count: usize, has_switch: bool) {
+    fn finish(
+        queue: &TeardownQueue,
+        taken: &watch::Sender<TakenResources>,
+        count: usize,
+        has_switch: bool,
+    ) {
         for _ in 0..count {
             drop(queue.slot(Permit::new(taken, 1, 0), has_switch));
         }
@@ -125,7 +130,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn labs_with_switches_are_buried_one_by_one_and_the_others_with_them() {
-        let taken = watch::Sender::<Taken>::default();
+        let taken = watch::Sender::<TakenResources>::default();
         let labs = || taken.borrow().labs;
         let queue = TeardownQueue::open(&Handle::current());
         finish(&queue, &taken, 3, true);
@@ -145,7 +150,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_many_wait_more_are_buried_together() {
-        let taken = watch::Sender::<Taken>::default();
+        let taken = watch::Sender::<TakenResources>::default();
         let labs = || taken.borrow().labs;
         let queue = TeardownQueue::open(&Handle::current());
         finish(&queue, &taken, 3 * SHARE, true);
@@ -159,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_nobody_buries_is_given_back_at_once() {
-        let taken = watch::Sender::<Taken>::default();
+        let taken = watch::Sender::<TakenResources>::default();
         let (sender, _) = unbounded_channel();
         finish(&TeardownQueue(sender), &taken, 1, true);
         assert_eq!(taken.borrow().labs, 0);

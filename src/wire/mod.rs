@@ -13,4 +13,4 @@ pub use icmp::{IcmpMessage, Quoted};
 pub use neighbours::Neighbours;
 pub use packet::{Neighbouring, Packet};
 pub use segment::{Direction, Flags, Segment};
-pub use track::{Asks, IcmpError, IcmpFate, Meaning, Probe, Track, Write};
+pub use track::{IcmpError, IcmpFate, Meaning, Probe, ProbeKind, Track, Write};

@@ -20,11 +20,11 @@ impl Neighbours {
     /// Takes one more message into account.
     pub fn observe(&mut self, at: Moment, direction: Direction, message: Neighbouring) {
         match (direction, message) {
-            (Direction::Out, Neighbouring::Asks { .. }) => self.solicited.push(at),
-            (Direction::In, Neighbouring::Answers { .. }) => self.answered.push(at),
+            (Direction::Out, Neighbouring::Request { .. }) => self.solicited.push(at),
+            (Direction::In, Neighbouring::Reply { .. }) => self.answered.push(at),
             // What others ask and are told.
-            (Direction::In, Neighbouring::Asks { .. })
-            | (Direction::Out, Neighbouring::Answers { .. }) => {}
+            (Direction::In, Neighbouring::Request { .. })
+            | (Direction::Out, Neighbouring::Reply { .. }) => {}
         }
     }
 }

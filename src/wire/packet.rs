@@ -29,14 +29,14 @@ pub enum Packet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Neighbouring {
     /// ARP request or neighbour solicitation: who has the target?
-    Asks {
+    Request {
         /// Who asks.
         sender: IpAddr,
         /// Who is asked for.
         target: IpAddr,
     },
     /// ARP reply or neighbour advertisement: the target is here.
-    Answers {
+    Reply {
         /// Who is here.
         target: IpAddr,
     },
@@ -152,11 +152,9 @@ fn arp_message(arp: &ArpPacketSlice<'_>) -> Packet {
     );
     match (arp.operation(), sender, target) {
         (ArpOperation::REQUEST, Some(sender), Some(target)) => {
-            Packet::Neighbour(Neighbouring::Asks { sender, target })
+            Packet::Neighbour(Neighbouring::Request { sender, target })
         }
-        (ArpOperation::REPLY, Some(target), _) => {
-            Packet::Neighbour(Neighbouring::Answers { target })
-        }
+        (ArpOperation::REPLY, Some(target), _) => Packet::Neighbour(Neighbouring::Reply { target }),
         _ => Packet::Other,
     }
 }
@@ -166,8 +164,8 @@ fn ndp_message(sender: IpAddr, kind: u8, message: &[u8]) -> Option<Neighbouring>
     let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
     let target = IpAddr::V6(Ipv6Addr::from(target));
     match kind {
-        135 => Some(Neighbouring::Asks { sender, target }),
-        136 => Some(Neighbouring::Answers { target }),
+        135 => Some(Neighbouring::Request { sender, target }),
+        136 => Some(Neighbouring::Reply { target }),
         _ => None,
     }
 }

@@ -8,13 +8,13 @@ use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::model::Moment;
 
-/// What a probe asks. On the wire both are the same, an empty segment one below the next sequence number (`tcp_xmit_probe_skb`), which the
+/// What a probe kind. On the wire both are the same, an empty segment one below the next sequence number (`tcp_xmit_probe_skb`), which the
 /// peer must acknowledge; what differs is the window that it had last been offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Asks {
+pub enum ProbeKind {
     /// Whether the peer is there: keepalive (RFC 1122 4.2.3.6).
-    Presence,
+    Keepalive,
     /// Whether its window is still closed: the persist timer (RFC 9293 3.8.6.1).
     Window,
 }
@@ -22,8 +22,8 @@ pub enum Asks {
 /// A probe that this end sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
-    /// What it asks.
-    pub asks: Asks,
+    /// What it kind.
+    pub kind: ProbeKind,
     /// When it went out.
     pub sent: Moment,
     /// When the bare acknowledgement came in that answered it, before anything else was sent.
@@ -44,7 +44,7 @@ pub enum Meaning {
     /// What was sent before: payload, SYN or FIN.
     Retransmission,
     /// A probe; how many there have been since the last sign of life, this one included.
-    Probe(Asks, u32),
+    Probe(ProbeKind, u32),
     /// The bare acknowledgement that answers one.
     Answer,
     /// Any other bare acknowledgement.
@@ -134,11 +134,11 @@ pub struct Track {
     pub icmp: Vec<IcmpError>,
 }
 
-impl Asks {
+impl ProbeKind {
     fn with(window: Option<u16>) -> Self {
         match window {
             Some(0) => Self::Window,
-            _ => Self::Presence,
+            _ => Self::Keepalive,
         }
     }
 }
@@ -163,15 +163,15 @@ impl Track {
             self.acceptance.sent(ack);
         }
         if segment.is_bare() && self.next_out == Some(seq.wrapping_add(1)) {
-            let asks = Asks::with(self.offered);
+            let kind = ProbeKind::with(self.offered);
             self.probes.push(Probe {
-                asks,
+                kind,
                 sent: segment.at,
                 answered: None,
             });
             self.awaits_answer = true;
             self.unanswered += 1;
-            return Meaning::Probe(asks, self.unanswered);
+            return Meaning::Probe(kind, self.unanswered);
         }
         // What acknowledges new data answers no probe any more.
         self.awaits_answer &= segment.len == 0;
@@ -220,7 +220,7 @@ impl Track {
         // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
         if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
             self.owes_answer = true;
-            return Meaning::Probe(Asks::with(self.offers), 1);
+            return Meaning::Probe(ProbeKind::with(self.offers), 1);
         }
         let end = arrival.end;
         let is_new = self.next_in.is_none_or(|next| after(end, next));

@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::{Accel, Failure, GuestError, Machine, enter_if_guest, real_time, run};
+use deadpeer::guest::{Accel, Failure, GuestError, GuestMachine, enter_if_guest, real_time, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
@@ -73,8 +73,8 @@ fn path(variable: &str) -> PathBuf {
     )
 }
 
-fn machine(accel: Accel) -> Machine {
-    Machine::Qemu {
+fn machine(accel: Accel) -> GuestMachine {
+    GuestMachine::Qemu {
         kernel: path("HARNESS_STOCK_KERNEL"),
         modules: Some(path("HARNESS_STOCK_MODULES")),
         accel,
@@ -184,7 +184,7 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
 
 /// Whatever this machine allows, what is chosen works.
 fn acceleration() -> Result<(), Failed> {
-    let Machine::Qemu {
+    let GuestMachine::Qemu {
         kernel, modules, ..
     } = machine(Accel::Tcg)
     else {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::{Failure, GuestError, Machine, run};
+use deadpeer::guest::{Failure, GuestError, GuestMachine, run};
 use libtest_mimic::{Failed, Trial};
 
 use crate::guest::{LIMIT, answer, runtime};
@@ -108,7 +108,7 @@ fn another_versions_kernel() -> Result<(), Failed> {
 }
 
 fn started(kernel: &str) -> GuestError {
-    let machine = Machine::Uml {
+    let machine = GuestMachine::Uml {
         kernel: PathBuf::from(kernel),
     };
     let result = runtime().block_on(run(&machine, b"job", LIMIT));

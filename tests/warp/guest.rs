@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use deadpeer::guest::{GuestError, Machine, run};
+use deadpeer::guest::{GuestError, GuestMachine, run};
 use deadpeer::privilege;
 use kernel_builder::{KernelSpec, find};
 use tokio::runtime::Runtime;
@@ -27,8 +27,8 @@ pub(crate) fn kernel() -> PathBuf {
 }
 
 /// The machine that [`kernel`] makes.
-pub(crate) fn machine() -> Machine {
-    Machine::Uml { kernel: kernel() }
+pub(crate) fn machine() -> GuestMachine {
+    GuestMachine::Uml { kernel: kernel() }
 }
 
 /// A runtime as the harness has it.

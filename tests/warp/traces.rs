@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deadpeer::guest::{Machine, run};
+use deadpeer::guest::{GuestMachine, run};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid, getsid};
@@ -185,8 +185,8 @@ impl Den {
         self.folder.path().join(name)
     }
 
-    fn machine(&self) -> Machine {
-        Machine::Uml {
+    fn machine(&self) -> GuestMachine {
+        GuestMachine::Uml {
             kernel: self.kernel.clone(),
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::guest::{self, Failure, Machine};
+use deadpeer::guest::{self, Failure, GuestMachine};
 use deadpeer::job::{self, JobError};
 use deadpeer::kernel;
 use deadpeer::model::Hz;
@@ -24,7 +24,7 @@ pub(super) enum Kernel {
     /// The one that the harness runs on.
     Native,
     /// One that is booted for each case.
-    Guest(Arc<Machine>),
+    Guest(Arc<GuestMachine>),
 }
 
 /// What is known of a kernel before a case runs on it.

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deadpeer::guest::{self, Accel, Machine};
+use deadpeer::guest::{self, Accel, GuestMachine};
 use deadpeer::privilege;
 use kernel_builder::{KernelSpec, Series, find};
 
@@ -172,7 +172,7 @@ impl Named {
     pub(super) async fn ready(self) -> Kernel {
         let machine = match self {
             Self::Native => return Kernel::Native,
-            Self::UserMode(kernel) => Machine::Uml { kernel },
+            Self::UserMode(kernel) => GuestMachine::Uml { kernel },
             Self::Stock {
                 kernel,
                 modules,
@@ -183,7 +183,7 @@ impl Named {
                 } else {
                     guest::real_time(&kernel, modules.as_deref()).await
                 };
-                Machine::Qemu {
+                GuestMachine::Qemu {
                     kernel,
                     modules,
                     accel,

@@ -17,7 +17,7 @@ use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::error::LabError;
 use crate::clock::Translation;
-use crate::evidence::{Drop, Keeper, Kept};
+use crate::evidence::{BoundedLog, Excerpt, PacketDrop};
 use crate::model::{Family, Node};
 use crate::plan::NetworkPlan;
 use crate::wire::{Direction, Frame, Packet};
@@ -39,7 +39,7 @@ pub struct DropMonitor {
 /// What was heard so far.
 #[derive(Debug, Default)]
 struct Heard {
-    drops: BTreeMap<Family, Keeper<Dropped>>,
+    drops: BTreeMap<Family, BoundedLog<Dropped>>,
     /// How many times something was not heard, or not understood.
     missed: u64,
 }
@@ -103,7 +103,7 @@ impl DropMonitor {
                 Ok(Some(alert)) => {
                     if let Some(dropped) = Dropped::of_case(alert, translation) {
                         let kept = drops.entry(dropped.frame.family());
-                        kept.or_insert_with(|| Keeper::new(KEPT)).push(dropped);
+                        kept.or_insert_with(|| BoundedLog::new(KEPT)).push(dropped);
                     }
                 }
                 Ok(None) => {}
@@ -114,14 +114,14 @@ impl DropMonitor {
 
     /// What was dropped so far of the case's own packets of the plan's family.
     #[must_use]
-    pub fn so_far(&self, plan: &NetworkPlan) -> Kept<Drop> {
+    pub fn so_far(&self, plan: &NetworkPlan) -> Excerpt<PacketDrop> {
         self.drain();
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = heard.drops.get(&plan.family).cloned();
-        let kept = kept.map_or_else(Kept::default, Keeper::finish);
+        let kept = kept.map_or_else(Excerpt::default, BoundedLog::finish);
         let cut_before = kept.items[..kept.cut_before].iter();
         let cut_before = cut_before.filter_map(|dropped| dropped.at(plan)).count();
-        Kept {
+        Excerpt {
             items: (kept.items.iter())
                 .filter_map(|dropped| dropped.at(plan))
                 .collect(),
@@ -213,8 +213,8 @@ impl Dropped {
     }
 
     /// With the node of this plan that dropped it, if one did.
-    fn at(&self, plan: &NetworkPlan) -> Option<Drop> {
-        Some(Drop {
+    fn at(&self, plan: &NetworkPlan) -> Option<PacketDrop> {
+        Some(PacketDrop {
             node: dropped_by(self.link, &self.frame.bytes, plan)?,
             reason: self.reason.clone(),
             function: self.function.clone(),

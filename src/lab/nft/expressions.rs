@@ -6,7 +6,7 @@ use netlink_bindings::nftables::{
 };
 use netlink_bindings::traits::Pusher;
 
-use super::rules::{Bytes, Header, Match, State, Verdict};
+use super::rules::{Bytes, Header, Match, RuleVerdict, State};
 use crate::model::Family;
 
 /// The one register that is needed: each match loads it anew.
@@ -152,25 +152,25 @@ fn bit(state: State) -> u32 {
 /// The last expression of a rule.
 pub(super) fn verdict<P: Pusher>(
     list: PushExprListAttrs<P>,
-    verdict: Verdict,
+    verdict: RuleVerdict,
 ) -> PushExprListAttrs<P> {
     let element = list.nested_elem();
     let rejected = |kind: RejectTypes| kind as u32;
     match verdict {
-        Verdict::RejectRst => element
+        RuleVerdict::RejectRst => element
             .nested_data_reject()
             .push_type(rejected(RejectTypes::TcpRst))
             .end_nested()
             .end_nested(),
-        Verdict::RejectIcmp(code) => element
+        RuleVerdict::RejectIcmp(code) => element
             .nested_data_reject()
             .push_type(rejected(RejectTypes::IcmpUnreach))
             .push_icmp_code(code)
             .end_nested()
             .end_nested(),
         // All that could be said of it has a default.
-        Verdict::Masquerade => element.push_name(c"masq").end_nested(),
-        Verdict::Jump(chain) => element
+        RuleVerdict::Masquerade => element.push_name(c"masq").end_nested(),
+        RuleVerdict::Jump(chain) => element
             .nested_data_immediate()
             .push_dreg(Registers::RegVerdict as u32)
             .nested_data()
@@ -181,7 +181,7 @@ pub(super) fn verdict<P: Pusher>(
             .end_nested()
             .end_nested()
             .end_nested(),
-        Verdict::Accept | Verdict::Drop | Verdict::Return => element
+        RuleVerdict::Accept | RuleVerdict::Drop | RuleVerdict::Return => element
             .nested_data_immediate()
             .push_dreg(Registers::RegVerdict as u32)
             .nested_data()
@@ -195,12 +195,14 @@ pub(super) fn verdict<P: Pusher>(
 }
 
 /// The kernel's number for a verdict; what is no verdict there but an expression drops.
-pub(super) fn code(verdict: Verdict) -> u32 {
+pub(super) fn code(verdict: RuleVerdict) -> u32 {
     let code = match verdict {
-        Verdict::Accept | Verdict::Masquerade => VerdictCode::Accept,
-        Verdict::Drop | Verdict::RejectRst | Verdict::RejectIcmp(_) => VerdictCode::Drop,
-        Verdict::Jump(_) => VerdictCode::Jump,
-        Verdict::Return => VerdictCode::Return,
+        RuleVerdict::Accept | RuleVerdict::Masquerade => VerdictCode::Accept,
+        RuleVerdict::Drop | RuleVerdict::RejectRst | RuleVerdict::RejectIcmp(_) => {
+            VerdictCode::Drop
+        }
+        RuleVerdict::Jump(_) => VerdictCode::Jump,
+        RuleVerdict::Return => VerdictCode::Return,
     };
     code as u32
 }

@@ -31,7 +31,7 @@ pub(in crate::lab) struct Chain {
     /// `None`: only what another chain sends here.
     pub(in crate::lab) hook: Option<Hook>,
     /// For what no rule decides.
-    pub(in crate::lab) policy: Verdict,
+    pub(in crate::lab) policy: RuleVerdict,
     pub(in crate::lab) rules: Vec<Rule>,
 }
 
@@ -54,7 +54,7 @@ pub(in crate::lab) enum Hook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Rule {
     pub(in crate::lab) matches: Vec<Match>,
-    pub(in crate::lab) verdict: Verdict,
+    pub(in crate::lab) verdict: RuleVerdict,
 }
 
 /// What can be asked of a packet.
@@ -107,7 +107,7 @@ pub(in crate::lab) enum State {
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::lab) enum Verdict {
+pub(in crate::lab) enum RuleVerdict {
     Accept,
     /// In silence.
     Drop,
@@ -130,13 +130,13 @@ impl fmt::Display for Rule {
             write!(f, "{matched} ")?;
         }
         match self.verdict {
-            Verdict::Accept => f.write_str("accept"),
-            Verdict::Drop => f.write_str("drop"),
-            Verdict::RejectRst => f.write_str("reject with tcp reset"),
-            Verdict::RejectIcmp(code) => write!(f, "reject with icmp code {code}"),
-            Verdict::Masquerade => f.write_str("masquerade"),
-            Verdict::Jump(chain) => write!(f, "jump {chain}"),
-            Verdict::Return => f.write_str("return"),
+            RuleVerdict::Accept => f.write_str("accept"),
+            RuleVerdict::Drop => f.write_str("drop"),
+            RuleVerdict::RejectRst => f.write_str("reject with tcp reset"),
+            RuleVerdict::RejectIcmp(code) => write!(f, "reject with icmp code {code}"),
+            RuleVerdict::Masquerade => f.write_str("masquerade"),
+            RuleVerdict::Jump(chain) => write!(f, "jump {chain}"),
+            RuleVerdict::Return => f.write_str("return"),
         }
     }
 }

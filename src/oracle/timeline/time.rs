@@ -2,8 +2,8 @@
 
 use super::{ACKNOWLEDGED, Walk};
 use crate::model::{ProbeEvent, STEP_TIME};
+use crate::oracle::interval::Interval;
 use crate::oracle::outage::Fault;
-use crate::oracle::span::Span;
 use crate::oracle::tracking::Entry;
 use crate::step::{Start, Step};
 
@@ -11,14 +11,14 @@ impl Walk {
     /// Up to the beginning of a step.
     pub(super) fn wait(&mut self, step: &Step) -> Option<()> {
         match step.start {
-            Start::AtOnce => self.pass(Span::up_to(STEP_TIME), false)?,
-            Start::After(time) => self.pass(Span::exactly(time).late_by(STEP_TIME), true)?,
+            Start::AtOnce => self.pass(Interval::up_to(STEP_TIME), false)?,
+            Start::After(time) => self.pass(Interval::exactly(time).late_by(STEP_TIME), true)?,
             Start::When { count, what } => self.count_probes(count, what)?,
         }
         Some(())
     }
 
-    fn pass(&mut self, time: Span, long: bool) -> Option<()> {
+    fn pass(&mut self, time: Interval, long: bool) -> Option<()> {
         let entry = match &mut self.tracking {
             Some(tracking) if self.active.is_empty() => tracking.pass(time)?,
             _ => Entry::Known,
@@ -47,7 +47,7 @@ impl Walk {
         Some(())
     }
 
-    fn go_by(&mut self, time: Span, long: bool) {
+    fn go_by(&mut self, time: Interval, long: bool) {
         self.age = self.age + time;
         self.silence = self.silence + time;
         self.unacknowledged &= time.min < ACKNOWLEDGED;
@@ -58,7 +58,7 @@ impl Walk {
             return;
         }
         if self.active.is_empty() {
-            self.silence = Span::up_to(keepalive.answered_period(self.hz) + STEP_TIME);
+            self.silence = Interval::up_to(keepalive.answered_period(self.hz) + STEP_TIME);
         } else if long {
             self.probes = None;
         }
@@ -91,7 +91,7 @@ impl Walk {
             self.silence = tick;
             return (what == ProbeEvent::Sent).then_some(());
         };
-        self.age = self.age + Span::up_to(due + STEP_TIME);
+        self.age = self.age + Interval::up_to(due + STEP_TIME);
         self.heard();
         self.unacknowledged = false;
         Some(())

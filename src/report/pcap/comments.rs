@@ -4,7 +4,7 @@ use super::Origin;
 use crate::evidence::StepTaken;
 use crate::model::{CLIENT_PORT, End};
 use crate::outcome::{CaseResult, Observation, Verdict};
-use crate::report::sighting::{Sighting, Told};
+use crate::report::captured::{CapturedPacket, Told};
 use crate::report::{row, table, words};
 use crate::step::StepKind;
 use crate::wire::Meaning;
@@ -60,23 +60,23 @@ pub(super) fn of_case(result: &CaseResult, observation: &Observation, origin: Or
 pub(super) fn of_frames(
     result: &CaseResult,
     observation: &Observation,
-    seen: &[Sighting],
+    seen: &[CapturedPacket],
 ) -> Vec<Vec<String>> {
     let mut comments: Vec<Vec<String>> = seen.iter().map(|_| Vec::new()).collect();
     for (place, text) in steps(observation, seen) {
         comments[place].push(text);
     }
-    for (sighting, comments) in seen.iter().zip(&mut comments) {
-        if let Some(cut) = sighting.lost_before {
+    for (captured, comments) in seen.iter().zip(&mut comments) {
+        if let Some(cut) = captured.lost_before {
             comments.push(format!("{cut} frames before this one were not kept"));
         }
-        if is_telling(&sighting.told) {
-            comments.push(sighting.purpose(&result.prepared));
+        if is_telling(&captured.told) {
+            comments.push(captured.purpose(&result.prepared));
         }
-        if sighting.frame.unheard {
+        if captured.frame.unheard {
             comments.push(format!(
                 "the {} was silent and did not hear it",
-                sighting.end
+                captured.end
             ));
         }
     }
@@ -101,14 +101,14 @@ fn is_telling(told: &Told) -> bool {
 }
 
 /// What was broken and mended, at each host's first frame from then on. Traffic is frames of its own.
-fn steps(observation: &Observation, seen: &[Sighting]) -> Vec<(usize, String)> {
+fn steps(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, String)> {
     let of_network = |step: &&StepTaken| step.kind != StepKind::Traffic;
     let mut marks = Vec::new();
     for step in observation.evidence.steps.iter().filter(of_network) {
         let time = words::time(step.from, observation.zero);
         let text = format!("before this, at {time} s: {}", words::step(step));
         for end in [End::Client, End::Server] {
-            let follows = |seen: &Sighting| seen.end == end && seen.frame.at >= step.from;
+            let follows = |seen: &CapturedPacket| seen.end == end && seen.frame.at >= step.from;
             let place = seen.iter().position(follows);
             marks.extend(place.map(|place| (place, text.clone())));
         }
@@ -117,14 +117,14 @@ fn steps(observation: &Observation, seen: &[Sighting]) -> Vec<(usize, String)> {
 }
 
 /// What the applications were told, at the last frame before it that has to do with the connection.
-fn ends(observation: &Observation, seen: &[Sighting]) -> Vec<(usize, String)> {
+fn ends(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, String)> {
     let mut marks = Vec::new();
     for end in &observation.ends {
         for (port, connection) in (CLIENT_PORT..).zip(&end.connections) {
             let Some((ended, at)) = connection.ended else {
                 continue;
             };
-            let precedes = |seen: &Sighting| {
+            let precedes = |seen: &CapturedPacket| {
                 seen.end == end.end && seen.connection() == Some(port) && seen.frame.at <= at
             };
             let time = words::time(at, observation.zero);

@@ -19,7 +19,7 @@ use pcap_file::pcapng::blocks::interface_statistics::{
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::{DataLink, Endianness, PcapError};
 
-use super::sighting::{Sighting, sightings};
+use super::captured::{CapturedPacket, packets};
 use crate::evidence::{Captured, Evidence};
 use crate::lab::capture::SNAP_LENGTH;
 use crate::model::{Moment, Node};
@@ -62,10 +62,10 @@ fn write_observed(
     for capture in &evidence.captures {
         file.write_pcapng_block(interface(capture))?;
     }
-    let seen = sightings(evidence);
+    let seen = packets(evidence);
     let comments = comments::of_frames(result, observation, &seen);
-    for (sighting, comments) in seen.iter().zip(comments) {
-        file.write_pcapng_block(packet(evidence, sighting, comments))?;
+    for (captured, comments) in seen.iter().zip(comments) {
+        file.write_pcapng_block(packet(evidence, captured, comments))?;
     }
     for capture in &evidence.captures {
         if let Some(statistics) = statistics(evidence, capture) {
@@ -125,21 +125,21 @@ fn since_1970(evidence: &Evidence, at: Moment) -> Duration {
 
 fn packet<'a>(
     evidence: &Evidence,
-    sighting: &Sighting<'a>,
+    captured: &CapturedPacket<'a>,
     comments: Vec<String>,
 ) -> EnhancedPacketBlock<'a> {
-    let frame = sighting.frame;
+    let frame = captured.frame;
     // The two lowest bits of the flags.
     let direction = match frame.direction {
         Direction::In => 1,
         Direction::Out => 2,
     };
     let mut options = vec![EnhancedPacketOption::Flags(direction)];
-    options.extend(sighting.lost_before.map(EnhancedPacketOption::DropCount));
+    options.extend(captured.lost_before.map(EnhancedPacketOption::DropCount));
     let comments = comments.into_iter().map(short);
     options.extend(comments.map(EnhancedPacketOption::Comment));
     EnhancedPacketBlock {
-        interface_id: number(evidence, sighting.end.node()),
+        interface_id: number(evidence, captured.end.node()),
         timestamp: since_1970(evidence, frame.at),
         original_len: frame.length,
         data: Cow::Borrowed(&frame.bytes),

@@ -10,9 +10,14 @@ pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
         Some(preset) => vec![format!("  topology    {preset}: {}", chain(network))],
         None => spelled_out(prepared),
     };
-    let beside = prepared.beside.as_ref();
-    lines
-        .extend(beside.map(|beside| format!("  beside it   {}: {}", beside.family, chain(beside))));
+    let other_family = prepared.other_family.as_ref();
+    lines.extend(other_family.map(|other_family| {
+        format!(
+            "  beside it   {}: {}",
+            other_family.family,
+            chain(other_family)
+        )
+    }));
     lines.extend(case.firewall.map(firewall));
     let sysctls = case.sysctl.iter().flat_map(|own| {
         let settings = own.sysctl.iter();

@@ -1,8 +1,8 @@
 //! One case as a timeline: what was on the wire between the two hosts, what was done to it, the socket's timer, and what the
 //! application was told. In the manner of tcpdump(8) and `ss -o`.
 
-mod happening;
-mod passage;
+mod event;
+mod transit;
 
 use std::io::{self, Write};
 
@@ -148,8 +148,8 @@ fn write_line(out: &mut dyn Write, line: &Line, zero: Moment) -> io::Result<()> 
 
 /// Everything that happened to the first connection and around it, in order.
 fn lines(result: &CaseResult, observation: &Observation) -> Vec<Line> {
-    let mut lines = passage::lines(&result.prepared, observation, CLIENT_PORT);
-    lines.extend(happening::lines(observation, CLIENT_PORT));
+    let mut lines = transit::lines(&result.prepared, observation, CLIENT_PORT);
+    lines.extend(event::lines(observation, CLIENT_PORT));
     lines.sort_by_key(|line| (line.at, line.source));
     lines
 }

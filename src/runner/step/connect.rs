@@ -1,10 +1,10 @@
 //! `connect` on the kernel.
 
-use super::Taken;
+use super::StepOutcome;
 use crate::runner::running::Running;
 use crate::step::Connect;
 
-pub(super) async fn take(running: &mut Running, _: &Connect) -> Taken {
+pub(super) async fn take(running: &mut Running, _: &Connect) -> StepOutcome {
     running.connect().await?;
     Ok(Ok(()))
 }

@@ -4,14 +4,14 @@ use std::io;
 
 use futures::future::{join, try_join_all};
 
-use super::Taken;
+use super::StepOutcome;
 use crate::model::End;
 use crate::runner::running::{PATIENCE, Running};
 use crate::runner::running::{Hindrance, whole};
 use crate::runner::traffic;
 use crate::step::Exchange;
 
-pub(super) async fn take(running: &mut Running, step: &Exchange) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &Exchange) -> StepOutcome {
     Ok(exchange(running, step).await)
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use super::Taken;
+use super::StepOutcome;
 use crate::runner::running::Running;
 use crate::step::Fill;
 
 /// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
 const FULL: Duration = Duration::from_millis(300);
 
-pub(super) async fn take(running: &mut Running, step: &Fill) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &Fill) -> StepOutcome {
     let from = step.from;
     let before = running.over_count(&[from]);
     let (side, _) = running.pair(from);

@@ -5,7 +5,7 @@ use std::future::pending;
 use nix::sys::socket::{Backlog, listen};
 
 use crate::runner::running::Accepts;
-use super::Taken;
+use super::StepOutcome;
 use crate::clock::sleep_until;
 use crate::endpoint::socket;
 use crate::lab::error::LabError;
@@ -17,7 +17,7 @@ use crate::step::Listener;
 use crate::sys;
 
 
-pub(super) async fn take(running: &mut Running, step: &Listener) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &Listener) -> StepOutcome {
     if let Some(backlog) = step.fill {
         running.fill_queue(backlog, step.fillers()).await?;
     }

@@ -13,7 +13,7 @@ use crate::model::Moment;
 use crate::step::{Action, NetworkAction, ProgramAction, Step, for_each_step};
 
 /// A step of a program that was taken. The outer error is the lab's, the inner one the connection's.
-pub(super) type Taken = Result<Result<(), Hindrance>, LabError>;
+pub(super) type StepOutcome = Result<Result<(), Hindrance>, LabError>;
 
 macro_rules! take {
     (
@@ -35,7 +35,7 @@ macro_rules! take {
         }
 
         /// Takes a step of a program.
-        pub(super) async fn by_program(running: &mut Running, action: &ProgramAction) -> Taken {
+        pub(super) async fn by_program(running: &mut Running, action: &ProgramAction) -> StepOutcome {
             match action {
                 $(ProgramAction::$Program(action) => $program::take(running, action).await,)*
             }

@@ -1,11 +1,11 @@
 //! `process` on the kernel.
 
-use super::Taken;
+use super::StepOutcome;
 use crate::model::End;
 use crate::runner::running::Running;
 use crate::step::{Process, Signal};
 
-pub(super) async fn take(running: &mut Running, step: &Process) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &Process) -> StepOutcome {
     let at = step.at;
     let reads = match step.signal {
         Signal::Kill => {

@@ -1,10 +1,10 @@
 //! `send` on the kernel. What there is no room for is not written.
 
-use super::Taken;
+use super::StepOutcome;
 use crate::runner::running::Running;
 use crate::step::SendData;
 
-pub(super) async fn take(running: &mut Running, step: &SendData) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &SendData) -> StepOutcome {
     let from = step.from;
     let before = running.over_count(&[from]);
     let (side, _) = running.pair(from);

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::Taken;
+use super::StepOutcome;
 use crate::runner::running::Running;
 use crate::runner::running::Hindrance;
 use crate::step::{Socket, SocketAct};
 
-pub(super) async fn take(running: &mut Running, step: &Socket) -> Taken {
+pub(super) async fn take(running: &mut Running, step: &Socket) -> StepOutcome {
     let at = step.at;
     match step.act {
         SocketAct::Close => {

@@ -97,12 +97,12 @@ fn arp_asks_and_answers() {
             .unwrap();
         Packet::of(&frame(bytes))
     };
-    let asks = Neighbouring::Asks {
+    let asks = Neighbouring::Request {
         sender: CLIENT.into(),
         target: ROUTER.into(),
     };
     assert_eq!(message(ArpOperation::REQUEST), Packet::Neighbour(asks));
-    let answers = Neighbouring::Answers {
+    let answers = Neighbouring::Reply {
         target: CLIENT.into(),
     };
     assert_eq!(message(ArpOperation::REPLY), Packet::Neighbour(answers));
@@ -125,12 +125,12 @@ fn ndp_asks_and_answers() {
             .unwrap();
         Packet::of(&frame(bytes))
     };
-    let asks = Neighbouring::Asks {
+    let asks = Neighbouring::Request {
         sender: here.into(),
         target: there.into(),
     };
     assert_eq!(message(135), Packet::Neighbour(asks));
-    let answers = Neighbouring::Answers {
+    let answers = Neighbouring::Reply {
         target: there.into(),
     };
     assert_eq!(message(136), Packet::Neighbour(answers));

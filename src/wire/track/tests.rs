@@ -33,7 +33,7 @@ fn an_empty_segment_below_the_next_sequence_number_is_a_probe() {
     track.observe(&segment(3, Direction::Out, 109, 500, 0));
     track.observe(&segment(4, Direction::In, 500, 110, 0));
     let probe = Probe {
-        asks: Asks::Presence,
+        kind: ProbeKind::Keepalive,
         sent: Moment::from_nanos(3),
         answered: Some(Moment::from_nanos(4)),
     };
@@ -49,16 +49,19 @@ fn a_probe_into_a_closed_window_asks_for_the_window() {
     let mut track = exchanged(100);
     track.observe(&closed(segment(3, Direction::In, 500, 110, 0)));
     let sent = track.observe(&segment(4, Direction::Out, 109, 500, 0));
-    assert_eq!(sent, Meaning::Probe(Asks::Window, 1));
+    assert_eq!(sent, Meaning::Probe(ProbeKind::Window, 1));
     track.observe(&closed(segment(5, Direction::In, 500, 110, 0)));
     track.observe(&segment(6, Direction::Out, 109, 500, 0));
     track.observe(&segment(7, Direction::In, 500, 110, 0));
     track.observe(&segment(8, Direction::Out, 109, 500, 0));
-    let asked: Vec<Asks> = track.probes.iter().map(|probe| probe.asks).collect();
-    assert_eq!(asked, [Asks::Window, Asks::Window, Asks::Presence]);
+    let asked: Vec<ProbeKind> = track.probes.iter().map(|probe| probe.kind).collect();
+    assert_eq!(
+        asked,
+        [ProbeKind::Window, ProbeKind::Window, ProbeKind::Keepalive]
+    );
     track.observe(&closed(segment(9, Direction::Out, 110, 500, 0)));
     let received = track.observe(&segment(10, Direction::In, 499, 110, 0));
-    assert_eq!(received, Meaning::Probe(Asks::Window, 1));
+    assert_eq!(received, Meaning::Probe(ProbeKind::Window, 1));
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use netlink_bindings::nftables::{OpBatchBeginDo, OpNewchainDo, OpNewruleDo, OpNewtableDo};
 use rtnetlink::packet_core::NetlinkBuffer;
 
-use super::super::rules::{Bytes, Header, State, Verdict};
+use super::super::rules::{Bytes, Header, RuleVerdict, State};
 use super::*;
 use crate::lab::error::Feature;
 
@@ -18,10 +18,10 @@ fn table() -> Table {
     let chain = Chain {
         name: "forward",
         hook: Some(Hook::Forward),
-        policy: Verdict::Drop,
+        policy: RuleVerdict::Drop,
         rules: vec![
-            rule(&known, Verdict::Accept),
-            rule(&[State::New], Verdict::Drop),
+            rule(&known, RuleVerdict::Accept),
+            rule(&[State::New], RuleVerdict::Drop),
         ],
     };
     Table {
@@ -79,7 +79,7 @@ fn numbers_stand_in_a_set_of_the_rule() {
                 numbers: vec![0, 2],
             },
         ],
-        verdict: Verdict::Drop,
+        verdict: RuleVerdict::Drop,
     };
     let rule = |verdict| Rule {
         matches: vec![],
@@ -88,15 +88,15 @@ fn numbers_stand_in_a_set_of_the_rule() {
     let chain = |name, hook, rules| Chain {
         name,
         hook,
-        policy: Verdict::Accept,
+        policy: RuleVerdict::Accept,
         rules,
     };
     let ingress = Hook::Ingress(vec!["eth0".to_owned(), "eth1".to_owned()]);
     let others = vec![
-        rule(Verdict::RejectRst),
-        rule(Verdict::RejectIcmp(3)),
-        rule(Verdict::Masquerade),
-        rule(Verdict::Return),
+        rule(RuleVerdict::RejectRst),
+        rule(RuleVerdict::RejectIcmp(3)),
+        rule(RuleVerdict::Masquerade),
+        rule(RuleVerdict::Return),
     ];
     let table = Table {
         name: "loss",
@@ -106,7 +106,7 @@ fn numbers_stand_in_a_set_of_the_rule() {
             chain(
                 "ingress",
                 Some(ingress),
-                vec![rule(Verdict::Jump("caught"))],
+                vec![rule(RuleVerdict::Jump("caught"))],
             ),
             chain("caught", None, vec![numbered]),
             chain("others", None, others),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 
-use super::{Sighting, Told};
+use super::{CapturedPacket, Told};
 use crate::model::End;
 use crate::wire::{Direction, Meaning};
 
@@ -11,7 +11,7 @@ use crate::wire::{Direction, Meaning};
 type Key = (End, Vec<u8>);
 
 /// What comes next of one host's.
-type Queue<'a> = VecDeque<(Key, Sighting<'a>)>;
+type Queue<'a> = VecDeque<(Key, CapturedPacket<'a>)>;
 
 /// What has left and has not arrived: the places of those.
 type UnderWay = HashMap<Key, Vec<usize>>;
@@ -19,12 +19,12 @@ type UnderWay = HashMap<Key, Vec<usize>>;
 /// By time, and where that is the same, as in virtual time, what arrives behind what has left. Each that arrived is joined to the latest
 /// that left with the same bytes; what is left over came from somewhere else.
 pub(super) fn ordered<'a>(
-    client: Vec<Sighting<'a>>,
-    server: Vec<Sighting<'a>>,
-) -> Vec<Sighting<'a>> {
+    client: Vec<CapturedPacket<'a>>,
+    server: Vec<CapturedPacket<'a>>,
+) -> Vec<CapturedPacket<'a>> {
     let (mut client, mut server) = (queue(client), queue(server));
     let mut under_way = UnderWay::new();
-    let mut merged: Vec<Sighting<'a>> = Vec::new();
+    let mut merged: Vec<CapturedPacket<'a>> = Vec::new();
     while let Some((key, mut next)) = take_next(&mut client, &mut server, &under_way) {
         match next.frame.direction {
             Direction::Out => under_way.entry(key).or_default().push(merged.len()),
@@ -39,7 +39,7 @@ pub(super) fn ordered<'a>(
     merged
 }
 
-fn join<'a>(departure: &mut Sighting<'a>, arrival: &mut Sighting<'a>) {
+fn join<'a>(departure: &mut CapturedPacket<'a>, arrival: &mut CapturedPacket<'a>) {
     departure.arrival = Some(arrival.frame);
     arrival.was_seen_leaving = true;
     // Only who sends them knows how many probes there have been.
@@ -55,19 +55,19 @@ fn join<'a>(departure: &mut Sighting<'a>, arrival: &mut Sighting<'a>) {
     }
 }
 
-fn queue(sightings: Vec<Sighting<'_>>) -> Queue<'_> {
-    let keyed = sightings.into_iter().map(|sighting| {
-        let key = (sighting.sender(), essence(&sighting));
-        (key, sighting)
+fn queue(packets: Vec<CapturedPacket<'_>>) -> Queue<'_> {
+    let keyed = packets.into_iter().map(|captured| {
+        let key = (captured.sender(), essence(&captured));
+        (key, captured)
     });
     keyed.collect()
 }
 
 /// All behind the IP header, but for the checksum, which is not yet there where the card is trusted to add it.
-fn essence(sighting: &Sighting) -> Vec<u8> {
+fn essence(captured: &CapturedPacket) -> Vec<u8> {
     const ETHERNET: usize = 14;
-    let bytes = &sighting.frame.bytes;
-    let Told::Segment { .. } = sighting.told else {
+    let bytes = &captured.frame.bytes;
+    let Told::Segment { .. } = captured.told else {
         return bytes.get(ETHERNET..).unwrap_or_default().to_vec();
     };
     let ip = match bytes.get(ETHERNET).map(|first| first >> 4) {
@@ -85,7 +85,7 @@ fn take_next<'a>(
     client: &mut Queue<'a>,
     server: &mut Queue<'a>,
     under_way: &UnderWay,
-) -> Option<(Key, Sighting<'a>)> {
+) -> Option<(Key, CapturedPacket<'a>)> {
     let (Some(near), Some(far)) = (client.front(), server.front()) else {
         return client.pop_front().or_else(|| server.pop_front());
     };
@@ -102,15 +102,15 @@ fn take_next<'a>(
 }
 
 /// Whether nothing at the other host has to come first: what arrives has left before.
-fn is_next((key, sighting): &(Key, Sighting), other: &Queue, under_way: &UnderWay) -> bool {
+fn is_next((key, captured): &(Key, CapturedPacket), other: &Queue, under_way: &UnderWay) -> bool {
     let still_to_leave = || {
         let now = other
             .iter()
-            .take_while(|(_, other)| other.frame.at == sighting.frame.at);
+            .take_while(|(_, other)| other.frame.at == captured.frame.at);
         let mut leaving = now.filter(|(_, other)| other.frame.direction == Direction::Out);
         leaving.any(|(other, _)| other == key)
     };
-    sighting.frame.direction == Direction::Out
+    captured.frame.direction == Direction::Out
         || under_way.get(key).is_some_and(|places| !places.is_empty())
         || !still_to_leave()
 }

@@ -18,12 +18,12 @@ use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::sys::SocketAddr;
 use tokio::sync::watch;
 
-use super::announcement::Links;
-use super::history::History;
+use super::event_log::EventLog;
+use super::rtnl_event::Links;
 
 /// The latest word on each link and address.
 #[derive(Debug, Default)]
-pub(super) struct Announced {
+pub(super) struct LinkStates {
     /// Link index to whether the link is usable.
     links: BTreeMap<u32, bool>,
     /// IPv6 addresses that are past their tentative state, by the index of their link.
@@ -32,7 +32,7 @@ pub(super) struct Announced {
 
 type Messages = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
 
-impl Announced {
+impl LinkStates {
     /// Whether the link has its carrier and its queue.
     pub(super) fn is_link_usable(&self, link: u32) -> bool {
         self.links.get(&link) == Some(&true)
@@ -50,8 +50,8 @@ impl Announced {
 /// Follows the announcements until the socket is closed.
 pub(super) async fn follow(
     mut messages: Messages,
-    announced: watch::Sender<Announced>,
-    history: History,
+    link_states: watch::Sender<LinkStates>,
+    event_log: EventLog,
 ) {
     let mut links = Links::default();
     while let Some((message, _)) = messages.next().await {
@@ -59,24 +59,24 @@ pub(super) async fn follow(
             continue;
         };
         if let Some(change) = links.change(&message) {
-            history.note(change);
+            event_log.note(change);
         }
         match message {
-            RouteNetlinkMessage::NewLink(link) => announced.send_modify(|known| {
+            RouteNetlinkMessage::NewLink(link) => link_states.send_modify(|known| {
                 known.links.insert(link.header.index, is_usable(&link));
             }),
             RouteNetlinkMessage::NewAddress(address) => {
-                announced.send_modify(|known| known.take_address(&address));
+                link_states.send_modify(|known| known.take_address(&address));
             }
             RouteNetlinkMessage::DelAddress(address) => {
-                announced.send_modify(|known| known.lose_address(&address));
+                link_states.send_modify(|known| known.lose_address(&address));
             }
             _ => {}
         }
     }
 }
 
-impl Announced {
+impl LinkStates {
     fn lose_address(&mut self, message: &AddressMessage) {
         for attribute in &message.attributes {
             if let AddressAttribute::Address(address) = attribute {

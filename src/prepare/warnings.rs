@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::{Prepared, silence};
 use crate::model::{ALLOWANCE, End, ErrnoName, Expectation, ExpectedOutcome, Since, StatedWindow};
 use crate::oracle;
+use crate::oracle::interval::Interval;
 use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
-use crate::oracle::span::Span;
 use crate::scenario::{Diagnostic, FileDiagnostics, Scenario};
 use crate::text::seconds;
 
@@ -277,7 +277,7 @@ fn disjoint(
             (predicted, "zero time")
         }
         (Since::Activity, Origin::LastReceived | Origin::FirstUnacknowledged) => (
-            Span::new(window.earliest, window.latest),
+            Interval::new(window.earliest, window.latest),
             "the last activity",
         ),
     };
@@ -288,6 +288,6 @@ fn disjoint(
     })
 }
 
-fn between(span: Span) -> String {
+fn between(span: Interval) -> String {
     format!("{} to {}", seconds(span.min), seconds(span.max))
 }

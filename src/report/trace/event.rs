@@ -1,7 +1,7 @@
 //! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
 
 use super::{Lanes, Line, Mark, Source};
-use crate::evidence::{Drop, SocketSample, StepTaken, Timer};
+use crate::evidence::{PacketDrop, SocketSample, StepTaken, Timer};
 use crate::model::{End, Node, TimerKind};
 use crate::outcome::Observation;
 use crate::report::words;
@@ -46,7 +46,7 @@ pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
 }
 
 /// ARP and NDP are about every connection.
-fn is_about(drop: &Drop, connection: u16) -> bool {
+fn is_about(drop: &PacketDrop, connection: u16) -> bool {
     let of = match Packet::of(&drop.frame) {
         Packet::Tcp(segment) => Some(segment.connection),
         Packet::Icmp(message) => message.quoted.map(|quoted| quoted.connection),
@@ -55,8 +55,8 @@ fn is_about(drop: &Drop, connection: u16) -> bool {
     of.is_none_or(|of| of == connection)
 }
 
-fn drop_line(drop: &Drop) -> Line {
-    let Drop {
+fn drop_line(drop: &PacketDrop) -> Line {
+    let PacketDrop {
         node,
         function,
         reason,

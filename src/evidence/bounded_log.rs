@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was kept of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Kept<T> {
+pub struct Excerpt<T> {
     /// In order.
     pub items: Vec<T>,
     /// How many were not kept.
@@ -17,7 +17,7 @@ pub struct Kept<T> {
     pub cut_before: usize,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for Excerpt<T> {
     fn default() -> Self {
         Self {
             items: Vec::new(),
@@ -29,14 +29,14 @@ impl<T> Default for Kept<T> {
 
 /// Keeps the first and the last of what it is given.
 #[derive(Debug, Clone)]
-pub struct Keeper<T> {
+pub struct BoundedLog<T> {
     half: usize,
     first: Vec<T>,
     last: VecDeque<T>,
     cut: u64,
 }
 
-impl<T> Keeper<T> {
+impl<T> BoundedLog<T> {
     /// Keeps so many at the beginning, and as many at the end.
     #[must_use]
     pub fn new(half: usize) -> Self {
@@ -69,11 +69,11 @@ impl<T> Keeper<T> {
 
     /// What was kept.
     #[must_use]
-    pub fn finish(self) -> Kept<T> {
+    pub fn finish(self) -> Excerpt<T> {
         let mut items = self.first;
         let cut_before = items.len();
         items.extend(self.last);
-        Kept {
+        Excerpt {
             items,
             cut: self.cut,
             cut_before,
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_middle_is_cut_and_counted() {
-        let mut keeper = Keeper::new(2);
+        let mut keeper = BoundedLog::new(2);
         for item in 0..3 {
             keeper.push(item);
         }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_short_is_kept_whole() {
-        let mut keeper = Keeper::new(2);
+        let mut keeper = BoundedLog::new(2);
         keeper.push('a');
         let kept = keeper.finish();
         assert_eq!((kept.items, kept.cut), (vec!['a'], 0));

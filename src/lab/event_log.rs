@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::evidence::{Change, Keeper, Kept, NetworkChange};
+use crate::evidence::{BoundedLog, Change, Excerpt, NetworkChange};
 use crate::model::{Moment, Node};
 
 /// So many are kept of one node at the beginning, and as many at the end: a case sees some tens.
@@ -10,16 +10,16 @@ const KEPT: usize = 500;
 
 /// The changes of one node's network; clones share them.
 #[derive(Debug, Clone)]
-pub(super) struct History {
+pub(super) struct EventLog {
     node: Node,
-    changes: Arc<Mutex<Keeper<NetworkChange>>>,
+    changes: Arc<Mutex<BoundedLog<NetworkChange>>>,
 }
 
-impl History {
+impl EventLog {
     pub(super) fn of(node: Node) -> Self {
         Self {
             node,
-            changes: Arc::new(Mutex::new(Keeper::new(KEPT))),
+            changes: Arc::new(Mutex::new(BoundedLog::new(KEPT))),
         }
     }
 
@@ -31,11 +31,11 @@ impl History {
         });
     }
 
-    pub(super) fn so_far(&self) -> Kept<NetworkChange> {
+    pub(super) fn so_far(&self) -> Excerpt<NetworkChange> {
         self.changes().clone().finish()
     }
 
-    fn changes(&self) -> std::sync::MutexGuard<'_, Keeper<NetworkChange>> {
+    fn changes(&self) -> std::sync::MutexGuard<'_, BoundedLog<NetworkChange>> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

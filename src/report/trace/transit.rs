@@ -4,13 +4,13 @@ use super::{Lanes, Line, Mark, Source};
 use crate::model::End;
 use crate::outcome::Observation;
 use crate::prepare::Prepared;
-use crate::report::sighting::{Sighting, Told, sightings};
+use crate::report::captured::{CapturedPacket, Told, packets};
 use crate::report::words;
 use crate::wire::{Direction, Meaning};
 
 pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: u16) -> Vec<Line> {
     let is_routed = prepared.network.routers().next().is_some();
-    let seen = sightings(&observation.evidence);
+    let seen = packets(&observation.evidence);
     seen.iter()
         .filter(|seen| !seen.was_seen_leaving && !matches!(seen.told, Told::Other))
         .filter(|seen| seen.connection().is_none_or(|other| other == connection))
@@ -18,7 +18,7 @@ pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: 
         .collect()
 }
 
-fn line(seen: &Sighting, prepared: &Prepared, is_routed: bool) -> Line {
+fn line(seen: &CapturedPacket, prepared: &Prepared, is_routed: bool) -> Line {
     let purpose = seen.purpose(prepared);
     let (text, mark) = match &seen.told {
         Told::Segment {
@@ -50,7 +50,7 @@ fn mark(meaning: Meaning) -> Mark {
     }
 }
 
-fn lanes(seen: &Sighting, is_routed: bool) -> Lanes {
+fn lanes(seen: &CapturedPacket, is_routed: bool) -> Lanes {
     let pick = |client, server| match seen.sender() {
         End::Client => client,
         End::Server => server,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 /// A time between `min` and `max`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct Interval {
     /// Not less.
     pub min: Duration,
     /// Not more; at least `min`.
     pub max: Duration,
 }
 
-impl Span {
+impl Interval {
     /// From two ends, `min` first.
     #[must_use]
     pub const fn new(min: Duration, max: Duration) -> Self {
@@ -47,7 +47,7 @@ impl Span {
     }
 }
 
-impl Add for Span {
+impl Add for Interval {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {

@@ -15,7 +15,7 @@ use crate::wire::{
 
 /// A frame at one host, with its meaning there.
 #[derive(Debug)]
-pub(super) struct Sighting<'a> {
+pub(super) struct CapturedPacket<'a> {
     pub(super) end: End,
     pub(super) frame: &'a Frame,
     /// How many frames of that host came before it and after the one before, and were not kept.
@@ -51,7 +51,7 @@ pub(super) enum Told {
 }
 
 /// All frames of both hosts: by time, and where that is the same, as in virtual time, what arrives behind what has left.
-pub(super) fn sightings(evidence: &Evidence) -> Vec<Sighting<'_>> {
+pub(super) fn packets(evidence: &Evidence) -> Vec<CapturedPacket<'_>> {
     let bases = bases(&evidence.captures);
     let at = |end: End| {
         let capture = evidence.capture(end.node());
@@ -60,7 +60,7 @@ pub(super) fn sightings(evidence: &Evidence) -> Vec<Sighting<'_>> {
     order::ordered(at(End::Client), at(End::Server))
 }
 
-impl Sighting<'_> {
+impl CapturedPacket<'_> {
     /// Who sent it, as far as it was one of the hosts.
     pub(super) fn sender(&self) -> End {
         match self.frame.direction {
@@ -127,7 +127,11 @@ fn bases(captures: &[Captured]) -> HashMap<u16, Bases> {
 }
 
 /// The frames of one host with their meaning.
-fn told<'a>(end: End, capture: &'a Captured, bases: &HashMap<u16, Bases>) -> Vec<Sighting<'a>> {
+fn told<'a>(
+    end: End,
+    capture: &'a Captured,
+    bases: &HashMap<u16, Bases>,
+) -> Vec<CapturedPacket<'a>> {
     let mut listener = Listener {
         end,
         bases,
@@ -136,7 +140,7 @@ fn told<'a>(end: End, capture: &'a Captured, bases: &HashMap<u16, Bases>) -> Vec
     let kept = &capture.frames;
     let frames = kept.items.iter().enumerate();
     frames
-        .map(|(place, frame)| Sighting {
+        .map(|(place, frame)| CapturedPacket {
             end,
             frame,
             lost_before: (place == kept.cut_before && kept.cut > 0).then_some(kept.cut),
