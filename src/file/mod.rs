@@ -11,15 +11,17 @@ mod elsewhere;
 mod key;
 mod keys;
 pub(crate) mod quantity;
+mod shape;
 pub(crate) mod syntax;
 
 pub(crate) use context::{At, Context, Given, Reported};
 pub(crate) use cursor::{Table, Value};
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub(crate) use key::{
-    Describe, Form, Key, Shape, boolean, duration, end, end_word, machine, named, node, percent,
-    share, tracking_timeout,
+    Describe, Form, Key, boolean, duration, end, end_word, machine, named, node, percent, share,
+    tracking_timeout,
 };
 pub(crate) use quantity::{Problem, when};
+pub(crate) use shape::{Names, Relation, Shape, TableKind};
 
 pub(crate) use crate::suggest::{alternatives, nearest};

@@ -118,6 +118,14 @@ impl Connection {
             .find(|end| self.end(*end).keepalive.is_some())
     }
 
+    /// The settings of one end, to change them.
+    pub fn end_mut(&mut self, end: End) -> &mut EndSettings {
+        match end {
+            End::Client => &mut self.client,
+            End::Server => &mut self.server,
+        }
+    }
+
     /// The settings of one end.
     #[must_use]
     pub fn end(&self, end: End) -> &EndSettings {

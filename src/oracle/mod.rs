@@ -10,7 +10,6 @@ mod predict;
 pub mod prediction;
 mod reach;
 pub mod retransmission;
-mod settings;
 pub mod span;
 mod ticks;
 pub mod timeline;

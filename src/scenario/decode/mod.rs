@@ -6,7 +6,6 @@ mod evidence;
 mod expect;
 mod firewall;
 mod graph;
-mod sysctl;
 mod topology;
 
 use crate::file::Diagnostic;

@@ -1,12 +1,13 @@
 //! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
 
-use super::{firewall, graph, sysctl};
+use super::{firewall, graph};
 use crate::file::Diagnostic;
 use crate::file::{At, Context, Given, Reported};
 use crate::file::{Table, Value};
 use crate::model::{Preset, Topology};
 use crate::scenario::carried::Carried;
 use crate::scenario::document::TopologyPart;
+use crate::setting::sysctl;
 
 pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
     let mut table = value.table(cx)?;
@@ -14,7 +15,7 @@ pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, 
         network: network(&mut table, cx),
         families: table.optional("family", cx, families),
         firewall: table.optional("firewall", cx, firewall::firewall),
-        sysctl: table.optional("sysctl", cx, sysctl::of_nodes),
+        sysctl: sysctl::OF_NODES.get(&mut table, cx),
     };
     table.finish(cx)?;
     Ok(part)
