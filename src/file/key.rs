@@ -146,6 +146,24 @@ impl<T: Sync> Describe for Key<T> {
     }
 }
 
+/// A key whose value is read in another way than by its description: tables that are laid over each other, and lists of tables.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) about: &'static str,
+}
+
+impl Describe for Part {
+    fn describe(&self) -> Description {
+        Description {
+            name: self.name,
+            about: self.about,
+            is_required: false,
+            form: Form::Shape(self.shape),
+        }
+    }
+}
+
 /// An end, in the words of a file.
 pub(crate) const ENDS: [(&str, End); 2] = [("client", End::Client), ("server", End::Server)];
 

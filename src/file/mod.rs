@@ -10,6 +10,7 @@ pub mod diagnostic;
 mod elsewhere;
 mod key;
 mod keys;
+mod layers;
 pub(crate) mod quantity;
 mod shape;
 pub(crate) mod syntax;
@@ -18,10 +19,11 @@ pub(crate) use context::{At, Context, Given, Reported};
 pub(crate) use cursor::{Table, Value};
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub(crate) use key::{
-    Describe, Form, Key, boolean, duration, end, end_word, machine, named, node, percent, share,
-    tracking_timeout,
+    Describe, Form, Key, Part, boolean, duration, end, end_word, machine, named, node, percent,
+    share, tracking_timeout,
 };
+pub(crate) use layers::{Layer, Layers};
 pub(crate) use quantity::{Problem, when};
-pub(crate) use shape::{Names, Relation, Shape, TableKind};
+pub(crate) use shape::{List, Names, Relation, Shape, TableKind};
 
 pub(crate) use crate::suggest::{alternatives, nearest};

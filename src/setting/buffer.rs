@@ -8,13 +8,13 @@ use crate::model::BufferSize;
 
 const SIZE: Shape = Shape::Integer(*BufferSize::RANGE.start(), *BufferSize::RANGE.end());
 
-pub(crate) const SEND_KEY: Key<BufferSize> = Key::value(
+pub(super) const SEND_KEY: Key<BufferSize> = Key::value(
     "send_buffer",
     SIZE,
     size,
     "`SO_SNDBUF` in bytes; the kernel takes twice as much, for what it adds to the data.",
 );
-pub(crate) const RECEIVE_KEY: Key<BufferSize> = Key::value(
+pub(super) const RECEIVE_KEY: Key<BufferSize> = Key::value(
     "receive_buffer",
     SIZE,
     size,
@@ -24,6 +24,10 @@ pub(crate) const RECEIVE_KEY: Key<BufferSize> = Key::value(
 /// It changes what is in flight.
 pub(super) const SEND: EndSetting = EndSetting::new(
     &SEND_KEY,
+    |end, cx, own| {
+        own.send_buffer = end.value(&SEND_KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let size = own.send_buffer.into_iter();
         size.map(|size| format!("SO_SNDBUF {size}")).collect()
@@ -40,6 +44,10 @@ pub(super) const SEND: EndSetting = EndSetting::new(
 /// It changes what is in flight: a window that a small buffer closes is the persist timer's.
 pub(super) const RECEIVE: EndSetting = EndSetting::new(
     &RECEIVE_KEY,
+    |end, cx, own| {
+        own.receive_buffer = end.value(&RECEIVE_KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let size = own.receive_buffer.into_iter();
         size.map(|size| format!("SO_RCVBUF {size}")).collect()

@@ -11,7 +11,7 @@ use crate::file::{
     alternatives,
 };
 use crate::model::{
-    EffectiveKeepalive, EndSettings, Family, Keepalive, KeepaliveSeconds, ProbeCount, Sysctl,
+    EffectiveKeepalive, EndSettings, Keepalive, KeepaliveSeconds, ProbeCount, Sysctl,
 };
 
 /// The shortest time that all three numbers can be derived from.
@@ -92,16 +92,24 @@ const OF_NAMESPACE: TableKind = TableKind {
 
 const SECONDS: Shape = Shape::Seconds(KeepaliveSeconds::MAX as u64);
 
-pub(crate) const KEY: Key<Keepalive> = Key::value(
+pub(super) const KEY: Key<Keepalive> = Key::value(
     "keepalive",
     Shape::Table(&KEEPALIVE),
     keepalive,
     "`SO_KEEPALIVE` with its numbers; off, if absent.",
 );
 
-pub(super) const SETTING: EndSetting = EndSetting::new(&KEY, describe, |own| own.keepalive = None)
-    .options(|own, _: Family| own.keepalive.map(options).unwrap_or_default())
-    .sysctls(|own| own.keepalive.map(sysctls).unwrap_or_default());
+pub(super) const SETTING: EndSetting = EndSetting::new(
+    &KEY,
+    |end, cx, own| {
+        own.keepalive = end.value(&KEY, cx)?;
+        Ok(())
+    },
+    describe,
+    |own| own.keepalive = None,
+)
+.options(|own, _| own.keepalive.map(options).unwrap_or_default())
+.sysctls(|own| own.keepalive.map(sysctls).unwrap_or_default());
 
 /// Keepalive in one of its three forms.
 fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {

@@ -4,7 +4,7 @@ use super::EndSetting;
 use crate::file::{Context, Key, Problem, Reported, Shape, Value};
 use crate::model::Linger;
 
-pub(crate) const KEY: Key<Linger> = Key::value(
+pub(super) const KEY: Key<Linger> = Key::value(
     "linger",
     Shape::Duration,
     linger,
@@ -17,6 +17,10 @@ pub(crate) const KEY: Key<Linger> = Key::value(
 /// It is no option of the open socket: the step that closes the socket sets it, because a linger of zero is there until then.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.linger = end.value(&KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let time = own.linger.into_iter();
         time.map(|time| format!("SO_LINGER {time}")).collect()

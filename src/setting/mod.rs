@@ -4,24 +4,32 @@
 //! A setting is added by a field of [`EndSettings`], a file here, and a row in [`SETTINGS`]. Whoever applies, describes or predicts
 //! settings goes through the rows.
 
-pub(crate) mod buffer;
-pub(crate) mod keepalive;
-pub(crate) mod linger;
-pub(crate) mod nodelay;
-pub(crate) mod recverr;
-pub(crate) mod rto_max;
-pub(crate) mod syn_retries;
+mod buffer;
+mod keepalive;
+mod linger;
+mod nodelay;
+mod recverr;
+mod rto_max;
+mod syn_retries;
 pub(crate) mod sysctl;
-pub(crate) mod user_timeout;
+mod user_timeout;
 
-use crate::file::Describe;
-use crate::model::{EndSettings, Family, Sysctl};
+use crate::file::{Context, Describe, Layers, Reported, TableKind};
+use crate::model::{EndSettings, Family, Keepalive, Sysctl};
 
 /// Makes the table of settings from a row for each field of [`EndSettings`].
 macro_rules! rows {
     ($($field:ident: $setting:expr,)*) => {
         /// All settings of an end, in the order of descriptions.
-        pub(crate) const SETTINGS: &[&EndSetting] = &[$(&$setting),*];
+        const SETTINGS: &[&EndSetting] = &[$(&$setting),*];
+
+        /// The table of an end's settings.
+        pub(crate) const END: TableKind = TableKind {
+            name: Some("socket"),
+            about: "The settings of one end.",
+            keys: &[$($setting.key),*],
+            relations: &[],
+        };
 
         /// A field without a row does not compile.
         const _: fn(EndSettings) = |settings| {
@@ -47,6 +55,8 @@ rows! {
 pub(crate) struct EndSetting {
     /// Its key in `[connection.client]` and `[connection.server]`.
     pub(crate) key: &'static dyn Describe,
+    /// Reads it from the tables of an end.
+    read: fn(&mut Layers, &mut Context, &mut EndSettings) -> Result<(), Reported>,
     /// Whether the oracle takes it into account.
     has_rule: bool,
     /// What it sets, in the words of a plan.
@@ -107,11 +117,13 @@ impl EndSetting {
     /// A setting that the oracle has a rule for, and that sets nothing.
     const fn new(
         key: &'static dyn Describe,
+        read: fn(&mut Layers, &mut Context, &mut EndSettings) -> Result<(), Reported>,
         describe: fn(&EndSettings) -> Vec<String>,
         clear: fn(&mut EndSettings),
     ) -> Self {
         Self {
             key,
+            read,
             has_rule: true,
             describe,
             options: |_, _| Vec::new(),
@@ -143,6 +155,54 @@ impl EndSetting {
         let mut without = settings.clone();
         (self.clear)(&mut without);
         (without != *settings).then_some(without)
+    }
+}
+
+/// The settings of an end as a file gives them.
+pub(crate) struct EndDraft {
+    /// All that is right; the others have their defaults.
+    settings: EndSettings,
+    /// The keys of the others.
+    wrong: Vec<(&'static str, Reported)>,
+}
+
+impl EndDraft {
+    /// Reads the tables of an end.
+    pub(crate) fn read(end: &mut Layers, cx: &mut Context) -> Self {
+        let mut settings = EndSettings::default();
+        let mut wrong = Vec::new();
+        for row in SETTINGS {
+            if let Err(reported) = (row.read)(end, cx, &mut settings) {
+                wrong.push((row.key.describe().name, reported));
+            }
+        }
+        Self { settings, wrong }
+    }
+
+    /// The settings, if all are right.
+    pub(crate) fn checked(&self) -> Result<&EndSettings, Reported> {
+        match self.wrong.first() {
+            Some((_, reported)) => Err(*reported),
+            None => Ok(&self.settings),
+        }
+    }
+
+    /// Keepalive, whether or not the others are right.
+    pub(crate) fn keepalive(&self) -> Result<Option<Keepalive>, Reported> {
+        self.right(keepalive::KEY.name())?;
+        Ok(self.settings.keepalive)
+    }
+
+    /// How many unanswered probes end the connection; `None` where other settings may decide.
+    pub(crate) fn unanswered_probes(&self) -> Option<u32> {
+        self.right(user_timeout::KEY.name()).ok()?;
+        self.right(sysctl::KEY.name()).ok()?;
+        self.settings.unanswered_probes()
+    }
+
+    fn right(&self, key: &str) -> Result<(), Reported> {
+        let wrong = self.wrong.iter().find(|(wrong, _)| *wrong == key);
+        wrong.map_or(Ok(()), |(_, reported)| Err(*reported))
     }
 }
 

@@ -5,7 +5,7 @@ use nix::libc;
 use super::{EndSetting, SocketOption};
 use crate::file::{Key, boolean};
 
-pub(crate) const KEY: Key<bool> = boolean(
+pub(super) const KEY: Key<bool> = boolean(
     "nodelay",
     "`TCP_NODELAY`: a small write is sent at once, and does not wait for an acknowledgement of what is in flight (RFC 896). On, if absent.",
 );
@@ -13,6 +13,10 @@ pub(crate) const KEY: Key<bool> = boolean(
 /// It changes what is in flight.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.nagle = end.value(&KEY, cx)? == Some(false);
+        Ok(())
+    },
     |own| {
         own.nagle
             .then(|| "TCP_NODELAY off".to_owned())

@@ -6,7 +6,7 @@ use super::{EndSetting, SocketOption};
 use crate::file::{Key, boolean};
 use crate::model::Family;
 
-pub(crate) const KEY: Key<bool> = boolean(
+pub(super) const KEY: Key<bool> = boolean(
     "recverr",
     "`IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once. Off, if absent.",
 );
@@ -14,6 +14,10 @@ pub(crate) const KEY: Key<bool> = boolean(
 /// It changes what the kernel makes of an ICMP error.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.recverr = end.value(&KEY, cx)?.unwrap_or_default();
+        Ok(())
+    },
     |own| {
         own.recverr
             .then(|| "IP_RECVERR".to_owned())

@@ -12,7 +12,7 @@ use crate::text::seconds;
 /// In `include/uapi/linux/tcp.h`.
 const TCP_RTO_MAX_MS: i32 = 44;
 
-pub(crate) const KEY: Key<Duration> = Key::value(
+pub(super) const KEY: Key<Duration> = Key::value(
     "rto_max",
     Shape::Duration,
     rto_max,
@@ -22,6 +22,10 @@ pub(crate) const KEY: Key<Duration> = Key::value(
 /// It changes the retransmission timer.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.rto_max = end.value(&KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let longest = own.rto_max.into_iter();
         longest

@@ -8,7 +8,7 @@ use crate::file::{Key, Shape};
 /// `MAX_TCP_SYNCNT`.
 const MOST: u64 = 127;
 
-pub(crate) const KEY: Key<u8> = Key::value(
+pub(super) const KEY: Key<u8> = Key::value(
     "syn_retries",
     Shape::Integer(1, MOST),
     |value, cx| value.integer(1..=MOST, |count| u8::try_from(count).ok(), cx),
@@ -17,6 +17,10 @@ pub(crate) const KEY: Key<u8> = Key::value(
 
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.syn_retries = end.value(&KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let count = own.syn_retries.into_iter();
         count.map(|count| format!("TCP_SYNCNT {count}")).collect()

@@ -25,7 +25,7 @@ const OWN: [&str; 9] = [
 /// The sysctls of one machine.
 const SYSCTLS: Shape = Shape::Map(Names::Sysctls, &Shape::SysctlValue);
 
-pub(crate) const KEY: Key<Vec<Sysctl>> = Key::value(
+pub(super) const KEY: Key<Vec<Sysctl>> = Key::value(
     "sysctl",
     SYSCTLS,
     settings,
@@ -45,6 +45,10 @@ pub(crate) const OF_NODES: Key<Vec<At<NodeSysctls>>> = Key::value(
 /// It may change the kernel's timers.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.sysctl = end.value(&KEY, cx)?.unwrap_or_default();
+        Ok(())
+    },
     |own| {
         let sysctls = own.sysctl.iter();
         sysctls

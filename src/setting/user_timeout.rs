@@ -12,7 +12,7 @@ use crate::text::seconds;
 /// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
 const LONGEST: Duration = Duration::from_millis(2_147_483_647);
 
-pub(crate) const KEY: Key<Duration> = Key::value(
+pub(super) const KEY: Key<Duration> = Key::value(
     "user_timeout",
     Shape::Duration,
     user_timeout,
@@ -21,6 +21,10 @@ pub(crate) const KEY: Key<Duration> = Key::value(
 
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
+    |end, cx, own| {
+        own.user_timeout = end.value(&KEY, cx)?;
+        Ok(())
+    },
     |own| {
         let timeout = own.user_timeout.into_iter();
         timeout
