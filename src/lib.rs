@@ -7,6 +7,7 @@
 //! ```
 //!
 //! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that come with the program
+//! * [`setting`]: the settings of an end, each with what it sets
 //! * [`input`]: files that a user names
 //! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
@@ -45,6 +46,7 @@ pub mod reference;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod setting;
 pub mod shipped;
 pub mod stall;
 pub mod step;

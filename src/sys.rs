@@ -34,13 +34,14 @@ pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     registered.map_err(|error| error.into_parts().1)
 }
 
-/// Sets an option of `IPPROTO_TCP` that takes an int.
+/// Sets a socket option that takes an int.
 ///
 /// # Errors
 /// What `setsockopt` returns.
-#[expect(unsafe_code, reason = "no safe crate has these socket options")]
-pub fn set_tcp_option(
+#[expect(unsafe_code, reason = "no safe crate sets an option by its number")]
+pub fn set_option(
     socket: &impl AsRawFd,
+    level: libc::c_int,
     option: libc::c_int,
     value: libc::c_int,
 ) -> io::Result<()> {
@@ -48,13 +49,39 @@ pub fn set_tcp_option(
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
+            level,
             option,
             (&raw const value).cast(),
             size_of_val(&value) as libc::socklen_t,
         )
     };
     Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
+/// The value of a socket option that is an int.
+///
+/// # Errors
+/// What `getsockopt` returns.
+#[expect(unsafe_code, reason = "no safe crate reads an option by its number")]
+pub fn option(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the kernel writes no more bytes than an int has, to an int.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(result)?;
+    Ok(value)
 }
 
 /// How many frames a packet socket has dropped since it was last asked (`PACKET_STATISTICS`, packet(7)).

@@ -10,10 +10,18 @@ use syn::{ItemMod, ItemUse, UseTree};
 
 /// From the lowest to the highest; the modules of one layer do not import each other. ARCHITECTURE.md gives the reasons.
 const LAYERS: &[&[&str]] = &[
-    &["text", "suggest", "sys", "limits", "memory", "processors", "input"],
+    &[
+        "text",
+        "suggest",
+        "sys",
+        "limits",
+        "memory",
+        "processors",
+        "input",
+    ],
     &["model"],
     &["world", "file", "clock", "privilege", "kernel"],
-    &["step", "stall"],
+    &["step", "setting", "stall"],
     &["scenario", "wire", "guest"],
     &["shipped", "reference", "oracle", "plan"],
     &["evidence", "prepare"],
@@ -37,7 +45,9 @@ fn collect(folder: &Path, module: &mut Module, found: &mut BTreeMap<Module, Stri
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let is_program = module.is_empty() && ["cli", "main", "lib"].contains(&stem.as_str());
-        let is_test = stem == "tests" || stem.ends_with("_tests") || ["testing", "fixture"].contains(&stem.as_str());
+        let is_test = stem == "tests"
+            || stem.ends_with("_tests")
+            || ["testing", "fixture"].contains(&stem.as_str());
         if is_program || is_test {
             continue;
         }
@@ -64,7 +74,10 @@ struct Paths<'m> {
 impl Paths<'_> {
     fn add(&mut self, path: &[String]) {
         let ups = path.iter().take_while(|part| *part == "super").count();
-        let (first, rest) = (path.first().map(String::as_str), &path[ups.max(1).min(path.len())..]);
+        let (first, rest) = (
+            path.first().map(String::as_str),
+            &path[ups.max(1).min(path.len())..],
+        );
         let base = match first {
             Some("crate") => &[][..],
             Some("self") => self.module,
@@ -92,14 +105,21 @@ impl<'a> Visit<'a> for Paths<'_> {
     }
 
     fn visit_item_mod(&mut self, item: &'a ItemMod) {
-        let is_test = item.attrs.iter().any(|attribute| attribute.path().is_ident("cfg"));
+        let is_test = item
+            .attrs
+            .iter()
+            .any(|attribute| attribute.path().is_ident("cfg"));
         if !is_test {
             visit::visit_item_mod(self, item);
         }
     }
 
     fn visit_path(&mut self, path: &'a syn::Path) {
-        let parts: Module = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        let parts: Module = path
+            .segments
+            .iter()
+            .map(|part| part.ident.to_string())
+            .collect();
         self.add(&parts);
         visit::visit_path(self, path);
     }
@@ -111,7 +131,12 @@ impl<'a> Visit<'a> for Paths<'_> {
             let end = path.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
             let path = &path[..end.unwrap_or(path.len())];
             let parts = path.split("::").map(str::to_owned);
-            self.add(&["crate".to_owned()].into_iter().chain(parts).collect::<Module>());
+            self.add(
+                &["crate".to_owned()]
+                    .into_iter()
+                    .chain(parts)
+                    .collect::<Module>(),
+            );
         }
         visit::visit_macro(self, item);
     }
@@ -128,17 +153,24 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
         paths.visit_file(&syn::parse_file(text).unwrap());
         let file_of = |path: Module| {
             let lengths = (1..=path.len()).rev();
-            lengths.map(|length| path[..length].to_vec()).find(|path| files.contains_key(path))
+            lengths
+                .map(|length| path[..length].to_vec())
+                .find(|path| files.contains_key(path))
         };
         let imported = paths.found.into_iter().filter_map(file_of);
-        (module.clone(), imported.filter(|other| other != module).collect())
+        (
+            module.clone(),
+            imported.filter(|other| other != module).collect(),
+        )
     };
     files.iter().map(of_file).collect()
 }
 
 fn layer(module: &str) -> usize {
     let found = LAYERS.iter().position(|layer| layer.contains(&module));
-    found.unwrap_or_else(|| panic!("`{module}` has no layer: add it to LAYERS in tests/architecture.rs"))
+    found.unwrap_or_else(|| {
+        panic!("`{module}` has no layer: add it to LAYERS in tests/architecture.rs")
+    })
 }
 
 #[test]
@@ -192,6 +224,13 @@ fn imports_are_found_wherever_they_stand() {
     };
     paths.visit_file(&syn::parse_file(text).unwrap());
     let found: BTreeSet<String> = paths.found.iter().map(|path| path.join("::")).collect();
-    let expected = ["one::a::B", "one::a::c::D", "model::End", "lab::Lab", "wire::Frame::x", "one::two::g::h"];
+    let expected = [
+        "one::a::B",
+        "one::a::c::D",
+        "model::End",
+        "lab::Lab",
+        "wire::Frame::x",
+        "one::two::g::h",
+    ];
     assert_eq!(found, expected.map(str::to_owned).into());
 }

@@ -4,13 +4,14 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use nix::libc;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
-use crate::model::{BufferSize, EffectiveKeepalive, EndSettings, Keepalive};
+use crate::model::{EndSettings, Family};
+use crate::setting::{self, OptionKind, SocketOption};
 use crate::sys;
 
 /// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).
@@ -25,10 +26,10 @@ pub async fn listen(
     let settings = settings.clone();
     make(node, format!("listen on {address}"), move || {
         let socket = open(address)?;
-        apply(&socket, &settings)?;
+        apply(&socket, address, &settings)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        TcpListener::from_std(socket.into())
+        Ok(TcpListener::from_std(socket.into())?)
     })
     .await
 }
@@ -83,7 +84,7 @@ async fn ready(
         format!("open a socket on port {}", from.port()),
         move || {
             let socket = open(address)?;
-            apply(&socket, &settings)?;
+            apply(&socket, address, &settings)?;
             // The port alone: connect(2) chooses the address, as it does for a program that binds nothing.
             let unspecified: IpAddr = match from {
                 SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -103,27 +104,40 @@ async fn ready(
 /// How long a connection may take to be established on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Since Linux 6.15 (`include/uapi/linux/tcp.h`).
-const TCP_RTO_MAX_MS: i32 = 44;
-
 /// More than the most connections that a case may have.
 const BACKLOG: i32 = 1024;
+
+/// Why there is no socket.
+enum Refused {
+    /// The kernel lacks an option, which another one has.
+    Missing {
+        word: &'static str,
+        since: &'static str,
+    },
+    /// A system call failed.
+    System(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
 
 async fn make<T: Send + 'static>(
     node: &LabNode,
     doing: String,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, LabError> {
     let name = node.node.to_string();
     node.namespace
         .run(move || {
-            work().map_err(|source| match source.raw_os_error() {
-                // No other option of a lab's sockets is younger than the oldest kernel that the harness runs on.
-                Some(nix::libc::ENOPROTOOPT) => LabError::MissingFeature {
-                    feature: "TCP_RTO_MAX_MS",
-                    option: "Linux 6.15",
+            work().map_err(|refused| match refused {
+                Refused::Missing { word, since } => LabError::MissingFeature {
+                    feature: word,
+                    option: since,
                 },
-                _ => LabError::Socket {
+                Refused::System(source) => LabError::Socket {
                     doing,
                     node: name,
                     source,
@@ -148,65 +162,36 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn apply(socket: &Socket, settings: &EndSettings) -> io::Result<()> {
-    if let Some(keepalive) = settings.keepalive {
-        socket.set_keepalive(true)?;
-        let mut numbers = TcpKeepalive::new();
-        let derived = EffectiveKeepalive::new(keepalive);
-        let (idle, interval, probes) = match keepalive {
-            Keepalive::Sysctl { .. } => (false, false, false),
-            Keepalive::Options {
-                idle,
-                interval,
-                probes,
-            } => (idle.is_some(), interval.is_some(), probes.is_some()),
-            Keepalive::Time(_) => (true, true, true),
-        };
-        if idle {
-            numbers = numbers.with_time(derived.idle);
+fn apply(socket: &Socket, address: SocketAddr, settings: &EndSettings) -> Result<(), Refused> {
+    let family = match address {
+        SocketAddr::V4(_) => Family::Ipv4,
+        SocketAddr::V6(_) => Family::Ipv6,
+    };
+    for option in setting::socket_options(settings, family) {
+        let SocketOption {
+            level, name, value, ..
+        } = option;
+        let set = sys::set_option(socket, level, name, value);
+        match option.kind {
+            OptionKind::Plain => set?,
+            OptionKind::Recent { word, since } => {
+                set.map_err(|error| match error.raw_os_error() {
+                    Some(libc::ENOPROTOOPT) => Refused::Missing { word, since },
+                    _ => Refused::System(error),
+                })?
+            }
+            OptionKind::Buffer { limit } => {
+                set?;
+                doubled(value, sys::option(socket, level, name)?, limit)?;
+            }
         }
-        if interval {
-            numbers = numbers.with_interval(derived.interval);
-        }
-        if probes {
-            numbers = numbers.with_retries(derived.probes);
-        }
-        socket.set_tcp_keepalive(&numbers)?;
-    }
-    if settings.user_timeout.is_some() {
-        socket.set_tcp_user_timeout(settings.user_timeout)?;
-    }
-    if let Some(count) = settings.syn_retries {
-        sys::set_tcp_option(socket, nix::libc::TCP_SYNCNT, count.into())?;
-    }
-    if let Some(longest) = settings.rto_max {
-        let milliseconds = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
-        sys::set_tcp_option(socket, TCP_RTO_MAX_MS, milliseconds)?;
-    }
-    if settings.recverr {
-        match socket.domain()? {
-            Domain::IPV6 => setsockopt(socket, sockopt::Ipv6RecvErr, &true)?,
-            _ => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
-        }
-    }
-    // On a listening socket they are those of every connection from the first segment on: its window is announced with the SYN-ACK.
-    if let Some(size) = settings.send_buffer {
-        socket.set_send_buffer_size(size.get())?;
-        doubled(size, socket.send_buffer_size()?, "net.core.wmem_max")?;
-    }
-    if let Some(size) = settings.receive_buffer {
-        socket.set_recv_buffer_size(size.get())?;
-        doubled(size, socket.recv_buffer_size()?, "net.core.rmem_max")?;
-    }
-    if settings.nagle {
-        socket.set_tcp_nodelay(false)?;
     }
     Ok(())
 }
 
 /// What is too large is cut in silence (`sk_setsockopt`).
-fn doubled(asked: BufferSize, got: usize, sysctl: &str) -> io::Result<()> {
-    if got == 2 * asked.get() {
+fn doubled(asked: i32, got: i32, sysctl: &str) -> io::Result<()> {
+    if got == 2 * asked {
         return Ok(());
     }
     let cut =

@@ -1,7 +1,7 @@
 //! What is carried through decoding and checking: the text, and the errors found so far.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::Diagnostic;
@@ -32,6 +32,10 @@ pub(crate) struct Context {
     found: HashMap<Key, (usize, Diagnostic)>,
     /// How many were found, with those that were taken back.
     count: usize,
+    /// Those that were taken back.
+    withdrawn: HashSet<Key>,
+    /// Whether each table has keys that nobody asked for, by its place in memory.
+    checked: HashMap<usize, Result<(), Reported>>,
 }
 
 /// What two errors differ in: place and message.
@@ -49,21 +53,39 @@ impl Context {
             breaks: breaks.collect(),
             found: HashMap::new(),
             count: 0,
+            withdrawn: HashSet::new(),
+            checked: HashMap::new(),
         }
     }
 
     /// Records an error, once: the cases of a file share its parts, so the same one comes up again for each of them.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
-        if let Entry::Vacant(new) = self.found.entry(key(&diagnostic)) {
+        let key = key(&diagnostic);
+        if self.withdrawn.contains(&key) {
+            return Reported(());
+        }
+        if let Entry::Vacant(new) = self.found.entry(key) {
             new.insert((self.count, diagnostic));
             self.count += 1;
         }
         Reported(())
     }
 
-    /// Takes an error back in favour of one that says more, which the caller reports next.
+    /// Takes an error back, for good, in favour of a more precise one, which the caller reports next.
     pub(crate) fn withdraw(&mut self, diagnostic: &Diagnostic) {
-        self.found.remove(&key(diagnostic));
+        let key = key(diagnostic);
+        self.found.remove(&key);
+        self.withdrawn.insert(key);
+    }
+
+    /// Whether the table at this place in memory has keys that nobody asked for; `None`: that is not known yet.
+    pub(super) fn checked(&self, place: usize) -> Option<Result<(), Reported>> {
+        self.checked.get(&place).copied()
+    }
+
+    /// Keeps it.
+    pub(super) fn check(&mut self, place: usize, result: Result<(), Reported>) {
+        self.checked.insert(place, result);
     }
 
     /// Line (from 1) of a place in the text.

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Diagnostic;
 use super::elsewhere;
+use super::shape::TableKind;
 use super::{At, Context, Given, Reported};
 use super::{Problem, quantity};
 use crate::suggest::{alternatives, nearest};
@@ -29,6 +30,7 @@ pub(crate) struct Value<'t> {
 }
 
 /// A table that is being read.
+#[derive(Clone)]
 pub(crate) struct Table<'t> {
     path: String,
     span: Option<Range<usize>>,
@@ -36,6 +38,8 @@ pub(crate) struct Table<'t> {
     asked: Vec<&'static str>,
     /// What was required, and the error for it.
     missing: Vec<(&'static str, Diagnostic)>,
+    /// Where its keys are known beforehand.
+    kind: Option<&'static TableKind>,
 }
 
 impl<'t> Table<'t> {
@@ -47,7 +51,15 @@ impl<'t> Table<'t> {
             entries,
             asked: Vec::new(),
             missing: Vec::new(),
+            kind: None,
         }
+    }
+
+    /// The same, of which all keys are known beforehand.
+    pub(crate) fn of(mut self, kind: &'static TableKind) -> Self {
+        kind.names().for_each(|key| self.allow(key));
+        self.kind = Some(kind);
+        self
     }
 
     /// The header, the key or the braces of the table; `None` for the file as a whole.
@@ -59,20 +71,33 @@ impl<'t> Table<'t> {
         self.entries.is_empty()
     }
 
+    /// Reports that it is empty.
+    pub(crate) fn empty(&self, help: &str, cx: &mut Context) -> Reported {
+        let message = format!("`{}` is empty", self.path);
+        cx.report(Diagnostic::new(self.span(), message).help(help))
+    }
+
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
     /// Makes a key one of those that the table may have, whatever its value.
     pub(crate) fn allow(&mut self, key: &'static str) {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
+    }
+
+    /// Where the value of a key is.
+    pub(crate) fn place_of(&self, key: &str) -> Option<Range<usize>> {
+        self.entries.get(key).map(Spanned::span)
     }
 
     /// The value of `action`, else of `do`, else the table: what an error about the whole step points to.
     pub(crate) fn place(&self) -> Range<usize> {
-        let value = |key| self.entries.get(key).map(Spanned::span);
-        let place = value("action")
-            .or_else(|| value("do"))
+        let place = self
+            .place_of("action")
+            .or_else(|| self.place_of("do"))
             .or_else(|| self.span());
         place.unwrap_or_default()
     }
@@ -131,6 +156,22 @@ impl<'t> Table<'t> {
     ///
     /// Where the result is used, a table with an unknown key is as good as wrong, and no check complains of the key that was meant.
     pub(crate) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
+        self.unknown(cx)
+    }
+
+    /// The same, for a table that is read further. The tables that cases share are read again for each case, and give the same errors,
+    /// so the result of the first time is kept.
+    pub(crate) fn unknown(&self, cx: &mut Context) -> Result<(), Reported> {
+        let place = std::ptr::from_ref(self.entries).addr();
+        if let Some(known) = cx.checked(place) {
+            return known;
+        }
+        let result = self.unknown_keys(cx);
+        cx.check(place, result);
+        result
+    }
+
+    fn unknown_keys(&self, cx: &mut Context) -> Result<(), Reported> {
         let (misplaced, mut result) = self.keepalive_in_parts(cx);
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
@@ -190,7 +231,7 @@ impl<'t> Table<'t> {
     }
 
     fn instead_of(&self, name: &str, meant: Option<&str>) -> String {
-        if let Some(elsewhere) = elsewhere::instead_of(&self.path, name) {
+        if let Some(elsewhere) = elsewhere::instead_of(&self.path, name, self.kind) {
             elsewhere
         } else if let Some(meant) = meant {
             format!("did you mean `{meant}`?")
@@ -210,6 +251,11 @@ impl<'t> Table<'t> {
 impl<'t> Value<'t> {
     pub(crate) fn span(&self) -> Range<usize> {
         self.node.span()
+    }
+
+    /// Its node in the tree, by its place in memory.
+    pub(crate) fn node(&self) -> usize {
+        std::ptr::from_ref(self.node).addr()
     }
 
     /// The keys of a table with their values; none of anything else. Nothing is checked: whoever reads the table does so.
@@ -285,6 +331,7 @@ impl<'t> Value<'t> {
                 entries,
                 asked: Vec::new(),
                 missing: Vec::new(),
+                kind: None,
             }),
             _ => Err(self.expected("a table", help.map(str::to_owned), cx)),
         }

@@ -1,7 +1,9 @@
 //! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
 //! scenario sets, and keys that belong to another table.
 
+use super::key::Form;
 use super::quantity;
+use super::shape::{Shape, TableKind};
 
 /// A key of an end with an example, and the names that it has elsewhere: in lower case, without
 /// what is between the words.
@@ -78,42 +80,6 @@ const OF_ENDS: [(&str, &[&str]); 12] = [
     ("linger = \"0s\"", &["solinger"]),
 ];
 
-/// The keys of `[connection.client]`.
-const KEYS_OF_ENDS: [&str; 10] = [
-    "keepalive",
-    "user_timeout",
-    "syn_retries",
-    "rto_max",
-    "recverr",
-    "nodelay",
-    "send_buffer",
-    "receive_buffer",
-    "linger",
-    "sysctl",
-];
-
-/// The keys of `[expect.client]`.
-const KEYS_OF_EXPECTATIONS: [&str; 18] = [
-    "error",
-    "eof",
-    "survives",
-    "open",
-    "textbook",
-    "within",
-    "since",
-    "probes",
-    "retransmissions",
-    "rst",
-    "icmp",
-    "neighbours",
-    "timer",
-    "state",
-    "counters",
-    "poll",
-    "next_write",
-    "descriptors",
-];
-
 /// Keys of a file or a case that end up in a step when they are written below its header.
 const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
 
@@ -157,14 +123,9 @@ const STEPS: [(&[&str], &str); 8] = [
 ];
 
 /// What to write in place of an unknown key of the table at `path`.
-pub(crate) fn instead_of(path: &str, key: &str) -> Option<String> {
+pub(super) fn instead_of(path: &str, key: &str, kind: Option<&TableKind>) -> Option<String> {
     let table = path.strip_prefix("case.").unwrap_or(path);
-    let belongs_to_end = match table {
-        "connection" => KEYS_OF_ENDS.contains(&key),
-        "expect" | "expect.ipv4" | "expect.ipv6" => KEYS_OF_EXPECTATIONS.contains(&key),
-        _ => false,
-    };
-    if belongs_to_end {
+    if kind.is_some_and(|kind| belongs_to_end(kind, key)) {
         let [client, server] = ["client", "server"].map(|end| format!("`[{path}.{end}]`"));
         return Some(format!(
             "each end has its own: write `{key}` in {client} or {server}"
@@ -205,6 +166,16 @@ pub(crate) fn instead_of(path: &str, key: &str) -> Option<String> {
         }
         _ => in_ends(path, example),
     }
+}
+
+/// Whether a table has one of its own for each end, with such a key.
+fn belongs_to_end(kind: &TableKind, key: &str) -> bool {
+    let of_ends = kind.keys.iter().map(|key| key.describe());
+    let mut of_ends = of_ends.filter(|known| ["client", "server"].contains(&known.name));
+    of_ends.any(|end| match end.form {
+        Form::Shape(Shape::Table(end)) => end.names().any(|known| known == key),
+        Form::Shape(_) | Form::Words(_) => false,
+    })
 }
 
 /// An entry of an end, written in the table at `path`; `None` where that is no table for it.

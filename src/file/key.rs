@@ -4,15 +4,14 @@
 use super::context::{At, Context, Given, Reported};
 use super::cursor::{Table, Value};
 use super::diagnostic::Diagnostic;
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::quantity::{self, Problem};
+use super::shape::Shape;
 use crate::model::{End, Node, Percent, TrackingSeconds};
 
 /// A key whose values have the type `T`.
-#[derive(Debug)]
 pub(crate) struct Key<T: 'static> {
     name: &'static str,
     reader: Reader<T>,
@@ -21,7 +20,6 @@ pub(crate) struct Key<T: 'static> {
 }
 
 /// How a value is read.
-#[derive(Debug)]
 enum Reader<T: 'static> {
     /// One of these words.
     Words(&'static [(&'static str, T)]),
@@ -40,37 +38,7 @@ enum Presence {
     Required(&'static str),
 }
 
-/// The shape of a value, for the JSON Schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// `"client"` or `"server"`.
-    End,
-    /// The name of a machine.
-    Machine,
-    /// A duration such as `"1.5s"`.
-    Duration,
-    /// A duration of whole seconds.
-    Seconds,
-    /// An integer, both limits included.
-    Integer(u64, u64),
-    /// A boolean.
-    Boolean,
-    /// A string, not empty.
-    Text,
-    /// A share such as `"30%"`.
-    Share,
-    /// A number, or a list of numbers in order.
-    Numbers,
-    /// The name of an ICMP error, or `"rst"`.
-    Rejection,
-    /// A number of probes and their event, such as `"2 probes answered"`.
-    When,
-    /// A `do` word.
-    Step,
-}
-
 /// What is known of a key whatever the type of its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
@@ -79,7 +47,6 @@ pub(crate) struct Description {
 }
 
 /// What a value may be.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Form {
     Words(Vec<&'static str>),
     Shape(Shape),
@@ -179,6 +146,24 @@ impl<T: Sync> Describe for Key<T> {
     }
 }
 
+/// A key whose value is read in another way than by its description: tables that are laid over each other, and lists of tables.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) about: &'static str,
+}
+
+impl Describe for Part {
+    fn describe(&self) -> Description {
+        Description {
+            name: self.name,
+            about: self.about,
+            is_required: false,
+            form: Form::Shape(self.shape),
+        }
+    }
+}
+
 /// An end, in the words of a file.
 pub(crate) const ENDS: [(&str, End); 2] = [("client", End::Client), ("server", End::Server)];
 
@@ -256,25 +241,4 @@ pub(crate) fn tracking_timeout(
         );
         value.wrong(Problem::new(message, help), cx)
     })
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::End => f.write_str("`\"client\"` or `\"server\"`"),
-            Self::Machine => f.write_str("the name of a machine"),
-            Self::Duration => f.write_str("a duration, `\"1.5s\"`"),
-            Self::Seconds => f.write_str("a duration of whole seconds, `\"350s\"`"),
-            Self::Integer(min, max) => write!(f, "an integer, {min} to {max}"),
-            Self::Boolean => f.write_str("`true` or `false`"),
-            Self::Text => f.write_str("a text"),
-            Self::Share => f.write_str("a share, `\"30%\"`"),
-            Self::Numbers => f.write_str("an integer, or a list of integers in order"),
-            Self::Rejection => f.write_str("`\"rst\"` or the name of an ICMP error"),
-            Self::When => {
-                f.write_str("a number of probes, `\"2 probes answered\"` or `\"1 probe sent\"`")
-            }
-            Self::Step => f.write_str("the word of a step"),
-        }
-    }
 }

@@ -10,16 +10,20 @@ pub mod diagnostic;
 mod elsewhere;
 mod key;
 mod keys;
+mod layers;
 pub(crate) mod quantity;
+mod shape;
 pub(crate) mod syntax;
 
 pub(crate) use context::{At, Context, Given, Reported};
 pub(crate) use cursor::{Table, Value};
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub(crate) use key::{
-    Describe, Form, Key, Shape, boolean, duration, end, end_word, machine, named, node, percent,
+    Describe, Form, Key, Part, boolean, duration, end, end_word, machine, named, node, percent,
     share, tracking_timeout,
 };
+pub(crate) use layers::{Layer, Layers};
 pub(crate) use quantity::{Problem, when};
+pub(crate) use shape::{List, Names, Relation, Shape, TableKind};
 
 pub(crate) use crate::suggest::{alternatives, nearest};

@@ -13,9 +13,10 @@
 use std::io::Write;
 
 use super::error::LabError;
-use crate::model::{EndSettings, Family, Keepalive, Node, Role, Sysctl};
+use crate::model::{EndSettings, Family, Node, Role, Sysctl};
 use crate::plan::{NetworkPlan, NodePlan};
 use crate::scenario::memory::{RECEIVE_BUFFERS, SEND_BUFFERS};
+use crate::setting;
 
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub type Setting = (String, String);
@@ -133,9 +134,7 @@ fn owned((name, value): &(&str, &str)) -> Setting {
 /// What a host's own settings ask of its namespace.
 #[must_use]
 pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
-    let mut all = of_keepalive(settings.keepalive);
-    all.extend(stated(&settings.sysctl));
-    all
+    stated(&setting::sysctls(settings))
 }
 
 /// What a file asks for.
@@ -143,28 +142,6 @@ pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
 pub fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
     let setting = |sysctl: &Sysctl| (sysctl.path(), sysctl.value.clone());
     sysctls.iter().map(setting).collect()
-}
-
-/// What a host's keepalive asks of its namespace. One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).
-#[must_use]
-fn of_keepalive(keepalive: Option<Keepalive>) -> Vec<Setting> {
-    let Some(Keepalive::Sysctl {
-        time,
-        intvl,
-        probes,
-    }) = keepalive
-    else {
-        return Vec::new();
-    };
-    let given = [
-        ("time", time.map(|value| value.get().to_string())),
-        ("intvl", intvl.map(|value| value.get().to_string())),
-        ("probes", probes.map(|value| value.get().to_string())),
-    ];
-    given
-        .into_iter()
-        .filter_map(|(name, value)| Some((format!("ipv4/tcp_keepalive_{name}"), value?)))
-        .collect()
 }
 
 /// Writes the settings. Must run on a thread that is inside the namespace: `/proc/sys/net` shows the caller's.

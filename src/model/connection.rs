@@ -109,6 +109,16 @@ pub enum Keepalive {
     Time(KeepaliveSeconds),
 }
 
+impl EndSettings {
+    /// How many unanswered probes end the connection; `None` without keepalive, and where other settings may decide.
+    #[must_use]
+    pub fn unanswered_probes(&self) -> Option<u32> {
+        let decides = self.user_timeout.is_none() && self.sysctl.is_empty();
+        let keepalive = self.keepalive.filter(|_| decides)?;
+        Some(EffectiveKeepalive::new(keepalive).probes)
+    }
+}
+
 impl Connection {
     /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server if that has it.
     #[must_use]
@@ -116,6 +126,14 @@ impl Connection {
         let ends = [End::Client, End::Server];
         ends.into_iter()
             .find(|end| self.end(*end).keepalive.is_some())
+    }
+
+    /// The settings of one end, to change them.
+    pub fn end_mut(&mut self, end: End) -> &mut EndSettings {
+        match end {
+            End::Client => &mut self.client,
+            End::Server => &mut self.server,
+        }
     }
 
     /// The settings of one end.

@@ -12,7 +12,6 @@ mod predict;
 pub mod prediction;
 mod reach;
 pub mod retransmission;
-mod settings;
 mod ticks;
 pub mod timeline;
 mod tracking;

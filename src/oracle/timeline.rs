@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::interval::Interval;
 use super::outage::{Fault, Outage, PathReturn, Written};
 use super::plain_path;
-use super::settings::has_no_rule;
 use super::tracking::Tracking;
 use crate::model::{
     EffectiveKeepalive, End, Family, Firewall, Hz, Role, STEP_TIME, Segments, Side, Which,
 };
 use crate::scenario::Case;
+use crate::setting;
 use crate::step::{Action, ProgramAction, Start};
 use crate::world::{self, Change, World};
 
@@ -42,7 +42,7 @@ pub struct Timeline {
 pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     if [End::Client, End::Server]
         .iter()
-        .any(|end| has_no_rule(case.connection.end(*end)))
+        .any(|end| setting::has_no_rule(case.connection.end(*end)))
     {
         return None;
     }

@@ -1,9 +1,10 @@
 //! What in a case makes the oracle silent: found by asking it again without each thing, so that its
 //! rules stand in one place only.
 
-use crate::model::{End, EndSettings};
+use crate::model::End;
 use crate::oracle::{self, Ticks};
 use crate::scenario::Case;
+use crate::setting;
 use crate::step::{Action, NetworkAction};
 
 /// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
@@ -65,9 +66,6 @@ pub(super) fn untold(case: &Case, end: End, ticks: Ticks) -> bool {
     oracle::predict(&case, end, ticks).is_some_and(|prediction| prediction.rule == oracle::NO_TIMER)
 }
 
-/// Takes a setting back to its default.
-type Remove = fn(&mut EndSettings);
-
 /// What a file sets that the oracle may have no rule for, each with the case as it would be
 /// without.
 fn settings(case: &Case) -> Vec<(String, Case)> {
@@ -83,22 +81,16 @@ fn settings(case: &Case) -> Vec<(String, Case)> {
         case.firewall = None;
     });
     add("`topology.sysctl`".to_owned(), &|case| case.sysctl.clear());
-    let own: [(&str, Remove); 7] = [
-        ("sysctl", |own| own.sysctl.clear()),
-        ("rto_max", |own| own.rto_max = None),
-        ("recverr", |own| own.recverr = false),
-        ("nodelay", |own| own.nagle = false),
-        ("send_buffer", |own| own.send_buffer = None),
-        ("receive_buffer", |own| own.receive_buffer = None),
-        ("linger", |own| own.linger = None),
-    ];
-    for (key, remove) in own {
-        add(format!("`connection.client.{key}`"), &|case| {
-            remove(&mut case.connection.client);
-        });
-        add(format!("`connection.server.{key}`"), &|case| {
-            remove(&mut case.connection.server);
-        });
+    for setting in setting::without_rule() {
+        let key = setting.key.describe().name;
+        for end in [End::Client, End::Server] {
+            let Some(without) = setting.removed(case.connection.end(end)) else {
+                continue;
+            };
+            add(format!("`connection.{end}.{key}`"), &|case| {
+                *case.connection.end_mut(end) = without.clone();
+            });
+        }
     }
     found
 }
@@ -153,7 +145,7 @@ mod tests {
         let both = format!("{sysctl}, nodelay = false");
         assert_eq!(
             cause_with(ROUTED, &both, CRASH),
-            "`connection.client.sysctl` with `connection.client.nodelay`"
+            "`connection.client.nodelay` with `connection.client.sysctl`"
         );
         let router = "preset = 'routed', sysctl = { router = { 'net.ipv4.ip_default_ttl' = 32 } }";
         assert_eq!(cause_with(router, "", CRASH), "`topology.sysctl`");

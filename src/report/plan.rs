@@ -4,12 +4,11 @@ mod network;
 
 pub use network::outline;
 
-use crate::model::{
-    End, EndSettings, EvidenceExpectation, Expectation, ExpectedOutcome, Keepalive, PollEvent,
-};
+use crate::model::{End, EvidenceExpectation, Expectation, ExpectedOutcome, PollEvent};
 use crate::oracle::prediction::PredictedOutcome;
 use crate::prepare::Prepared;
 use crate::scenario::Clock;
+use crate::setting;
 use crate::step::{Action, ProgramAction, Start, Step};
 use crate::text::seconds;
 
@@ -37,11 +36,11 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     };
     lines.push(format!(
         "  connection  {count}client: {}",
-        settings(&case.connection.client)
+        setting::describe(&case.connection.client)
     ));
     lines.push(format!(
         "              server: {}",
-        settings(&case.connection.server)
+        setting::describe(&case.connection.server)
     ));
     lines.extend(steps(&case.steps));
     for (end, expectation) in prepared.observed() {
@@ -76,76 +75,6 @@ fn steps(steps: &[Step]) -> Vec<String> {
         number += count;
     }
     lines
-}
-
-/// The settings of an end in words.
-#[must_use]
-pub fn settings(settings: &EndSettings) -> String {
-    let keepalive = match settings.keepalive {
-        None => "no keepalive".to_owned(),
-        Some(Keepalive::Options {
-            idle,
-            interval,
-            probes,
-        }) => {
-            let given = [
-                idle.map(|idle| format!("TCP_KEEPIDLE {idle}")),
-                interval.map(|interval| format!("TCP_KEEPINTVL {interval}")),
-                probes.map(|probes| format!("TCP_KEEPCNT {probes}")),
-            ];
-            format!(
-                "keepalive, {}",
-                given.into_iter().flatten().collect::<Vec<_>>().join(", ")
-            )
-        }
-        Some(Keepalive::Sysctl {
-            time,
-            intvl,
-            probes,
-        }) => {
-            let given = [
-                time.map_or("tcp_keepalive_time left at 7200s".to_owned(), |time| {
-                    format!("tcp_keepalive_time {time}")
-                }),
-                intvl.map_or("tcp_keepalive_intvl left at 75s".to_owned(), |intvl| {
-                    format!("tcp_keepalive_intvl {intvl}")
-                }),
-                probes.map_or("tcp_keepalive_probes left at 9".to_owned(), |probes| {
-                    format!("tcp_keepalive_probes {probes}")
-                }),
-            ];
-            format!("keepalive by sysctl, {}", given.join(", "))
-        }
-        Some(Keepalive::Time(time)) => format!(
-            "keepalive from one time, {time}: {time}, {}s, 3",
-            time.get() / 3
-        ),
-    };
-    let options = [
-        settings
-            .user_timeout
-            .map(|timeout| format!("TCP_USER_TIMEOUT {}", seconds(timeout))),
-        settings
-            .syn_retries
-            .map(|count| format!("TCP_SYNCNT {count}")),
-        settings
-            .rto_max
-            .map(|longest| format!("TCP_RTO_MAX_MS {}", seconds(longest))),
-        settings.recverr.then(|| "IP_RECVERR".to_owned()),
-        settings.nagle.then(|| "TCP_NODELAY off".to_owned()),
-        settings.send_buffer.map(|size| format!("SO_SNDBUF {size}")),
-        settings
-            .receive_buffer
-            .map(|size| format!("SO_RCVBUF {size}")),
-        settings.linger.map(|time| format!("SO_LINGER {time}")),
-    ];
-    let sysctls = settings.sysctl.iter();
-    let sysctls = sysctls.map(|sysctl| format!("{} = {}", sysctl.name, sysctl.value));
-    let all: Vec<String> = std::iter::once(keepalive)
-        .chain(options.into_iter().flatten())
-        .chain(sysctls)
-        .collect();
-    all.join("; ")
 }
 
 /// The start of a step in words, as a prefix of the step: `after 1s: `.

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use super::document::{Body, Document};
+use super::draft::FileDraft;
 use crate::file::Diagnostic;
 use crate::file::{Context, Reported};
-use crate::step::{Action, ProgramAction};
+use crate::step::{Action, ProgramAction, Written};
 
 /// The most cases of a file.
 pub(super) const MOST_CASES: usize = 500;
@@ -37,14 +37,13 @@ pub(super) fn stem(path: &Path, cx: &mut Context) -> Result<String, Reported> {
 }
 
 /// Refuses a file whose cases have too much in all.
-pub(super) fn whole(document: &Document, cx: &mut Context) -> Result<(), Reported> {
-    let blocks = document.cases.as_ref().map_err(|error| *error)?;
-    let cases = blocks.len().max(1);
-    let own = |of: fn(&Body) -> usize| -> usize {
-        let of_cases = blocks.iter().map(|block| of(&block.body));
-        of(&document.body) * cases + of_cases.sum::<usize>()
+pub(super) fn whole(file: &FileDraft, cx: &mut Context) -> Result<(), Reported> {
+    let cases = file.cases.as_ref().map_err(|error| *error)?;
+    let own = |of: fn(&[Result<Written, Reported>]) -> usize| -> usize {
+        let of_cases = cases.iter().map(|case| of(&case.steps.own));
+        of(&file.own.steps.shared) * cases.len().max(1) + of_cases.sum::<usize>()
     };
-    let (steps, payload) = (own(steps), own(payload));
+    let (steps, payload) = (own(<[_]>::len), own(payload));
     let (has, most) = if steps > MOST_STEPS {
         (format!("{steps} steps"), format!("{MOST_STEPS} steps"))
     } else if payload > MOST_PAYLOAD {
@@ -62,13 +61,8 @@ pub(super) fn whole(document: &Document, cx: &mut Context) -> Result<(), Reporte
     Err(cx.report(Diagnostic::new(None, message).help(help)))
 }
 
-fn steps(body: &Body) -> usize {
-    body.steps.as_ref().map_or(0, Vec::len)
-}
-
-fn payload(body: &Body) -> usize {
-    let steps = body.steps.iter().flatten().flatten();
-    let bytes = steps.map(|part| match &part.step.action {
+fn payload(steps: &[Result<Written, Reported>]) -> usize {
+    let bytes = steps.iter().flatten().map(|part| match &part.step.action {
         Action::Program(ProgramAction::Exchange(exchange)) => exchange.payload.len(),
         Action::Program(_) | Action::Network(_) => 0,
     });

@@ -16,6 +16,11 @@ impl Carried {
         ("dual", Self::Both),
     ];
 
+    /// The words.
+    pub(super) fn words() -> Vec<String> {
+        Self::ALL.map(|(word, _)| word.to_owned()).into()
+    }
+
     /// What is made where a file says nothing.
     pub(super) const DEFAULT: [Self; 2] = [Self::One(Family::Ipv4), Self::One(Family::Ipv6)];
 

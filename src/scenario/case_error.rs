@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::overlay::Overlaid;
+use super::draft::CaseDraft;
 use crate::file::Diagnostic;
 
 /// Points at the case too, where the mistake stands in a part of the file that all cases share.
-pub(super) fn in_case(case: &Overlaid, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
+pub(super) fn in_case(case: &CaseDraft, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
     match case.span() {
         Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),
         _ => diagnostic,

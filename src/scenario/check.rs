@@ -1,43 +1,35 @@
 //! What only a whole case can be wrong in: steps that need a node, an earlier step or a probe, and expectations that cannot come true.
 
-use std::ops::Range;
-
 use super::case_error::in_case;
-use super::document::{CaseBlock, Document};
+use super::draft::{CaseDraft, FileDraft};
 use super::family_check;
 use super::machines;
 use super::memory_check;
-use super::overlay::Overlaid;
 use super::sequence;
 use crate::file::Diagnostic;
-use crate::file::{Context, Given, Reported};
+use crate::file::{Context, Reported};
 use crate::model::{End, Family, Topology};
 use crate::scenario::Clock;
 use crate::step::WAIT;
 
 /// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
-pub(super) fn case(case: &Overlaid, document: &Document, cx: &mut Context) {
+pub(super) fn case(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     machines::names(case, cx);
     family_check::families(case, cx);
     sequence::steps(case, cx);
     memory_check::steps(case, cx);
     awaited_probes_come(case, cx);
     expected_probes_come(case, cx);
-    something_is_expected(case, document, cx);
+    something_is_expected(case, file, cx);
 }
 
 /// Probes are waited for at the observed end: the client if it has keepalive, else the server.
-fn awaited_probes_come(case: &Overlaid, cx: &mut Context) {
+fn awaited_probes_come(case: &CaseDraft, cx: &mut Context) {
     let (client, server) = (case.keepalive(End::Client), case.keepalive(End::Server));
     if !matches!((client, server), (Ok(None), Ok(None))) {
         return;
     }
-    for span in case
-        .steps
-        .iter()
-        .flatten()
-        .filter_map(|part| part.place(WAIT))
-    {
+    for span in case.steps().flatten().filter_map(|part| part.place(WAIT)) {
         let message = "this step waits for probes, but neither end has keepalive";
         let never = Diagnostic::new(span.clone(), message).help(
             "set `connection.client.keepalive` or `connection.server.keepalive`, \
@@ -48,7 +40,7 @@ fn awaited_probes_come(case: &Overlaid, cx: &mut Context) {
 }
 
 /// That no probe goes out may be expected of an end without keepalive too.
-fn expected_probes_come(case: &Overlaid, cx: &mut Context) {
+fn expected_probes_come(case: &CaseDraft, cx: &mut Context) {
     let of_end = |end| case.expectations(end).into_iter().map(move |at| (end, at));
     for (end, expected) in of_end(End::Client).chain(of_end(End::Server)) {
         let (Ok(None), Some(span)) = (case.keepalive(end), &expected.value.probes) else {
@@ -65,7 +57,7 @@ fn expected_probes_come(case: &Overlaid, cx: &mut Context) {
     }
 }
 
-fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context) {
+fn something_is_expected(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     let carried = case.carried().unwrap_or_default().iter();
     let families: Vec<Family> = carried.flat_map(|carried| carried.families()).collect();
     let nothing = |family: &Family| {
@@ -78,7 +70,7 @@ fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context)
     };
     let (span, what) = match case.span() {
         Some(header) => (Some(header), "case"),
-        None => (header(&document.body.expect), "file"),
+        None => (file.own.expect.span.clone(), "file"),
     };
     let all = families.iter().all(nothing);
     let of = if all {
@@ -99,24 +91,20 @@ fn something_is_expected(case: &Overlaid, document: &Document, cx: &mut Context)
 
 /// The topology, which a file must give at its top or in each of its cases.
 pub(super) fn network(
-    case: &Overlaid,
-    document: &Document,
+    case: &CaseDraft,
+    file: &FileDraft,
     cx: &mut Context,
 ) -> Result<Topology, Reported> {
-    if let Some(network) = case.network? {
+    if let Some(network) = case.topology.network.as_ref().map_err(|error| *error)? {
         return Ok(network.value.clone());
     }
-    let gives = |block: &CaseBlock| match &block.body.topology {
-        Ok(Some(part)) => !matches!(part.value.network, Ok(None)),
-        Ok(None) => false,
-        Err(_) => true,
-    };
-    let missing = if document.cases.iter().flatten().any(gives) {
+    let mut cases = file.cases.iter().flatten();
+    let missing = if cases.any(|case| case.topology.has_own_network) {
         let message = "neither this case nor the file has `topology.preset`, or `links`";
         Diagnostic::new(case.span(), message)
     } else {
         let message = "the file has no `topology.preset`, and no `links`";
-        Diagnostic::new(header(&document.body.topology), message)
+        Diagnostic::new(file.own.topology.span.clone(), message)
     };
     Err(cx.report(
         missing.help(
@@ -127,12 +115,12 @@ pub(super) fn network(
 
 /// Whose time the case can be run in.
 pub(super) fn clock(
-    case: &Overlaid,
-    document: &Document,
+    case: &CaseDraft,
+    file: &FileDraft,
     cx: &mut Context,
 ) -> Result<Clock, Reported> {
-    let slow = case.slow?.filter(|slow| slow.value);
-    let Some(clock) = document.clock.clone()? else {
+    let slow = case.slow.clone()?.filter(|slow| slow.value);
+    let Some(clock) = file.clock.clone()? else {
         return Ok(slow.map_or(Clock::Any, |_| Clock::Slow));
     };
     match (clock.value, slow) {
@@ -146,9 +134,4 @@ pub(super) fn clock(
         }
         (_, Some(_)) => Ok(Clock::Slow),
     }
-}
-
-fn header<T>(part: &Given<T>) -> Option<Range<usize>> {
-    let part = part.as_ref().ok()?.as_ref()?;
-    Some(part.span.clone())
 }

@@ -1,14 +1,14 @@
 //! What is said of one family, in cases that have it.
 
 use super::case_error::in_case;
-use super::overlay::Overlaid;
+use super::draft::CaseDraft;
 use crate::file::Context;
 use crate::file::Diagnostic;
 use crate::model::Family;
 use crate::scenario::carried::Carried;
 
 /// Reports each step and each expectation of one family where the case does not have it beside the other, or not at all.
-pub(super) fn families(case: &Overlaid, cx: &mut Context) {
+pub(super) fn families(case: &CaseDraft, cx: &mut Context) {
     let Ok(carried) = case.carried() else {
         return;
     };
@@ -17,8 +17,9 @@ pub(super) fn families(case: &Overlaid, cx: &mut Context) {
 }
 
 /// A connection meets the ICMP errors of its own family alone.
-fn messages(case: &Overlaid, family: Family, cx: &mut Context) {
-    for part in case.own_expectations(family) {
+fn messages(case: &CaseDraft, family: Family, cx: &mut Context) {
+    let own = case.expect.of(family).own.as_ref();
+    for part in own.map_or(&[][..], |own| &own.value) {
         let mut asked = part.value.expectation.evidence.icmp.iter();
         if asked.all(|(kind, _)| kind.family == family) {
             continue;
@@ -32,11 +33,11 @@ fn messages(case: &Overlaid, family: Family, cx: &mut Context) {
     }
 }
 
-fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
+fn steps(case: &CaseDraft, carried: &[Carried], cx: &mut Context) {
     if carried.iter().all(|carried| *carried == Carried::Both) {
         return;
     }
-    let named = case.steps.iter().flatten();
+    let named = case.steps().flatten();
     for span in named.filter_map(|part| part.place("family")) {
         let message = "a step of one family needs a network that carries both";
         let alone = Diagnostic::new(span.clone(), message);
@@ -45,15 +46,16 @@ fn steps(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
     }
 }
 
-fn expectations(case: &Overlaid, carried: &[Carried], cx: &mut Context) {
+fn expectations(case: &CaseDraft, carried: &[Carried], cx: &mut Context) {
     for family in Family::ALL {
         messages(case, family, cx);
         let has = |carried: &Carried| carried.families().contains(&family);
-        let Some(span) = case.own_expect(family).filter(|_| !carried.iter().any(has)) else {
+        let own = case.expect.of(family).own.as_ref();
+        let Some(own) = own.filter(|_| !carried.iter().any(has)) else {
             continue;
         };
         let message = format!("there is no connection over {family} to expect anything of");
-        let idle = Diagnostic::new(span, message);
+        let idle = Diagnostic::new(own.span.clone(), message);
         cx.report(idle.help(format!(
             "remove `expect.{family}`, or add `\"{family}\"` or `\"dual\"` to `topology.family`"
         )));

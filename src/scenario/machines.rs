@@ -3,18 +3,18 @@
 use std::ops::Range;
 
 use super::case_error::in_case;
-use super::overlay::Overlaid;
+use super::draft::CaseDraft;
 use crate::file::{At, Context, Diagnostic, Reported};
 use crate::model::{End, Firewall, Node, Preset, Role, Topology};
 use crate::suggest::alternatives;
 use crate::world::{Named, Need};
 
 /// Reports each setting and each expectation that names a machine that is not there, or that cannot do what is asked of it.
-pub(super) fn names(case: &Overlaid, cx: &mut Context) {
-    let Ok(Some(network)) = case.network else {
+pub(super) fn names(case: &CaseDraft, cx: &mut Context) {
+    let Ok(Some(network)) = &case.topology.network else {
         return;
     };
-    let sysctls = case.sysctl.ok().flatten();
+    let sysctls = case.topology.sysctl.as_ref().ok().and_then(Option::as_ref);
     for at in sysctls.map_or(&[][..], |sysctls| &sysctls.value) {
         report(
             case,
@@ -35,7 +35,7 @@ pub(super) fn names(case: &Overlaid, cx: &mut Context) {
 }
 
 fn report(
-    case: &Overlaid,
+    case: &CaseDraft,
     topology: &Topology,
     (node, span): (Node, &Range<usize>),
     need: Need,
@@ -56,8 +56,10 @@ fn wrong(
 }
 
 /// The firewall of a case, on the router that it names, or on the only one there is.
-pub(super) fn firewall(case: &Overlaid, cx: &mut Context) -> Result<Option<Firewall>, Reported> {
-    let (Some(part), Some(network)) = (case.firewall?, case.network?) else {
+pub(super) fn firewall(case: &CaseDraft, cx: &mut Context) -> Result<Option<Firewall>, Reported> {
+    let firewall = case.topology.firewall.as_ref().map_err(|error| *error)?;
+    let network = case.topology.network.as_ref().map_err(|error| *error)?;
+    let (Some(part), Some(network)) = (firewall, network) else {
         return Ok(None);
     };
     let topology = &network.value;

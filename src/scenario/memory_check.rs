@@ -1,15 +1,15 @@
 //! What the steps of a case claim of TCP's memory, which is the whole machine's.
 
 use super::case_error::in_case;
+use super::draft::CaseDraft;
 use super::memory::written_by;
-use super::overlay::Overlaid;
 use crate::file::Context;
 use crate::file::Diagnostic;
 use crate::model::TCP_MEMORY;
 
 /// Reports the last step that writes where all that is written may take more than a case may have.
-pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
-    let parts = || case.steps.iter().flatten();
+pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
+    let parts = || case.steps().flatten();
     let writes = parts().rfind(|part| written_by(&part.step.action).is_some());
     let (Some(writes), Ok(connection)) = (writes, case.connection()) else {
         return;

@@ -1,8 +1,8 @@
 //! The file format: TOML text to checked types, with every error of a file at once.
 //!
-//! Text goes one way through the modules: `decode` reads the TOML tree into a `document` of values that are each sound by
-//! themselves, `overlay` lays each case over the file's own tables, `check` looks at the case as a whole, `resolve` makes the
-//! [`model`] of it. All of it is pure; only [`load`] opens files.
+//! Text goes one way through the modules: `decode` lays the tables of each case over the file's own, on the TOML tree, and reads them
+//! into a `draft` of values that are each right by themselves; `check` looks at the case as a whole, `resolve` makes a [`Case`] of it.
+//! All of it is pure; only [`load`] opens files.
 //!
 //! # Why serde does not decode the files
 //!
@@ -64,12 +64,11 @@ mod case;
 mod case_error;
 mod check;
 mod decode;
-mod document;
+mod draft;
 mod family_check;
 mod load;
 mod machines;
 mod memory_check;
-mod overlay;
 mod resolve;
 mod sequence;
 
@@ -103,7 +102,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         syntax::report(text, &syntax_errors, &mut cx);
         return Err(cx.into_errors());
     }
-    let document = decode::document(Table::root(root.get_ref()), &mut cx);
-    let scenario = resolve::scenario(path, text, &document, &mut cx);
+    let draft = decode::file(Table::root(root.get_ref()), &mut cx);
+    let scenario = resolve::scenario(path, text, &draft, &mut cx);
     cx.finish(scenario)
 }

@@ -1,17 +1,15 @@
-//! A [`Document`] to a [`Scenario`]: cases laid over the file, checked, and expanded by address family; a dual-stack network into its two
-//! strands.
+//! A [`FileDraft`] to a [`Scenario`]: cases checked, and expanded by address family; a dual-stack network into its two strands.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::bounds;
 use super::check;
-use super::document::ExpectationPart;
-use super::document::{CaseBlock, Document};
+use super::draft::{CaseDraft, ExpectationDraft, FileDraft};
 use super::machines;
-use super::overlay::{Overlaid, View};
 use crate::file::Diagnostic;
-use crate::file::{Context, Reported};
+use crate::file::{Context, Given, Reported};
 use crate::model::{End, Expectation, Expectations, Family, NodeSysctls, Stack};
 use crate::scenario::{Case, CaseId, Scenario};
 use crate::text::printable;
@@ -19,41 +17,35 @@ use crate::text::printable;
 pub(super) fn scenario(
     path: &Path,
     text: &str,
-    document: &Document,
+    file: &FileDraft,
     cx: &mut Context,
 ) -> Result<Scenario, Reported> {
     let path = path.to_string_lossy();
     let path = PathBuf::from(printable(&path).into_owned());
     let stem = bounds::stem(&path, cx)?;
-    bounds::whole(document, cx)?;
-    let cases = cases(&stem, document, cx);
+    bounds::whole(file, cx)?;
+    let cases = cases(&stem, file, cx);
     Ok(Scenario {
         path,
         text: text.to_owned(),
-        summary: document
-            .summary
-            .as_ref()
-            .map_err(|error| *error)?
-            .value
-            .clone(),
-        source: document.source.clone()?.map(|at| at.value),
+        summary: file.summary.as_ref().map_err(|error| *error)?.value.clone(),
+        source: file.source.clone()?.map(|at| at.value),
         cases: cases?,
     })
 }
 
-fn cases(stem: &str, document: &Document, cx: &mut Context) -> Result<Vec<Case>, Reported> {
-    let blocks = document.cases.as_ref().map_err(|error| *error)?;
-    let names = names_differ(blocks, cx);
-    let blocks: Vec<Option<&CaseBlock>> = match blocks.as_slice() {
-        [] => vec![None],
-        blocks => blocks.iter().map(Some).collect(),
+fn cases(stem: &str, file: &FileDraft, cx: &mut Context) -> Result<Vec<Case>, Reported> {
+    let cases = file.cases.as_ref().map_err(|error| *error)?;
+    let names = names_differ(cases, cx);
+    let cases = match cases.as_slice() {
+        [] => std::slice::from_ref(&file.own),
+        cases => cases,
     };
-    let resolved: Vec<_> = blocks
-        .into_iter()
-        .map(|block| {
-            let case = Overlaid::new(document, block);
-            check::case(&case, document, cx);
-            expand(stem, &case, document, cx)
+    let resolved: Vec<_> = cases
+        .iter()
+        .map(|case| {
+            check::case(case, file, cx);
+            expand(stem, case, file, cx)
         })
         .collect();
     names?;
@@ -61,10 +53,11 @@ fn cases(stem: &str, document: &Document, cx: &mut Context) -> Result<Vec<Case>,
     Ok(cases?.concat())
 }
 
-fn names_differ(blocks: &[CaseBlock], cx: &mut Context) -> Result<(), Reported> {
+fn names_differ(cases: &[CaseDraft], cx: &mut Context) -> Result<(), Reported> {
     let mut earlier = HashMap::new();
     let mut result = Ok(());
-    for name in blocks.iter().filter_map(|block| block.name.as_ref().ok()) {
+    let blocks = cases.iter().filter_map(|case| case.block.as_ref());
+    for name in blocks.filter_map(|block| block.name.as_ref().ok()) {
         let first = *earlier.entry(&name.value).or_insert(name);
         if first.span != name.span {
             let message = format!("two cases are named `{}`", name.value);
@@ -80,13 +73,13 @@ fn names_differ(blocks: &[CaseBlock], cx: &mut Context) -> Result<(), Reported> 
 /// A case of each family, and of each strand of a dual-stack network.
 fn expand(
     stem: &str,
-    case: &Overlaid,
-    document: &Document,
+    case: &CaseDraft,
+    file: &FileDraft,
     cx: &mut Context,
 ) -> Result<Vec<Case>, Reported> {
-    let topology = check::network(case, document, cx);
+    let topology = check::network(case, file, cx);
     let firewall = machines::firewall(case, cx);
-    let (name, note) = match case.block {
+    let (name, note) = match &case.block {
         Some(block) => {
             let name = block.name.as_ref().map_err(|error| *error)?;
             (Some(&name.value), block.note.clone()?.map(|at| at.value))
@@ -97,7 +90,7 @@ fn expand(
         id: CaseId(name.map_or_else(|| stem.to_owned(), |name| format!("{stem}/{name}"))),
         line: case.span().map_or(1, |header| cx.line(&header)),
         note,
-        clock: check::clock(case, document, cx)?,
+        clock: check::clock(case, file, cx)?,
         family: Family::Ipv4,
         stack: Stack::Single,
         topology: topology?,
@@ -105,8 +98,7 @@ fn expand(
         sysctl: sysctls(case)?,
         connection: case.connection()?,
         steps: case
-            .steps
-            .iter()
+            .steps()
             .map(|part| part.map(|part| part.step.clone()))
             .collect::<Result<_, _>>()?,
         expect: Expectations::default(),
@@ -131,11 +123,13 @@ fn expand(
     strands.map(of_strand).collect()
 }
 
-fn sysctls(case: &Overlaid) -> Result<Vec<NodeSysctls>, Reported> {
-    let parts = case.sysctl?.map_or(&[][..], |at| &at.value);
-    Ok(parts.iter().map(|at| at.value.clone()).collect())
+fn sysctls(case: &CaseDraft) -> Result<Vec<NodeSysctls>, Reported> {
+    let sysctls = case.topology.sysctl.clone()?;
+    let sysctls = sysctls.map(|at| at.value).unwrap_or_default();
+    Ok(sysctls.into_iter().map(|at| at.value).collect())
 }
 
-fn expectation(part: View<ExpectationPart>) -> Result<Option<Expectation>, Reported> {
-    Ok(part?.map(|at| at.value.expectation.clone()))
+fn expectation(given: &Given<Rc<ExpectationDraft>>) -> Result<Option<Expectation>, Reported> {
+    let given = given.as_ref().map_err(|error| *error)?;
+    Ok(given.as_ref().map(|at| at.value.expectation.clone()))
 }

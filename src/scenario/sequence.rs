@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::Case;
 use super::case_error::in_case;
-use super::overlay::Overlaid;
+use super::draft::CaseDraft;
 use crate::file::{Context, Diagnostic};
-use crate::model::{EffectiveKeepalive, End, Family, Role, Stack, Topology};
+use crate::model::{End, Family, Role, Stack, Topology};
 use crate::step::{self, Written};
 use crate::world::{Cause, Change, Fault, Firewalled, Prober, Refusal, Setting, World};
 
@@ -14,14 +14,14 @@ use crate::world::{Cause, Change, Fault, Firewalled, Prober, Refusal, Setting, W
 /// can never succeed; and each end that is expected to observe something without a socket.
 ///
 /// Each family has a World of its own. An error of one family alone names the family.
-pub(super) fn steps(case: &Overlaid, cx: &mut Context) {
+pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
     let mut families: Vec<Family> = case
         .carried()
         .unwrap_or_default()
         .iter()
         .flat_map(|carried| carried.families())
         .collect();
-    for part in case.steps.iter().flatten() {
+    for part in case.steps().flatten() {
         for refusal in missing(case, part) {
             let wrong = told(case, &[], part, refusal);
             cx.report(in_case(case, &wrong.step, wrong.diagnostic));
@@ -64,10 +64,10 @@ impl Wrong {
     }
 }
 
-fn walk(case: &Overlaid, family: Family) -> Vec<Wrong> {
+fn walk(case: &CaseDraft, family: Family) -> Vec<Wrong> {
     let setting = setting(case, family);
     // A step that could not be read may be the very one that a later step needs.
-    let written: Vec<&Written> = case.steps.iter().map_while(|step| step.ok()).collect();
+    let written: Vec<&Written> = case.steps().map_while(Result::ok).collect();
     let mut world = World::new(
         setting,
         written.iter().position(|part| part.step.action.opens()),
@@ -87,8 +87,8 @@ fn walk(case: &Overlaid, family: Family) -> Vec<Wrong> {
 }
 
 /// Why the topology has no machine for the step.
-fn missing(case: &Overlaid, part: &Written) -> Vec<Refusal> {
-    let Ok(Some(network)) = case.network else {
+fn missing(case: &CaseDraft, part: &Written) -> Vec<Refusal> {
+    let Ok(Some(network)) = &case.topology.network else {
         return Vec::new();
     };
     let machines = part.step.action.machines().into_iter();
@@ -98,7 +98,7 @@ fn missing(case: &Overlaid, part: &Written) -> Vec<Refusal> {
 }
 
 /// A refusal in the file.
-fn told(case: &Overlaid, written: &[&Written], part: &Written, refusal: Refusal) -> Wrong {
+fn told(case: &CaseDraft, written: &[&Written], part: &Written, refusal: Refusal) -> Wrong {
     let verb = part.verb.clone();
     let place = refusal.key.and_then(|key| part.place(key));
     let waits = refusal.key == Some(step::WAIT);
@@ -119,14 +119,14 @@ fn told(case: &Overlaid, written: &[&Written], part: &Written, refusal: Refusal)
     }
 }
 
-fn firewall_place(case: &Overlaid) -> Option<Range<usize>> {
-    let firewall = case.firewall.ok()??;
+fn firewall_place(case: &CaseDraft) -> Option<Range<usize>> {
+    let firewall = case.topology.firewall.as_ref().ok()?.as_ref()?;
     let on = firewall.value.on.as_ref();
     Some(on.map_or_else(|| firewall.span.clone(), |on| on.span.clone()))
 }
 
 /// An end whose program has no socket any more cannot observe what is expected of it.
-fn blind(case: &Overlaid, part: &Written, world: &mut World) -> Option<Wrong> {
+fn blind(case: &CaseDraft, part: &Written, world: &mut World) -> Option<Wrong> {
     let end = world
         .take_changes()
         .into_iter()
@@ -151,11 +151,10 @@ fn blind(case: &Overlaid, part: &Written, world: &mut World) -> Option<Wrong> {
     })
 }
 
-fn setting(case: &Overlaid, family: Family) -> Setting {
-    let topology = case
-        .network
-        .ok()
-        .flatten()
+fn setting(case: &CaseDraft, family: Family) -> Setting {
+    let network = case.topology.network.as_ref().ok();
+    let topology = network
+        .and_then(Option::as_ref)
         .map(|network| network.value.clone());
     let keepalive = |end| {
         case.keepalive(end)
@@ -168,8 +167,8 @@ fn setting(case: &Overlaid, family: Family) -> Setting {
         Err(_) => None,
     };
     let prober = observed.and_then(|end| {
-        let keepalive = case.keepalive(end).ok()??.value;
-        Some(Prober::new(end, case.unanswered_probes(end, keepalive)))
+        case.keepalive(end).ok()??;
+        Some(Prober::new(end, case.end(end).unanswered_probes()))
     });
     Setting {
         family,
@@ -181,15 +180,15 @@ fn setting(case: &Overlaid, family: Family) -> Setting {
     }
 }
 
-fn is_dual(case: &Overlaid) -> bool {
+fn is_dual(case: &CaseDraft) -> bool {
     let carried = case.carried().unwrap_or_default().iter();
     carried
         .into_iter()
         .any(|carried| carried.stack() == Stack::Dual)
 }
 
-fn firewalled(case: &Overlaid, topology: Option<&Topology>) -> Firewalled {
-    match case.firewall {
+fn firewalled(case: &CaseDraft, topology: Option<&Topology>) -> Firewalled {
+    match &case.topology.firewall {
         Ok(None) => Firewalled::No,
         Ok(Some(firewall)) => {
             let named = firewall.value.on.as_ref().map(|on| on.value);
@@ -210,12 +209,9 @@ impl Case {
     #[must_use]
     pub fn world(&self) -> World {
         let keepalive = |end| self.connection.end(end).keepalive;
-        let prober = self.connection.observed_end().map(|end| {
-            let most = keepalive(end).map(|keepalive| EffectiveKeepalive::new(keepalive).probes);
-            let settings = self.connection.end(end);
-            let decides = settings.user_timeout.is_none() && settings.sysctl.is_empty();
-            Prober::new(end, most.filter(|_| decides))
-        });
+        let prober = self.connection.observed_end();
+        let prober =
+            prober.map(|end| Prober::new(end, self.connection.end(end).unanswered_probes()));
         let setting = Setting {
             family: self.family,
             is_dual: self.stack == Stack::Dual,

@@ -34,7 +34,7 @@ const ON: Key<Node> =
 const ACTION: Key<()> = Key::word("action", &[("flush", ())], "`flush` deletes every flow.");
 const ESTABLISHED: Key<TrackingSeconds> = Key::value(
     "established",
-    Shape::Seconds,
+    Shape::Seconds(TrackingSeconds::MAX as u64),
     tracking_timeout,
     "`nf_conntrack_tcp_timeout_established` from now on, whole seconds; a flow takes it from its next segment on.",
 );

@@ -22,7 +22,7 @@ pub struct Exchange {
 const FROM: Key<End> = from("The end that sends first; the client, if absent.");
 const PAYLOAD: Key<Vec<u8>> = Key::value(
     "payload",
-    Shape::Text,
+    Shape::Payload,
     payload,
     "The payload, 1 to 65536 bytes; `hello world`, if absent.",
 );

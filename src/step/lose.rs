@@ -49,7 +49,7 @@ const WHAT: Key<Segments> = Key::word(
 );
 const NTH: Key<Vec<u32>> = Key::value(
     "nth",
-    Shape::Numbers,
+    Shape::OneOrMore(&Shape::Integer(1, LAST_NUMBER)),
     numbers,
     "Their numbers, counted from 1 when the step is taken; all, if absent.",
 );

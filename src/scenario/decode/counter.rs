@@ -1,23 +1,29 @@
 //! The kernel's counters: their names as the kernel writes them, and by how much they rise.
 
-use super::expect::count;
+use super::expect::a_count;
 use crate::file::Diagnostic;
 use crate::file::Value;
 use crate::file::{At, Context, Reported};
+use crate::file::{Key, Names, Shape};
 use crate::model::{CountRange, CounterName};
 use crate::suggest::nearest;
+
+pub(super) const COUNTERS: Key<Vec<(CounterName, CountRange)>> = Key::value(
+    "counters",
+    Shape::Map(Names::Counters, &Shape::Count),
+    counters,
+    "By how much the kernel's counters of this end's namespace rose since zero time: `\"TcpExt:TCPKeepAlive\" = 3` (`/proc/net/netstat`, \
+     `snmp`, `snmp6`).",
+);
 
 /// As in `/proc/net/snmp` and `/proc/net/snmp6` (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
 const KINDS: [&str; 2] = ["InType", "OutType"];
 
-pub(super) fn counters(
-    value: &Value,
-    cx: &mut Context,
-) -> Result<Vec<(CounterName, CountRange)>, Reported> {
+fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRange)>, Reported> {
     let mut counters = Vec::new();
     let mut reported = None;
     for (name, value) in value.entries(cx)? {
-        let counter = counter_name(&name, cx).and_then(|name| Ok((name, count(&value, cx)?)));
+        let counter = counter_name(&name, cx).and_then(|name| Ok((name, a_count(&value, cx)?)));
         match counter {
             Ok(counter) => counters.push(counter),
             Err(error) => reported = Some(error),

@@ -1,14 +1,92 @@
 //! What a file asks of the evidence: retransmissions, RST, ICMP, neighbours, the timer, the state.
 
-use super::expect::count;
+use super::expect::{a_count, count};
 use crate::file::Diagnostic;
-use crate::file::node;
 use crate::file::{At, Context, Given, Reported};
-use crate::file::{Table, Value};
+use crate::file::{Key, Names, Relation, Shape, Table, TableKind, Value, machine};
 use crate::model::{
     CountRange, EvidenceExpectation, ExpectedTimer, Family, IcmpKind, Node, TcpState, icmp_names,
 };
 use crate::suggest::nearest;
+
+pub(super) const RETRANSMISSIONS: Key<CountRange> = count(
+    "retransmissions",
+    "Segments with data, SYN or FIN that this end sent more than once.",
+);
+pub(super) const RST: Key<Pair> = Key::value(
+    "rst",
+    Shape::Table(&RST_KIND),
+    |value, cx| pair(value, [&RST_SENT, &RST_RECEIVED], cx),
+    "RST segments at this end.",
+);
+pub(super) const ICMP: Key<Icmp> = Key::value(
+    "icmp",
+    Shape::Table(&ICMP_KIND),
+    icmp,
+    "ICMP errors about the connection that this end received while the connection was there.",
+);
+pub(super) const NEIGHBOURS: Key<Pair> = Key::value(
+    "neighbours",
+    Shape::Table(&NEIGHBOURS_KIND),
+    |value, cx| pair(value, [&SOLICITED, &ADVERTISED], cx),
+    "ARP or NDP at this end.",
+);
+pub(super) const TIMER: Key<ExpectedTimer> = Key::value(
+    "timer",
+    Shape::OneOf(|| ExpectedTimer::ALL.map(|timer| timer.to_string()).into()),
+    |value, cx| value.one_of(&ExpectedTimer::ALL, cx),
+    "The timer of the socket at the last look before the outcome, as `ss -o` names it: `on` is retransmission.",
+);
+pub(super) const STATE: Key<TcpState> = Key::value(
+    "state",
+    Shape::OneOf(|| TcpState::ALL.map(|state| state.to_string()).into()),
+    |value, cx| value.one_of(&TcpState::ALL, cx),
+    "The state of the socket after the outcome.",
+);
+
+const RST_SENT: Key<CountRange> = count("sent", "How many this end sent.");
+const RST_RECEIVED: Key<CountRange> = count("received", "How many this end received.");
+const RST_KIND: TableKind = TableKind {
+    name: None,
+    about: "RST segments.",
+    keys: &[&RST_SENT, &RST_RECEIVED],
+    relations: &[Relation::Any(&["sent", "received"])],
+};
+
+const SOLICITED: Key<CountRange> = count(
+    "solicited",
+    "How many ARP requests or neighbour solicitations this end sent.",
+);
+const ADVERTISED: Key<CountRange> = count("advertised", "How many answers this end received.");
+const NEIGHBOURS_KIND: TableKind = TableKind {
+    name: None,
+    about: "ARP or NDP.",
+    keys: &[&SOLICITED, &ADVERTISED],
+    relations: &[Relation::Any(&["solicited", "advertised"])],
+};
+
+const ICMP_IPV4: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
+    "ipv4",
+    Shape::Map(Names::Messages, &Shape::Count),
+    |value, cx| messages(value, Family::Ipv4, cx),
+    "How many of each, by name or by type and code, in the case over IPv4: `host-unreachable = 3` or `\"3/1\" = 3`.",
+);
+const ICMP_IPV6: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
+    "ipv6",
+    Shape::Map(Names::Messages, &Shape::Count),
+    |value, cx| messages(value, Family::Ipv6, cx),
+    "The same in the case over IPv6: `address-unreachable = 3` or `\"1/3\" = 3`.",
+);
+const FROM: Key<Node> = machine(
+    "from",
+    "The machine that sent all of them; there was at least one.",
+);
+const ICMP_KIND: TableKind = TableKind {
+    name: None,
+    about: "ICMP errors.",
+    keys: &[&ICMP_IPV4, &ICMP_IPV6, &FROM],
+    relations: &[Relation::Any(&["ipv4", "ipv6", "from"])],
+};
 
 /// The keys of an expectation that are about the evidence.
 pub(super) struct Parts {
@@ -21,8 +99,8 @@ pub(super) struct Parts {
 }
 
 /// Which messages there are to be, and from whom.
-#[derive(Default)]
-struct Icmp {
+#[derive(Clone, Default)]
+pub(super) struct Icmp {
     messages: Vec<(IcmpKind, CountRange)>,
     from: Option<At<Node>>,
 }
@@ -33,16 +111,12 @@ pub(super) type Pair = (Option<CountRange>, Option<CountRange>);
 impl Parts {
     pub(super) fn of(table: &mut Table, cx: &mut Context) -> Self {
         Self {
-            retransmissions: table.optional("retransmissions", cx, count),
-            rst: table.optional("rst", cx, |value, cx| pair(value, ["sent", "received"], cx)),
-            icmp: table.optional("icmp", cx, icmp),
-            neighbours: table.optional("neighbours", cx, |value, cx| {
-                pair(value, ["solicited", "advertised"], cx)
-            }),
-            timer: table.optional("timer", cx, |value, cx| {
-                value.one_of(&ExpectedTimer::ALL, cx)
-            }),
-            state: table.optional("state", cx, |value, cx| value.one_of(&TcpState::ALL, cx)),
+            retransmissions: RETRANSMISSIONS.get(table, cx),
+            rst: RST.get(table, cx),
+            icmp: ICMP.get(table, cx),
+            neighbours: NEIGHBOURS.get(table, cx),
+            timer: TIMER.get(table, cx),
+            state: STATE.get(table, cx),
         }
     }
 
@@ -86,16 +160,16 @@ pub(super) fn table_of_counts<'t>(
 /// A table of two counts.
 pub(super) fn pair(
     value: &Value,
-    keys: [&'static str; 2],
+    keys: [&Key<CountRange>; 2],
     cx: &mut Context,
 ) -> Result<Pair, Reported> {
-    let mut table = table_of_counts(value, keys[0], cx)?;
+    let [first, second] = keys.map(Key::name);
+    let mut table = table_of_counts(value, first, cx)?;
     if table.is_empty() {
-        let [first, second] = keys;
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
         return Err(cx.report(empty.help(format!("give `{first}` or `{second}`, or remove it"))));
     }
-    let [first, second] = keys.map(|key| table.optional(key, cx, count));
+    let [first, second] = keys.map(|key| key.get(&mut table, cx));
     table.finish(cx)?;
     Ok((self::value(first)?, self::value(second)?))
 }
@@ -109,10 +183,8 @@ fn icmp(value: &Value, cx: &mut Context) -> Result<Icmp, Reported> {
                     `ipv4 = { host-unreachable = 3 }`, or `from`, a machine";
         return Err(cx.report(empty.help(help)));
     }
-    let families = [("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)];
-    let [v4, v6] = families
-        .map(|(key, family)| table.optional(key, cx, |value, cx| messages(value, family, cx)));
-    let from = table.optional("from", cx, node);
+    let [v4, v6] = [ICMP_IPV4, ICMP_IPV6].map(|key| key.get(&mut table, cx));
+    let from = FROM.get(&mut table, cx);
     table.finish(cx)?;
     let mut messages = self::value(v4)?.unwrap_or_default();
     messages.extend(self::value(v6)?.unwrap_or_default());
@@ -130,7 +202,7 @@ fn messages(
     let mut messages = Vec::new();
     let mut reported = None;
     for (name, value) in value.entries(cx)? {
-        let message = kind(&name, family, cx).and_then(|kind| Ok((kind, count(&value, cx)?)));
+        let message = kind(&name, family, cx).and_then(|kind| Ok((kind, a_count(&value, cx)?)));
         match message {
             Ok(message) => messages.push(message),
             Err(error) => reported = Some(error),

@@ -1,73 +1,293 @@
 //! `[expect]`: what each end must see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::{counter, evidence};
 use crate::file::Diagnostic;
 use crate::file::{At, Context, Given, Reported};
-use crate::file::{Problem, quantity};
-use crate::file::{Table, Value};
+use crate::file::{Key, Layers, List, Part, Relation, Shape, Table, TableKind, Value};
+use crate::file::{Problem, duration, quantity};
 use crate::model::{
     CountRange, ErrnoName, Expectation, ExpectedOutcome, NextWrite, Places, PollEvent,
     ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
 };
-use crate::scenario::document::{EndsPart, ExpectPart, ExpectationPart};
+use crate::scenario::draft::{ExpectDraft, ExpectationDraft, FamilyExpectations};
 use crate::suggest::nearest;
 
-pub(super) fn expect(value: &Value, cx: &mut Context) -> Result<ExpectPart, Reported> {
-    let mut table = value.table(cx)?;
-    let part = ExpectPart {
-        each: ends(&mut table, cx),
-        ipv4: table.optional("ipv4", cx, of_family),
-        ipv6: table.optional("ipv6", cx, of_family),
-    };
-    table.finish(cx)?;
-    Ok(part)
-}
+const ERROR: Key<ExpectedOutcome> = Key::value(
+    "error",
+    Shape::Errno,
+    |value, cx| errno(value, cx).map(ExpectedOutcome::Error),
+    "Every connection ends with exactly this error, within the window.",
+);
+const EOF: Key<ExpectedOutcome> = Key::value(
+    "eof",
+    Shape::True,
+    eof,
+    "Every connection reads end of file, within the window of `within`.",
+);
+const SURVIVES: Key<ExpectedOutcome> = Key::value(
+    "survives",
+    Shape::Duration,
+    |value, cx| lasting(value, cx).map(ExpectedOutcome::Survives),
+    "Nothing is reported for this long after zero time, and then a further exchange succeeds.",
+);
+const OPEN: Key<ExpectedOutcome> = Key::value(
+    "open",
+    Shape::Duration,
+    |value, cx| lasting(value, cx).map(ExpectedOutcome::Open),
+    "Nothing is reported for this long after zero time. No exchange follows.",
+);
+const TEXTBOOK: Key<ErrnoName> = Key::value(
+    "textbook",
+    Shape::Errno,
+    errno,
+    "The error that TCP/IP Illustrated has, where Linux differs. It is shown, and not judged.",
+);
+const WITHIN: Key<(Duration, Duration)> = Key::value(
+    "within",
+    Shape::Window,
+    |value, cx| value.quantity("a window such as `\"4s..4.5s\"`", quantity::window, cx),
+    "The window of the outcome, in place of the oracle's. As in each window, its end may be exceeded by the 50 ms of the scheduler.",
+);
+const SINCE: Key<Since> = Key::word(
+    "since",
+    &[("fault", Since::Fault), ("activity", Since::Activity)],
+    "What `within` counts from: zero time (`fault`, if absent), or the last segment that this end received (`activity`).",
+);
+const PROBES: Key<ProbeExpectation> = Key::value(
+    "probes",
+    Shape::Table(&PROBES_KIND),
+    probes,
+    "The keepalive probes that this end sent from zero time on.",
+);
+const WINDOW_PROBES: Key<WindowProbeExpectation> = Key::value(
+    "window_probes",
+    Shape::Table(&WINDOW_PROBES_KIND),
+    window_probes,
+    "The probes of the persist timer into the peer's closed window; `probes` does not count them.",
+);
+const POLL: Key<Vec<PollEvent>> = Key::value(
+    "poll",
+    Shape::List(List {
+        of: &Shape::OneOf(|| PollEvent::ALL.map(|event| event.to_string()).into()),
+        least: 0,
+        most: None,
+        differ: true,
+    }),
+    poll,
+    "All events that poll(2) reports for the socket as the outcome comes.",
+);
+const NEXT_WRITE: Key<NextWrite> = Key::value(
+    "next_write",
+    Shape::Write,
+    next_write,
+    "The result of a write after the outcome.",
+);
+const DESCRIPTORS: Key<()> = Key::word(
+    "descriptors",
+    &[("returned", ())],
+    "The open socket descriptors of this end are back at their number from before the connections. Not with `survives` or `open`.",
+);
 
-fn of_family(value: &Value, cx: &mut Context) -> Result<EndsPart, Reported> {
-    let mut table = value.table(cx)?;
-    if table.is_empty() {
-        let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
+/// What one end must see.
+const EXPECTATION: TableKind = TableKind {
+    name: Some("expectation"),
+    about: "What one end must see.",
+    keys: &[
+        &ERROR,
+        &EOF,
+        &SURVIVES,
+        &OPEN,
+        &TEXTBOOK,
+        &WITHIN,
+        &SINCE,
+        &PROBES,
+        &WINDOW_PROBES,
+        &evidence::RETRANSMISSIONS,
+        &evidence::RST,
+        &evidence::ICMP,
+        &evidence::NEIGHBOURS,
+        &evidence::TIMER,
+        &evidence::STATE,
+        &counter::COUNTERS,
+        &POLL,
+        &NEXT_WRITE,
+        &DESCRIPTORS,
+    ],
+    relations: &[
+        Relation::One(&["error", "eof", "survives", "open"]),
+        Relation::Excludes(&["survives", "open"], &["within", "descriptors"]),
+        Relation::Needs("since", &["within"]),
+    ],
+};
+
+const SENT: Key<CountRange> = count("sent", "How many were sent.");
+const ANSWERED: Key<CountRange> = count("answered", "How many were answered.");
+const SPACING: Key<Duration> = duration(
+    "spacing",
+    "The time from each to the next. A probe may be late by what the timer wheel allows, never early.",
+);
+const AT: Key<Vec<Duration>> = Key::value(
+    "at",
+    Shape::List(List {
+        of: &Shape::Duration,
+        least: 0,
+        most: None,
+        differ: false,
+    }),
+    times,
+    "When each of the first ones was sent, from the last segment that was received before the first of them, as the kernel counts.",
+);
+
+const PROBES_KIND: TableKind = TableKind {
+    name: None,
+    about: "Keepalive probes.",
+    keys: &[&SENT, &ANSWERED, &SPACING, &AT],
+    relations: &[Relation::Any(&["sent", "answered", "spacing", "at"])],
+};
+
+const WINDOW_PROBES_KIND: TableKind = TableKind {
+    name: None,
+    about: "Window probes.",
+    keys: &[&SENT, &ANSWERED],
+    relations: &[Relation::Any(&["sent", "answered"])],
+};
+
+const CLIENT: Key<ExpectationDraft> = Key::value(
+    "client",
+    Shape::Table(&EXPECTATION),
+    expectation,
+    "What the client must see.",
+);
+const SERVER: Key<ExpectationDraft> = Key::value(
+    "server",
+    Shape::Table(&EXPECTATION),
+    expectation,
+    "What the server must see.",
+);
+
+const ENDS: TableKind = TableKind {
+    name: Some("ends"),
+    about: "What each end must see over one family.",
+    keys: &[&CLIENT, &SERVER],
+    relations: &[Relation::Any(&["client", "server"])],
+};
+
+const IPV4: Part = Part {
+    name: "ipv4",
+    shape: Shape::Table(&ENDS),
+    about: "What is expected over IPv4 alone, in place of `client` and `server`.",
+};
+const IPV6: Part = Part {
+    name: "ipv6",
+    shape: Shape::Table(&ENDS),
+    about: "What is expected over IPv6 alone, in place of `client` and `server`.",
+};
+
+pub(super) const KIND: TableKind = TableKind {
+    name: Some("expect"),
+    about: "What each end must see. What a case gives for both families replaces what the file gives for one.",
+    keys: &[&CLIENT, &SERVER, &IPV4, &IPV6],
+    relations: &[],
+};
+
+/// The expectations that are decoded already, by their nodes in the tree: most cases share those of the file.
+#[derive(Default)]
+pub(super) struct Known(HashMap<usize, Given<Rc<ExpectationDraft>>>);
+
+impl Known {
+    pub(super) fn read(&mut self, expect: &Layers, cx: &mut Context) -> ExpectDraft {
+        ExpectDraft {
+            span: expect.span(),
+            ipv4: self.family(expect, &IPV4, cx),
+            ipv6: self.family(expect, &IPV6, cx),
+        }
+    }
+
+    fn family(&mut self, expect: &Layers, family: &Part, cx: &mut Context) -> FamilyExpectations {
+        let own = expect.each().next().and_then(|top| {
+            let mut ends = top.inside(family.name, &ENDS, cx);
+            let span = ends.span()?;
+            let value = [CLIENT, SERVER].iter();
+            let value = value
+                .filter_map(|key| self.end(&mut ends, key, cx).ok().flatten())
+                .collect();
+            Some(At { value, span })
+        });
+        FamilyExpectations {
+            client: self.uppermost(expect, family, &CLIENT, cx),
+            server: self.uppermost(expect, family, &SERVER, cx),
+            own,
+        }
+    }
+
+    /// What the uppermost table expects that expects anything: of this family alone, or of both.
+    fn uppermost(
+        &mut self,
+        expect: &Layers,
+        family: &Part,
+        key: &Key<ExpectationDraft>,
+        cx: &mut Context,
+    ) -> Given<Rc<ExpectationDraft>> {
         let help = "give `client` or `server`, each with `error = \"...\"` or `survives = \"...\"`";
-        return Err(cx.report(empty.help(help)));
+        for mut both in expect.each() {
+            let mut ends = both.inside(family.name, &ENDS, cx);
+            ends.not_empty(help, cx)?;
+            if let Some(own) = self.end(&mut ends, key, cx)? {
+                return Ok(Some(own));
+            }
+            if let Some(of_both) = self.end(&mut both, key, cx)? {
+                return Ok(Some(of_both));
+            }
+        }
+        Ok(None)
     }
-    let part = ends(&mut table, cx);
-    table.finish(cx)?;
-    Ok(part)
+
+    fn end(
+        &mut self,
+        ends: &mut Layers,
+        key: &Key<ExpectationDraft>,
+        cx: &mut Context,
+    ) -> Given<Rc<ExpectationDraft>> {
+        ends.find(cx, |table, cx| {
+            let Some(value) = table.ask(key.name()) else {
+                return Ok(None);
+            };
+            if let Some(known) = self.0.get(&value.node()) {
+                return known.clone();
+            }
+            let read = key.get(table, cx).map(|given| {
+                let shared = |At { value, span }| At {
+                    value: Rc::new(value),
+                    span,
+                };
+                given.map(shared)
+            });
+            self.0.insert(value.node(), read.clone());
+            read
+        })
+    }
 }
 
-fn ends(table: &mut Table, cx: &mut Context) -> EndsPart {
-    EndsPart {
-        client: table.optional("client", cx, expectation),
-        server: table.optional("server", cx, expectation),
-    }
-}
-
-fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Reported> {
+fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationDraft, Reported> {
     let mut table = value.table(cx)?;
     let lines = lines(value, cx);
     let outcome = outcome(&mut table, value, cx);
-    let textbook = table.optional("textbook", cx, errno);
-    let within = table.optional("within", cx, |value, cx| {
-        value.quantity("a window such as `\"4s..4.5s\"`", quantity::window, cx)
-    });
-    let since = table.optional("since", cx, |value, cx| {
-        let words = [("fault", Since::Fault), ("activity", Since::Activity)];
-        value.word(&words, cx)
-    });
+    let textbook = TEXTBOOK.get(&mut table, cx);
+    let within = WITHIN.get(&mut table, cx);
+    let since = SINCE.get(&mut table, cx);
     let within = window(within, since, &outcome, cx);
-    let probes = table.optional("probes", cx, probes);
-    let window_probes = table.optional("window_probes", cx, window_probes);
+    let probes = PROBES.get(&mut table, cx);
+    let window_probes = WINDOW_PROBES.get(&mut table, cx);
     let evidence = evidence::Parts::of(&mut table, cx);
-    let counters = table.optional("counters", cx, counter::counters);
-    let poll = table.optional("poll", cx, poll);
-    let next_write = table.optional("next_write", cx, next_write);
-    let descriptors = table.optional("descriptors", cx, |value, cx| {
-        value.word(&[("returned", ())], cx)
-    });
+    let counters = counter::COUNTERS.get(&mut table, cx);
+    let poll = POLL.get(&mut table, cx);
+    let next_write = NEXT_WRITE.get(&mut table, cx);
+    let descriptors = DESCRIPTORS.get(&mut table, cx);
     table.finish(cx)?;
     let descriptors = descriptors_can_return(descriptors, &outcome, cx);
     let (span, probes) = probes?.map_or((None, ProbeExpectation::default()), |at| {
@@ -93,7 +313,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationPart, Repor
         next_write: next_write?.map(|at| at.value),
         descriptors_return: descriptors?.is_some(),
     };
-    Ok(ExpectationPart {
+    Ok(ExpectationDraft {
         expectation,
         probes: span,
         machine,
@@ -118,25 +338,12 @@ fn outcome(
     value: &Value,
     cx: &mut Context,
 ) -> Result<At<ExpectedOutcome>, Reported> {
-    let error = table.optional("error", cx, |value, cx| {
-        errno(value, cx).map(ExpectedOutcome::Error)
-    });
-    let eof = table.optional("eof", cx, eof);
-    let survives = table.optional("survives", cx, |value, cx| {
-        lasting(value, cx).map(ExpectedOutcome::Survives)
-    });
-    let open = table.optional("open", cx, |value, cx| {
-        lasting(value, cx).map(ExpectedOutcome::Open)
-    });
-    let given = [
-        ("error", error?),
-        ("eof", eof?),
-        ("survives", survives?),
-        ("open", open?),
-    ];
-    let mut given = given
-        .into_iter()
-        .filter_map(|(key, outcome)| Some((key, outcome?)));
+    let outcomes = [ERROR, EOF, SURVIVES, OPEN].map(|key| (key.name(), key.get(table, cx)));
+    let mut given = Vec::new();
+    for (key, outcome) in outcomes {
+        given.extend(outcome?.map(|outcome| (key, outcome)));
+    }
+    let mut given = given.into_iter();
     let Some((first, outcome)) = given.next() else {
         let message = format!("`{}` has neither `error` nor `survives`", value.path());
         let help = "add the error that the end must see, `error = \"ETIMEDOUT\"`, \
@@ -266,10 +473,10 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
             cx.report(empty.help("give `sent`, `answered`, `spacing` or `at`, or remove it"))
         );
     }
-    let sent = table.optional("sent", cx, count);
-    let answered = table.optional("answered", cx, count);
-    let spacing = table.optional("spacing", cx, |value, cx| value.duration(cx));
-    let at = table.optional("at", cx, times);
+    let sent = SENT.get(&mut table, cx);
+    let answered = ANSWERED.get(&mut table, cx);
+    let spacing = SPACING.get(&mut table, cx);
+    let at = AT.get(&mut table, cx);
     table.finish(cx)?;
     let (sent, answered, spacing, at) = (sent?, answered?, spacing?, at?);
     let most = sent.as_ref().and_then(|sent| sent.value.max);
@@ -294,8 +501,7 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
 }
 
 fn window_probes(value: &Value, cx: &mut Context) -> Result<WindowProbeExpectation, Reported> {
-    let keys = ["sent", "answered"];
-    let (sent, answered) = evidence::pair(value, keys, cx)?;
+    let (sent, answered) = evidence::pair(value, [&SENT, &ANSWERED], cx)?;
     Ok(WindowProbeExpectation { sent, answered })
 }
 
@@ -334,8 +540,13 @@ fn times(value: &Value, cx: &mut Context) -> Result<Vec<Duration>, Reported> {
     }
 }
 
+/// A key with a count.
+pub(super) const fn count(name: &'static str, about: &'static str) -> Key<CountRange> {
+    Key::value(name, Shape::Count, a_count, about)
+}
+
 /// An integer, or a range in quotes.
-pub(super) fn count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
+pub(super) fn a_count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
     if value.is_integer() {
         let exactly = |n| CountRange {
             min: n,

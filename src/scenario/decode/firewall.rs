@@ -1,18 +1,50 @@
 //! `topology.firewall`: what a router lets through.
 
-use crate::file::{Context, Reported};
-use crate::file::{Value, node, tracking_timeout};
-use crate::scenario::document::FirewallPart;
+use crate::file::{Context, Key, Reported, Shape, TableKind, Value};
+use crate::file::{boolean, machine, tracking_timeout};
+use crate::model::{Node, TrackingSeconds};
+use crate::scenario::draft::FirewallDraft;
 
-pub(super) fn firewall(value: &Value, cx: &mut Context) -> Result<FirewallPart, Reported> {
+const ON: Key<Node> = machine("on", "The router; may be absent where there is only one.");
+const ESTABLISHED: Key<TrackingSeconds> = Key::value(
+    "established",
+    Shape::Seconds(TrackingSeconds::MAX as u64),
+    tracking_timeout,
+    "`net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is tracked; five days, if absent.",
+);
+const LOOSE: Key<bool> = boolean(
+    "loose",
+    "`net.netfilter.nf_conntrack_tcp_loose`: a segment from the middle of an unknown flow begins one; `true`, if absent.",
+);
+const NAT: Key<bool> = boolean(
+    "nat",
+    "The router puts its own address in place of the client's (masquerade); `false`, if absent.",
+);
+
+const KIND: TableKind = TableKind {
+    name: Some("firewall"),
+    about: "A stateful filter on a router: it forwards what belongs to a tracked flow or begins one, and drops all else in silence, from \
+            before the connection is opened. Needs a kernel with nf_tables and connection tracking, or `--warp`.",
+    keys: &[&ON, &ESTABLISHED, &LOOSE, &NAT],
+    relations: &[],
+};
+
+pub(super) const KEY: Key<FirewallDraft> = Key::value(
+    "firewall",
+    Shape::Table(&KIND),
+    firewall,
+    "The firewall of a router; none, if absent. `{}` has the kernel's own settings.",
+);
+
+fn firewall(value: &Value, cx: &mut Context) -> Result<FirewallDraft, Reported> {
     let how = "`{}` is one with the kernel's own settings";
     let mut table = value.table_or(Some(how), cx)?;
-    let on = table.optional("on", cx, node);
-    let established = table.optional("established", cx, tracking_timeout);
-    let loose = table.optional("loose", cx, Value::boolean);
-    let nat = table.optional("nat", cx, Value::boolean);
+    let on = ON.get(&mut table, cx);
+    let established = ESTABLISHED.get(&mut table, cx);
+    let loose = LOOSE.get(&mut table, cx);
+    let nat = NAT.get(&mut table, cx);
     table.finish(cx)?;
-    Ok(FirewallPart {
+    Ok(FirewallDraft {
         on: on?,
         established: established?.map(|at| at.value),
         loose: loose?.map(|at| at.value),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::file::Diagnostic;
 use crate::file::Value;
 use crate::file::{At, Context, Reported};
+use crate::file::{Key, List, Names, Shape, TableKind};
 use crate::file::{named, node};
 use crate::model::{LARGEST_MTU, Link, Machine, Node, Role, SMALLEST_MTU, Topology};
 use crate::suggest::{alternatives, nearest};
@@ -14,6 +15,58 @@ use crate::suggest::{alternatives, nearest};
 const MOST_NODES: usize = 16;
 /// So many networks have room in the ranges for documentation, with all their machines.
 const MOST_LINKS: usize = 32;
+
+const ROLES: [Role; 3] = [Role::Host, Role::Router, Role::Switch];
+
+pub(super) const NODES: Key<Vec<NodePart>> = Key::value(
+    "nodes",
+    Shape::Map(
+        Names::Machines,
+        &Shape::OneOf(|| ROLES.map(|role| role.to_string()).into()),
+    ),
+    nodes,
+    "The machines besides the client and the server, at most 14. A name has lower-case letters, digits and hyphens, twelve at most.",
+);
+pub(super) const LINKS: Key<Vec<LinkPart>> = Key::value(
+    "links",
+    Shape::List(List {
+        of: &Shape::Table(&LINK),
+        least: 0,
+        most: Some(MOST_LINKS),
+        differ: false,
+    }),
+    links,
+    "The cables. A host has one; switches form no loop, and no router is twice on one network.",
+);
+
+const BETWEEN: Key<[At<Node>; 2]> = Key::value(
+    "between",
+    Shape::List(List {
+        of: &Shape::Machine,
+        least: 2,
+        most: Some(2),
+        differ: true,
+    }),
+    between,
+    "The two machines.",
+)
+.required("the two machines: `between = [\"client\", \"r1\"]`");
+const MTU: Key<u16> = Key::value(
+    "mtu",
+    Shape::Integer(SMALLEST_MTU as u64, LARGEST_MTU as u64),
+    |value, cx| {
+        let limits = u64::from(SMALLEST_MTU)..=u64::from(LARGEST_MTU);
+        value.integer(limits, |bytes| u16::try_from(bytes).ok(), cx)
+    },
+    "The largest packet that it takes, in bytes; 1500, if absent.",
+);
+
+const LINK: TableKind = TableKind {
+    name: Some("link"),
+    about: "A cable between two machines.",
+    keys: &[&BETWEEN, &MTU],
+    relations: &[],
+};
 
 /// A machine, and where it is named.
 pub(super) type NodePart = At<Machine>;
@@ -27,13 +80,12 @@ pub(super) struct LinkPart {
 }
 
 /// In the order of the file.
-pub(super) fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
+fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
     let how = "name each machine with what it is: `{ r1 = \"router\", lan = \"switch\" }`";
-    let roles = [Role::Host, Role::Router, Role::Switch];
     let mut nodes = Vec::new();
     for (name, role) in value.entries_or(Some(how), cx)? {
         let node = named(name.value, name.span.clone(), cx).and_then(|node| own(node, &name, cx));
-        let role = role.one_of(&roles, cx);
+        let role = role.one_of(&ROLES, cx);
         nodes.push(node.and_then(|node| {
             let value = Machine { node, role: role? };
             let span = name.span;
@@ -62,7 +114,7 @@ fn own(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Reported> 
     Err(cx.report(known.help("remove it here, and use it in `links`")))
 }
 
-pub(super) fn links(value: &Value, cx: &mut Context) -> Result<Vec<LinkPart>, Reported> {
+fn links(value: &Value, cx: &mut Context) -> Result<Vec<LinkPart>, Reported> {
     let links = value.list("links", cx)?;
     let links: Vec<_> = links.iter().map(|value| link(value, cx)).collect();
     let links = links.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -77,12 +129,8 @@ pub(super) fn links(value: &Value, cx: &mut Context) -> Result<Vec<LinkPart>, Re
 fn link(value: &Value, cx: &mut Context) -> Result<LinkPart, Reported> {
     let how = "write `{ between = [\"client\", \"r1\"] }`";
     let mut table = value.table_or(Some(how), cx)?;
-    let example = "the two machines: `between = [\"client\", \"r1\"]`";
-    let between = table.required("between", example, cx, between);
-    let limits = u64::from(SMALLEST_MTU)..=u64::from(LARGEST_MTU);
-    let mtu = table.optional("mtu", cx, |value, cx| {
-        value.integer(limits, |bytes| u16::try_from(bytes).ok(), cx)
-    });
+    let between = BETWEEN.need(&mut table, cx);
+    let mtu = MTU.get(&mut table, cx);
     table.finish(cx)?;
     let between = between?;
     Ok(LinkPart {

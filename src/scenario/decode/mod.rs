@@ -1,4 +1,7 @@
-//! A TOML tree to a [`Document`]: types, spelling, limits, and whatever else a single table decides.
+//! A TOML tree to a [`FileDraft`]: types, spelling, limits, and whatever else a single table decides.
+//!
+//! A case's tables are laid over the file's own, and are decoded once for each case. The file's own tables are decoded alone too, for
+//! the errors of what every case replaces.
 
 mod connection;
 mod counter;
@@ -6,71 +9,178 @@ mod evidence;
 mod expect;
 mod firewall;
 mod graph;
-mod sysctl;
 mod topology;
 
+use std::rc::Rc;
+
+use self::expect::Known;
 use crate::file::Diagnostic;
-use crate::file::{Context, Given, Reported};
-use crate::file::{Table, Value};
-use crate::scenario::document::{Body, CaseBlock, Document};
+use crate::file::{Context, Reported};
+use crate::file::{Key, Layer, Layers, Part, Shape, Table, TableKind, Value, boolean};
+use crate::scenario::draft::{Block, CaseDraft, FileDraft, Steps};
 use crate::scenario::{Clock, bounds};
 use crate::step;
 use crate::step::Written;
 
+const SUMMARY: Key<String> = text("summary", "One line: what a person learns from the file.")
+    .required("a line that says what a person learns from the file: `summary = \"...\"`");
+const SOURCE: Key<String> = text("source", "Where the claim comes from.");
+const CLOCK: Key<Clock> = Key::word(
+    "clock",
+    &[("any", Clock::Any), ("virtual", Clock::Virtual)],
+    "`virtual`: the cases run in virtual time only (`--warp`); `any`, if absent.",
+);
+const SLOW: Key<bool> = boolean(
+    "slow",
+    "In real time the case runs with `--slow` only, because it takes longer than about 20 s; `false`, if absent.",
+);
+const STEP: Part = Part {
+    name: "step",
+    shape: Shape::Steps,
+    about: "The steps, in order. Those of a case follow those of the file.",
+};
+const TOPOLOGY: Part = Part {
+    name: "topology",
+    shape: Shape::Table(&topology::KIND),
+    about: "The network.",
+};
+const CONNECTION: Part = Part {
+    name: "connection",
+    shape: Shape::Table(&connection::KIND),
+    about: "The connection under test.",
+};
+const EXPECT: Part = Part {
+    name: "expect",
+    shape: Shape::Table(&expect::KIND),
+    about: "What each end must see.",
+};
+const CASES: Part = Part {
+    name: "case",
+    shape: Shape::Tables(&CASE, bounds::MOST_CASES),
+    about: "The variations. A file without any is one case.",
+};
+
+/// A file.
+pub(crate) const FILE: TableKind = TableKind {
+    name: None,
+    about: "A scenario of deadpeer: faults on a TCP connection, and what the application must see.",
+    keys: &[
+        &SUMMARY,
+        &SOURCE,
+        &CLOCK,
+        &SLOW,
+        &STEP,
+        &TOPOLOGY,
+        &CONNECTION,
+        &EXPECT,
+        &CASES,
+    ],
+    relations: &[],
+};
+
+const NAME: Key<String> = Key::value(
+    "name",
+    Shape::CaseName(bounds::LONGEST_NAME),
+    case_name,
+    "The name, which no other case of the file has.",
+)
+.required("`name = \"...\"`");
+const NOTE: Key<String> = text("note", "How this case differs, and why.");
+
+const CASE: TableKind = TableKind {
+    name: Some("case"),
+    about: "A variation: its tables are laid over the file's own, key by key, and its steps follow the file's. `firewall`, `sysctl`, \
+            `keepalive` and what is expected of an end are replaced as wholes.",
+    keys: &[&NAME, &NOTE, &SLOW, &STEP, &TOPOLOGY, &CONNECTION, &EXPECT],
+    relations: &[],
+};
+
+/// A key with a text for a person to read.
+const fn text(name: &'static str, about: &'static str) -> Key<String> {
+    Key::value(name, Shape::Text, |value, cx| value.text(cx), about)
+}
+
 /// Reads the whole file.
-pub(super) fn document(mut table: Table, cx: &mut Context) -> Document {
-    let example = "a line that says what a person learns from the file: `summary = \"...\"`";
-    let summary = table.required("summary", example, cx, Value::text);
-    let source = table.optional("source", cx, Value::text);
-    let clocks = [Clock::Any, Clock::Virtual];
-    let clock = table.optional("clock", cx, |value, cx| value.one_of(&clocks, cx));
-    let slow = table.optional("slow", cx, Value::boolean);
-    let body = body(&mut table, cx);
-    let cases = match table.ask("case") {
-        Some(value) => value.tables(cx).and_then(|cases| {
-            value.at_most(bounds::MOST_CASES, cases.len(), "cases", cx)?;
-            cases.iter().map(|case| case_block(case, cx)).collect()
+pub(super) fn file(table: Table, cx: &mut Context) -> FileDraft {
+    let mut table = table.of(&FILE);
+    let summary = SUMMARY.need(&mut table, cx);
+    let source = SOURCE.get(&mut table, cx);
+    let clock = CLOCK.get(&mut table, cx);
+    let mut decoder = Decoder {
+        steps: steps(&mut table, cx).into(),
+        known: Known::default(),
+    };
+    let blocks = table.ask(CASES.name);
+    let known = table.unknown(cx);
+    let file = Layer::new(table, known);
+    let own = decoder.case(None, Layers::new(vec![file.clone()]), Vec::new(), cx);
+    let cases = match blocks {
+        Some(value) => value.tables(cx).and_then(|blocks| {
+            value.at_most(bounds::MOST_CASES, blocks.len(), "cases", cx)?;
+            let blocks = blocks.iter();
+            blocks
+                .map(|block| decoder.block(block, &file, cx))
+                .collect()
         }),
         None => Ok(Vec::new()),
     };
-    Document {
+    FileDraft {
         summary,
         source,
         clock,
-        slow,
-        body: doubted(body, table.finish(cx)),
+        own,
         cases,
     }
 }
 
-fn case_block(value: &Value, cx: &mut Context) -> Result<CaseBlock, Reported> {
-    let mut table = value.table(cx)?;
-    let name = table.required("name", "`name = \"...\"`", cx, case_name);
-    let note = table.optional("note", cx, Value::text);
-    let slow = table.optional("slow", cx, Value::boolean);
-    let body = body(&mut table, cx);
-    Ok(CaseBlock {
-        span: value.span(),
-        name,
-        note,
-        slow,
-        body: doubted(body, table.finish(cx)),
-    })
+/// What is decoded once for all cases.
+struct Decoder {
+    /// The file's.
+    steps: Rc<[Result<Written, Reported>]>,
+    known: Known,
 }
 
-/// What is absent may be what an unknown key was meant to be, so it counts as wrong rather than as not given.
-fn doubted(mut body: Body, finished: Result<(), Reported>) -> Body {
-    fn doubt<T>(given: &mut Given<T>, reported: Reported) {
-        if let Ok(None) = given {
-            *given = Err(reported);
+impl Decoder {
+    fn block<'t>(
+        &mut self,
+        value: &Value<'t>,
+        file: &Layer<'t>,
+        cx: &mut Context,
+    ) -> Result<CaseDraft, Reported> {
+        let mut table = value.table(cx)?.of(&CASE);
+        let block = Block {
+            span: value.span(),
+            name: NAME.need(&mut table, cx),
+            note: NOTE.get(&mut table, cx),
+        };
+        let steps = steps(&mut table, cx);
+        let known = table.unknown(cx);
+        let layers = Layers::new(vec![Layer::new(table, known), file.clone()]);
+        Ok(self.case(Some(block), layers, steps, cx))
+    }
+
+    fn case(
+        &mut self,
+        block: Option<Block>,
+        mut layers: Layers,
+        steps: Vec<Result<Written, Reported>>,
+        cx: &mut Context,
+    ) -> CaseDraft {
+        let topology = layers.inside(TOPOLOGY.name, &topology::KIND, cx);
+        let connection = layers.inside(CONNECTION.name, &connection::KIND, cx);
+        let expect = layers.inside(EXPECT.name, &expect::KIND, cx);
+        CaseDraft {
+            block,
+            slow: layers.get(&SLOW, cx),
+            topology: topology::read(topology, cx),
+            connection: connection::read(connection, cx),
+            steps: Steps {
+                shared: Rc::clone(&self.steps),
+                own: steps,
+            },
+            expect: self.known.read(&expect, cx),
         }
     }
-    if let Err(reported) = finished {
-        doubt(&mut body.topology, reported);
-        doubt(&mut body.connection, reported);
-        doubt(&mut body.expect, reported);
-    }
-    body
 }
 
 fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
@@ -101,27 +211,19 @@ fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
     Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
 }
 
-fn body(table: &mut Table, cx: &mut Context) -> Body {
-    let steps = match table.ask("step") {
-        Some(value) => steps(&value, cx),
-        None => Ok(Vec::new()),
-    };
-    Body {
-        topology: table.optional("topology", cx, topology::topology),
-        connection: table.optional("connection", cx, connection::connection),
-        steps,
-        expect: table.optional("expect", cx, expect::expect),
-    }
-}
-
 /// All of them, each as often as it is taken.
-fn steps(value: &Value, cx: &mut Context) -> Result<Vec<Result<Written, Reported>>, Reported> {
-    let blocks = value.tables(cx)?;
-    value.at_most(bounds::MOST_STEPS, blocks.len(), "steps", cx)?;
-    let mut steps = Vec::new();
-    for block in blocks {
-        steps.extend(step::read(&block, cx));
-        value.at_most(bounds::MOST_STEPS, steps.len(), "steps", cx)?;
-    }
-    Ok(steps)
+fn steps(table: &mut Table, cx: &mut Context) -> Vec<Result<Written, Reported>> {
+    let Some(value) = table.ask(STEP.name) else {
+        return Vec::new();
+    };
+    let blocks = value.tables(cx).and_then(|blocks| {
+        value.at_most(bounds::MOST_STEPS, blocks.len(), "steps", cx)?;
+        let mut steps = Vec::new();
+        for block in blocks {
+            steps.extend(step::read(&block, cx));
+            value.at_most(bounds::MOST_STEPS, steps.len(), "steps", cx)?;
+        }
+        Ok(steps)
+    });
+    blocks.unwrap_or_else(|reported| vec![Err(reported)])
 }

@@ -1,31 +1,65 @@
 //! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
 
-use super::{firewall, graph, sysctl};
+use super::{firewall, graph};
 use crate::file::Diagnostic;
 use crate::file::{At, Context, Given, Reported};
-use crate::file::{Table, Value};
+use crate::file::{Key, Layers, Relation, Shape, Table, TableKind, Value};
 use crate::model::{Preset, Topology};
 use crate::scenario::carried::Carried;
-use crate::scenario::document::TopologyPart;
+use crate::scenario::draft::TopologyDraft;
+use crate::setting::sysctl;
 
-pub(super) fn topology(value: &Value, cx: &mut Context) -> Result<TopologyPart, Reported> {
-    let mut table = value.table(cx)?;
-    let part = TopologyPart {
-        network: network(&mut table, cx),
-        families: table.optional("family", cx, families),
-        firewall: table.optional("firewall", cx, firewall::firewall),
-        sysctl: table.optional("sysctl", cx, sysctl::of_nodes),
-    };
-    table.finish(cx)?;
-    Ok(part)
+const PRESET: Key<Preset> = Key::word(
+    "preset",
+    &[
+        ("direct", Preset::Direct),
+        ("switched", Preset::Switched),
+        ("routed", Preset::Routed),
+    ],
+    "`direct`: one cable; `switched`: a switch between the ends; `routed`: a router, and two networks.",
+);
+const FAMILY: Key<Vec<Carried>> = Key::value(
+    "family",
+    Shape::OneOrMore(&Shape::OneOf(Carried::words)),
+    families,
+    "The family that the connection runs over, each a case of its own; `ipv4` and `ipv6`, if absent. `dual` makes two cases, over one \
+     network that carries both.",
+);
+
+pub(super) const KIND: TableKind = TableKind {
+    name: Some("topology"),
+    about: "The network: a preset, or machines and links.",
+    keys: &[
+        &PRESET,
+        &graph::NODES,
+        &graph::LINKS,
+        &FAMILY,
+        &firewall::KEY,
+        &sysctl::OF_NODES,
+    ],
+    relations: &[
+        Relation::Excludes(&["preset"], &["nodes", "links"]),
+        Relation::Needs("nodes", &["links"]),
+    ],
+};
+
+pub(super) fn read(mut topology: Layers, cx: &mut Context) -> TopologyDraft {
+    let own = topology.each().next();
+    TopologyDraft {
+        span: topology.span(),
+        network: topology.find(cx, network),
+        has_own_network: own.is_some_and(|mut own| !matches!(own.find(cx, network), Ok(None))),
+        families: topology.get(&FAMILY, cx),
+        firewall: topology.get(&firewall::KEY, cx),
+        sysctl: topology.get(&sysctl::OF_NODES, cx),
+    }
 }
 
 /// A preset is a graph under a name.
 fn network(table: &mut Table, cx: &mut Context) -> Given<Topology> {
-    let presets = [Preset::Direct, Preset::Switched, Preset::Routed];
-    let preset = table.optional("preset", cx, |value, cx| value.one_of(&presets, cx));
-    let nodes = table.optional("nodes", cx, graph::nodes);
-    let links = table.optional("links", cx, graph::links);
+    let preset = PRESET.get(table, cx);
+    let nodes = graph::NODES.get(table, cx);
+    let links = graph::LINKS.get(table, cx);
     match (preset?, nodes?, links?) {
         (None, None, None) => Ok(None),
         (Some(At { value, span }), None, None) => {

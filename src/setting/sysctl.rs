@@ -1,9 +1,7 @@
 //! `sysctl`: settings of a machine's network namespace, by their names.
 
-use crate::file::Diagnostic;
-use crate::file::Value;
-use crate::file::named;
-use crate::file::{At, Context, Reported};
+use super::EndSetting;
+use crate::file::{At, Context, Diagnostic, Key, Names, Reported, Shape, Value, named};
 use crate::model::{Node, NodeSysctls, Sysctl};
 
 /// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning of the name, or the whole of it.
@@ -24,8 +22,46 @@ const OWN: [&str; 9] = [
     "net.netfilter.nf_conntrack_",
 ];
 
+/// The sysctls of one machine.
+const SYSCTLS: Shape = Shape::Map(Names::Sysctls, &Shape::SysctlValue);
+
+pub(super) const KEY: Key<Vec<Sysctl>> = Key::value(
+    "sysctl",
+    SYSCTLS,
+    settings,
+    "Sysctls of the host's network namespace, such as `\"net.ipv4.tcp_retries2\" = 5`. Only those of which each namespace has its own: \
+     `net.ipv4.*`, `net.ipv6.*`, `net.mptcp.*`, `net.netfilter.nf_conntrack_*`, `net.bridge.bridge-nf-*`, and `somaxconn`, `txrehash`, \
+     `optmem_max` and `tstamp_allow_data` of `net.core`. One that the kernel does not have skips the case.",
+);
+
+pub(crate) const OF_NODES: Key<Vec<At<NodeSysctls>>> = Key::value(
+    "sysctl",
+    Shape::Map(Names::Machines, &SYSCTLS),
+    of_nodes,
+    "Sysctls of the machines between the ends, by their names, made before the machines have any link: `conf.default` is what their \
+     interfaces get.",
+);
+
+/// It may change the kernel's timers.
+pub(super) const SETTING: EndSetting = EndSetting::new(
+    &KEY,
+    |end, cx, own| {
+        own.sysctl = end.value(&KEY, cx)?.unwrap_or_default();
+        Ok(())
+    },
+    |own| {
+        let sysctls = own.sysctl.iter();
+        sysctls
+            .map(|sysctl| format!("{} = {}", sysctl.name, sysctl.value))
+            .collect()
+    },
+    |own| own.sysctl.clear(),
+)
+.sysctls(|own| own.sysctl.clone())
+.without_rule();
+
 /// Those of a network namespace alone.
-pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, Reported> {
+fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, Reported> {
     let mut settings = Vec::new();
     let mut reported = None;
     for (name, value) in value.entries(cx)? {
@@ -46,7 +82,7 @@ pub(super) fn settings(value: &Value, cx: &mut Context) -> Result<Vec<Sysctl>, R
 }
 
 /// Those of machines between the ends, each under its name.
-pub(super) fn of_nodes(value: &Value, cx: &mut Context) -> Result<Vec<At<NodeSysctls>>, Reported> {
+fn of_nodes(value: &Value, cx: &mut Context) -> Result<Vec<At<NodeSysctls>>, Reported> {
     let how = "name each machine: `{ r1 = { \"net.ipv4.ip_default_ttl\" = 32 } }`";
     let nodes: Vec<_> = value
         .entries_or(Some(how), cx)?

@@ -1,0 +1,229 @@
+//! The shapes of values and the tables of keys, from which the JSON Schema and the reference are made.
+
+#![expect(dead_code, reason = "for the tables that become keys next")]
+
+use std::fmt;
+
+use super::key::Describe;
+
+/// The shape of a value.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    /// `"client"` or `"server"`.
+    End,
+    /// The name of a machine.
+    Machine,
+    /// A duration such as `"1.5s"`.
+    Duration,
+    /// A duration of whole seconds, from 1 s to this.
+    Seconds(u64),
+    /// An integer, both limits included.
+    Integer(u64, u64),
+    /// A boolean.
+    Boolean,
+    /// `true`.
+    True,
+    /// A string that is not blank.
+    Text,
+    /// A string that is not empty.
+    Payload,
+    /// The name of a case, with the most characters that it may have.
+    CaseName(usize),
+    /// A share such as `"30%"`.
+    Share,
+    /// A number, or a range of numbers.
+    Count,
+    /// A window of time such as `"4s..4.5s"`.
+    Window,
+    /// The name of an errno.
+    Errno,
+    /// `"succeeds"`, or the name of an errno.
+    Write,
+    /// The name of an ICMP error, or `"rst"`.
+    Rejection,
+    /// A number of probes and their event, such as `"2 probes answered"`.
+    When,
+    /// What is written into a sysctl.
+    SysctlValue,
+    /// One of these words.
+    OneOf(fn() -> Vec<String>),
+    /// A list.
+    List(List),
+    /// One value, or a list of several that differ.
+    OneOrMore(&'static Shape),
+    /// A table whose keys are names.
+    Map(Names, &'static Shape),
+    /// A table of keys.
+    Table(&'static TableKind),
+    /// A `do` word.
+    Step,
+    /// The tables of steps.
+    Steps,
+    /// The tables of this kind, of which there are so many at most.
+    Tables(&'static TableKind, usize),
+}
+
+/// A list: what is in it, and how much of it.
+#[derive(Clone, Copy)]
+pub(crate) struct List {
+    pub(crate) of: &'static Shape,
+    pub(crate) least: usize,
+    pub(crate) most: Option<usize>,
+    pub(crate) differ: bool,
+}
+
+/// The keys of a table that are names of the author's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// Machines besides the client and the server.
+    Machines,
+    /// Sysctls of a network namespace.
+    Sysctls,
+    /// Counters of the kernel, of which there is one at least.
+    Counters,
+    /// ICMP messages, of which there is one at least.
+    Messages,
+}
+
+/// A table with its keys.
+pub(crate) struct TableKind {
+    /// The name of its definition in the JSON Schema; `None`: it has none, and stands where it is used.
+    pub(crate) name: Option<&'static str>,
+    /// One sentence for the reference.
+    pub(crate) about: &'static str,
+    /// In the order of the reference.
+    pub(crate) keys: &'static [&'static dyn Describe],
+    /// What is to hold between them.
+    pub(crate) relations: &'static [Relation],
+}
+
+impl TableKind {
+    /// The names of the keys.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.describe().name)
+    }
+}
+
+/// What is to hold between the keys of a table.
+#[derive(Clone, Copy)]
+pub(crate) enum Relation {
+    /// At least one of them is given.
+    Any(&'static [&'static str]),
+    /// Exactly one of them is given.
+    One(&'static [&'static str]),
+    /// Beside the first key all of the others are given.
+    Needs(&'static str, &'static [&'static str]),
+    /// Beside the first key at least one of the others is given.
+    NeedsOne(&'static str, &'static [&'static str]),
+    /// Beside any of the first keys none of the second ones is given.
+    Excludes(&'static [&'static str], &'static [&'static str]),
+    /// A key is given only beside these words of another one.
+    Only {
+        key: &'static str,
+        beside: &'static str,
+        words: &'static [&'static str],
+        /// And it must be, where one of them is given.
+        is_required: bool,
+    },
+    /// Without the first key, the second one has this shape.
+    Without(&'static str, &'static str, &'static Shape),
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => f.write_str("`\"client\"` or `\"server\"`"),
+            Self::Machine => f.write_str("the name of a machine"),
+            Self::Duration => f.write_str("a duration, `\"1.5s\"`"),
+            Self::Seconds(most) => {
+                write!(f, "a duration of whole seconds, `\"1s\"` to `\"{most}s\"`")
+            }
+            Self::Integer(min, u64::MAX) => write!(f, "an integer, {min} or more"),
+            Self::Integer(min, max) => write!(f, "an integer, {min} to {max}"),
+            Self::Boolean => f.write_str("`true` or `false`"),
+            Self::True => f.write_str("`true`"),
+            Self::Text | Self::Payload => f.write_str("a text"),
+            Self::CaseName(most) => {
+                write!(
+                    f,
+                    "a name of lower-case letters, digits and hyphens, {most} characters at most"
+                )
+            }
+            Self::Share => f.write_str("a share, `\"30%\"`"),
+            Self::Count => f.write_str("a count: `3`, `\"2..4\"` or `\"3..\"`"),
+            Self::Window => f.write_str("a window, both ends included: `\"4s..4.5s\"`"),
+            Self::Errno => f.write_str("the name of an errno, `\"ETIMEDOUT\"`"),
+            Self::Write => f.write_str("`\"succeeds\"`, or the name of an errno"),
+            Self::Rejection => f.write_str("`\"rst\"` or the name of an ICMP error"),
+            Self::When => {
+                f.write_str("a number of probes, `\"2 probes answered\"` or `\"1 probe sent\"`")
+            }
+            Self::SysctlValue => f.write_str("an integer or a text"),
+            Self::OneOf(words) => {
+                let words: Vec<String> =
+                    words().iter().map(|word| format!("`\"{word}\"`")).collect();
+                f.write_str(&words.join(", "))
+            }
+            Self::List(list) => write!(f, "a list; each: {}", list.of),
+            Self::OneOrMore(one) => write!(f, "{one}; or a list of them"),
+            Self::Map(names, value) => write!(f, "{{ {names} = {value} }}"),
+            Self::Table(kind) => match kind.name {
+                Some(name) => write!(f, "[`{name}`](#{name})"),
+                None => {
+                    let keys: Vec<String> = kind.names().map(|key| format!("`{key}`")).collect();
+                    write!(f, "a table: {}", keys.join(", "))
+                }
+            },
+            Self::Step => f.write_str("the word of a step"),
+            Self::Steps => f.write_str("[steps](#steps)"),
+            Self::Tables(kind, most) => {
+                write!(f, "tables, {most} at most: {}", Self::Table(kind))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Machines => "machine",
+            Self::Sysctls => "\"sysctl\"",
+            Self::Counters => "\"counter\"",
+            Self::Messages => "message",
+        })
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |keys: &[&str], word: &str| crate::suggest::alternatives(keys, word);
+        match self {
+            Self::Any(keys) => write!(f, "At least one of {} is given.", list(keys, "and")),
+            Self::One(keys) => write!(f, "Exactly one of {} is given.", list(keys, "and")),
+            Self::Needs(key, others) => write!(f, "`{key}` needs {}.", list(others, "and")),
+            Self::NeedsOne(key, others) => write!(f, "`{key}` needs {}.", list(others, "or")),
+            Self::Excludes(keys, others) => {
+                write!(f, "{} excludes {}.", list(keys, "or"), list(others, "and"))
+            }
+            Self::Only {
+                key,
+                beside,
+                words,
+                is_required,
+            } => {
+                let words: Vec<String> = words
+                    .iter()
+                    .map(|word| format!("`{beside} = \"{word}\"`"))
+                    .collect();
+                let words = words.join(", ");
+                match is_required {
+                    true => write!(f, "`{key}` is for {words}, which needs it."),
+                    false => write!(f, "`{key}` is for {words}."),
+                }
+            }
+            Self::Without(absent, key, shape) => {
+                write!(f, "Without `{absent}`, `{key}` is {shape}.")
+            }
+        }
+    }
+}

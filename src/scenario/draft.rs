@@ -1,0 +1,183 @@
+//! A file as it is read: each value right by itself, with its place. The checks look at a case as a whole, and may find parts of it
+//! missing, or wrong and reported.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::carried::Carried;
+use crate::file::{At, Given, Reported};
+use crate::model::{
+    Connection, End, Expectation, Family, Firewall, Keepalive, Node, NodeSysctls, Topology,
+    TrackingSeconds,
+};
+use crate::scenario::Clock;
+use crate::setting::EndDraft;
+use crate::step::Written;
+
+/// What a file gives.
+pub(super) struct FileDraft {
+    pub(super) summary: Result<At<String>, Reported>,
+    pub(super) source: Given<String>,
+    pub(super) clock: Given<Clock>,
+    /// The file's own tables alone: the case of a file without `[[case]]`.
+    pub(super) own: CaseDraft,
+    pub(super) cases: Result<Vec<CaseDraft>, Reported>,
+}
+
+/// Everything that holds for one case: what it gives itself, and what else the file gives.
+pub(super) struct CaseDraft {
+    /// `None` in a file without `[[case]]`.
+    pub(super) block: Option<Block>,
+    pub(super) slow: Given<bool>,
+    pub(super) topology: TopologyDraft,
+    pub(super) connection: ConnectionDraft,
+    pub(super) steps: Steps,
+    pub(super) expect: ExpectDraft,
+}
+
+/// What only a `[[case]]` has.
+pub(super) struct Block {
+    /// Its header.
+    pub(super) span: Range<usize>,
+    pub(super) name: Result<At<String>, Reported>,
+    pub(super) note: Given<String>,
+}
+
+/// The file's steps, and those of the case after them.
+pub(super) struct Steps {
+    pub(super) shared: Rc<[Result<Written, Reported>]>,
+    pub(super) own: Vec<Result<Written, Reported>>,
+}
+
+pub(super) struct TopologyDraft {
+    /// The uppermost table.
+    pub(super) span: Option<Range<usize>>,
+    /// A preset, or what is spelled out.
+    pub(super) network: Given<Topology>,
+    /// Whether the uppermost table gives it.
+    pub(super) has_own_network: bool,
+    pub(super) families: Given<Vec<Carried>>,
+    pub(super) firewall: Given<FirewallDraft>,
+    pub(super) sysctl: Given<Vec<At<NodeSysctls>>>,
+}
+
+#[derive(Clone)]
+pub(super) struct FirewallDraft {
+    /// Where; may be left out where there is one router.
+    pub(super) on: Option<At<Node>>,
+    pub(super) established: Option<TrackingSeconds>,
+    pub(super) loose: Option<bool>,
+    pub(super) nat: Option<bool>,
+}
+
+pub(super) struct ConnectionDraft {
+    pub(super) count: Given<u16>,
+    pub(super) client: EndDraft,
+    pub(super) server: EndDraft,
+}
+
+pub(super) struct ExpectDraft {
+    /// The uppermost table.
+    pub(super) span: Option<Range<usize>>,
+    pub(super) ipv4: FamilyExpectations,
+    pub(super) ipv6: FamilyExpectations,
+}
+
+/// What is expected over one family.
+pub(super) struct FamilyExpectations {
+    pub(super) client: Given<Rc<ExpectationDraft>>,
+    pub(super) server: Given<Rc<ExpectationDraft>>,
+    /// Where the uppermost table has a table for this family alone, and what that gives.
+    pub(super) own: Option<At<Vec<At<Rc<ExpectationDraft>>>>>,
+}
+
+#[derive(Clone)]
+pub(super) struct ExpectationDraft {
+    pub(super) expectation: Expectation,
+    pub(super) probes: Option<Range<usize>>,
+    /// The machine that it names.
+    pub(super) machine: Option<At<Node>>,
+}
+
+impl FirewallDraft {
+    /// On this router, with the kernel's own settings where nothing else is given.
+    pub(super) fn at(&self, on: Node) -> Firewall {
+        let kernels = Firewall::new(on);
+        Firewall {
+            on,
+            established: self.established.unwrap_or(kernels.established),
+            loose: self.loose.unwrap_or(kernels.loose),
+            nat: self.nat.unwrap_or(kernels.nat),
+        }
+    }
+}
+
+impl CaseDraft {
+    /// What the networks of the case carry.
+    pub(super) fn carried(&self) -> Result<&[Carried], Reported> {
+        let families = self.topology.families.as_ref().map_err(|error| *error)?;
+        Ok(families
+            .as_ref()
+            .map_or(&Carried::DEFAULT[..], |at| &at.value))
+    }
+
+    /// The steps, in order.
+    pub(super) fn steps(&self) -> impl DoubleEndedIterator<Item = Result<&Written, Reported>> {
+        let steps = self.steps.shared.iter().chain(&self.steps.own);
+        steps.map(|step| step.as_ref().map_err(|error| *error))
+    }
+
+    /// What is expected of an end of the connections over a family.
+    pub(super) fn expectation(&self, end: End, family: Family) -> &Given<Rc<ExpectationDraft>> {
+        let expected = self.expect.of(family);
+        match end {
+            End::Client => &expected.client,
+            End::Server => &expected.server,
+        }
+    }
+
+    /// All that is expected of an end, whatever the family.
+    pub(super) fn expectations(&self, end: End) -> Vec<&At<Rc<ExpectationDraft>>> {
+        let carried = self.carried().unwrap_or_default().iter();
+        let families = carried.flat_map(|carried| carried.families());
+        let mut all: Vec<&At<Rc<ExpectationDraft>>> = families
+            .filter_map(|family| self.expectation(end, family).as_ref().ok()?.as_ref())
+            .collect();
+        all.dedup_by_key(|at| at.span.start);
+        all
+    }
+
+    /// The header of the `[[case]]`.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        self.block.as_ref().map(|block| block.span.clone())
+    }
+
+    pub(super) fn end(&self, end: End) -> &EndDraft {
+        match end {
+            End::Client => &self.connection.client,
+            End::Server => &self.connection.server,
+        }
+    }
+
+    pub(super) fn keepalive(&self, end: End) -> Result<Option<Keepalive>, Reported> {
+        self.end(end).keepalive()
+    }
+
+    pub(super) fn connection(&self) -> Result<Connection, Reported> {
+        let count = self.connection.count.as_ref().map_err(|error| *error)?;
+        Ok(Connection {
+            count: count.as_ref().map_or(1, |at| at.value),
+            client: self.connection.client.checked()?.clone(),
+            server: self.connection.server.checked()?.clone(),
+        })
+    }
+}
+
+impl ExpectDraft {
+    pub(super) fn of(&self, family: Family) -> &FamilyExpectations {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+}
