@@ -20,7 +20,7 @@ use crate::sys;
 ///
 /// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth (for a nice process by a 200th), up to
 /// 100 ms (`select_estimate_accuracy`), in virtual time as well. A timer of its own (`timerfd_create`(2)) has no such slack.
-pub async fn sleep_until(moment: Moment) {
+pub(crate) async fn sleep_until(moment: Moment) {
     if moment.remaining().is_zero() {
         return;
     }
@@ -47,7 +47,7 @@ fn alarm(moment: Moment) -> io::Result<AsyncFd<OwnedFd>> {
 
 /// The offset between the two clocks at one instant.
 #[derive(Debug, Clone, Copy)]
-pub struct Translation {
+pub(crate) struct Translation {
     offset: i128,
     /// Between the readings before and after: what the offset may be wrong by.
     bracket: u64,
@@ -61,7 +61,7 @@ const TRIES: usize = 8;
 impl Translation {
     /// Samples both clocks: the closest of a few tries, because an interruption between the readings would count as offset.
     #[must_use]
-    pub fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         let mut best = Self::sample_once();
         for _ in 1..TRIES {
             if best.bracket <= TIGHT {
@@ -88,13 +88,13 @@ impl Translation {
 
     /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`.
     #[must_use]
-    pub fn epoch(self) -> Duration {
+    pub(crate) fn epoch(self) -> Duration {
         Duration::from_nanos(u64::try_from(-self.offset).unwrap_or_default())
     }
 
     /// A `CLOCK_REALTIME` stamp as a moment.
     #[must_use]
-    pub fn monotonic(self, realtime: Duration) -> Moment {
+    pub(crate) fn monotonic(self, realtime: Duration) -> Moment {
         let nanos = i128::try_from(realtime.as_nanos())
             .unwrap_or(i128::MAX)
             .saturating_add(self.offset);

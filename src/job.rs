@@ -69,7 +69,7 @@ pub enum JobError {
 impl JobError {
     /// Whether the guest was stopped at its limit.
     #[must_use]
-    pub fn is_limit(&self) -> bool {
+    pub(crate) fn is_limit(&self) -> bool {
         matches!(self, Self::Guest(error) if matches!(error.failure, Failure::Limit(_)))
     }
 }

@@ -34,7 +34,7 @@ pub fn release() -> Option<String> {
 
 /// Whether it is of this series or a later one; `false` where that is not to be had.
 #[must_use]
-pub fn is_since(series: (u32, u32)) -> bool {
+pub(crate) fn is_since(series: (u32, u32)) -> bool {
     release().is_some_and(|release| series_of(&release) >= Some(series))
 }
 
@@ -60,7 +60,7 @@ fn installed_config() -> Option<String> {
 /// through that queue, and TCP takes such a drop for local congestion: a keepalive probe is then sent again half a second later
 /// without being counted (`TCP_RESOURCE_PROBE_INTERVAL`).
 #[must_use]
-pub fn backlog_drops() -> u64 {
+pub(crate) fn backlog_drops() -> u64 {
     fs::read_to_string("/proc/net/softnet_stat")
         .map(|text| sum_of_drops(&text))
         .unwrap_or_default()

@@ -38,7 +38,7 @@ pub struct CaseResult {
 
 impl CaseResult {
     /// Leaves what its verdict was made of and the steps, which a row tells of, and not what explains it.
-    pub fn forget_evidence(&mut self) {
+    pub(crate) fn forget_evidence(&mut self) {
         if let Some(observation) = &mut self.observation {
             let steps = std::mem::take(&mut observation.evidence.steps);
             observation.evidence = Evidence {
@@ -96,7 +96,7 @@ pub struct Undecided {
     /// What was late or lost, each with its figure; at least one.
     pub disturbances: Vec<String>,
     /// What did not come as expected; none where the file asks for what was not recorded.
-    pub mismatches: Vec<Mismatch>,
+    pub(crate) mismatches: Vec<Mismatch>,
 }
 
 /// One thing that did not come as expected.
@@ -124,7 +124,7 @@ pub struct Observation {
     /// The ends that something is asked of.
     pub ends: Vec<EndObservation>,
     /// When the machine itself stood still.
-    pub stalls: Vec<Stall>,
+    pub(crate) stalls: Vec<Stall>,
     /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
     /// ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
@@ -133,7 +133,7 @@ pub struct Observation {
     /// Everything that was recorded.
     pub evidence: Evidence,
     /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
-    pub cut_short: Option<Cut>,
+    pub(crate) cut_short: Option<Cut>,
 }
 
 impl Observation {
@@ -159,7 +159,7 @@ impl Observation {
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Cut {
+pub(crate) enum Cut {
     /// A step of traffic did not succeed.
     Step(BrokenStep),
     /// It took longer than this limit.
@@ -168,7 +168,7 @@ pub enum Cut {
 
 /// A step of traffic that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct BrokenStep {
+pub(crate) struct BrokenStep {
     /// Its line in the file.
     pub line: usize,
     /// What it was: "exchange from client".
@@ -204,7 +204,7 @@ pub struct EndObservation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
     /// The looks at the socket that came late.
-    pub late_looks: Vec<LateLook>,
+    pub(crate) late_looks: Vec<LateLook>,
     /// How many frames the kernel dropped because the packet socket's buffer was full.
     pub frames_lost: u32,
     /// Why it ended before the case did, if it did.
@@ -214,7 +214,7 @@ pub struct Recording {
 /// A look at a socket that came later than is allowed for after the frame that it follows.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LateLook {
+pub(crate) struct LateLook {
     /// When.
     pub at: Moment,
     /// By how much.
@@ -222,12 +222,6 @@ pub struct LateLook {
     pub by: Duration,
 }
 
-impl Recording {
-    /// Whether all frames were recorded.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.frames_lost == 0 && self.broken_off.is_none()
-    }
 }
 
 impl EndObservation {
@@ -265,7 +259,7 @@ impl ConnectionObservation {
     /// When the segment passed that came with the end of the connection, if one did: the peer's RST or FIN, or this end's own RST, which
     /// the kernel sends as it gives up.
     #[must_use]
-    pub fn last_segment(&self) -> Option<Moment> {
+    pub(crate) fn last_segment(&self) -> Option<Moment> {
         let (ended, at) = self.ended?;
         let first = |moments: &[Moment]| moments.first().copied();
         let passed = match ended {
@@ -278,7 +272,7 @@ impl ConnectionObservation {
 
     /// How long the program took to read the end of the connection after it could, as far as the wire shows it.
     #[must_use]
-    pub fn read_delay(&self) -> Option<Duration> {
+    pub(crate) fn read_delay(&self) -> Option<Duration> {
         let (_, at) = self.ended?;
         let readable = self.last_segment()?.max(self.reads_since?);
         Some(at.since(readable))
@@ -286,7 +280,7 @@ impl ConnectionObservation {
 
     /// How and when the program could learn of the end: when it did, unless the machine was too busy to let it read in time.
     #[must_use]
-    pub fn told(&self) -> Option<(Ended, Moment)> {
+    pub(crate) fn told(&self) -> Option<(Ended, Moment)> {
         let (ended, at) = self.ended?;
         let late = self.read_delay().filter(|late| *late > ALLOWANCE);
         Some((ended, at.before(late.unwrap_or_default())))

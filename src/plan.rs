@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
 
 /// The link index of a switch's bridge; no planned link has it.
-pub const SWITCH_BRIDGE: u32 = 10;
+pub(crate) const SWITCH_BRIDGE: u32 = 10;
 
 /// The port of the first of those who fill the server's accept queue: behind all of the client's.
-pub const FILLER_PORT: u16 = 41_000;
+pub(crate) const FILLER_PORT: u16 = 41_000;
 
 /// The network of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -103,7 +103,7 @@ impl std::fmt::Display for Subnet {
 impl Subnet {
     /// The network that the address lies in.
     #[must_use]
-    pub fn network(self) -> Self {
+    pub(crate) fn network(self) -> Self {
         let address = match self.address {
             IpAddr::V4(v4) => {
                 let mask = u32::MAX
@@ -140,7 +140,7 @@ impl NetworkPlan {
 
     /// The same network with this firewall on its router.
     #[must_use]
-    pub fn with_firewall(mut self, firewall: Option<Firewall>) -> Self {
+    pub(crate) fn with_firewall(mut self, firewall: Option<Firewall>) -> Self {
         let Some(firewall) = firewall else {
             return self;
         };
@@ -163,7 +163,7 @@ impl NetworkPlan {
 
     /// The same network with these settings on its machines.
     #[must_use]
-    pub fn with_sysctls(mut self, sysctls: &[NodeSysctls]) -> Self {
+    pub(crate) fn with_sysctls(mut self, sysctls: &[NodeSysctls]) -> Self {
         for node in &mut self.nodes {
             let own = sysctls.iter().filter(|own| own.node == node.node);
             node.sysctl.extend(own.flat_map(|own| own.sysctl.clone()));
@@ -178,7 +178,7 @@ impl NetworkPlan {
     }
 
     /// All that forward packets.
-    pub fn routers(&self) -> impl Iterator<Item = Node> {
+    pub(crate) fn routers(&self) -> impl Iterator<Item = Node> {
         let routers = self.nodes.iter().filter(|plan| plan.role == Role::Router);
         routers.map(|plan| plan.node)
     }
@@ -201,7 +201,7 @@ impl NetworkPlan {
 
     /// The address under which the other end knows this one: behind NAT, the router's.
     #[must_use]
-    pub fn seen_address(&self, end: End) -> IpAddr {
+    pub(crate) fn seen_address(&self, end: End) -> IpAddr {
         let outside = self.outside().filter(|_| end == End::Client);
         let outside = outside.and_then(|interface| interface.address);
         outside.unwrap_or(self.address(end)).address
@@ -264,7 +264,7 @@ impl NetworkPlan {
 
     /// The two sides of a machine's link to another one, or of its only link, its own side first; each as in [`LinkPlan`].
     #[must_use]
-    pub fn sides(&self, at: Node, to: Option<Node>) -> Option<[(usize, usize); 2]> {
+    pub(crate) fn sides(&self, at: Node, to: Option<Node>) -> Option<[(usize, usize); 2]> {
         let name = |side: (usize, usize)| self.nodes[side.0].node;
         let joins = |[own, across]: &[(usize, usize); 2]| {
             name(*own) == at && to.is_none_or(|to| name(*across) == to)
@@ -275,7 +275,7 @@ impl NetworkPlan {
 
     /// The node at the other end of a node's link.
     #[must_use]
-    pub fn across(&self, node: Node, link: u32) -> Option<Node> {
+    pub(crate) fn across(&self, node: Node, link: u32) -> Option<Node> {
         let of = |(position, interface): (usize, usize)| {
             let plan = &self.nodes[position];
             (plan.node, plan.interfaces[interface].index)
@@ -288,7 +288,7 @@ impl NetworkPlan {
     /// The next node on the way from `on` to the end `to`: over which link, and its address there. Behind NAT the server's way to the
     /// client ends at the router.
     #[must_use]
-    pub fn next_hop(&self, on: Node, to: End) -> Option<(u32, IpAddr)> {
+    pub(crate) fn next_hop(&self, on: Node, to: End) -> Option<(u32, IpAddr)> {
         let across = to.peer().node() == on;
         let address = if across {
             self.seen_address(to)

@@ -68,7 +68,7 @@ pub enum WindowOrigin {
 impl WindowOrigin {
     /// The moment itself, for a connection as it had been captured by `at`; `None` where there was no such moment.
     #[must_use]
-    pub fn moment(
+    pub(crate) fn moment(
         self,
         zero: Moment,
         track: &Track,
@@ -153,7 +153,7 @@ impl Prepared {
 
     /// Whether it shares its lab with the case of the other family.
     #[must_use]
-    pub fn is_variant(&self) -> bool {
+    pub(crate) fn is_variant(&self) -> bool {
         self.other_family.is_some()
     }
 
@@ -168,7 +168,7 @@ impl Prepared {
 
     /// The modelled network of each family that it carries, before the first step, in the order of [`Self::networks`].
     #[must_use]
-    pub fn worlds(&self) -> Vec<World> {
+    pub(crate) fn worlds(&self) -> Vec<World> {
         let of = |network: &NetworkPlan| {
             let mut case = self.case.clone();
             case.family = network.family;
@@ -254,7 +254,7 @@ impl Prepared {
 
     /// How long a step waits, as far as is known in advance.
     #[must_use]
-    pub fn start_time(&self, start: Start) -> Duration {
+    pub(crate) fn start_time(&self, start: Start) -> Duration {
         match start {
             Start::AtOnce => Duration::ZERO,
             Start::After(time) => time,

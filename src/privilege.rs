@@ -22,7 +22,9 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{getegid, geteuid};
 
-pub use caller::{CallerError, become_caller, home};
+pub use caller::{become_caller, home};
+
+pub use caller::CallerError;
 pub use capabilities::without_privileges;
 use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user, without_labs};
 use refusal::Refusal;

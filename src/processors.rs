@@ -16,7 +16,7 @@ pub fn processors() -> Vec<usize> {
 ///
 /// # Errors
 /// What `sched_setaffinity` returns.
-pub fn restrict(thread: Pid, processor: usize) -> nix::Result<()> {
+pub(crate) fn restrict(thread: Pid, processor: usize) -> nix::Result<()> {
     let mut one = CpuSet::new();
     one.set(processor)?;
     sched_setaffinity(thread, &one)

@@ -15,7 +15,7 @@ use crate::outcome::CaseResult;
 use crate::text::{self, printable};
 
 /// The version of the file's format; it rises with every change that a reader may stumble over.
-pub const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 3;
 
 /// What became of a run. Times without a unit in their description are nanoseconds; moments are nanoseconds on `CLOCK_MONOTONIC` of the
 /// kernel that the case ran on.

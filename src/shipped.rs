@@ -104,7 +104,7 @@ pub fn stem(path: &str) -> &str {
 const ROOT: &str = "scenarios/";
 
 /// Path in the source tree and text of each, in the order of their paths.
-pub const SCENARIOS: &[(&str, &str)] = &files![
+pub(crate) const SCENARIOS: &[(&str, &str)] = &files![
     "alive",
     "cable-pulled",
     "connect/backlog-full",

@@ -23,7 +23,7 @@ const LATE: Duration = Duration::from_millis(10);
 
 /// A time at which the machine stood still, at least in part: a timer that was due within it may have been late by all that was left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Stall {
+pub(crate) struct Stall {
     /// The last beat that came in time.
     pub from: Moment,
     /// The beat that was late.
@@ -32,7 +32,7 @@ pub struct Stall {
 
 /// How much of the time between two moments is covered by these stalls; they may overlap.
 #[must_use]
-pub fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration {
+pub(crate) fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration {
     let mut total = Duration::ZERO;
     let mut covered = from;
     let mut sorted = stalls.to_vec();
@@ -47,7 +47,7 @@ pub fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration {
 
 /// Watches for stalls for as long as it lives; clones share what is seen.
 #[derive(Debug, Clone, Default)]
-pub struct StallWatch {
+pub(crate) struct StallWatch {
     seen: Arc<Mutex<Vec<Stall>>>,
     /// None where nothing beats: in virtual time there is no machine to wait for.
     beating: Option<Arc<Beating>>,
@@ -65,7 +65,7 @@ impl Drop for Beating {
 impl StallWatch {
     /// Starts to beat on every processor that this process may use.
     #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Vec::new()));
         for processor in processors() {
@@ -83,7 +83,7 @@ impl StallWatch {
     }
 
     /// Waits until a stall that is ending now has been noted.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         if self.beating.is_some() {
             tokio::time::sleep(PERIOD + LATE).await;
         }
@@ -91,7 +91,7 @@ impl StallWatch {
 
     /// The stalls that lie between two moments, at least in part.
     #[must_use]
-    pub fn between(&self, from: Moment, until: Moment) -> Vec<Stall> {
+    pub(crate) fn between(&self, from: Moment, until: Moment) -> Vec<Stall> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let within = |stall: &&Stall| stall.until > from && stall.from < until;
         seen.iter().filter(within).copied().collect()

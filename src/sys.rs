@@ -39,7 +39,7 @@ pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// # Errors
 /// What `setsockopt` returns.
 #[expect(unsafe_code, reason = "no safe crate sets an option by its number")]
-pub fn set_option(
+pub(crate) fn set_option(
     socket: &impl AsRawFd,
     level: libc::c_int,
     option: libc::c_int,
@@ -89,7 +89,7 @@ pub fn option(
 /// # Errors
 /// What `getsockopt` returns.
 #[expect(unsafe_code, reason = "no safe crate has this socket option")]
-pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
+pub(crate) fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     // struct tpacket_stats: packets, drops.
     let mut statistics = [0_u32; 2];
     let mut size = size_of_val(&statistics) as libc::socklen_t;
@@ -115,7 +115,7 @@ pub fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
 /// # Errors
 /// What `getsockopt` returns.
 #[expect(unsafe_code, reason = "no safe crate has this socket option")]
-pub fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32> {
+pub(crate) fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32> {
     // The beginning of struct tcp_info: eight bytes of flags, rto, ato, snd_mss, rcv_mss, unacked, sacked.
     let mut info = [0_u32; 8];
     let mut size = size_of_val(&info) as libc::socklen_t;
@@ -153,7 +153,7 @@ pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
 const LEASH: RawFd = 1000;
 
 /// The numbers under which descriptors can be inherited.
-pub const INHERITED: [RawFd; 5] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4, LAST];
+pub(crate) const INHERITED: [RawFd; 5] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4, LAST];
 
 /// The last of them.
 const LAST: RawFd = LEASH + 5;
@@ -238,7 +238,7 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
 )]
-pub fn before_exec(command: &mut Command, work: fn() -> io::Result<()>) {
+pub(crate) fn before_exec(command: &mut Command, work: fn() -> io::Result<()>) {
     // SAFETY: the function makes system calls only, as the caller promises.
     unsafe {
         command.pre_exec(work);

@@ -46,7 +46,7 @@ pub fn fit(text: &str, width: usize) -> String {
 /// The line broken at spaces into lines no longer than `width`, of which those behind the first are
 /// indented.
 #[must_use]
-pub fn hang(line: &str, indent: usize, width: usize) -> String {
+pub(crate) fn hang(line: &str, indent: usize, width: usize) -> String {
     let indent = " ".repeat(indent.min(width / 2));
     textwrap::fill(line, Options::new(width).subsequent_indent(&indent))
 }
@@ -54,7 +54,7 @@ pub fn hang(line: &str, indent: usize, width: usize) -> String {
 /// The name in so many columns, without its middle where it does not fit: `real-time/progr…ipv6`.
 /// Most names differ at their end.
 #[must_use]
-pub fn shorten(name: &str, width: usize) -> String {
+pub(crate) fn shorten(name: &str, width: usize) -> String {
     let letters: Vec<char> = name.chars().collect();
     if letters.len() <= width {
         return name.to_owned();

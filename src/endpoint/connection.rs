@@ -192,7 +192,7 @@ impl Endpoint {
     /// One more write, of one byte, at once, after everything that is watched: what it returns is no end, unless it takes the error that
     /// nobody has read.
     #[must_use]
-    pub fn write_once(&self) -> NextWrite {
+    pub(crate) fn write_once(&self) -> NextWrite {
         let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
         let unread = self.read.borrow().unread_error.clone();
         let written = match unread {
@@ -206,7 +206,7 @@ impl Endpoint {
     }
 
     /// Reads on, or leaves what comes to the kernel.
-    pub fn read_on(&self, on: bool) {
+    pub(crate) fn read_on(&self, on: bool) {
         if on {
             // The program is about to read it.
             self.socket
@@ -223,13 +223,13 @@ impl Endpoint {
 
     /// Since when the program has read; `None` where it does not.
     #[must_use]
-    pub fn reads_since(&self) -> Option<Moment> {
+    pub(crate) fn reads_since(&self) -> Option<Moment> {
         *self.reads.borrow()
     }
 
     /// What poll(2) told as it ended.
     #[must_use]
-    pub fn poll_events(&self) -> Vec<PollEvent> {
+    pub(crate) fn poll_events(&self) -> Vec<PollEvent> {
         self.read.borrow().poll.clone()
     }
 
@@ -237,7 +237,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// What shutdown(2) returns.
-    pub fn shut_down(&self) -> io::Result<()> {
+    pub(crate) fn shut_down(&self) -> io::Result<()> {
         Ok(nix::sys::socket::shutdown(
             self.socket.stream.as_raw_fd(),
             Shutdown::Write,
@@ -292,7 +292,7 @@ impl Endpoint {
 
     /// Whether the connection has ended with an error. After an end of file, the program may still write.
     #[must_use]
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         let read = self.read.borrow();
         let error = |(ended, _)| matches!(ended, Ended::Error(_));
         read.unread_error.is_some() || read.ended.is_some_and(error)
@@ -307,7 +307,7 @@ impl Endpoint {
 
     /// Reads the error of a connection that has ended while its program did not read, as of the moment at which it ended. This is the
     /// last that is done with the socket, because the kernel reports an error once.
-    pub fn read_error(&self) {
+    pub(crate) fn read_error(&self) {
         let unread = self.read.borrow().unread_error.clone();
         if unread.is_none() || self.ended().is_some() {
             return;
@@ -328,7 +328,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// What `setsockopt(TCP_REPAIR)` returns.
-    pub async fn forget(self) -> io::Result<()> {
+    pub(crate) async fn forget(self) -> io::Result<()> {
         setsockopt(&self.socket.stream, sockopt::TcpRepair, &1)?;
         self.close().await;
         Ok(())
@@ -340,7 +340,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// What the socket's options return.
-    pub async fn close_as_set(
+    pub(crate) async fn close_as_set(
         self,
         linger: Option<Linger>,
         forgotten: Option<Duration>,
@@ -377,7 +377,7 @@ impl Endpoint {
     }
 
     /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares it.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.reader.shutdown().await;
     }
 }

@@ -61,7 +61,7 @@ pub async fn connect(
 ///
 /// # Errors
 /// [`LabError::Socket`].
-pub async fn try_connect(
+pub(crate) async fn try_connect(
     node: &LabNode,
     from: SocketAddr,
     address: SocketAddr,

@@ -29,7 +29,7 @@ impl<T> Default for Excerpt<T> {
 
 /// Keeps the first and the last of what it is given.
 #[derive(Debug, Clone)]
-pub struct BoundedLog<T> {
+pub(crate) struct BoundedLog<T> {
     half: usize,
     first: Vec<T>,
     last: VecDeque<T>,
@@ -39,7 +39,7 @@ pub struct BoundedLog<T> {
 impl<T> BoundedLog<T> {
     /// Keeps so many at the beginning, and as many at the end.
     #[must_use]
-    pub fn new(half: usize) -> Self {
+    pub(crate) fn new(half: usize) -> Self {
         Self {
             half,
             first: Vec::new(),
@@ -49,7 +49,7 @@ impl<T> BoundedLog<T> {
     }
 
     /// Takes one more.
-    pub fn push(&mut self, item: T) {
+    pub(crate) fn push(&mut self, item: T) {
         if self.first.len() < self.half {
             self.first.push(item);
             return;
@@ -63,13 +63,13 @@ impl<T> BoundedLog<T> {
 
     /// The last one.
     #[must_use]
-    pub fn last(&self) -> Option<&T> {
+    pub(crate) fn last(&self) -> Option<&T> {
         self.last.back().or(self.first.last())
     }
 
     /// What was kept.
     #[must_use]
-    pub fn finish(self) -> Excerpt<T> {
+    pub(crate) fn finish(self) -> Excerpt<T> {
         let mut items = self.first;
         let cut_before = items.len();
         items.extend(self.last);

@@ -63,7 +63,7 @@ pub enum LinkState {
 impl Change {
     /// Whether it makes a difference to what runs over this family.
     #[must_use]
-    pub fn concerns(&self, family: Family) -> bool {
+    pub(crate) fn concerns(&self, family: Family) -> bool {
         let is_ipv6 = match self {
             Self::Link { .. } => return true,
             Self::Neighbour { address, .. } | Self::NeighbourGone { address } => address.is_ipv6(),

@@ -14,11 +14,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-pub use bounded_log::{BoundedLog, Excerpt};
-pub use change::{Change, LinkState, NetworkChange};
-pub use packet_drop::PacketDrop;
-pub use socket::{SocketSample, SocketState, TcpInfo, Timer};
-pub use step::{Delay, StepTaken};
+pub(crate) use bounded_log::BoundedLog;
+
+pub use bounded_log::Excerpt;
+pub use change::LinkState;
+pub use change::Change;
+pub use change::NetworkChange;
+pub(crate) use packet_drop::PacketDrop;
+pub use socket::SocketSample;
+pub use socket::TcpInfo;
+pub use socket::Timer;
+pub use socket::SocketState;
+pub use step::Delay;
+pub use step::StepTaken;
 
 use crate::model::{CLIENT_PORT, Counters, End, Node};
 use crate::wire::Frame;
@@ -43,7 +51,7 @@ pub struct Evidence {
     /// How many more there were that were not kept.
     pub changes_cut: u64,
     /// The packets of the case that the kernel dropped, and why; `None` where it does not tell.
-    pub drops: Option<Excerpt<PacketDrop>>,
+    pub(crate) drops: Option<Excerpt<PacketDrop>>,
     /// By how much each host's counters rose from zero time to the end of the case; those that did.
     pub counters: Vec<NodeCounters>,
 }
@@ -70,23 +78,26 @@ pub struct NodeCounters {
 
 impl Evidence {
     /// The steps that came later or took longer than what is expected of a case allows for.
-    pub fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
+    pub(crate) fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
         (self.steps.iter()).filter_map(|step| Some((step, step.delay()?)))
     }
 
     /// What was captured of one host.
     #[must_use]
-    pub fn capture(&self, node: Node) -> Option<&Captured> {
+    pub(crate) fn capture(&self, node: Node) -> Option<&Captured> {
         self.captures.iter().find(|capture| capture.node == node)
     }
 
     /// The looks at one end's socket, in order.
-    pub fn samples(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
+    pub(crate) fn samples(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
         self.sockets.iter().filter(move |sample| sample.end == end)
     }
 
     /// The looks at one end's first connection.
-    pub fn samples_of_first(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
+    pub(crate) fn samples_of_first(
+        &self,
+        end: End,
+    ) -> impl DoubleEndedIterator<Item = &SocketSample> {
         let samples = self.samples(end);
         samples.filter(|sample| sample.connection == CLIENT_PORT)
     }

@@ -8,7 +8,7 @@ use crate::wire::Frame;
 
 /// One packet that the kernel dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PacketDrop {
+pub(crate) struct PacketDrop {
     /// Who dropped it: the host that it came in at, or else the one that its source address names.
     pub node: Node,
     /// The reason as the kernel spells it: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED` where it has no name for it.

@@ -64,7 +64,7 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
 
 /// The verdict on a case that took too long, and cannot say what it saw.
 #[must_use]
-pub fn timed_out(limit: Duration) -> Verdict {
+pub(crate) fn timed_out(limit: Duration) -> Verdict {
     Verdict::Failed(vec![overdue(limit, "the case was still running")])
 }
 
@@ -100,7 +100,7 @@ fn unobserved(end: End, expectation: &Expectation) -> Mismatch {
 
 /// The time from a window's origin to the moment, for this connection; `None` where there was no such origin.
 #[must_use]
-pub fn time_from(
+pub(crate) fn time_from(
     origin: WindowOrigin,
     zero: Moment,
     connection: &ConnectionObservation,

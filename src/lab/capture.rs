@@ -34,11 +34,11 @@ const PACKET_OTHERHOST: u8 = 3;
 const RECEIVE_BUFFER: usize = 32 << 20;
 
 /// Room for the headers; payload beyond is not kept.
-pub const SNAP_LENGTH: usize = 256;
+pub(crate) const SNAP_LENGTH: usize = 256;
 
 /// A packet socket on one interface.
 #[derive(Debug)]
-pub struct Capture {
+pub(crate) struct Capture {
     /// Taken only by the drop.
     socket: Option<AsyncFd<OwnedFd>>,
     interface: u32,
@@ -51,7 +51,11 @@ impl Capture {
     ///
     /// # Errors
     /// [`LabError::Socket`] where the kernel refuses it.
-    pub async fn open(node: &LabNode, interface: u32, family: Family) -> Result<Self, LabError> {
+    pub(crate) async fn open(
+        node: &LabNode,
+        interface: u32,
+        family: Family,
+    ) -> Result<Self, LabError> {
         let name = node.node.to_string();
         let failed = move |doing: &str| {
             let (doing, node) = (doing.to_owned(), name.clone());
@@ -79,7 +83,7 @@ impl Capture {
     ///
     /// # Errors
     /// What the socket reports.
-    pub async fn next(&self) -> io::Result<Vec<Frame>> {
+    pub(crate) async fn next(&self) -> io::Result<Vec<Frame>> {
         loop {
             let Some(socket) = &self.socket else {
                 return Ok(Vec::new());
@@ -98,7 +102,7 @@ impl Capture {
     ///
     /// # Errors
     /// What the socket reports.
-    pub fn drain(&self) -> io::Result<Vec<Frame>> {
+    pub(crate) fn drain(&self) -> io::Result<Vec<Frame>> {
         let clocks = Translation::sample();
         let mut frames = Vec::new();
         let Some(socket) = &self.socket else {
@@ -123,7 +127,7 @@ impl Capture {
     ///
     /// # Errors
     /// What reading the socket's statistics returns.
-    pub fn lost(&self) -> io::Result<u32> {
+    pub(crate) fn lost(&self) -> io::Result<u32> {
         let socket = self.socket.as_ref();
         socket.map_or(Ok(0), |socket| sys::packets_dropped(socket.get_ref()))
     }

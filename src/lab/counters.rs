@@ -26,7 +26,7 @@ pub async fn read(node: &LabNode) -> Result<Counters, LabError> {
 
 /// By how much each counter that the kernel has rose between two readings.
 #[must_use]
-pub fn rises(before: &Counters, after: &Counters) -> Counters {
+pub(crate) fn rises(before: &Counters, after: &Counters) -> Counters {
     let rise = |(name, value): (&CounterName, &u64)| {
         let rise = value.saturating_sub(before.get(name).copied().unwrap_or(0));
         (name.clone(), rise)

@@ -27,7 +27,7 @@ const ROOM: usize = 4096;
 
 /// A connection whose socket can be looked at.
 #[derive(Debug)]
-pub struct Diag {
+pub(crate) struct Diag {
     socket: Socket,
     request: Vec<u8>,
 }
@@ -37,7 +37,11 @@ impl Diag {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] without `sock_diag` in the kernel, [`LabError::Socket`] where it refuses the socket.
-    pub async fn open(node: &LabNode, local: Address, remote: Address) -> Result<Self, LabError> {
+    pub(crate) async fn open(
+        node: &LabNode,
+        local: Address,
+        remote: Address,
+    ) -> Result<Self, LabError> {
         let name = node.node.to_string();
         let opened = node.namespace.run(move || {
             open_socket().map_err(|source| match source.raw_os_error() {
@@ -62,7 +66,7 @@ impl Diag {
     ///
     /// # Errors
     /// What the netlink socket reports, or an answer that cannot be understood.
-    pub fn look(&self) -> io::Result<Option<SocketState>> {
+    pub(crate) fn look(&self) -> io::Result<Option<SocketState>> {
         self.socket.send(&self.request, 0)?;
         let mut answer = Vec::with_capacity(ROOM);
         self.socket.recv(&mut answer, 0)?;
@@ -90,7 +94,7 @@ impl Diag {
     ///
     /// # Errors
     /// What the kernel answers: `EOPNOTSUPP` where it was built without.
-    pub fn destroy(&self) -> io::Result<()> {
+    pub(crate) fn destroy(&self) -> io::Result<()> {
         let mut request = self.request.clone();
         let flags = NLM_F_REQUEST | NLM_F_ACK;
         request[4..6].copy_from_slice(&SOCK_DESTROY.to_ne_bytes());

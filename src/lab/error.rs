@@ -124,7 +124,7 @@ fn neighbour_hint(source: &io::Error) -> &'static str {
 impl LabError {
     /// An ordinary socket call failed at an end.
     #[must_use]
-    pub fn at_socket(end: End, doing: &str, source: io::Error) -> Self {
+    pub(crate) fn at_socket(end: End, doing: &str, source: io::Error) -> Self {
         Self::Socket {
             doing: doing.to_owned(),
             node: end.to_string(),
@@ -143,7 +143,7 @@ impl LabError {
 
     /// The reason to skip the case, where the kernel merely lacks a feature.
     #[must_use]
-    pub fn skip_reason(&self) -> Option<String> {
+    pub(crate) fn skip_reason(&self) -> Option<String> {
         matches!(self, Self::MissingFeature { .. } | Self::NoSysctl { .. })
             .then(|| self.to_string())
     }

@@ -16,7 +16,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking, [`LabError::Netlink`] where it refuses.
-    pub async fn forget_flows(&self) -> Result<(), LabError> {
+    pub(crate) async fn forget_flows(&self) -> Result<(), LabError> {
         let node = self.node.to_string();
         let needs = (
             "netlink access to connection tracking",
@@ -30,7 +30,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Sysctl`].
-    pub async fn remember_flows(&self, time: TrackingSeconds) -> Result<(), LabError> {
+    pub(crate) async fn remember_flows(&self, time: TrackingSeconds) -> Result<(), LabError> {
         let node = self.node.to_string();
         let work = move || sysctl::write(&node, &firewall::established(time));
         self.namespace.run(work).await

@@ -10,7 +10,11 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Sysctl`].
-    pub async fn set_forwarding(&self, family: Family, forwards: bool) -> Result<(), LabError> {
+    pub(crate) async fn set_forwarding(
+        &self,
+        family: Family,
+        forwards: bool,
+    ) -> Result<(), LabError> {
         let setting = (
             format!("{family}/conf/all/forwarding"),
             u8::from(forwards).to_string(),

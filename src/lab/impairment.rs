@@ -28,7 +28,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`], or [`LabError::MissingFeature`].
-    pub async fn impair(&self, link: u32, impairment: &Impairment) -> Result<(), LabError> {
+    pub(crate) async fn impair(&self, link: u32, impairment: &Impairment) -> Result<(), LabError> {
         // An older kernel takes the attribute that it does not know in silence (nla_parse_deprecated), and draws as it likes.
         if impairment.seed.is_some() && !kernel::is_since(SEEDED) {
             return Err(LabError::MissingFeature {

@@ -33,7 +33,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
-    pub async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
+    pub(crate) async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
         self.add_tables([filtering(filter, family)]).await
     }
 
@@ -41,7 +41,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn remove_filter(&self, family: Family) -> Result<(), LabError> {
+    pub(crate) async fn remove_filter(&self, family: Family) -> Result<(), LabError> {
         self.remove_tables(TableFamily::Inet, [filter_name(family)])
             .await
     }
@@ -50,7 +50,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
-    pub async fn add_loss(
+    pub(crate) async fn add_loss(
         &self,
         loss: &Loss,
         family: Family,
@@ -63,7 +63,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn remove_loss(&self, to: End, family: Family) -> Result<(), LabError> {
+    pub(crate) async fn remove_loss(&self, to: End, family: Family) -> Result<(), LabError> {
         self.remove_tables(TableFamily::Netdev, [loss_name(to, family)])
             .await
     }
@@ -72,7 +72,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
-    pub async fn silence_too_big(&self) -> Result<(), LabError> {
+    pub(crate) async fn silence_too_big(&self) -> Result<(), LabError> {
         self.add_tables([not_telling()]).await
     }
 

@@ -172,7 +172,7 @@ impl Lab {
     /// # Panics
     /// Never for a checked case: its steps name only links that its topology has.
     #[must_use]
-    pub fn sides(&self, at: Node, to: Option<Node>) -> [LinkEnd<'_>; 2] {
+    pub(crate) fn sides(&self, at: Node, to: Option<Node>) -> [LinkEnd<'_>; 2] {
         self.positions(at, to).map(|side| LinkEnd {
             node: &self.nodes[side.0],
             interface: self.interface(side),
@@ -191,7 +191,7 @@ impl Lab {
 
 /// One side of a link.
 #[derive(Debug, Clone, Copy)]
-pub struct LinkEnd<'l> {
+pub(crate) struct LinkEnd<'l> {
     /// Whose it is.
     pub node: &'l LabNode,
     /// The interface.

@@ -16,7 +16,11 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn forget_neighbour(&self, link: u32, address: IpAddr) -> Result<(), LabError> {
+    pub(crate) async fn forget_neighbour(
+        &self,
+        link: u32,
+        address: IpAddr,
+    ) -> Result<(), LabError> {
         let mut message = NeighbourMessage::default();
         message.header.ifindex = link;
         message.header.family = match address {
@@ -39,7 +43,11 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn mistake_neighbour(&self, link: u32, address: IpAddr) -> Result<(), LabError> {
+    pub(crate) async fn mistake_neighbour(
+        &self,
+        link: u32,
+        address: IpAddr,
+    ) -> Result<(), LabError> {
         self.handle
             .neighbours()
             .add(link, address)

@@ -52,7 +52,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError`] where the kernel refuses the namespace, the netlink socket or a sysctl.
-    pub async fn create(
+    pub(crate) async fn create(
         node: Node,
         role: Role,
         plans: &[NetworkPlan],
@@ -90,7 +90,7 @@ impl LabNode {
 
     /// What the kernel has announced of its network since it was made.
     #[must_use]
-    pub fn changes(&self) -> Excerpt<NetworkChange> {
+    pub(crate) fn changes(&self) -> Excerpt<NetworkChange> {
         self.event_log.so_far()
     }
 
@@ -108,7 +108,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] without veth in the kernel, [`LabError::Netlink`] otherwise.
-    pub async fn add_veth(
+    pub(crate) async fn add_veth(
         &self,
         near: &InterfacePlan,
         far_node: &Self,
@@ -139,7 +139,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] without bridges in the kernel, [`LabError::Netlink`] otherwise.
-    pub async fn add_bridge(&self, name: &str, index: u32) -> Result<(), LabError> {
+    pub(crate) async fn add_bridge(&self, name: &str, index: u32) -> Result<(), LabError> {
         let bridge = LinkMessageBuilder::<LinkBridge>::new(name)
             .index(index)
             .mcast_snooping(false)
@@ -180,7 +180,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn set_bridge(&self, link: u32, bridge: u32) -> Result<(), LabError> {
+    pub(crate) async fn set_bridge(&self, link: u32, bridge: u32) -> Result<(), LabError> {
         let message = LinkUnspec::new_with_index(link).controller(bridge);
         let doing = format!("make link {link} a port of bridge {bridge}");
         self.change_link(message, doing).await
@@ -190,7 +190,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn set_up(&self, link: u32, up: bool) -> Result<(), LabError> {
+    pub(crate) async fn set_up(&self, link: u32, up: bool) -> Result<(), LabError> {
         let message = LinkUnspec::new_with_index(link);
         let message = if up { message.up() } else { message.down() };
         let doing = format!("set link {link} {}", if up { "up" } else { "down" });
@@ -201,7 +201,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn set_mtu(&self, link: u32, bytes: u32) -> Result<(), LabError> {
+    pub(crate) async fn set_mtu(&self, link: u32, bytes: u32) -> Result<(), LabError> {
         let message = LinkUnspec::new_with_index(link).mtu(bytes);
         let doing = format!("set the MTU of link {link} to {bytes}");
         self.change_link(message, doing).await
@@ -211,7 +211,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn set_mac(&self, link: u32, mac: [u8; 6]) -> Result<(), LabError> {
+    pub(crate) async fn set_mac(&self, link: u32, mac: [u8; 6]) -> Result<(), LabError> {
         let message = LinkUnspec::new_with_index(link).address(mac.to_vec());
         let doing = format!("set the hardware address of link {link}");
         self.change_link(message, doing).await
@@ -230,7 +230,10 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.
-    pub async fn wait_until_usable(&self, interface: &InterfacePlan) -> Result<(), LabError> {
+    pub(crate) async fn wait_until_usable(
+        &self,
+        interface: &InterfacePlan,
+    ) -> Result<(), LabError> {
         self.wait_for(interface, |known| {
             known.is_link_usable(interface.index) && has_address(known, interface)
         })
@@ -242,7 +245,10 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.
-    pub async fn wait_until_addressed(&self, interface: &InterfacePlan) -> Result<(), LabError> {
+    pub(crate) async fn wait_until_addressed(
+        &self,
+        interface: &InterfacePlan,
+    ) -> Result<(), LabError> {
         self.wait_for(interface, |known| has_address(known, interface))
             .await
     }

@@ -28,7 +28,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn reset_queue(&self, link: u32) -> Result<(), LabError> {
+    pub(crate) async fn reset_queue(&self, link: u32) -> Result<(), LabError> {
         let mut request = self.handle.qdisc().del(link.cast_signed());
         *request.message_mut() = at_root(link);
         let doing = format!("reset the queue of link {link}");

@@ -19,7 +19,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn add_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
+    pub(crate) async fn add_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
         self.handle
             .address()
             .add(link, subnet.address, subnet.prefix)
@@ -32,7 +32,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn remove_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
+    pub(crate) async fn remove_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
         let addresses = self.handle.address();
         // The same message, but for what is done with it.
         let message = addresses
@@ -47,7 +47,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn add_route(&self, route: RoutePlan) -> Result<(), LabError> {
+    pub(crate) async fn add_route(&self, route: RoutePlan) -> Result<(), LabError> {
         let doing = format!("add route {}", route.to);
         let mut builder = destination(route.to).output_interface(route.interface);
         if let Some(via) = route.via {
@@ -71,7 +71,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn add_dead_route(&self, to: Subnet, kind: RouteType) -> Result<(), LabError> {
+    pub(crate) async fn add_dead_route(&self, to: Subnet, kind: RouteType) -> Result<(), LabError> {
         let doing = format!("add {kind:?} route {to}");
         let route = destination(to).kind(kind).build();
         self.handle
@@ -86,7 +86,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn delete_routes(&self, to: Subnet) -> Result<(), LabError> {
+    pub(crate) async fn delete_routes(&self, to: Subnet) -> Result<(), LabError> {
         loop {
             match self.delete_route(to).await {
                 Err(error) if error.errno() == Some(nix::libc::ESRCH) => return Ok(()),

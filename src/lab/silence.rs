@@ -35,7 +35,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn unsilence(&self) -> Result<(), LabError> {
+    pub(crate) async fn unsilence(&self) -> Result<(), LabError> {
         self.remove_tables(TableFamily::Netdev, [MUTE, DEAF]).await
     }
 
@@ -43,7 +43,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn unmute(&self) -> Result<(), LabError> {
+    pub(crate) async fn unmute(&self) -> Result<(), LabError> {
         self.remove_tables(TableFamily::Netdev, [MUTE]).await
     }
 
@@ -51,7 +51,7 @@ impl LabNode {
     ///
     /// # Errors
     /// [`LabError::Netlink`].
-    pub async fn undeafen(&self) -> Result<(), LabError> {
+    pub(crate) async fn undeafen(&self) -> Result<(), LabError> {
         self.remove_tables(TableFamily::Netdev, [DEAF]).await
     }
 }

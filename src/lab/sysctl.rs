@@ -19,7 +19,7 @@ use crate::scenario::memory::{RECEIVE_BUFFERS, SEND_BUFFERS};
 use crate::setting;
 
 /// A sysctl below `net.`: the path with slashes, and the value.
-pub type Setting = (String, String);
+pub(crate) type Setting = (String, String);
 
 /// Of every interface, now (`all`) and later (`default`); the kernel takes one, both, or the larger of the two.
 const EACH_INTERFACE_IPV4: [(&str, &str); 10] = [
@@ -64,7 +64,7 @@ const OF_TCP: [(&str, &str); 3] = [
 
 /// What a node needs in a network that carries the families of these plans.
 #[must_use]
-pub fn pinned(node: Node, plans: &[NetworkPlan]) -> Vec<Setting> {
+pub(crate) fn pinned(node: Node, plans: &[NetworkPlan]) -> Vec<Setting> {
     let addressed = plans.iter().filter_map(|network| {
         let plan = network.node(node)?;
         (plan.role != Role::Switch).then_some((network.family, plan))
@@ -133,13 +133,13 @@ fn owned((name, value): &(&str, &str)) -> Setting {
 
 /// What a host's own settings ask of its namespace.
 #[must_use]
-pub fn of_end(settings: &EndSettings) -> Vec<Setting> {
+pub(crate) fn of_end(settings: &EndSettings) -> Vec<Setting> {
     stated(&setting::sysctls(settings))
 }
 
 /// What a file asks for.
 #[must_use]
-pub fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
+pub(crate) fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
     let setting = |sysctl: &Sysctl| (sysctl.path(), sysctl.value.clone());
     sysctls.iter().map(setting).collect()
 }

@@ -13,7 +13,7 @@ use crate::model::Family;
 
 /// How full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
+pub(crate) struct Fill {
     /// What there is now, in all namespaces.
     pub entries: u32,
     /// `net.ipv4.neigh.default.gc_thresh3` or its IPv6 namesake. Beyond it the kernel forgets others' entries, or refuses new ones and drops the
@@ -25,7 +25,7 @@ pub struct Fill {
 
 /// A view of them. The tables tell their whole size in every namespace, and without any privilege.
 #[derive(Debug)]
-pub struct NeighbourTables {
+pub(crate) struct NeighbourTables {
     handle: Handle,
     connection: AbortHandle,
 }
@@ -33,14 +33,14 @@ pub struct NeighbourTables {
 impl NeighbourTables {
     /// `None` where there is no rtnetlink socket to be had: whoever builds a lab next is told why.
     #[must_use]
-    pub fn open(netlink: &tokio::runtime::Handle) -> Option<Self> {
+    pub(crate) fn open(netlink: &tokio::runtime::Handle) -> Option<Self> {
         let (connection, handle, _) = rtnetlink::new_connection().ok()?;
         let connection = netlink.spawn(connection).abort_handle();
         Some(Self { handle, connection })
     }
 
     /// `None` where the kernel does not tell.
-    pub async fn fill(&self, family: Family) -> Option<Fill> {
+    pub(crate) async fn fill(&self, family: Family) -> Option<Fill> {
         let mut ask = NeighbourTableMessage::default();
         ask.header.family = match family {
             Family::Ipv4 => AddressFamily::Inet,

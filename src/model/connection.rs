@@ -112,7 +112,7 @@ pub enum Keepalive {
 impl EndSettings {
     /// How many unanswered probes end the connection; `None` without keepalive, and where other settings may decide.
     #[must_use]
-    pub fn unanswered_probes(&self) -> Option<u32> {
+    pub(crate) fn unanswered_probes(&self) -> Option<u32> {
         let decides = self.user_timeout.is_none() && self.sysctl.is_empty();
         let keepalive = self.keepalive.filter(|_| decides)?;
         Some(EffectiveKeepalive::new(keepalive).probes)
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     /// The settings of one end, to change them.
-    pub fn end_mut(&mut self, end: End) -> &mut EndSettings {
+    pub(crate) fn end_mut(&mut self, end: End) -> &mut EndSettings {
         match end {
             End::Client => &mut self.client,
             End::Server => &mut self.server,
@@ -148,7 +148,7 @@ impl Connection {
 
 /// The numbers that decide, whichever way they were set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EffectiveKeepalive {
+pub(crate) struct EffectiveKeepalive {
     /// Silence before the first probe; whole seconds, 1..=32767.
     pub idle: Duration,
     /// Between probes; whole seconds, 1..=32767.
@@ -160,7 +160,7 @@ pub struct EffectiveKeepalive {
 impl EffectiveKeepalive {
     /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
     #[must_use]
-    pub fn new(keepalive: Keepalive) -> Self {
+    pub(crate) fn new(keepalive: Keepalive) -> Self {
         let (idle, interval, probes) = match keepalive {
             Keepalive::Options {
                 idle,

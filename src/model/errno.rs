@@ -30,7 +30,7 @@ impl ErrnoName {
 
     /// Whether it is what `tcp_reset` makes of a RST that comes in.
     #[must_use]
-    pub fn is_of_rst(self) -> bool {
+    pub(crate) fn is_of_rst(self) -> bool {
         matches!(
             self.0,
             Errno::ECONNRESET | Errno::ECONNREFUSED | Errno::EPIPE

@@ -59,7 +59,7 @@ pub struct Expectation {
 impl Expectation {
     /// The line of a key, else that of the table that it is in, else that of the expectation.
     #[must_use]
-    pub fn line_of(&self, key: &str) -> usize {
+    pub(crate) fn line_of(&self, key: &str) -> usize {
         let of = |key: &str| self.lines.get(key).copied();
         let table = || of(key.split('.').next().unwrap_or(key));
         of(key).or_else(table).unwrap_or(self.line)
@@ -67,7 +67,7 @@ impl Expectation {
 
     /// Whether it asks for anything that only the recorded frames can show.
     #[must_use]
-    pub fn asks_for_frames(&self) -> bool {
+    pub(crate) fn asks_for_frames(&self) -> bool {
         let EvidenceExpectation {
             retransmissions,
             rst_sent,
@@ -220,7 +220,7 @@ pub struct CounterName(pub String);
 impl CounterName {
     /// Whether it counts the messages of one ICMP type: `IcmpMsg:InType3`, `Icmp6OutType136`.
     #[must_use]
-    pub fn is_of_message_type(&self) -> bool {
+    pub(crate) fn is_of_message_type(&self) -> bool {
         self.0.starts_with("IcmpMsg:")
             || ["Icmp6InType", "Icmp6OutType"]
                 .iter()
@@ -242,7 +242,7 @@ impl Expectations {
 impl ProbeExpectation {
     /// Whether it comes true where no probe goes out.
     #[must_use]
-    pub fn is_met_by_none(&self) -> bool {
+    pub(crate) fn is_met_by_none(&self) -> bool {
         let counts = [self.sent, self.answered].into_iter().flatten();
         self.at.is_empty()
             && self.spacing.is_none()
@@ -338,4 +338,4 @@ impl fmt::Display for ExpectedTimer {
 }
 
 /// Counter to value. Names are `Group:Name` as nstat's sources spell them, and bare in `snmp6`.
-pub type Counters = BTreeMap<CounterName, u64>;
+pub(crate) type Counters = BTreeMap<CounterName, u64>;

@@ -14,9 +14,6 @@ impl Hz {
     /// The coarsest that distributions and user-mode Linux ship (100): timers are latest.
     pub const COARSEST: Self = Self(NonZeroU32::MIN.saturating_add(99));
 
-    /// What distributions ship their kernels with (250).
-    pub const DISTRIBUTIONS: Self = Self(NonZeroU32::MIN.saturating_add(249));
-
     /// `None` outside 1..=10000.
     #[must_use]
     pub fn new(ticks: u32) -> Option<Self> {

@@ -47,7 +47,7 @@ const V6: [(&str, u8, u8); 17] = [
 
 /// The name of a type and code.
 #[must_use]
-pub fn icmp_name(is_ipv6: bool, (kind, code): (u8, u8)) -> Option<&'static str> {
+pub(crate) fn icmp_name(is_ipv6: bool, (kind, code): (u8, u8)) -> Option<&'static str> {
     let mut known = icmp_names(is_ipv6).iter();
     let found = known.find(|(_, a, b)| (*a, *b) == (kind, code));
     found.map(|(name, ..)| *name)
@@ -55,6 +55,6 @@ pub fn icmp_name(is_ipv6: bool, (kind, code): (u8, u8)) -> Option<&'static str> 
 
 /// The names of ICMP or ICMPv6 with their types and codes.
 #[must_use]
-pub fn icmp_names(is_ipv6: bool) -> &'static [(&'static str, u8, u8)] {
+pub(crate) fn icmp_names(is_ipv6: bool) -> &'static [(&'static str, u8, u8)] {
     if is_ipv6 { &V6 } else { &V4 }
 }

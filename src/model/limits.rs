@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the connections of a case may take of TCP's memory, in bytes, and what those of all labs at once may take: no more than a machine with
 /// 2 GB has for all its programs before it is under pressure (a sixteenth, `tcp_init_mem`).
-pub const TCP_MEMORY: u64 = 128 << 20;
+pub(crate) const TCP_MEMORY: u64 = 128 << 20;
 
 /// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
 #[derive(
@@ -62,7 +62,7 @@ impl TrackingSeconds {
     pub const MAX: u32 = 2_147_483;
 
     /// The kernel's own for an established flow: five days.
-    pub const DEFAULT: Self = Self(432_000);
+    pub(crate) const DEFAULT: Self = Self(432_000);
 
     /// `None` outside 1..=2147483.
     #[must_use]
@@ -130,7 +130,7 @@ pub struct BufferSize(u32);
 
 impl BufferSize {
     /// What every kernel takes as it is.
-    pub const RANGE: RangeInclusive<u64> = 2304..=212_992;
+    pub(crate) const RANGE: RangeInclusive<u64> = 2304..=212_992;
 
     /// `None` outside of [`Self::RANGE`].
     #[must_use]
@@ -178,7 +178,7 @@ impl Linger {
 
     /// Whether it makes a close a reset.
     #[must_use]
-    pub const fn resets(self) -> bool {
+    pub(crate) const fn resets(self) -> bool {
         self.0 == 0
     }
 }

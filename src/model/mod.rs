@@ -21,29 +21,39 @@ mod tolerance;
 mod topology;
 
 pub use connection::{
-    CLIENT_PORT, Connection, EffectiveKeepalive, EndSettings, Keepalive, NodeSysctls, SERVER_PORT,
-    Sysctl,
+    CLIENT_PORT, Connection, EndSettings, Keepalive, NodeSysctls, SERVER_PORT, Sysctl,
 };
+
+pub(crate) use connection::EffectiveKeepalive;
 pub use end::End;
 pub use errno::ErrnoName;
 pub use expectation::{
-    CounterName, Counters, EvidenceExpectation, Expectation, Expectations, ExpectedOutcome,
-    ExpectedTimer, IcmpKind, NextWrite, Places, ProbeExpectation, Since, StatedWindow,
-    WindowProbeExpectation,
+    CounterName, EvidenceExpectation, Expectation, Expectations, ExpectedOutcome, ExpectedTimer,
+    IcmpKind, Places, ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
 };
+pub(crate) use expectation::Counters;
+pub use expectation::NextWrite;
 pub use family::{Family, Stack};
 pub use firewall::Firewall;
 pub use hz::Hz;
-pub use icmp::{icmp_name, icmp_names};
+pub(crate) use icmp::{icmp_name, icmp_names};
+pub(crate) use limits::TCP_MEMORY;
 pub use limits::{
-    BufferSize, CountRange, KeepaliveSeconds, Linger, Percent, ProbeCount, TCP_MEMORY,
-    TrackingSeconds,
+    BufferSize, CountRange, KeepaliveSeconds, Linger, Percent, ProbeCount, TrackingSeconds,
 };
 pub use moment::Moment;
 pub use node::Node;
 pub use probe::ProbeEvent;
 pub use route::RouteChange;
-pub use segments::{DRAWN, Filter, FilterVerdict, Loss, Segments, Unreachable, Which};
-pub use socket::{Ended, PollEvent, TcpState, TimerKind};
-pub use tolerance::{ALLOWANCE, STEP_TIME};
-pub use topology::{LARGEST_MTU, Link, Machine, Preset, Role, SMALLEST_MTU, Side, Topology};
+pub(crate) use segments::DRAWN;
+pub use segments::Unreachable;
+pub use segments::Segments;
+pub use segments::FilterVerdict;
+pub use segments::Loss;
+pub use segments::{Filter, Which};
+pub use socket::PollEvent;
+pub use socket::{Ended, TcpState, TimerKind};
+pub(crate) use tolerance::{ALLOWANCE, STEP_TIME};
+pub(crate) use topology::{LARGEST_MTU, Link, Machine, SMALLEST_MTU};
+pub use topology::Topology;
+pub use topology::{Preset, Role, Side};

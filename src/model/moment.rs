@@ -28,7 +28,7 @@ impl Moment {
 
     /// Nanoseconds on `CLOCK_MONOTONIC`.
     #[must_use]
-    pub const fn nanos(self) -> u64 {
+    pub(crate) const fn nanos(self) -> u64 {
         self.0
     }
 
@@ -47,7 +47,7 @@ impl Moment {
 
     /// How long from now; zero once it is past.
     #[must_use]
-    pub fn remaining(self) -> Duration {
+    pub(crate) fn remaining(self) -> Duration {
         self.since(Self::now())
     }
 }

@@ -20,7 +20,7 @@ impl Node {
     /// Accepts the connection; in every topology.
     pub const SERVER: Self = Self::known("server");
     /// The bridge of the preset `switched`.
-    pub const SWITCH: Self = Self::known("switch");
+    pub(crate) const SWITCH: Self = Self::known("switch");
     /// Forwards between the two subnets of the preset `routed`.
     pub const ROUTER: Self = Self::known("router");
 

@@ -43,7 +43,7 @@ pub struct Unreachable {
 impl Unreachable {
     /// The code in one family, if that has such a message.
     #[must_use]
-    pub fn code(self, family: Family) -> Option<u8> {
+    pub(crate) fn code(self, family: Family) -> Option<u8> {
         match family {
             Family::Ipv4 => self.ipv4,
             Family::Ipv6 => self.ipv6,
@@ -99,7 +99,7 @@ pub enum Which {
 }
 
 /// Among how many segments the choice is made; after these it repeats.
-pub const DRAWN: u32 = 1000;
+pub(crate) const DRAWN: u32 = 1000;
 
 impl Which {
     /// The numbers of the lost ones among the first [`DRAWN`], from 1; `None`: all. Pure: the same for the same seed.

@@ -44,7 +44,7 @@ pub enum PollEvent {
 
 impl PollEvent {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::PollIn, Self::PollErr, Self::PollHup, Self::PollRdHup];
+    pub(crate) const ALL: [Self; 4] = [Self::PollIn, Self::PollErr, Self::PollHup, Self::PollRdHup];
 }
 
 impl fmt::Display for PollEvent {
@@ -96,7 +96,7 @@ impl TcpState {
 
     /// From the kernel's number.
     #[must_use]
-    pub fn from_kernel(number: u8) -> Option<Self> {
+    pub(crate) fn from_kernel(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 

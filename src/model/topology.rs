@@ -36,7 +36,7 @@ pub enum Preset {
 
 /// A machine with what it does for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Its name.
     pub node: Node,
     /// What it does with what is not for itself.
@@ -57,7 +57,7 @@ pub enum Role {
 
 /// A cable between two machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Link {
+pub(crate) struct Link {
     /// Which two.
     pub between: [Node; 2],
     /// The largest packet that it takes, in both directions.
@@ -77,7 +77,7 @@ pub enum Side {
 impl Link {
     /// The machine across.
     #[must_use]
-    pub fn across(&self, node: Node) -> Option<Node> {
+    pub(crate) fn across(&self, node: Node) -> Option<Node> {
         let [near, far] = self.between;
         match node {
             _ if node == near => Some(far),
@@ -88,7 +88,7 @@ impl Link {
 
     /// Whether it is between these two, in either order.
     #[must_use]
-    pub fn joins(&self, a: Node, b: Node) -> bool {
+    pub(crate) fn joins(&self, a: Node, b: Node) -> bool {
         self.across(a) == Some(b)
     }
 }
@@ -137,43 +137,43 @@ impl Topology {
 
     /// The preset that it is.
     #[must_use]
-    pub fn preset(&self) -> Option<Preset> {
+    pub(crate) fn preset(&self) -> Option<Preset> {
         self.preset
     }
 
     /// From the client to the server; those between them in the order of the file.
     #[must_use]
-    pub fn machines(&self) -> &[Machine] {
+    pub(crate) fn machines(&self) -> &[Machine] {
         &self.machines
     }
 
     /// In the order of the file.
     #[must_use]
-    pub fn links(&self) -> &[Link] {
+    pub(crate) fn links(&self) -> &[Link] {
         &self.links
     }
 
     /// What a machine does; `None` where there is none of this name.
     #[must_use]
-    pub fn role(&self, node: Node) -> Option<Role> {
+    pub(crate) fn role(&self, node: Node) -> Option<Role> {
         let machine = self.machines.iter().find(|machine| machine.node == node);
         machine.map(|machine| machine.role)
     }
 
     /// The machines that do this.
-    pub fn of_role(&self, role: Role) -> impl Iterator<Item = Node> {
+    pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = Node> {
         let machines = self.machines.iter();
         machines.filter_map(move |machine| (machine.role == role).then_some(machine.node))
     }
 
     /// The machines at the other sides of a machine's links.
-    pub fn neighbours(&self, node: Node) -> impl Iterator<Item = Node> {
+    pub(crate) fn neighbours(&self, node: Node) -> impl Iterator<Item = Node> {
         self.links.iter().filter_map(move |link| link.across(node))
     }
 
     /// The machine at the other side of an end's cable, if it is not the other end.
     #[must_use]
-    pub fn behind_cable(&self, end: End) -> Option<Machine> {
+    pub(crate) fn behind_cable(&self, end: End) -> Option<Machine> {
         let across = self.neighbours(end.node()).next()?;
         let machine = self.machines.iter().find(|machine| machine.node == across);
         machine
@@ -183,13 +183,13 @@ impl Topology {
 
     /// Whether one cable joins the two ends.
     #[must_use]
-    pub fn is_one_cable(&self) -> bool {
+    pub(crate) fn is_one_cable(&self) -> bool {
         self.behind_cable(End::Client).is_none()
     }
 
     /// Of each link, the number of its network, from 0 in the order of their first links: what a switch joins is one.
     #[must_use]
-    pub fn networks(&self) -> Vec<u32> {
+    pub(crate) fn networks(&self) -> Vec<u32> {
         let joined = |a: &Link, b: &Link| {
             let mut common = a
                 .between
@@ -254,7 +254,7 @@ impl Topology {
 
     /// The machines from the client to the server, both included, where there is only one way; `None` where there are several.
     #[must_use]
-    pub fn unique_path(&self) -> Option<Vec<Node>> {
+    pub(crate) fn unique_path(&self) -> Option<Vec<Node>> {
         let reached = self.reached(None);
         let mut way = vec![Node::SERVER];
         while let Some(last) = way.last().filter(|last| **last != Node::CLIENT) {
@@ -270,10 +270,10 @@ impl Topology {
 }
 
 /// Every link's, from the beginning.
-pub const LARGEST_MTU: u16 = 1500;
+pub(crate) const LARGEST_MTU: u16 = 1500;
 
 /// IPv6 is off on a link that takes less (RFC 8200 section 5; `addrconf_notify`).
-pub const SMALLEST_MTU: u16 = 1280;
+pub(crate) const SMALLEST_MTU: u16 = 1280;
 
 display_as!(Preset { Preset::Direct => "direct", Preset::Switched => "switched", Preset::Routed => "routed" });
 

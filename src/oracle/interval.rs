@@ -15,31 +15,31 @@ pub struct Interval {
 impl Interval {
     /// From two ends, `min` first.
     #[must_use]
-    pub const fn new(min: Duration, max: Duration) -> Self {
+    pub(crate) const fn new(min: Duration, max: Duration) -> Self {
         Self { min, max }
     }
 
     /// A time that is known exactly.
     #[must_use]
-    pub const fn exactly(time: Duration) -> Self {
+    pub(crate) const fn exactly(time: Duration) -> Self {
         Self::new(time, time)
     }
 
     /// From nothing up to `max`.
     #[must_use]
-    pub const fn up_to(max: Duration) -> Self {
+    pub(crate) const fn up_to(max: Duration) -> Self {
         Self::new(Duration::ZERO, max)
     }
 
     /// The same, with an upper end that lies `late` later.
     #[must_use]
-    pub fn late_by(self, late: Duration) -> Self {
+    pub(crate) fn late_by(self, late: Duration) -> Self {
         Self::new(self.min, self.max + late)
     }
 
     /// How long after `earlier`; nothing where the two overlap.
     #[must_use]
-    pub fn after(self, earlier: Self) -> Self {
+    pub(crate) fn after(self, earlier: Self) -> Self {
         Self::new(
             self.min.saturating_sub(earlier.max),
             self.max.saturating_sub(earlier.min),

@@ -12,7 +12,7 @@ use crate::model::{EffectiveKeepalive, Hz};
 
 /// When keepalive gives up, if nothing is ever answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Death {
+pub(crate) struct Death {
     /// From the last received segment.
     pub window: Interval,
     /// The timer's tick (from 0) that may already be the one that gives up: all before it send a probe for certain.
@@ -26,7 +26,7 @@ impl EffectiveKeepalive {
     /// stayed unanswered. Each tick arms the next and each is late by itself, so the lateness adds up. Tick 0 may seem early
     /// by less than one jiffy, see [`Self::first_probe_slack`].
     #[must_use]
-    pub fn tick(&self, k: u32, hz: Hz) -> Interval {
+    pub(crate) fn tick(&self, k: u32, hz: Hz) -> Interval {
         let due = self.idle + self.interval * k;
         let late = lateness(self.idle, hz) + lateness(self.interval, hz) * k;
         Interval::exactly(due).late_by(late)
@@ -35,7 +35,7 @@ impl EffectiveKeepalive {
     /// By how much the first probe may come before `idle` is over: the kernel counts whole jiffies, and a timer that was armed before
     /// the last segment came may fire in the very jiffy in which `idle` ends. Later ticks are armed by a tick and lose nothing.
     #[must_use]
-    pub fn first_probe_slack(hz: Hz) -> Duration {
+    pub(crate) fn first_probe_slack(hz: Hz) -> Duration {
         hz.jiffy()
     }
 
@@ -44,7 +44,7 @@ impl EffectiveKeepalive {
     /// Without a user timeout: at the tick after the last probe. With one, the number of probes is ignored: at the first tick
     /// at which the time since the last received segment is at least the user timeout and a probe is unanswered.
     #[must_use]
-    pub fn death(&self, user_timeout: Option<Duration>, hz: Hz) -> Death {
+    pub(crate) fn death(&self, user_timeout: Option<Duration>, hz: Hz) -> Death {
         let Some(timeout) = user_timeout.filter(|timeout| !timeout.is_zero()) else {
             return Death {
                 window: self.tick(self.probes, hz),
@@ -67,7 +67,7 @@ impl EffectiveKeepalive {
     /// The longest time between two answered probes: after a probe the timer comes back after the interval, and then waits for what
     /// is left of the idle time.
     #[must_use]
-    pub fn answered_period(&self, hz: Hz) -> Duration {
+    pub(crate) fn answered_period(&self, hz: Hz) -> Duration {
         let period = self.idle.max(self.interval);
         period + lateness(period, hz) + lateness(self.interval, hz)
     }

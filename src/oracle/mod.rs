@@ -19,6 +19,7 @@ pub mod wheel;
 mod wording;
 mod zero;
 
-pub use predict::NO_TIMER;
-pub use ticks::{Ticks, predict};
-pub use zero::from_zero;
+pub(crate) use predict::NO_TIMER;
+pub use ticks::Ticks;
+pub(crate) use ticks::predict;
+pub(crate) use zero::from_zero;

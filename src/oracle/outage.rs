@@ -38,7 +38,7 @@ pub enum Fault {
 impl Fault {
     /// Whether segments to this end are lost.
     #[must_use]
-    pub fn blocks(self, to: End) -> bool {
+    pub(crate) fn blocks(self, to: End) -> bool {
         match self {
             Self::Route(_, end, _) | Self::Lost(end) | Self::Misdirected(_, end) => end == to,
             Self::Filtered(filter) => filter.to.is_none_or(|end| end == to),
@@ -55,7 +55,7 @@ impl Fault {
 
     /// Whether it takes the carrier of this end's host, or its interface down.
     #[must_use]
-    pub fn is_at_cable(self, end: End) -> bool {
+    pub(crate) fn is_at_cable(self, end: End) -> bool {
         match self {
             Self::Cable(at) => at == end,
             Self::Link(at, to) => [at, to].contains(&end.node()),
@@ -66,7 +66,7 @@ impl Fault {
 
 /// A time within an outage at which something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PathReturn {
+pub(crate) struct PathReturn {
     /// From the last received segment.
     pub at: Interval,
     /// Right after this many probes of the observed end, where the step waited for them.
@@ -75,7 +75,7 @@ pub struct PathReturn {
 
 /// Data that the observed end wrote into an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// When, from the last received segment.
     pub at: Interval,
     /// How much.
@@ -84,7 +84,7 @@ pub struct Written {
 
 /// One time during which segments are lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
+pub(crate) struct Outage {
     /// What was broken, in order; nothing is taken out.
     pub faults: Vec<Fault>,
     /// When it began, from the last received segment.
@@ -104,13 +104,13 @@ pub struct Outage {
 impl Outage {
     /// Whether segments to this end are lost.
     #[must_use]
-    pub fn blocks(&self, to: End) -> bool {
+    pub(crate) fn blocks(&self, to: End) -> bool {
         self.faults.iter().any(|fault| fault.blocks(to))
     }
 
     /// Whether a router answers what is sent to this end with a RST in its name.
     #[must_use]
-    pub fn resets(&self, to: End) -> bool {
+    pub(crate) fn resets(&self, to: End) -> bool {
         let resets = |fault: &Fault| {
             let rst = FilterVerdict::Rst;
             matches!(fault, Fault::Filtered(filter) if filter.verdict == rst) && fault.blocks(to)
@@ -120,7 +120,7 @@ impl Outage {
 
     /// The fault, if there is just one.
     #[must_use]
-    pub fn only_fault(&self) -> Option<Fault> {
+    pub(crate) fn only_fault(&self) -> Option<Fault> {
         match self.faults[..] {
             [fault] => Some(fault),
             _ => None,
@@ -129,7 +129,7 @@ impl Outage {
 
     /// Whether the host across has lost its sockets.
     #[must_use]
-    pub fn forgets(&self, host: End) -> bool {
+    pub(crate) fn forgets(&self, host: End) -> bool {
         self.faults.contains(&Fault::Reboot(host))
     }
 }

@@ -18,7 +18,7 @@ use crate::scenario::Case;
 const HELD: Duration = Duration::from_secs(5);
 
 /// The rule of an end that no timer tells of an outage.
-pub const NO_TIMER: &str = "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)";
+pub(crate) const NO_TIMER: &str = "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)";
 
 /// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle the outcome.
 ///

@@ -30,7 +30,7 @@ const MODEL_TIMEOUT: Duration = Duration::from_millis(924_600);
 
 /// Data that is never acknowledged, and what happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     /// `TCP_USER_TIMEOUT`, if set.
     pub user_timeout: Option<Duration>,
     /// How many bytes were written.
@@ -44,7 +44,7 @@ pub struct InFlight {
 
 /// Where the data gets stuck, as far as it matters for the timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stuck {
+pub(crate) enum Stuck {
     /// It leaves the host, and nothing that takes back a doubling comes back.
     Silent,
     /// It leaves the host, and ICMP errors may come back that do (RFC 6069).
@@ -56,7 +56,7 @@ pub enum Stuck {
 impl InFlight {
     /// When the kernel gives up, from the first (attempted) transmission.
     #[must_use]
-    pub fn death(&self, hz: Hz) -> Interval {
+    pub(crate) fn death(&self, hz: Hz) -> Interval {
         let timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
         match (timeout, self.stuck) {
             (Some(timeout), stuck) => {
@@ -81,7 +81,7 @@ impl InFlight {
     /// When the timer's transmission `n` comes (0 is the one that starts the clock of [`Self::death`]), with nothing answered and
     /// no user timeout in between.
     #[must_use]
-    pub fn transmission(&self, n: u32, hz: Hz) -> Interval {
+    pub(crate) fn transmission(&self, n: u32, hz: Hz) -> Interval {
         (1..=n).fold(self.start(hz), |tick, n| {
             tick + armed(backed_off(first_timeout(hz), n), hz)
         })
@@ -89,7 +89,7 @@ impl InFlight {
 
     /// When the tail loss probe goes out, from the first transmission; `None` for data that never left.
     #[must_use]
-    pub fn loss_probe(&self, hz: Hz) -> Option<Interval> {
+    pub(crate) fn loss_probe(&self, hz: Hz) -> Option<Interval> {
         let timeout = armed_at_any_time(first_timeout(hz), hz);
         let several = Interval::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
         match (self.stuck, self.bytes) {
@@ -117,7 +117,7 @@ impl InFlight {
 
     /// The user timeout as a person reads it, or the number of retries.
     #[must_use]
-    pub fn formula(&self) -> String {
+    pub(crate) fn formula(&self) -> String {
         let timer = match (self.stuck, self.bytes) {
             _ if self.held => "at most loss probe 0.2s + first timeout 0.2s",
             (Stuck::Unsent, _) => "first probe 0.2s",

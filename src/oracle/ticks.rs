@@ -35,7 +35,7 @@ impl Ticks {
 
     /// The slowest that it may be.
     #[must_use]
-    pub fn slowest(self) -> Hz {
+    pub(crate) fn slowest(self) -> Hz {
         match self {
             Self::Known(hz) => hz,
             Self::Unknown => Hz::COARSEST,
@@ -59,7 +59,7 @@ impl From<Hz> for Ticks {
 
 /// What `end` will see, whichever tick the kernel has; `None` where that is not settled, or depends on the tick.
 #[must_use]
-pub fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction> {
+pub(crate) fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction> {
     let each = ticks.each();
     let mut predictions = each
         .into_iter()

@@ -23,7 +23,7 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
     /// In order.
-    pub outages: Vec<Outage>,
+    pub(crate) outages: Vec<Outage>,
     /// Since the last segment that the end received, when the last step is over.
     pub silence: Interval,
 }

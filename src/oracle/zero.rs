@@ -10,7 +10,7 @@ use crate::scenario::Case;
 /// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than the window itself, by as much as is
 /// not known of the time between its origin and the fault; `None` where nothing is known.
 #[must_use]
-pub fn from_zero(
+pub(crate) fn from_zero(
     case: &Case,
     end: End,
     window: &PredictedWindow,

@@ -136,7 +136,7 @@ fn fill(
 
 /// How long each connection of an end took to be reported dead, from where its window counts.
 #[must_use]
-pub fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
+pub(crate) fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
     let window = result.prepared.window(end);
     let origin = window.map_or(WindowOrigin::Activity, |window| window.from);
     let Some(observation) = &result.observation else {

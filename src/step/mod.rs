@@ -15,8 +15,9 @@ use crate::file::{
     Context, Describe, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, when,
 };
 use crate::model::{End, Family, Node, ProbeEvent, Segments};
+pub use crate::world::Named;
+pub use crate::world::Need;
 use crate::world::{Cause, Firewalled, Refusal, World};
-pub use crate::world::{Named, Need};
 
 /// Calls a macro with all steps: first those of an end's program, which each strand of a dual-stack case takes by itself, then those
 /// at the network, which the strands take together. A row is the `do` word, which is the name of the file, and the type.
@@ -239,7 +240,7 @@ impl Step {
     ///
     /// # Errors
     /// [`Refusal`] where the step, or its wait for probes, is impossible.
-    pub fn act(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
+    pub(crate) fn act(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
         let waited = match self.start {
             Start::AtOnce | Start::After(_) => Ok(()),
             Start::When { count, what } => world.wait(count, what),
@@ -296,7 +297,7 @@ impl Action {
     ///
     /// # Errors
     /// [`Refusal`] where the step is impossible in the network as it is.
-    pub fn act(&self, world: &mut World) -> Result<(), Refusal> {
+    pub(crate) fn act(&self, world: &mut World) -> Result<(), Refusal> {
         self.step().act(world)
     }
 }

@@ -16,12 +16,12 @@ pub struct IcmpMessage {
     /// Type and code.
     pub kind: (u8, u8),
     /// The segment that an error is about.
-    pub quoted: Option<Quoted>,
+    pub(crate) quoted: Option<Quoted>,
 }
 
 /// The beginning of the segment that an ICMP error quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Quoted {
+pub(crate) struct Quoted {
     /// The client's port.
     pub connection: u16,
     /// Its sequence number.
@@ -31,7 +31,7 @@ pub struct Quoted {
 impl IcmpMessage {
     /// The name of its type and code, `host-unreachable`; `type 3 code 99` where it has none.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let (kind, code) = self.kind;
         icmp_name(self.from.is_ipv6(), self.kind)
             .map_or_else(|| format!("type {kind} code {code}"), str::to_owned)
@@ -39,7 +39,7 @@ impl IcmpMessage {
 
     /// Whether it is what every IPv6 host says when it joins a network, which has nothing to do with a connection.
     #[must_use]
-    pub fn is_chatter(&self) -> bool {
+    pub(crate) fn is_chatter(&self) -> bool {
         self.from.is_ipv6() && matches!(self.kind.0, 130..=134 | 143)
     }
 }

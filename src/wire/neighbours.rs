@@ -18,7 +18,7 @@ pub struct Neighbours {
 
 impl Neighbours {
     /// Takes one more message into account.
-    pub fn observe(&mut self, at: Moment, direction: Direction, message: Neighbouring) {
+    pub(crate) fn observe(&mut self, at: Moment, direction: Direction, message: Neighbouring) {
         match (direction, message) {
             (Direction::Out, Neighbouring::Request { .. }) => self.solicited.push(at),
             (Direction::In, Neighbouring::Reply { .. }) => self.answered.push(at),

@@ -88,7 +88,7 @@ impl Packet {
 
     /// Where a frame's IP packet is sent to; `None` for what is no IP packet.
     #[must_use]
-    pub fn destination(frame: &Frame) -> Option<IpAddr> {
+    pub(crate) fn destination(frame: &Frame) -> Option<IpAddr> {
         let packet = LaxSlicedPacket::from_ethernet(&frame.bytes).ok()?;
         match &packet.net {
             Some(LaxNetSlice::Ipv4(ip)) => Some(ip.header().destination_addr().into()),

@@ -32,7 +32,7 @@ pub struct Probe {
 
 /// What a segment is for, seen from the end that sends or receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// It opens the connection: SYN or SYN-ACK.
     Opens,
     /// It closes one direction: FIN.
@@ -59,13 +59,13 @@ pub struct IcmpError {
     /// What it says, and who says so.
     pub message: IcmpMessage,
     /// What the kernel makes of it.
-    pub fate: IcmpFate,
+    pub(crate) fate: IcmpFate,
 }
 
 /// What `tcp_v4_err` and `tcp_v6_err` make of an ICMP error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum IcmpFate {
+pub(crate) enum IcmpFate {
     /// The segment lies between what was acknowledged and what was sent last, so the error counts.
     InWindow,
     /// It does not: the error is ignored, and counted in `TcpExt:OutOfWindowIcmps`.
@@ -145,7 +145,7 @@ impl ProbeKind {
 
 impl Track {
     /// Takes one more segment into account; what it is for.
-    pub fn observe(&mut self, segment: &Segment) -> Meaning {
+    pub(crate) fn observe(&mut self, segment: &Segment) -> Meaning {
         match segment.direction {
             Direction::Out => self.observe_out(segment),
             Direction::In => self.observe_in(segment),
@@ -297,7 +297,12 @@ impl Track {
     }
 
     /// Takes an ICMP error into account that quotes a segment of this connection.
-    pub fn observe_icmp(&mut self, at: Moment, message: IcmpMessage, quoted: Quoted) -> IcmpError {
+    pub(crate) fn observe_icmp(
+        &mut self,
+        at: Moment,
+        message: IcmpMessage,
+        quoted: Quoted,
+    ) -> IcmpError {
         let seq = self.first.0.map(|first| quoted.seq.wrapping_sub(first));
         // Before the first acknowledgement, the SYN is what is not acknowledged: the number before the first payload.
         let una = self.acked.unwrap_or(0_u32.wrapping_sub(1));
@@ -315,20 +320,20 @@ impl Track {
     /// The last sign of life that came in before that moment. Not at that moment: in virtual time a probe is answered in the very
     /// nanosecond in which it is sent.
     #[must_use]
-    pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
+    pub(crate) fn last_received_before(&self, moment: Moment) -> Option<Moment> {
         self.received.iter().rev().find(|at| **at < moment).copied()
     }
 
     /// The probes that went out at this moment or later.
     #[must_use]
-    pub fn probes_since(&self, moment: Moment) -> &[Probe] {
+    pub(crate) fn probes_since(&self, moment: Moment) -> &[Probe] {
         &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
     }
 
     /// The first transmission of the oldest sequence number that the peer has not acknowledged: payload, SYN or FIN. What its own host
     /// could not route was never on the wire: then the system call that wrote it, which is when the kernel tried.
     #[must_use]
-    pub fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
+    pub(crate) fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
         let mut sent = self.sent.iter();
         let Some(acked) = self.acked else {
             return sent.next().map(|(at, _)| *at);
@@ -343,7 +348,7 @@ impl Track {
 
     /// Whether the bytes that were written so far have all been sent and acknowledged.
     #[must_use]
-    pub fn is_quiet(&self, written: usize) -> bool {
+    pub(crate) fn is_quiet(&self, written: usize) -> bool {
         let end = Some(sequence(written));
         self.next_out == end && self.acked == end
     }

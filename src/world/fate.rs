@@ -26,7 +26,7 @@ pub struct Packet {
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It reaches the socket.
     Delivered,
     /// It reaches the host, which has no such socket and answers with a RST.
@@ -70,7 +70,7 @@ const TOO_BIG: [(u8, u8); 2] = [(3, 4), (2, 0)];
 impl World {
     /// What becomes of the packet now; `None` where the ends have several paths, or the topology is unknown.
     #[must_use]
-    pub fn fate(&self, packet: &Packet) -> Option<Fate> {
+    pub(crate) fn fate(&self, packet: &Packet) -> Option<Fate> {
         let mut path = self.path.clone()?;
         if packet.to == End::Client {
             path.reverse();

@@ -56,7 +56,7 @@ pub enum Fault {
 
 /// The segments that do not pass a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stops {
+pub(crate) enum Stops {
     /// None for certain: whatever matters passes sooner or later.
     Some,
     /// Data.
@@ -81,7 +81,7 @@ impl Stops {
 impl Fault {
     /// What it stops on the path, in one direction at least; `None` for a fault of a program.
     #[must_use]
-    pub fn stops(&self) -> Option<Stops> {
+    pub(crate) fn stops(&self) -> Option<Stops> {
         match self {
             Self::Filter(_, filter) => Some(Stops::of(filter.what)),
             Self::Loss(_, loss) => Some(match loss.which {
@@ -113,7 +113,7 @@ impl Fault {
 
     /// Whether an exchange can never complete because of it, where the path leads over it.
     #[must_use]
-    pub fn ends_exchanges(&self) -> bool {
+    pub(crate) fn ends_exchanges(&self) -> bool {
         match self {
             Self::Flapping(_)
             | Self::Down(_)
@@ -141,7 +141,7 @@ impl Fault {
 
     /// The machines where it is, between the ends; none for a fault at an end.
     #[must_use]
-    pub fn place(&self) -> Vec<Node> {
+    pub(crate) fn place(&self) -> Vec<Node> {
         match self {
             Self::Link(Side::Link(at, to)) => vec![*at, *to],
             Self::Route(on, ..)
@@ -170,7 +170,7 @@ impl Fault {
 
     /// The step that caused it, as a later step refers to it.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match self {
             Self::Link(Side::Cable(at)) => format!("the {at}'s cable is pulled here"),
             Self::Link(Side::Link(at, to)) => {

@@ -17,17 +17,21 @@ mod refusal;
 
 use std::time::Duration;
 
-pub use fate::{Fate, Packet};
-pub use fault::{Fault, Stops};
-pub use machine::{Named, Need};
-pub use probes::Prober;
+pub use fate::Packet;
+
+pub(crate) use fate::Fate;
+pub(crate) use fault::Stops;
+pub use fault::Fault;
+pub use machine::Named;
+pub use machine::Need;
+pub(crate) use probes::Prober;
 pub use refusal::Refusal;
 
 use crate::model::{End, Family, Node, Role, RouteChange, Side, Topology};
 
 /// The cause of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// A step, by its position in the case.
     Step(usize),
     /// The firewall of the topology.
@@ -36,7 +40,7 @@ pub enum Cause {
 
 /// A fault that is present.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// The fault.
     pub fault: Fault,
     /// What caused it.
@@ -82,7 +86,7 @@ pub enum Change {
 /// What a case says of the network and the connection before its first step. What is unknown because it is wrong in the file
 /// refuses nothing.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The family of the packets.
     pub family: Family,
     /// The network carries both families.
@@ -99,7 +103,7 @@ pub struct Setting {
 
 /// Where the firewall is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Firewalled {
+pub(crate) enum Firewalled {
     /// There is none.
     No,
     /// On this router.
@@ -127,7 +131,7 @@ impl World {
     /// As the network is built. `opens`: the position of the step that opens the connections; `None` where they are open before the
     /// first step.
     #[must_use]
-    pub fn new(setting: Setting, opens: Option<usize>) -> Self {
+    pub(crate) fn new(setting: Setting, opens: Option<usize>) -> Self {
         let path = setting.topology.as_ref().and_then(Topology::unique_path);
         let prober = setting.prober.clone();
         let unopened = opens.map(|position| Fact {
@@ -147,7 +151,7 @@ impl World {
     }
 
     /// Goes on to the step at this position, after this time; `None`: after an unknown time.
-    pub fn advance(&mut self, position: usize, time: Option<Duration>) {
+    pub(crate) fn advance(&mut self, position: usize, time: Option<Duration>) {
         self.cause = Cause::Step(position);
         for fact in &mut self.facts {
             fact.left = match (fact.left, time) {
@@ -159,52 +163,52 @@ impl World {
     }
 
     /// What has changed since the last call, in order.
-    pub fn take_changes(&mut self) -> Vec<Change> {
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
     /// What the case says before its first step.
     #[must_use]
-    pub fn setting(&self) -> &Setting {
+    pub(crate) fn setting(&self) -> &Setting {
         &self.setting
     }
 
     /// The family of the packets.
     #[must_use]
-    pub fn family(&self) -> Family {
+    pub(crate) fn family(&self) -> Family {
         self.setting.family
     }
 
     /// Whether a step opens the connections, now or before or later.
     #[must_use]
-    pub fn opens_by_step(&self) -> bool {
+    pub(crate) fn opens_by_step(&self) -> bool {
         self.opens
     }
 
     /// The first fact of this kind.
     #[must_use]
-    pub fn find(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+    pub(crate) fn find(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
         self.facts.iter().find(|fact| matches(&fact.fault))
     }
 
     /// Whether the fault is present.
     #[must_use]
-    pub fn has(&self, fault: &Fault) -> bool {
+    pub(crate) fn has(&self, fault: &Fault) -> bool {
         self.find(|other| other == fault).is_some()
     }
 
     /// All faults that are present, in the order in which they began.
-    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.facts.iter().map(|fact| &fact.fault)
     }
 
     /// Begins a fault, unless it is present.
-    pub fn begin(&mut self, fault: Fault) {
+    pub(crate) fn begin(&mut self, fault: Fault) {
         self.add(fault, Left::Forever);
     }
 
     /// Begins a fault that ends by itself after this time, in place of an earlier one of the same kind.
-    pub fn begin_for(&mut self, fault: Fault, time: Duration) {
+    pub(crate) fn begin_for(&mut self, fault: Fault, time: Duration) {
         self.facts.retain(|fact| fact.fault != fault);
         self.add(fault, Left::Time(time));
     }
@@ -219,7 +223,7 @@ impl World {
     }
 
     /// Ends the faults of this kind; whether there was one.
-    pub fn end(&mut self, matches: impl Fn(&Fault) -> bool) -> bool {
+    pub(crate) fn end(&mut self, matches: impl Fn(&Fault) -> bool) -> bool {
         let (ended, kept): (Vec<Fact>, _) = std::mem::take(&mut self.facts)
             .into_iter()
             .partition(|fact| matches(&fact.fault));
@@ -234,7 +238,7 @@ impl World {
     }
 
     /// Notes a change that leaves no fault.
-    pub fn note(&mut self, change: Change) {
+    pub(crate) fn note(&mut self, change: Change) {
         self.changes.push(change);
     }
 
@@ -242,7 +246,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] with this message where it is; `between` completes "remove one of the two, or ...".
-    pub fn begin_once(
+    pub(crate) fn begin_once(
         &mut self,
         fault: Fault,
         message: impl FnOnce() -> String,
@@ -260,7 +264,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] with this message where it is not; `missing` is the step that would have begun it.
-    pub fn end_once(
+    pub(crate) fn end_once(
         &mut self,
         fault: &Fault,
         message: impl FnOnce() -> String,
@@ -275,7 +279,7 @@ impl World {
 
     /// A fault that still lasts for a time by itself.
     #[must_use]
-    pub fn lasting(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+    pub(crate) fn lasting(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
         let lasts = |fact: &&Fact| matches!(fact.left, Left::Time(left) if !left.is_zero());
         self.facts
             .iter()
@@ -285,7 +289,7 @@ impl World {
 
     /// A fault that may still last: for a known time, or for an unknown one.
     #[must_use]
-    pub fn may_last(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
+    pub(crate) fn may_last(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
         let lasts = |fact: &&Fact| match fact.left {
             Left::Time(left) => !left.is_zero(),
             Left::Unknown => true,
@@ -299,14 +303,14 @@ impl World {
 
     /// Whether a fault comes and goes by itself, or hits packets at random.
     #[must_use]
-    pub fn is_erratic(&self) -> bool {
+    pub(crate) fn is_erratic(&self) -> bool {
         self.find(|fault| matches!(fault, Fault::Impaired(_) | Fault::Flapping(_)))
             .is_some()
     }
 
     /// Whether every packet between the ends has to pass the place of the fault. Where there are several paths, the kernel decides.
     #[must_use]
-    pub fn is_on_path(&self, fault: &Fault) -> bool {
+    pub(crate) fn is_on_path(&self, fault: &Fault) -> bool {
         if self.setting.topology.is_none() {
             return true;
         }
@@ -317,7 +321,7 @@ impl World {
 
     /// What keeps an exchange from completing, in the order in which it began.
     #[must_use]
-    pub fn obstacles(&self) -> Vec<&Fact> {
+    pub(crate) fn obstacles(&self) -> Vec<&Fact> {
         let facts = self.facts.iter();
         let stuck =
             facts.filter(|fact| fact.fault.ends_exchanges() && self.is_on_path(&fact.fault));
@@ -326,7 +330,7 @@ impl World {
 
     /// What stops segments of one of these kinds on the path, in one direction at least.
     #[must_use]
-    pub fn stopped(&self, kinds: &[Stops]) -> Option<&Fact> {
+    pub(crate) fn stopped(&self, kinds: &[Stops]) -> Option<&Fact> {
         self.facts.iter().find(|fact| {
             let stops = fact.fault.stops();
             stops.is_some_and(|stops| kinds.contains(&stops)) && self.is_on_path(&fact.fault)
@@ -335,7 +339,7 @@ impl World {
 
     /// Whether a router is between the ends; where the path is unknown, whether there is a router.
     #[must_use]
-    pub fn is_routed(&self) -> bool {
+    pub(crate) fn is_routed(&self) -> bool {
         let is_router = |node: &Node| {
             let topology = self.setting.topology.as_ref();
             topology.is_some_and(|topology| topology.role(*node) == Some(Role::Router))
@@ -347,7 +351,7 @@ impl World {
 
     /// The two machines of a link, in the order of their names.
     #[must_use]
-    pub fn joined(&self, side: Side) -> Option<[Node; 2]> {
+    pub(crate) fn joined(&self, side: Side) -> Option<[Node; 2]> {
         let mut joined = match side {
             Side::Cable(at) => {
                 let topology = self.setting.topology.as_ref()?;
@@ -361,14 +365,14 @@ impl World {
 
     /// Whether both are sides of one link.
     #[must_use]
-    pub fn is_same_link(&self, a: Side, b: Side) -> bool {
+    pub(crate) fn is_same_link(&self, a: Side, b: Side) -> bool {
         let joined = self.joined(a);
         a == b || (joined.is_some() && joined == self.joined(b))
     }
 
     /// The fact that a link is down, at either side.
     #[must_use]
-    pub fn pulled(&self, side: Side) -> Option<(Side, &Fact)> {
+    pub(crate) fn pulled(&self, side: Side) -> Option<(Side, &Fact)> {
         self.facts.iter().find_map(|fact| match fact.fault {
             Fault::Link(pulled) if self.is_same_link(pulled, side) => Some((pulled, fact)),
             _ => None,
@@ -377,7 +381,7 @@ impl World {
 
     /// Whether a machine's own interface on its link to another one is down.
     #[must_use]
-    pub fn is_down(&self, node: Node, across: Node) -> bool {
+    pub(crate) fn is_down(&self, node: Node, across: Node) -> bool {
         self.faults().any(|fault| match fault {
             Fault::Link(side) => self.interface(*side) == Some([node, across]),
             _ => false,
@@ -387,7 +391,7 @@ impl World {
     /// The machine whose interface is set down where a side of a link is pulled, and the machine across. A veth pair has no cable:
     /// where an end is behind a switch, the port of the switch stands for the cable.
     #[must_use]
-    pub fn interface(&self, side: Side) -> Option<[Node; 2]> {
+    pub(crate) fn interface(&self, side: Side) -> Option<[Node; 2]> {
         match side {
             Side::Cable(at) => {
                 let topology = self.setting.topology.as_ref()?;
@@ -403,14 +407,14 @@ impl World {
 
     /// Whether a machine has its address.
     #[must_use]
-    pub fn has_address(&self, node: Node) -> bool {
+    pub(crate) fn has_address(&self, node: Node) -> bool {
         let gone = |fault: &Fault| matches!(fault, Fault::NoAddress(end) if end.node() == node);
         self.find(gone).is_none()
     }
 
     /// The route of a node to the network of an end: [`RouteChange::Restore`] where it is as built.
     #[must_use]
-    pub fn route(&self, on: Node, to: End) -> RouteChange {
+    pub(crate) fn route(&self, on: Node, to: End) -> RouteChange {
         let route = self.faults().find_map(|fault| match fault {
             Fault::Route(node, end, change) if (*node, *end) == (on, to) => Some(*change),
             _ => None,

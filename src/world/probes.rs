@@ -5,7 +5,7 @@ use crate::model::{End, Family, ProbeEvent, RouteChange, Side};
 
 /// The end whose probes steps wait for.
 #[derive(Debug, Clone)]
-pub struct Prober {
+pub(crate) struct Prober {
     end: End,
     /// The number of unanswered probes that end its connection; `None`: other settings may decide.
     most: Option<u32>,
@@ -18,7 +18,7 @@ pub struct Prober {
 impl Prober {
     /// The end, and the number of unanswered probes that end its connection; `None`: other settings may decide.
     #[must_use]
-    pub fn new(end: End, most: Option<u32>) -> Self {
+    pub(crate) fn new(end: End, most: Option<u32>) -> Self {
         Self {
             end,
             most,
@@ -42,7 +42,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where they can never come.
-    pub fn wait(&mut self, count: u32, what: ProbeEvent) -> Result<(), Refusal> {
+    pub(crate) fn wait(&mut self, count: u32, what: ProbeEvent) -> Result<(), Refusal> {
         let Some(end) = self.prober.as_ref().map(|prober| prober.end) else {
             return Ok(());
         };
@@ -61,7 +61,7 @@ impl World {
     }
 
     /// Notes that what the acting step writes is not acknowledged before a repair.
-    pub fn leave_in_flight(&mut self, from: End) {
+    pub(crate) fn leave_in_flight(&mut self, from: End) {
         let cause = self.cause;
         if let Some(prober) = self.prober.as_mut().filter(|prober| prober.end == from) {
             prober.in_flight.get_or_insert(cause);
@@ -132,7 +132,7 @@ impl World {
 
     /// Whether a host may send from an address that it has lost: in IPv6 its route over a router outlives the address.
     #[must_use]
-    pub fn sends_without_address(&self) -> bool {
+    pub(crate) fn sends_without_address(&self) -> bool {
         self.family() == Family::Ipv6 && self.is_routed()
     }
 

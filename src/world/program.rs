@@ -8,7 +8,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where they have not.
-    pub fn needs_connection(&self) -> Result<(), Refusal> {
+    pub(crate) fn needs_connection(&self) -> Result<(), Refusal> {
         let Some(later) = self.find(|fault| *fault == Fault::Unopened) else {
             return Ok(());
         };
@@ -20,7 +20,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where it has none: it accepts none, has closed it, or its host has rebooted.
-    pub fn needs_socket(&self, at: End) -> Result<(), Refusal> {
+    pub(crate) fn needs_socket(&self, at: End) -> Result<(), Refusal> {
         self.needs_connection()?;
         let never = |fault: &Fault| matches!(fault, Fault::NotAccepting { passes: false, .. });
         if let Some(earlier) = self.find(never).filter(|_| at == End::Server) {
@@ -35,7 +35,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where it has.
-    pub fn needs_program(&self, at: End) -> Result<(), Refusal> {
+    pub(crate) fn needs_program(&self, at: End) -> Result<(), Refusal> {
         let gone = |fault: &Fault| match fault {
             Fault::Closed(end) | Fault::Destroyed(end) | Fault::Forgotten(end) => *end == at,
             _ => false,
@@ -51,7 +51,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where it has no socket, or has shut down its sending.
-    pub fn needs_writing(&self, from: End) -> Result<(), Refusal> {
+    pub(crate) fn needs_writing(&self, from: End) -> Result<(), Refusal> {
         self.needs_socket(from)?;
         let Some(earlier) = self.find(|fault| *fault == Fault::Shut(from)) else {
             return Ok(());
@@ -65,7 +65,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where it does not read.
-    pub fn stop_reading(&mut self, at: End) -> Result<(), Refusal> {
+    pub(crate) fn stop_reading(&mut self, at: End) -> Result<(), Refusal> {
         self.needs_socket(at)?;
         let message = || format!("the {at} reads nothing already");
         self.begin_once(Fault::Unread(at), message, "let it go on in between")
@@ -75,7 +75,7 @@ impl World {
     ///
     /// # Errors
     /// [`Refusal`] where it reads.
-    pub fn read_again(&mut self, at: End) -> Result<(), Refusal> {
+    pub(crate) fn read_again(&mut self, at: End) -> Result<(), Refusal> {
         self.needs_socket(at)?;
         let missing = || {
             "`do = \"reader\"`, `action = \"pause\"`, or `do = \"process\"`, `action = \"stop\"`"

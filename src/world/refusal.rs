@@ -10,7 +10,7 @@ pub struct Refusal {
     /// The key of the step that the message is about; `None`: the step itself.
     pub key: Option<&'static str>,
     /// What the step conflicts with, each with a label.
-    pub causes: Vec<(Cause, String)>,
+    pub(crate) causes: Vec<(Cause, String)>,
     /// What to write instead.
     pub help: String,
 }
@@ -18,7 +18,7 @@ pub struct Refusal {
 impl Refusal {
     /// With this message.
     #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             key: None,
@@ -29,28 +29,28 @@ impl Refusal {
 
     /// About this key of the step.
     #[must_use]
-    pub fn at(mut self, key: &'static str) -> Self {
+    pub(crate) fn at(mut self, key: &'static str) -> Self {
         self.key = Some(key);
         self
     }
 
     /// In conflict with this fact.
     #[must_use]
-    pub fn because(mut self, fact: &Fact) -> Self {
+    pub(crate) fn because(mut self, fact: &Fact) -> Self {
         self.causes.push((fact.cause, fact.fault.label()));
         self
     }
 
     /// In conflict with this cause.
     #[must_use]
-    pub fn because_of(mut self, cause: Cause, label: impl Into<String>) -> Self {
+    pub(crate) fn because_of(mut self, cause: Cause, label: impl Into<String>) -> Self {
         self.causes.push((cause, label.into()));
         self
     }
 
     /// With what to write instead.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();
         self
     }

@@ -30,7 +30,7 @@ const KEPT: usize = 1000;
 
 /// Listens to what the kernel drops.
 #[derive(Debug)]
-pub struct DropMonitor {
+pub(crate) struct DropMonitor {
     socket: Socket,
     family: u16,
     heard: Mutex<Heard>,
@@ -49,7 +49,7 @@ impl DropMonitor {
     ///
     /// # Errors
     /// [`LabError::Netlink`] where the kernel refuses.
-    pub fn start() -> Result<Option<Self>, LabError> {
+    pub(crate) fn start() -> Result<Option<Self>, LabError> {
         let failed = |doing: &str| {
             let doing = doing.to_owned();
             move |source| LabError::Netlink {
@@ -81,7 +81,7 @@ impl DropMonitor {
 
     /// Takes what the kernel has told since the last call, so that it has room for more. What it had no room for, and what cannot be
     /// understood, counts as cut: no more than evidence is lost with it.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         let translation = Translation::sample();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let Heard { drops, missed } = &mut *heard;
@@ -114,7 +114,7 @@ impl DropMonitor {
 
     /// What was dropped so far of the case's own packets of the plan's family.
     #[must_use]
-    pub fn so_far(&self, plan: &NetworkPlan) -> Excerpt<PacketDrop> {
+    pub(crate) fn so_far(&self, plan: &NetworkPlan) -> Excerpt<PacketDrop> {
         self.drain();
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = heard.drops.get(&plan.family).cloned();
