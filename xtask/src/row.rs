@@ -6,6 +6,7 @@ use deadpeer::model::{Connection, CounterName, End, EndSettings, ExpectedTimer};
 use deadpeer::outcome::{CaseResult, EndObservation, Observation, Verdict};
 use deadpeer::prepare::Prepared;
 use deadpeer::report::{plan, row};
+use deadpeer::setting;
 use deadpeer::step::{Start, Step};
 use deadpeer::text;
 
@@ -141,7 +142,7 @@ fn settings(connection: &Connection) -> String {
     let words = [End::Client, End::Server].into_iter().filter_map(|end| {
         let settings = connection.end(end);
         let given = *settings != EndSettings::default();
-        given.then(|| format!("{end}: {}", plan::settings(settings)))
+        given.then(|| format!("{end}: {}", setting::describe(settings)))
     });
     words.collect::<Vec<_>>().join("<br>")
 }
