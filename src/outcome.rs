@@ -222,8 +222,6 @@ pub(crate) struct LateLook {
     pub by: Duration,
 }
 
-}
-
 impl EndObservation {
     /// By how much a counter rose; `None` where the kernel has none of this name. The kernel shows the counter of an ICMP message
     /// type only once a message was counted (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).

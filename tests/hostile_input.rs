@@ -131,6 +131,25 @@ fn the_steps_of_a_file_count_in_each_case() {
 }
 
 #[test]
+fn what_all_cases_share_is_wrong_once() {
+    let unknown = repeated(20_000, |number| format!("presett{number} = 1"));
+    let links = repeated(20_000, |number| format!("mtuu{number} = 1,"));
+    let topology = format!(
+        "[topology]\nfamily = \"ipv4\"\nlinks = [{{ between = [\"client\", \"server\"], {links} }}]\n{unknown}"
+    );
+    let times = repeated(1000, |number| format!("\"{}s\",", number + 1));
+    let expect = format!("[expect.client]\nsurvives = \"6s\"\nprobes.at = [{times}]");
+    let cases = repeated(500, |number| {
+        format!(
+            "[[case]]\nname = \"{number}\"\ntopology.family = \"ipv6\"\nexpect.server.survives = \"1s\""
+        )
+    });
+    let keepalive = "connection.client.keepalive.time = \"3s\"";
+    let text = format!("summary = \"much\"\n{keepalive}\n{topology}\n{expect}\n{cases}");
+    assert_eq!(messages(&text).len(), 40_000);
+}
+
+#[test]
 fn payloads_count_in_each_case() {
     let payload = "x".repeat(65_536);
     let step = format!("[[step]]\ndo = \"exchange\"\npayload = \"{payload}\"\n");

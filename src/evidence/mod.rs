@@ -17,14 +17,14 @@ use serde_with::{DurationNanoSeconds, serde_as};
 pub(crate) use bounded_log::BoundedLog;
 
 pub use bounded_log::Excerpt;
-pub use change::LinkState;
 pub use change::Change;
+pub use change::LinkState;
 pub use change::NetworkChange;
 pub(crate) use packet_drop::PacketDrop;
 pub use socket::SocketSample;
+pub use socket::SocketState;
 pub use socket::TcpInfo;
 pub use socket::Timer;
-pub use socket::SocketState;
 pub use step::Delay;
 pub use step::StepTaken;
 
@@ -94,10 +94,7 @@ impl Evidence {
     }
 
     /// The looks at one end's first connection.
-    pub(crate) fn samples_of_first(
-        &self,
-        end: End,
-    ) -> impl DoubleEndedIterator<Item = &SocketSample> {
+    pub fn samples_of_first(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
         let samples = self.samples(end);
         samples.filter(|sample| sample.connection == CLIENT_PORT)
     }

@@ -186,7 +186,7 @@ pub(crate) const fn duration(name: &'static str, about: &'static str) -> Key<Dur
 pub(crate) const fn share(name: &'static str, about: &'static str) -> Key<Percent> {
     Key::value(
         name,
-        Shape::Share,
+        Shape::Share(100),
         |value, cx| value.quantity("a string such as `\"30%\"`", quantity::share, cx),
         about,
     )

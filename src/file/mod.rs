@@ -19,8 +19,8 @@ pub(crate) use context::{At, Context, Given, Reported};
 pub(crate) use cursor::{Table, Value};
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub(crate) use key::{
-    Describe, Form, Key, Part, boolean, duration, end, end_word, machine, named, node, percent,
-    share, tracking_timeout,
+    Describe, Description, Form, Key, Part, boolean, duration, end, end_word, machine, named, node,
+    percent, share, tracking_timeout,
 };
 pub(crate) use layers::{Layer, Layers};
 pub(crate) use quantity::{Problem, when};

@@ -1,10 +1,10 @@
 //! The shapes of values and the tables of keys, from which the JSON Schema and the reference are made.
 
-#![expect(dead_code, reason = "for the tables that become keys next")]
-
 use std::fmt;
 
 use super::key::Describe;
+use crate::model::Family;
+use crate::suggest::alternatives;
 
 /// The shape of a value.
 #[derive(Clone, Copy)]
@@ -29,8 +29,8 @@ pub(crate) enum Shape {
     Payload,
     /// The name of a case, with the most characters that it may have.
     CaseName(usize),
-    /// A share such as `"30%"`.
-    Share,
+    /// A share such as `"30%"`, up to this.
+    Share(u8),
     /// A number, or a range of numbers.
     Count,
     /// A window of time such as `"4s..4.5s"`.
@@ -39,8 +39,6 @@ pub(crate) enum Shape {
     Errno,
     /// `"succeeds"`, or the name of an errno.
     Write,
-    /// The name of an ICMP error, or `"rst"`.
-    Rejection,
     /// A number of probes and their event, such as `"2 probes answered"`.
     When,
     /// What is written into a sysctl.
@@ -77,12 +75,12 @@ pub(crate) struct List {
 pub(crate) enum Names {
     /// Machines besides the client and the server.
     Machines,
-    /// Sysctls of a network namespace.
-    Sysctls,
-    /// Counters of the kernel, of which there is one at least.
+    /// Sysctls of a network namespace: these, and those that begin like these. What is no whole name ends in `.`, `_` or `-`.
+    Sysctls(&'static [&'static str]),
+    /// Counters of the kernel.
     Counters,
-    /// ICMP messages, of which there is one at least.
-    Messages,
+    /// ICMP messages of a family.
+    Messages(Family),
 }
 
 /// A table with its keys.
@@ -125,6 +123,8 @@ pub(crate) enum Relation {
         /// And it must be, where one of them is given.
         is_required: bool,
     },
+    /// Beside this word of the first key none of the others is given.
+    Never(&'static str, &'static str, &'static [&'static str]),
     /// Without the first key, the second one has this shape.
     Without(&'static str, &'static str, &'static Shape),
 }
@@ -149,12 +149,11 @@ impl fmt::Display for Shape {
                     "a name of lower-case letters, digits and hyphens, {most} characters at most"
                 )
             }
-            Self::Share => f.write_str("a share, `\"30%\"`"),
+            Self::Share(most) => write!(f, "a share, `\"1%\"` to `\"{most}%\"`"),
             Self::Count => f.write_str("a count: `3`, `\"2..4\"` or `\"3..\"`"),
             Self::Window => f.write_str("a window, both ends included: `\"4s..4.5s\"`"),
             Self::Errno => f.write_str("the name of an errno, `\"ETIMEDOUT\"`"),
             Self::Write => f.write_str("`\"succeeds\"`, or the name of an errno"),
-            Self::Rejection => f.write_str("`\"rst\"` or the name of an ICMP error"),
             Self::When => {
                 f.write_str("a number of probes, `\"2 probes answered\"` or `\"1 probe sent\"`")
             }
@@ -168,7 +167,7 @@ impl fmt::Display for Shape {
             Self::OneOrMore(one) => write!(f, "{one}; or a list of them"),
             Self::Map(names, value) => write!(f, "{{ {names} = {value} }}"),
             Self::Table(kind) => match kind.name {
-                Some(name) => write!(f, "[`{name}`](#{name})"),
+                Some(name) => write!(f, "[`{name}`](#table-{name})"),
                 None => {
                     let keys: Vec<String> = kind.names().map(|key| format!("`{key}`")).collect();
                     write!(f, "a table: {}", keys.join(", "))
@@ -187,23 +186,29 @@ impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Machines => "machine",
-            Self::Sysctls => "\"sysctl\"",
+            Self::Sysctls(_) => "\"sysctl\"",
             Self::Counters => "\"counter\"",
-            Self::Messages => "message",
+            Self::Messages(_) => "message",
         })
     }
 }
 
 impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |keys: &[&str], word: &str| crate::suggest::alternatives(keys, word);
         match self {
-            Self::Any(keys) => write!(f, "At least one of {} is given.", list(keys, "and")),
-            Self::One(keys) => write!(f, "Exactly one of {} is given.", list(keys, "and")),
-            Self::Needs(key, others) => write!(f, "`{key}` needs {}.", list(others, "and")),
-            Self::NeedsOne(key, others) => write!(f, "`{key}` needs {}.", list(others, "or")),
+            Self::Any(keys) => write!(f, "At least one of {} is given.", alternatives(keys, "and")),
+            Self::One(keys) => write!(f, "Exactly one of {} is given.", alternatives(keys, "and")),
+            Self::Needs(key, others) => write!(f, "`{key}` needs {}.", alternatives(others, "and")),
+            Self::NeedsOne(key, others) => {
+                write!(f, "`{key}` needs {}.", alternatives(others, "or"))
+            }
             Self::Excludes(keys, others) => {
-                write!(f, "{} excludes {}.", list(keys, "or"), list(others, "and"))
+                write!(
+                    f,
+                    "{} excludes {}.",
+                    alternatives(keys, "or"),
+                    alternatives(others, "and")
+                )
             }
             Self::Only {
                 key,
@@ -221,6 +226,11 @@ impl fmt::Display for Relation {
                     false => write!(f, "`{key}` is for {words}."),
                 }
             }
+            Self::Never(key, word, others) => write!(
+                f,
+                "`{key} = \"{word}\"` excludes {}.",
+                alternatives(others, "and")
+            ),
             Self::Without(absent, key, shape) => {
                 write!(f, "Without `{absent}`, `{key}` is {shape}.")
             }

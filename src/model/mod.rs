@@ -27,12 +27,12 @@ pub use connection::{
 pub(crate) use connection::EffectiveKeepalive;
 pub use end::End;
 pub use errno::ErrnoName;
+pub(crate) use expectation::Counters;
+pub use expectation::NextWrite;
 pub use expectation::{
     CounterName, EvidenceExpectation, Expectation, Expectations, ExpectedOutcome, ExpectedTimer,
     IcmpKind, Places, ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
 };
-pub(crate) use expectation::Counters;
-pub use expectation::NextWrite;
 pub use family::{Family, Stack};
 pub use firewall::Firewall;
 pub use hz::Hz;
@@ -46,14 +46,14 @@ pub use node::Node;
 pub use probe::ProbeEvent;
 pub use route::RouteChange;
 pub(crate) use segments::DRAWN;
-pub use segments::Unreachable;
-pub use segments::Segments;
 pub use segments::FilterVerdict;
 pub use segments::Loss;
+pub use segments::Segments;
+pub use segments::Unreachable;
 pub use segments::{Filter, Which};
 pub use socket::PollEvent;
 pub use socket::{Ended, TcpState, TimerKind};
 pub(crate) use tolerance::{ALLOWANCE, STEP_TIME};
-pub(crate) use topology::{LARGEST_MTU, Link, Machine, SMALLEST_MTU};
 pub use topology::Topology;
+pub(crate) use topology::{LARGEST_MTU, Link, Machine, SMALLEST_MTU};
 pub use topology::{Preset, Role, Side};

@@ -137,7 +137,7 @@ impl Topology {
 
     /// The preset that it is.
     #[must_use]
-    pub(crate) fn preset(&self) -> Option<Preset> {
+    pub fn preset(&self) -> Option<Preset> {
         self.preset
     }
 

@@ -72,8 +72,8 @@ mod memory_check;
 mod resolve;
 mod sequence;
 
-/// The JSON Schema (draft 2020-12) of a scenario file, for editors. It knows what a value may be by itself; what only shows when a
-/// file is seen as a whole is for [`parse`].
+/// The JSON Schema (draft 2020-12) of a scenario file, for editors, as [`schema`](crate::reference::schema) makes it. It has what a value
+/// may be by itself, and how the keys of a table depend on each other; what needs the whole file is for [`parse`].
 pub const SCHEMA: &str = include_str!("../../schema/scenario.schema.json");
 
 use std::path::Path;
@@ -83,6 +83,7 @@ use toml::de::DeTable;
 use crate::file::{Context, Table, syntax};
 pub use crate::file::{Diagnostic, FileDiagnostics, diagnostic};
 pub use case::{Case, CaseId, Clock, Scenario};
+pub(crate) use decode::FILE;
 pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
 
 /// Reads one file's text; `path` is where it comes from, and its stem is the first part of every case's name.

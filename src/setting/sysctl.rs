@@ -23,7 +23,7 @@ const OWN: [&str; 9] = [
 ];
 
 /// The sysctls of one machine.
-const SYSCTLS: Shape = Shape::Map(Names::Sysctls, &Shape::SysctlValue);
+const SYSCTLS: Shape = Shape::Map(Names::Sysctls(&OWN), &Shape::SysctlValue);
 
 pub(super) const KEY: Key<Vec<Sysctl>> = Key::value(
     "sysctl",

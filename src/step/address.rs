@@ -45,6 +45,7 @@ pub(super) const KIND: Kind = Kind {
     word: "address",
     about: "A host loses its address, or gets it back.",
     keys: &[&AT, &ACTION],
+    relations: &[],
     of_family: true,
 };
 

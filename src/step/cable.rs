@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{
-    Context, Key, Problem, Reported, Shape, Table, Value, alternatives, end_word, machine, nearest,
-};
+use crate::file::{Context, Key, Problem, Reported, Shape, Table, Value, alternatives, end_word, machine, nearest, Relation};
 use crate::model::{End, Node, Side};
 use crate::world::{Fault, Refusal, World};
 
@@ -46,8 +44,10 @@ const ACTION: Key<CableChange> = Key::word(
 
 pub(super) const KIND: Kind = Kind {
     word: "cable",
-    about: "A host's cable is pulled or plugged in; with `to`, an interface of a machine goes down or comes up.",
+    about: "A host's cable is pulled or plugged in; behind a switch, the other host keeps its carrier. With `to`, the interface of `at` goes \
+            down or comes up, and `to` loses its carrier or gets it back.",
     keys: &[&AT, &TO, &ACTION],
+    relations: &[Relation::Without("to", "at", &Shape::End)],
     of_family: false,
 };
 

@@ -15,8 +15,10 @@ pub struct Connect;
 
 pub(super) const KIND: Kind = Kind {
     word: "connect",
-    about: "The client opens its connections. Without this step they are open before the first step.",
+    about: "The client opens its connections. Without this step they are open before the first step. Steps before it act on the network alone, and the result of \
+            connect(2) is the client's outcome.",
     keys: &[],
+    relations: &[],
     of_family: false,
 };
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind, tracked};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, machine, tracking_timeout};
+use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, machine, tracking_timeout, Relation};
 use crate::model::{Node, TrackingSeconds};
 use crate::world::{Change, Refusal, World};
 
@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
     word: "conntrack",
     about: "Connection tracking of a router deletes every flow, or gets another timeout.",
     keys: &[&ON, &ACTION, &ESTABLISHED],
+    relations: &[Relation::One(&["action", "established"])],
     of_family: false,
 };
 

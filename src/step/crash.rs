@@ -23,6 +23,7 @@ pub(super) const KIND: Kind = Kind {
     word: "crash",
     about: "A host falls silent in both directions, with its carrier up. It forgets nothing.",
     keys: &[&HOST],
+    relations: &[],
     of_family: false,
 };
 

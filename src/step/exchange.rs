@@ -29,8 +29,9 @@ const PAYLOAD: Key<Vec<u8>> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "exchange",
-    about: "One end sends a payload, the other end sends it back, and the step waits for that.",
+    about: "One end sends a payload, and the other end sends it back. The step is done when all of it is acknowledged.",
     keys: &[&FROM, &PAYLOAD],
+    relations: &[],
     of_family: false,
 };
 

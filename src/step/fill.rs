@@ -23,6 +23,7 @@ pub(super) const KIND: Kind = Kind {
     word: "fill",
     about: "One end writes until the kernel takes no more: the peer's window and the send buffer are full.",
     keys: &[&FROM],
+    relations: &[],
     of_family: false,
 };
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, SEGMENTS, StepKind, distinguishable, tracked};
-use crate::file::{Context, Key, Problem, Reported, Shape, Table, Value, end, machine, nearest};
+use crate::file::{Context, Key, Problem, Reported, Shape, Table, Value, end, machine, nearest, Relation};
 use crate::model::{
     End, Family, Filter as Rule, FilterVerdict, Node, Segments, Unreachable, icmp_name, icmp_names,
 };
@@ -51,7 +51,7 @@ const ACTION: Key<Word> = Key::word(
 .required("what the filter does: `action = \"drop\"`, `\"reject\"` or `\"remove\"`");
 const WITH: Key<FilterVerdict> = Key::value(
     "with",
-    Shape::Rejection,
+    Shape::OneOf(rejections),
     rejection,
     "What the sender gets: `rst`, or an ICMP error such as `port-unreachable`. For `action = \"reject\"`.",
 )
@@ -69,6 +69,15 @@ pub(super) const KIND: Kind = Kind {
     word: "filter",
     about: "A router drops or rejects segments of the connection that it would forward.",
     keys: &[&ON, &ACTION, &WITH, &TO, &WHAT],
+    relations: &[
+        Relation::Only {
+            key: "with",
+            beside: "action",
+            words: &["reject"],
+            is_required: true,
+        },
+        Relation::Never("action", "remove", &["to", "what"]),
+    ],
     of_family: true,
 };
 
@@ -126,6 +135,16 @@ fn rejection(value: &Value, cx: &mut Context) -> Result<FilterVerdict, Reported>
         ),
     };
     Err(value.wrong(Problem::new(message, help), cx))
+}
+
+/// The words of all rejections.
+fn rejections() -> Vec<String> {
+    let names = Family::ALL.into_iter().flat_map(unreachables);
+    let words = ["rst"].into_iter().chain(names.map(|(name, _)| name));
+    let mut words: Vec<String> = words.map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// The type of destination unreachable.

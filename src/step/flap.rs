@@ -60,6 +60,7 @@ pub(super) const KIND: Kind = Kind {
     word: "flap",
     about: "A cable goes out and in again, several times. The step is done when it is out for the first time.",
     keys: &[&AT, &COUNT, &PERIOD],
+    relations: &[],
     of_family: false,
 };
 

@@ -32,6 +32,7 @@ pub(super) const KIND: Kind = Kind {
     word: "forwarding",
     about: "A router stops forwarding, or forwards again.",
     keys: &[&ON, &ACTION],
+    relations: &[],
     of_family: true,
 };
 

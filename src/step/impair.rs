@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, share};
+use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, share, Relation};
 use crate::model::{End, Percent};
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, World};
@@ -99,9 +99,21 @@ pub(super) const SEED: Key<u64> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "impair",
-    about: "The packets that a host sends are delayed, lost, duplicated, reordered or slowed down (netem).",
+    about: "The packets that a host sends are delayed, lost, duplicated, reordered or slowed down. Needs netem, or `--warp`.",
     keys: &[
         &AT, &ACTION, &DELAY, &JITTER, &LOSS, &DUPLICATE, &REORDER, &RATE, &SEED,
+    ],
+    relations: &[
+        Relation::Any(&["action", "delay", "loss", "duplicate", "rate"]),
+        Relation::Excludes(
+            &["action"],
+            &[
+                "delay", "jitter", "loss", "duplicate", "reorder", "rate", "seed",
+            ],
+        ),
+        Relation::Needs("jitter", &["delay"]),
+        Relation::Needs("reorder", &["delay"]),
+        Relation::NeedsOne("seed", &["jitter", "loss", "duplicate", "reorder"]),
     ],
     of_family: false,
 };

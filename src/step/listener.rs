@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 use super::{Act, Kind, Named, StepKind};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, duration};
+use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, duration, Relation};
 use crate::model::End;
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, Stops, World};
@@ -61,8 +61,15 @@ const BACKLOG: Key<u8> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "listener",
-    about: "The server's program accepts no connection, as one that is too busy.",
+    about: "The server's program accepts no connection, as one that is too busy. The step comes before `connect`, or after it to meet the \
+            end of a handshake.",
     keys: &[&ACTION, &FOR, &BACKLOG],
+    relations: &[Relation::Only {
+        key: "backlog",
+        beside: "action",
+        words: &["fill"],
+        is_required: false,
+    }],
     of_family: false,
 };
 

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::impair::SEED;
 use super::{Act, Kind, Named, Need, SEGMENTS, StepKind, distinguishable};
-use crate::file::{
-    Context, Diagnostic, Key, Reported, Shape, Table, Value, end, machine, percent,
-};
+use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value, end, machine, percent, Relation};
 use crate::model::{End, Loss, Node, Segments, Which};
 use crate::world::{Fault, Refusal, World};
 
@@ -55,7 +53,7 @@ const NTH: Key<Vec<u32>> = Key::value(
 );
 const FRACTION: Key<u8> = Key::value(
     "fraction",
-    Shape::Share,
+    Shape::Share(99),
     percent,
     "A share of them, chosen at random. Needs `seed`.",
 );
@@ -64,6 +62,12 @@ pub(super) const KIND: Kind = Kind {
     word: "lose",
     about: "A router or a switch loses segments of the connection as they arrive, in silence.",
     keys: &[&ON, &TO, &ACTION, &WHAT, &NTH, &FRACTION, &SEED],
+    relations: &[
+        Relation::Never("action", "stop", &["what", "nth", "fraction", "seed"]),
+        Relation::Excludes(&["nth"], &["fraction"]),
+        Relation::Needs("fraction", &["seed"]),
+        Relation::Needs("seed", &["fraction"]),
+    ],
     of_family: true,
 };
 

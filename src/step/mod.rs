@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::file::{
-    Context, Describe, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, when,
+    Context, Describe, Diagnostic, Key, Relation, Reported, Shape, Table, Value, duration, end,
+    when,
 };
 use crate::model::{End, Family, Node, ProbeEvent, Segments};
 pub use crate::world::Named;
@@ -151,6 +152,8 @@ pub(crate) struct Kind {
     pub(crate) about: &'static str,
     /// Its own keys, in the order of the reference.
     pub(crate) keys: &'static [&'static dyn Describe],
+    /// What is to hold between them.
+    pub(crate) relations: &'static [Relation],
     /// It changes something that each family has for itself, so it may be for one family only.
     pub(crate) of_family: bool,
 }
@@ -431,6 +434,9 @@ pub(crate) const WAIT: &str = WHEN.name();
 /// The keys that every step has, and those of a step for one family.
 pub(crate) const COMMON: &[&dyn Describe] = &[&DO, &AFTER, &WHEN];
 pub(crate) const OF_FAMILY: &dyn Describe = &FAMILY;
+
+/// What holds between the keys of every step.
+pub(crate) const RELATIONS: &[Relation] = &[Relation::Excludes(&[AFTER.name()], &[WHEN.name()])];
 
 fn row(value: &Value, cx: &mut Context) -> Result<&'static Row, Reported> {
     let words: Vec<(&str, &Row)> = ROWS.iter().map(|row| (row.kind.word, row)).collect();

@@ -45,6 +45,7 @@ pub(super) const KIND: Kind = Kind {
     word: "mtu",
     about: "The link by which a router reaches an end takes packets of this size at most.",
     keys: &[&ON, &TO, &BYTES, &ICMP],
+    relations: &[],
     of_family: false,
 };
 

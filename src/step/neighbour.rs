@@ -51,8 +51,9 @@ const ACTION: Key<NeighbourChange> = Key::word(
 
 pub(super) const KIND: Kind = Kind {
     word: "neighbour",
-    about: "The entry of a node for the next node on the path to an end (arp(7)) is removed, or wrong.",
+    about: "The ARP or NDP entry of a node for the next node on the path to an end is removed, or wrong.",
     keys: &[&ON, &TO, &ACTION],
+    relations: &[],
     of_family: true,
 };
 

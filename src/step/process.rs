@@ -44,7 +44,7 @@ const ACTION: Key<Signal> = Key::word(
         ("stop", Signal::Stop),
         ("continue", Signal::Continue),
     ],
-    "`kill`: SIGKILL; `stop`: SIGSTOP; `continue`: SIGCONT.",
+    "`kill`: SIGKILL, the kernel closes its sockets; `stop`: SIGSTOP, it does nothing; `continue`: SIGCONT, it goes on.",
 )
 .required("what becomes of it: `action = \"kill\"`");
 
@@ -52,6 +52,7 @@ pub(super) const KIND: Kind = Kind {
     word: "process",
     about: "The process at one end is killed, stopped or continued.",
     keys: &[&AT, &ACTION],
+    relations: &[],
     of_family: false,
 };
 

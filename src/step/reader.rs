@@ -24,7 +24,7 @@ const AT: Key<End> =
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("pause", false), ("resume", true)],
-    "`pause`: the program reads nothing; `resume`: it reads again.",
+    "`pause`: the program reads nothing, and what comes stays in the kernel; `resume`: it reads again.",
 )
 .required("what becomes of it: `action = \"pause\"`");
 
@@ -32,6 +32,7 @@ pub(super) const KIND: Kind = Kind {
     word: "reader",
     about: "The program at one end stops reading, or reads again.",
     keys: &[&AT, &ACTION],
+    relations: &[],
     of_family: false,
 };
 

@@ -42,13 +42,14 @@ const DOWNTIME: Key<Duration> = duration("downtime", "How long the host is down;
 const MAC: Key<HardwareAddress> = Key::word(
     "mac",
     &[("new", HardwareAddress::New)],
-    "`new`: the host comes back with another hardware address.",
+    "`new`: the host comes back with another hardware address, which it does not announce unless a sysctl makes it.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "reboot",
     about: "A host falls silent, loses all its sockets without a FIN or RST, and comes back with the same IP address.",
     keys: &[&HOST, &DOWNTIME, &MAC],
+    relations: &[],
     of_family: false,
 };
 

@@ -23,6 +23,7 @@ pub(super) const KIND: Kind = Kind {
     word: "resume",
     about: "A host that crashed goes on as if nothing had happened.",
     keys: &[&HOST],
+    relations: &[],
     of_family: false,
 };
 

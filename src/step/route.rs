@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{At, Context, Diagnostic, Key, Reported, Table, end, machine};
+use crate::file::{At, Context, Diagnostic, Key, Reported, Table, end, machine, Relation};
 use crate::model::{End, Node, RouteChange};
 use crate::world::{Fault, Refusal, World};
 
@@ -51,6 +51,12 @@ pub(super) const KIND: Kind = Kind {
     word: "route",
     about: "The route of a node to the network of an end changes.",
     keys: &[&ON, &TO, &ACTION, &VIA],
+    relations: &[Relation::Only {
+        key: "via",
+        beside: "action",
+        words: &["via"],
+        is_required: true,
+    }],
     of_family: true,
 };
 

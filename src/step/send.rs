@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, MOST_BYTES, Named, StepKind, from};
-use crate::file::{Context, Key, Reported, Shape, Table, duration};
+use crate::file::{Context, Key, Reported, Shape, Table, duration, Relation};
 use crate::model::End;
 use crate::world::{Refusal, Stops, World};
 use std::time::Duration;
@@ -40,8 +40,12 @@ pub(super) const COUNT: Key<u32> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "send",
-    about: "One end writes, and the step waits for nothing.",
+    about: "One end writes what its send buffer has room for, and the step waits for nothing: the data is in flight.",
     keys: &[&FROM, &BYTES, &EVERY, &COUNT],
+    relations: &[
+        Relation::Needs("every", &["count"]),
+        Relation::Needs("count", &["every"]),
+    ],
     of_family: false,
 };
 

@@ -45,7 +45,7 @@ const ACTION: Key<SocketAct> = Key::word(
         ("abort", SocketAct::Abort),
         ("destroy", SocketAct::Destroy),
     ],
-    "`close`: close(2); `shutdown`: shutdown(2) with SHUT_WR; `abort`: close(2) with SO_LINGER of zero; `destroy`: SOCK_DESTROY, as \
+    "`close`: close(2), a FIN; `shutdown`: shutdown(2) with SHUT_WR, a FIN, and the program reads on; `abort`: close(2) with SO_LINGER of zero, a RST; `destroy`: SOCK_DESTROY, as \
      `ss -K` does.",
 )
 .required("what becomes of it: `action = \"close\"`");
@@ -54,6 +54,7 @@ pub(super) const KIND: Kind = Kind {
     word: "socket",
     about: "The program at one end closes its sockets, or the administrator destroys them.",
     keys: &[&AT, &ACTION],
+    relations: &[],
     of_family: false,
 };
 

@@ -2,7 +2,7 @@
 
 mod acceptance;
 mod frame;
-mod icmp;
+pub(crate) mod icmp;
 mod neighbours;
 mod packet;
 mod segment;
@@ -13,12 +13,12 @@ pub use icmp::IcmpMessage;
 pub use neighbours::Neighbours;
 pub use packet::Neighbouring;
 pub use packet::Packet;
-pub use segment::Flags;
 pub use segment::Direction;
+pub use segment::Flags;
 pub use segment::Segment;
+pub use track::IcmpError;
+pub use track::Probe;
+pub use track::ProbeKind;
+pub use track::Track;
 pub use track::Write;
 pub(crate) use track::{IcmpFate, Meaning};
-pub use track::ProbeKind;
-pub use track::Probe;
-pub use track::IcmpError;
-pub use track::Track;

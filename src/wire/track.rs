@@ -320,7 +320,7 @@ impl Track {
     /// The last sign of life that came in before that moment. Not at that moment: in virtual time a probe is answered in the very
     /// nanosecond in which it is sent.
     #[must_use]
-    pub(crate) fn last_received_before(&self, moment: Moment) -> Option<Moment> {
+    pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
         self.received.iter().rev().find(|at| **at < moment).copied()
     }
 

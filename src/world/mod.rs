@@ -20,8 +20,8 @@ use std::time::Duration;
 pub use fate::Packet;
 
 pub(crate) use fate::Fate;
-pub(crate) use fault::Stops;
 pub use fault::Fault;
+pub(crate) use fault::Stops;
 pub use machine::Named;
 pub use machine::Need;
 pub(crate) use probes::Prober;

@@ -113,6 +113,79 @@ fn a_case_appends_steps_and_replaces_expectations_by_end() {
 }
 
 #[test]
+fn what_a_case_expects_of_both_families_wins_over_what_the_file_expects_of_one() {
+    let text = BASE
+        .replace("family = \"ipv4\"", "family = [\"ipv4\", \"ipv6\"]")
+        .replace(
+            "[[case]]\nname = \"same\"",
+            "[expect.ipv6.client]\nsurvives = \"5s\"\n[[case]]\nname = \"same\"",
+        );
+    let scenario = scenario(&text);
+    let outcomes = scenario.cases.iter().map(|case| {
+        let client = case.expect.client.as_ref().unwrap();
+        (
+            case.id.0.as_str(),
+            client.outcome.key(),
+            client.outcome.lasts(),
+        )
+    });
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        [
+            ("file/same/ipv4", "error", None),
+            ("file/same/ipv6", "survives", Some(millis(5000))),
+            ("file/other/ipv6", "survives", Some(millis(9000))),
+            ("file/other/ipv4", "survives", Some(millis(9000))),
+        ]
+    );
+}
+
+/// The messages of the file with this in place of that.
+fn messages(from: &str, to: &str) -> Vec<String> {
+    assert!(BASE.contains(from));
+    let errors = parse(Path::new("file.toml"), &BASE.replace(from, to)).unwrap_err();
+    errors.into_iter().map(|error| error.message).collect()
+}
+
+#[test]
+fn a_mistake_of_the_file_is_an_error_though_every_case_replaces_it() {
+    let same = "name = \"same\"\nexpect.client.survives = \"7s\"";
+    let text = BASE.replace("name = \"same\"", same);
+    let text = text.replace("error = \"ETIMEDOUT\"", "error = \"ETIMEOUT\"");
+    let errors = parse(Path::new("file.toml"), &text).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].message, "`ETIMEOUT` is not an errno of Linux");
+}
+
+#[test]
+fn a_value_of_a_case_has_the_path_of_the_case() {
+    assert_eq!(
+        messages("user_timeout = \"4s\"", "user_timeout = 4"),
+        ["`case.connection.server.user_timeout` must be a duration, not an integer"]
+    );
+    assert_eq!(
+        messages("user_timeout = \"3s\"", "user_timeout = 3"),
+        ["`connection.client.user_timeout` must be a duration, not an integer"]
+    );
+}
+
+#[test]
+fn a_key_that_is_absent_beside_an_unknown_one_is_not_missed_as_well() {
+    // The preset, which the file has under another name, is the case's; the other case has none.
+    assert_eq!(
+        messages("preset = \"routed\"", "pre = \"routed\""),
+        ["unknown key `pre` in `topology`"]
+    );
+    // What a link has under another name is one error, however many cases share it.
+    let links = "nodes = { r1 = \"router\" }\n\
+                 links = [{ betwen = [\"client\", \"r1\"] }, { between = [\"r1\", \"server\"] }]";
+    assert_eq!(
+        messages("preset = \"routed\"", links),
+        ["unknown key `betwen` in `topology.links`"]
+    );
+}
+
+#[test]
 fn a_preset_may_come_from_every_case_alone() {
     let text = BASE
         .replace("preset = \"routed\"", "")

@@ -2,6 +2,7 @@
 //!
 //! * `catalogue`: makes `docs/catalogue.md` from a run of the shipped scenarios
 //! * `catalogue --check`: fails if `docs/catalogue.md` differs from such a run
+//! * `reference`: makes `docs/reference.md` and `schema/scenario.schema.json` from the key tables
 
 mod catalogue;
 mod compare;
@@ -15,6 +16,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use deadpeer::record::Record;
+use deadpeer::reference;
 use deadpeer::scenario::LoadErrors;
 use deadpeer::shipped;
 use tempfile::NamedTempFile;
@@ -37,7 +39,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         ["catalogue"] => {
             // The page is complete before the file changes.
             let page = catalogue_of_a_run()?;
-            fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
+            write("docs/catalogue.md", &page)
         }
         ["catalogue", "--check"] => {
             let page = fs::read_to_string(&path);
@@ -45,8 +47,18 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
             let stale = compare::difference(&page, &catalogue_of_a_run()?, &["after"]);
             stale.map_or(Ok(()), |stale| bail!("{}: {stale}", path.display()))
         }
-        _ => bail!("usage: cargo xtask catalogue [--check]"),
+        ["reference"] => {
+            write("docs/reference.md", &reference::markdown())?;
+            write("schema/scenario.schema.json", &reference::schema())
+        }
+        _ => bail!("usage: cargo xtask catalogue [--check] | reference"),
     }
+}
+
+/// Writes a file of the repository.
+fn write(path: &str, text: &str) -> anyhow::Result<()> {
+    let path = root().join(path);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The root of the workspace.

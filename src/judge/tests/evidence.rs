@@ -3,7 +3,8 @@ use crate::evidence::{Evidence, SocketSample, SocketState, Timer};
 use crate::model::{CLIENT_PORT, End, TcpState, TimerKind};
 use crate::outcome::{EndObservation, Observation};
 use crate::testing::{Line, MS, at, client, crashed, observed};
-use crate::wire::{IcmpMessage, Neighbours, Quoted};
+use crate::wire::icmp::Quoted;
+use crate::wire::{IcmpMessage, Neighbours};
 
 const ENDS: i64 = 4_060 * MS;
 

@@ -67,13 +67,13 @@ const NEIGHBOURS_KIND: TableKind = TableKind {
 
 const ICMP_IPV4: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
     "ipv4",
-    Shape::Map(Names::Messages, &Shape::Count),
+    Shape::Map(Names::Messages(Family::Ipv4), &Shape::Count),
     |value, cx| messages(value, Family::Ipv4, cx),
     "How many of each, by name or by type and code, in the case over IPv4: `host-unreachable = 3` or `\"3/1\" = 3`.",
 );
 const ICMP_IPV6: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
     "ipv6",
-    Shape::Map(Names::Messages, &Shape::Count),
+    Shape::Map(Names::Messages(Family::Ipv6), &Shape::Count),
     |value, cx| messages(value, Family::Ipv6, cx),
     "The same in the case over IPv6: `address-unreachable = 3` or `\"1/3\" = 3`.",
 );

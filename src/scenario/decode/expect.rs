@@ -39,7 +39,7 @@ const OPEN: Key<ExpectedOutcome> = Key::value(
     "open",
     Shape::Duration,
     |value, cx| lasting(value, cx).map(ExpectedOutcome::Open),
-    "Nothing is reported for this long after zero time. No exchange follows.",
+    "Nothing is reported for this long after zero time. No exchange follows: whether anything still arrives is not judged.",
 );
 const TEXTBOOK: Key<ErrnoName> = Key::value(
     "textbook",

@@ -2,7 +2,8 @@ use etherparse::PacketBuilder;
 
 use super::*;
 use crate::model::Moment;
-use crate::wire::{Direction, Quoted};
+use crate::wire::Direction;
+use crate::wire::icmp::Quoted;
 
 const CLIENT: [u8; 4] = [192, 0, 2, 1];
 const ROUTER: [u8; 4] = [192, 0, 2, 254];
