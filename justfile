@@ -15,7 +15,7 @@ build:
 release:
     cargo build --release
 
-# Compile the small binary for distribution: takes twice as long as `release`
+# Compile the small program for distribution, target/dist/harness: takes about twice as long as `release`
 dist:
     cargo build --profile dist
 
