@@ -1,9 +1,8 @@
 //! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
 //! scenario sets, and keys that belong to another table.
 
-use super::key::Form;
 use super::quantity;
-use super::shape::{Shape, TableKind};
+use super::shape::{Form, Shape, TableKind};
 
 /// A key of an end with an example, and the names that it has elsewhere: in lower case, without
 /// what is between the words.

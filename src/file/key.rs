@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::quantity::{self, Problem};
-use super::shape::Shape;
+use super::shape::{Describe, Description, Form, Shape};
 use crate::model::{End, Node, Percent, TrackingSeconds};
 
 /// A key whose values have the type `T`.
@@ -36,25 +36,6 @@ enum Presence {
     Sometimes(&'static str),
     /// It must be there; this is to be added.
     Required(&'static str),
-}
-
-/// What is known of a key whatever the type of its values.
-pub(crate) struct Description {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) is_required: bool,
-    pub(crate) form: Form,
-}
-
-/// What a value may be.
-pub(crate) enum Form {
-    Words(Vec<&'static str>),
-    Shape(Shape),
-}
-
-/// A key, whatever the type of its values.
-pub(crate) trait Describe: Sync {
-    fn describe(&self) -> Description;
 }
 
 impl<T> Key<T> {

@@ -19,11 +19,11 @@ pub(crate) use context::{At, Context, Given, Reported};
 pub(crate) use cursor::{Table, Value};
 pub use diagnostic::{Diagnostic, FileDiagnostics};
 pub(crate) use key::{
-    Describe, Description, Form, Key, Part, boolean, duration, end, end_word, machine, named, node,
-    percent, share, tracking_timeout,
+    Key, Part, boolean, duration, end, end_word, machine, named, node, percent, share,
+    tracking_timeout,
 };
 pub(crate) use layers::{Layer, Layers};
 pub(crate) use quantity::{Problem, when};
-pub(crate) use shape::{List, Names, Relation, Shape, TableKind};
+pub(crate) use shape::{Describe, Description, Form, List, Names, Relation, Shape, TableKind};
 
 pub(crate) use crate::suggest::{alternatives, nearest};

@@ -2,9 +2,27 @@
 
 use std::fmt;
 
-use super::key::Describe;
 use crate::model::Family;
 use crate::suggest::alternatives;
+
+/// What is known of a key whatever the type of its values.
+pub(crate) struct Description {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) is_required: bool,
+    pub(crate) form: Form,
+}
+
+/// What a value may be.
+pub(crate) enum Form {
+    Words(Vec<&'static str>),
+    Shape(Shape),
+}
+
+/// A key, whatever the type of its values.
+pub(crate) trait Describe: Sync {
+    fn describe(&self) -> Description;
+}
 
 /// The shape of a value.
 #[derive(Clone, Copy)]

@@ -81,12 +81,12 @@ impl World {
             self.arrival(packet, *at)
                 .filter(|_| !from_end)
                 .or_else(|| self.departure(packet, *at))
-                .or_else(|| self.crossing(*at, *next))
+                .or_else(|| self.crossing(packet, *at, *next))
         });
         Some(met.unwrap_or_else(|| self.receipt(packet)))
     }
 
-    /// At the interface of a machine between the ends.
+    /// At the interface of a machine that it comes to.
     fn arrival(&self, packet: &Packet, at: Node) -> Option<Fate> {
         self.faults().find_map(|fault| match fault {
             Fault::Loss(on, loss) if *on == at && loss.to == packet.to => {
@@ -199,14 +199,18 @@ impl World {
     }
 
     /// On the link to the next machine.
-    fn crossing(&self, at: Node, next: Node) -> Option<Fate> {
-        if self.is_down(next, at) || self.is_down(at, next) {
-            let role = self.setting.topology.as_ref()?.role(at)?;
-            return Some(match role {
-                // The neighbour entry goes with the carrier (neigh_carrier_down), and nobody answers.
-                Role::Router if self.is_down(next, at) => Fate::Queued(at),
-                Role::Host | Role::Router | Role::Switch => Fate::Lost(at),
-            });
+    fn crossing(&self, packet: &Packet, at: Node, next: Node) -> Option<Fate> {
+        let role = self.setting.topology.as_ref()?.role(at)?;
+        let (own, across) = (self.is_down(at, next), self.is_down(next, at));
+        match role {
+            Role::Switch if own || across => return Some(Fate::Lost(at)),
+            // The routes go with the interface (fib_disable_ip).
+            Role::Host | Role::Router if own => {
+                return Some(self.unrouted(packet, at, RouteChange::Delete));
+            }
+            // The neighbour entry goes with the carrier (neigh_carrier_down), and nobody answers.
+            Role::Host | Role::Router if across => return Some(Fate::Queued(at)),
+            Role::Host | Role::Router | Role::Switch => {}
         }
         let flaps = |fault: &Fault| match fault {
             Fault::Flapping(end) => [at, next].contains(&end.node()),
@@ -218,6 +222,9 @@ impl World {
     /// At the host that it is for.
     fn receipt(&self, packet: &Packet) -> Fate {
         let to = packet.to;
+        if let Some(lost) = self.arrival(packet, to.node()) {
+            return lost;
+        }
         let gone = [Fault::Forgotten(to), Fault::Destroyed(to)];
         if self.is_silent(to) || self.has(&Fault::NoAddress(to)) {
             Fate::Lost(to.node())
@@ -249,4 +256,202 @@ fn own_errno(change: RouteChange) -> Errno {
 
 fn icmp(family: Family, (kind, code): (u8, u8)) -> IcmpKind {
     IcmpKind { family, kind, code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Filter, Loss, Preset, Side};
+    use crate::world::{Firewalled, Setting};
+
+    fn world(preset: Preset, family: Family, faults: &[Fault]) -> World {
+        let setting = Setting {
+            family,
+            is_dual: false,
+            topology: Some(preset.into()),
+            firewall: Firewalled::No,
+            keepalive: [Some(true), Some(false)],
+            prober: None,
+        };
+        let mut world = World::new(setting, None);
+        faults.iter().cloned().for_each(|fault| world.begin(fault));
+        world
+    }
+
+    /// What becomes of data to the server, and of data to the client.
+    fn fates(preset: Preset, family: Family, fault: Fault) -> [String; 2] {
+        let world = world(preset, family, &[fault]);
+        [End::Server, End::Client].map(|to| {
+            let kind = Segments::Data;
+            let length = 1500;
+            world
+                .fate(&Packet { to, kind, length })
+                .unwrap()
+                .to_string()
+        })
+    }
+
+    const ARRIVES: &str = "arrives";
+
+    #[test]
+    fn a_route_decides_by_its_type_and_its_node() {
+        use RouteChange::{Blackhole, Delete, Prohibit, Unreachable};
+        let at_router = |family, change| {
+            let [there, back] = fates(
+                Preset::Routed,
+                family,
+                Fault::Route(Node::ROUTER, End::Server, change),
+            );
+            assert_eq!(back, ARRIVES);
+            there
+        };
+        let sends = |icmp| format!("is dropped by the router, which sends ICMP {icmp}");
+        // ip_error, ip6_pkt_drop
+        assert_eq!(at_router(Family::Ipv4, Delete), sends("net-unreachable"));
+        assert_eq!(
+            at_router(Family::Ipv4, Unreachable),
+            sends("host-unreachable")
+        );
+        assert_eq!(
+            at_router(Family::Ipv4, Prohibit),
+            sends("communication-prohibited")
+        );
+        assert_eq!(at_router(Family::Ipv6, Delete), sends("no-route"));
+        assert_eq!(at_router(Family::Ipv6, Unreachable), sends("no-route"));
+        assert_eq!(
+            at_router(Family::Ipv6, Prohibit),
+            sends("communication-prohibited")
+        );
+        assert_eq!(at_router(Family::Ipv4, Blackhole), "is lost at the router");
+        let own = |change| {
+            let route = Fault::Route(Node::CLIENT, End::Server, change);
+            fates(Preset::Routed, Family::Ipv4, route)[0].clone()
+        };
+        assert_eq!(own(Delete), "has no route on its own host (ENETUNREACH)");
+        assert_eq!(
+            own(Unreachable),
+            "has no route on its own host (EHOSTUNREACH)"
+        );
+        assert_eq!(own(Prohibit), "has no route on its own host (EACCES)");
+        assert_eq!(own(Blackhole), "has no route on its own host (EINVAL)");
+    }
+
+    #[test]
+    fn a_link_has_two_sides() {
+        let queued = "waits at the router for a neighbour in vain";
+        let unrouted = "has no route on its own host (ENETUNREACH)";
+        let cable = Fault::Link(Side::Cable(End::Server));
+        assert_eq!(
+            fates(Preset::Routed, Family::Ipv4, cable.clone()),
+            [queued, unrouted]
+        );
+        // Behind a switch, its port stands for the cable.
+        let [there, back] = fates(Preset::Switched, Family::Ipv4, cable);
+        assert_eq!(there, "is lost at the switch");
+        assert_eq!(back, "waits at the server for a neighbour in vain");
+        let router = Fault::Link(Side::Link(Node::ROUTER, Node::SERVER));
+        let [there, back] = fates(Preset::Routed, Family::Ipv4, router);
+        assert_eq!(
+            there,
+            "is dropped by the router, which sends ICMP net-unreachable"
+        );
+        assert_eq!(back, "waits at the server for a neighbour in vain");
+    }
+
+    #[test]
+    fn a_host_is_silent_forgets_or_has_no_address() {
+        let routed = |fault| fates(Preset::Routed, Family::Ipv4, fault);
+        let [there, back] = routed(Fault::Silent(End::Server));
+        assert_eq!(
+            [there.as_str(), back.as_str()],
+            ["is lost at the server"; 2]
+        );
+        let [there, back] = routed(Fault::Forgotten(End::Server));
+        assert!(there.ends_with("sends a RST") && back == ARRIVES);
+        let [there, back] = routed(Fault::NoAddress(End::Client));
+        assert!(there.ends_with("(ENETUNREACH)") && back == "is lost at the client");
+        // ip6_route_output asks for no source.
+        let ipv6 = fates(Preset::Routed, Family::Ipv6, Fault::NoAddress(End::Client));
+        assert_eq!(ipv6, [ARRIVES, "is lost at the client"]);
+    }
+
+    #[test]
+    fn filters_and_losses_have_a_direction_and_a_kind() {
+        let filter = |to, verdict| {
+            let what = Segments::Any;
+            let rule = Filter { to, what, verdict };
+            fates(
+                Preset::Routed,
+                Family::Ipv4,
+                Fault::Filter(Node::ROUTER, rule),
+            )
+        };
+        let dropped = filter(Some(End::Client), FilterVerdict::Drop);
+        assert_eq!(dropped, [ARRIVES, "is lost at the router"]);
+        let rejected = filter(None, FilterVerdict::Rst);
+        assert_eq!(
+            rejected,
+            ["is dropped by the router, which sends a RST"; 2].map(str::to_owned)
+        );
+        let loss = |node, what, which| {
+            let to = End::Server;
+            fates(
+                Preset::Routed,
+                Family::Ipv4,
+                Fault::Loss(node, Loss { to, what, which }),
+            )[0]
+            .clone()
+        };
+        assert_eq!(
+            loss(Node::ROUTER, Segments::Data, Which::All),
+            "is lost at the router"
+        );
+        assert_eq!(loss(Node::ROUTER, Segments::Probes, Which::All), ARRIVES);
+        let some = Which::Nth(vec![3]);
+        assert_eq!(
+            loss(Node::ROUTER, Segments::Any, some),
+            "may be lost at the router"
+        );
+        assert_eq!(
+            loss(Node::SERVER, Segments::Any, Which::All),
+            "is lost at the server"
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_or_not() {
+        let narrow = Fault::Narrow(Node::ROUTER, End::Server, 1300);
+        let [there, back] = fates(Preset::Routed, Family::Ipv4, narrow.clone());
+        assert_eq!(back, ARRIVES);
+        assert!(there.ends_with("fragmentation-needed"), "{there}");
+        let world = world(
+            Preset::Routed,
+            Family::Ipv6,
+            &[narrow, Fault::Untold(Node::ROUTER)],
+        );
+        let of = |length| {
+            world.fate(&Packet {
+                to: End::Server,
+                kind: Segments::Data,
+                length,
+            })
+        };
+        assert_eq!(of(1301), Some(Fate::Lost(Node::ROUTER)));
+        assert_eq!(of(1300), Some(Fate::Delivered));
+    }
+
+    #[test]
+    fn where_there_are_two_paths_nothing_is_certain() {
+        let mut world = world(Preset::Routed, Family::Ipv4, &[]);
+        world.path = None;
+        let kind = Segments::Data;
+        assert_eq!(
+            world.fate(&Packet {
+                to: End::Server,
+                kind,
+                length: 60
+            }),
+            None
+        );
+    }
 }

@@ -25,7 +25,7 @@ pub enum Fault {
     NotForwarding(Node),
     /// The router filters.
     Filter(Node, Filter),
-    /// The machine loses segments as they arrive.
+    /// The machine, which may be a host, loses segments as they arrive.
     Loss(Node, Loss),
     /// The link by which the router reaches the end takes packets of this size at most.
     Narrow(Node, End, u16),

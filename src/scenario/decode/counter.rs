@@ -1,6 +1,6 @@
 //! The kernel's counters: their names as the kernel writes them, and by how much they rise.
 
-use super::expect::a_count;
+use super::count::a_count;
 use crate::file::Diagnostic;
 use crate::file::Value;
 use crate::file::{At, Context, Reported};

@@ -1,6 +1,6 @@
 //! What a file asks of the evidence: retransmissions, RST, ICMP, neighbours, the timer, the state.
 
-use super::expect::{a_count, count};
+use super::count::{a_count, count};
 use crate::file::Diagnostic;
 use crate::file::{At, Context, Given, Reported};
 use crate::file::{Key, Names, Relation, Shape, Table, TableKind, Value, machine};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::count::count;
 use super::{counter, evidence};
 use crate::file::Diagnostic;
 use crate::file::{At, Context, Given, Reported};
@@ -538,22 +539,4 @@ fn times(value: &Value, cx: &mut Context) -> Result<Vec<Duration>, Reported> {
         Some(reported) => Err(reported),
         None => Ok(times.into_iter().map(|at| at.value).collect()),
     }
-}
-
-/// A key with a count.
-pub(super) const fn count(name: &'static str, about: &'static str) -> Key<CountRange> {
-    Key::value(name, Shape::Count, a_count, about)
-}
-
-/// An integer, or a range in quotes.
-pub(super) fn a_count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
-    if value.is_integer() {
-        let exactly = |n| CountRange {
-            min: n,
-            max: Some(n),
-        };
-        return value.integer(0..=u64::MAX, |n| Some(exactly(n)), cx);
-    }
-    let what = "an integer or a range such as `\"2..4\"`";
-    value.quantity(what, quantity::count_range, cx)
 }

@@ -4,6 +4,7 @@
 //! the errors of what every case replaces.
 
 mod connection;
+mod count;
 mod counter;
 mod evidence;
 mod expect;
