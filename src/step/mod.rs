@@ -50,6 +50,7 @@ macro_rules! for_each_step {
                 lose: Lose,
                 conntrack: Conntrack,
                 mtu: Mtu,
+                blackhole: Blackhole,
             }
         }
     };

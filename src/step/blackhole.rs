@@ -1,0 +1,94 @@
+//! `blackhole`: a machine between the ends swallows the connection.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Kind, Named, Need, StepKind};
+use crate::file::{Context, Key, Reported, Table, machine};
+use crate::model::{End, Loss, Node, Segments, Which};
+use crate::world::{Fault, Refusal, World};
+
+/// A router or a switch drops every segment of the connection in both directions, in silence; or no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Blackhole {
+    /// The router or switch.
+    pub on: Node,
+    /// Whether it drops from now on.
+    pub drops: bool,
+}
+
+impl Blackhole {
+    /// What is dropped, in each direction.
+    pub(crate) fn losses(self) -> [Loss; 2] {
+        [End::Client, End::Server].map(|to| Loss {
+            to,
+            what: Segments::Any,
+            which: Which::All,
+        })
+    }
+}
+
+const ON: Key<Node> = machine("on", "The router or switch.")
+    .required("where it is done: `on = \"router\"`");
+const ACTION: Key<bool> = Key::word(
+    "action",
+    &[("start", true), ("stop", false)],
+    "`start`, if absent; `stop`: the segments pass again.",
+);
+
+pub(super) const KIND: Kind = Kind {
+    word: "blackhole",
+    about: "A router or a switch drops every segment of the connection in both directions, in silence. No carrier, route or neighbour \
+            changes, and no ICMP error is sent.",
+    keys: &[&ON, &ACTION],
+    relations: &[],
+    of_family: true,
+};
+
+pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Blackhole, Reported> {
+    let (on, drops) = (ON.need(table, cx), ACTION.get(table, cx));
+    Ok(Blackhole {
+        on: on?.value,
+        drops: drops?.is_none_or(|at| at.value),
+    })
+}
+
+impl Act for Blackhole {
+    fn kind(&self) -> StepKind {
+        if self.drops {
+            StepKind::Fault
+        } else {
+            StepKind::Repair
+        }
+    }
+
+    fn machines(&self) -> Vec<Named> {
+        vec![Named::new("on", self.on, Need::Forwards)]
+    }
+
+    fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        let on = self.on;
+        for fault in self.losses().map(|loss| Fault::Loss(on, loss)) {
+            if self.drops {
+                let message = || format!("{} loses segments already", on.the());
+                world.begin_once(fault, message, "let it stop in between")?;
+            } else {
+                world.end_once(
+                    &fault,
+                    || format!("{} drops nothing when that stops", on.the()),
+                    || format!("`do = \"blackhole\"`, `on = \"{on}\"`"),
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Blackhole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.drops { "drop" } else { "stop dropping" };
+        write!(f, "{word} every segment at {}", self.on.the())
+    }
+}
