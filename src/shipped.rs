@@ -142,6 +142,7 @@ pub(crate) const SCENARIOS: &[(&str, &str)] = &files![
     "nat/timeout-and-loose",
     "nat/timeout",
     "network/address-removed",
+    "network/blackhole",
     "network/flapping",
     "network/forwarding-off",
     "network/neighbour-flushed",

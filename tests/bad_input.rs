@@ -41,6 +41,7 @@ macro_rules! fixtures {
 
 fixtures! {
     after_and_when,
+    blackhole,
     bytes,
     case_key_after_step,
     case_name,
