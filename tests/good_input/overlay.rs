@@ -158,6 +158,19 @@ fn a_mistake_of_the_file_is_an_error_though_every_case_replaces_it() {
 }
 
 #[test]
+fn a_mistake_in_what_both_families_replace_is_an_error() {
+    let families = "survives = \"9s\"\n\
+                    [case.expect.ipv4.client]\nsurvives = \"9s\"\n\
+                    [case.expect.ipv6.client]\nsurvives = \"9s\"";
+    let text = BASE.replace("survives = \"9s\"", families);
+    assert!(parse(Path::new("file.toml"), &text).is_ok());
+    let text = text.replacen("survives = \"9s\"", "survives = \"0s\"", 1);
+    let errors = parse(Path::new("file.toml"), &text).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].message, "`case.expect.client.survives` is zero");
+}
+
+#[test]
 fn a_value_of_a_case_has_the_path_of_the_case() {
     assert_eq!(
         messages("user_timeout = \"4s\"", "user_timeout = 4"),

@@ -237,12 +237,12 @@ impl Known {
         let help = "give `client` or `server`, each with `error = \"...\"` or `survives = \"...\"`";
         for mut both in expect.each() {
             let mut ends = both.inside(family.name, &ENDS, cx);
+            // What is expected of both is read though it is replaced: a mistake in it is one all the same.
+            let own = self.end(&mut ends, key, cx);
+            let of_both = self.end(&mut both, key, cx);
             ends.not_empty(help, cx)?;
-            if let Some(own) = self.end(&mut ends, key, cx)? {
-                return Ok(Some(own));
-            }
-            if let Some(of_both) = self.end(&mut both, key, cx)? {
-                return Ok(Some(of_both));
+            if let Some(given) = own?.map_or(of_both, |own| Ok(Some(own)))? {
+                return Ok(Some(given));
             }
         }
         Ok(None)
