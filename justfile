@@ -62,6 +62,7 @@ schema of="scenario":
 # Check formatting and lints
 lint:
     cargo fmt --all --check
+    rustfmt --check --edition 2024 src/step/*.rs src/runner/step/*.rs
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # Build the documentation of the crates; a broken link is an error

@@ -1,4 +1,5 @@
-//! What a case costs in a guest of its own, by the clock on the wall: from the boot to what was observed. Fails beyond the bound.
+//! What a case costs in a guest of its own, by the clock on the wall: from the boot to what was
+//! observed. Fails beyond the bound.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,13 +1,17 @@
-//! What recording costs: the same labs, connections and faults with everything that a run records and without any of it, in turn.
+//! What recording costs: the same labs, connections and faults with everything that a run records
+//! and without any of it, in turn.
 //!
 //! `cargo bench --bench recording`, as root or rootless, on an idle machine. Fails beyond a bound.
 //!
-//! * *Shift*: data in flight towards a crashed server, a user timeout of 200 ms, from the write to the error. Timers under 256 ms are exact
-//!   to a jiffy (`calc_wheel_index`); those of a second would hide a shift of a millisecond behind the wheel's 32 ms.
-//! * *Processor*: an idle connection whose keepalive ends it after four seconds, a hundred at once. The time that the process has taken
-//!   of the processors, for each lab, as a share of the time that the lab was there.
-//! * *Told late*: in the same cases, from the RST that the kernel sends when it gives up (`tcp_send_active_reset`, by the capture's
-//!   timestamp) to the moment at which `read` has returned the error.
+//! * *Shift*: data in flight towards a crashed server, a user timeout of 200 ms, from the write to
+//!   the error. Timers under 256 ms are exact to a jiffy (`calc_wheel_index`); those of a second
+//!   would hide a shift of a millisecond behind the wheel's 32 ms.
+//! * *Processor*: an idle connection whose keepalive ends it after four seconds, a hundred at once.
+//!   The time that the process has taken of the processors, for each lab, as a share of the time
+//!   that the lab was there.
+//! * *Told late*: in the same cases, from the RST that the kernel sends when it gives up
+//!   (`tcp_send_active_reset`, by the capture's timestamp) to the moment at which `read` has
+//!   returned the error.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -66,7 +70,8 @@ host = "server"
 error = "ETIMEDOUT"
 "#;
 
-/// After an exchange, until the last acknowledgement is there that the kernel has delayed (`TCP_DELACK_MIN`, 40 ms).
+/// After an exchange, until the last acknowledgement is there that the kernel has delayed
+/// (`TCP_DELACK_MIN`, 40 ms).
 const ACKNOWLEDGED: Duration = Duration::from_millis(60);
 /// Between two batches: the kernel takes labs down in its own time.
 const PAUSE: Duration = Duration::from_millis(300);

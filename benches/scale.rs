@@ -1,4 +1,5 @@
-//! A thousand labs at once: how far their time of detection lies from that of one alone, and what they take. Fails beyond a bound.
+//! A thousand labs at once: how far their time of detection lies from that of one alone, and what
+//! they take. Fails beyond a bound.
 //!
 //! Needs root, or unprivileged user namespaces. The machine should do nothing else.
 #![allow(
@@ -87,7 +88,8 @@ fn run(arguments: &[&str]) -> Run {
     }
 }
 
-/// What the harness has while it runs: each lab of two machines holds two namespaces, and the harness lives in a third one.
+/// What the harness has while it runs: each lab of two machines holds two namespaces, and the
+/// harness lives in a third one.
 fn watch(harness: &mut Child) -> (usize, u64) {
     let process = Path::new("/proc").join(harness.id().to_string());
     let (mut namespaces, mut memory) = (0, 0);

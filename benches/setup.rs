@@ -1,5 +1,6 @@
-//! How long a lab takes: from nothing to the established connection, and what dropping it costs, against the same lab made by a shell
-//! script of `ip` commands (which only builds, and connects nothing).
+//! How long a lab takes: from nothing to the established connection, and what dropping it costs,
+//! against the same lab made by a shell script of `ip` commands (which only builds, and connects
+//! nothing).
 //!
 //! `cargo bench --bench setup`, as root or rootless. Fails where a median is beyond its bound.
 
@@ -20,9 +21,10 @@ use deadpeer::privilege;
 use tokio::runtime::Handle;
 
 const ROUNDS: usize = 40;
-/// After each lab: the kernel frees namespaces in its own time, about a tenth of a second. Until then their neighbour entries count against
-/// the one table that all namespaces share (`net.ipv6.neigh.default.gc_thresh3`, 1024), and where there was a bridge, the lock of rtnetlink is
-/// held for an RCU barrier (`br_multicast_dev_del`), for which the next lab would wait.
+/// After each lab: the kernel frees namespaces in its own time, about a tenth of a second. Until
+/// then their neighbour entries count against the one table that all namespaces share
+/// (`net.ipv6.neigh.default.gc_thresh3`, 1024), and where there was a bridge, the lock of rtnetlink
+/// is held for an RCU barrier (`br_multicast_dev_del`), for which the next lab would wait.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Median bounds for the set-up up to the established connection.
@@ -166,7 +168,8 @@ fn script(plan: &NetworkPlan) -> String {
     lines.join("\n")
 }
 
-/// Runs the commands in a mount namespace of their own, where the names that `ip netns add` leaves are gone with the shell.
+/// Runs the commands in a mount namespace of their own, where the names that `ip netns add` leaves
+/// are gone with the shell.
 fn shell(commands: &str) -> Result<Duration, Box<dyn Error>> {
     let begun = Instant::now();
     let mut shell = Command::new("unshare")

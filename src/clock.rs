@@ -1,7 +1,8 @@
 //! Waiting for a moment of `CLOCK_MONOTONIC`, and the moments of `CLOCK_REALTIME` stamps.
 //!
-//! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with an offset that is sampled next to
-//! the read, so a step of the wall clock between two reads shifts nothing.
+//! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with
+//! an offset that is sampled next to the read, so a step of the wall clock between two reads shifts
+//! nothing.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,8 +19,9 @@ use crate::sys;
 
 /// Waits until the moment has come, to the resolution of the clock.
 ///
-/// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth (for a nice process by a 200th), up to
-/// 100 ms (`select_estimate_accuracy`), in virtual time as well. A timer of its own (`timerfd_create`(2)) has no such slack.
+/// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth
+/// (for a nice process by a 200th), up to 100 ms (`select_estimate_accuracy`), in virtual time as
+/// well. A timer of its own (`timerfd_create`(2)) has no such slack.
 pub(crate) async fn sleep_until(moment: Moment) {
     if moment.remaining().is_zero() {
         return;
@@ -59,7 +61,8 @@ const TIGHT: u64 = 1_000;
 const TRIES: usize = 8;
 
 impl Translation {
-    /// Samples both clocks: the closest of a few tries, because an interruption between the readings would count as offset.
+    /// Samples both clocks: the closest of a few tries, because an interruption between the
+    /// readings would count as offset.
     #[must_use]
     pub(crate) fn sample() -> Self {
         let mut best = Self::sample_once();

@@ -1,6 +1,8 @@
-//! What a guest is sent for: one case, there and back again; in a network that carries both families, its two variants.
+//! What a guest is sent for: one case, there and back again; in a network that carries both
+//! families, its two variants.
 //!
-//! The guest runs it exactly as the harness does on its own kernel, and returns what was observed. Judging is the host's.
+//! The guest runs it exactly as the harness does on its own kernel, and returns what was observed.
+//! Judging is the host's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,8 @@ pub(crate) enum Job {
     Run {
         variants: Vec<Case>,
         ticks: Ticks,
-        /// To wait before anything is done: when a timer fires depends on the phase of jiffies at which it is armed.
+        /// To wait before anything is done: when a timer fires depends on the phase of jiffies at
+        /// which it is armed.
         #[serde_as(as = "DurationNanoSeconds<u64>")]
         phase: Duration,
     },

@@ -7,8 +7,8 @@ use flate2::read::GzDecoder;
 
 use crate::model::Hz;
 
-/// The tick that the kernel was built with, from its own configuration; `None` where that is not to be had. (`sysconf` and
-/// `times(2)` tell `USER_HZ`, which is always 100.)
+/// The tick that the kernel was built with, from its own configuration; `None` where that is not to
+/// be had. (`sysconf` and `times(2)` tell `USER_HZ`, which is always 100.)
 #[must_use]
 pub fn hz() -> Option<Hz> {
     embedded_config()
@@ -55,9 +55,10 @@ fn installed_config() -> Option<String> {
     .find_map(|path| fs::read_to_string(path).ok())
 }
 
-/// How many frames the kernel has dropped since it booted because a processor's input queue was full
-/// (`net.core.netdev_max_backlog`, one for all namespaces; second column of `/proc/net/softnet_stat`). A veth pair passes its frames
-/// through that queue, and TCP takes such a drop for local congestion: a keepalive probe is then sent again half a second later
+/// How many frames the kernel has dropped since it booted because a processor's input queue was
+/// full (`net.core.netdev_max_backlog`, one for all namespaces; second column of
+/// `/proc/net/softnet_stat`). A veth pair passes its frames through that queue, and TCP takes such
+/// a drop for local congestion: a keepalive probe is then sent again half a second later
 /// without being counted (`TCP_RESOURCE_PROBE_INTERVAL`).
 #[must_use]
 pub(crate) fn backlog_drops() -> u64 {

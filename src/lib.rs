@@ -3,24 +3,31 @@
 //! Data flows one way, and all but the middle is pure:
 //!
 //! ```text
-//! scenario (file to checked types) -> prepare (plan, oracle) -> runner (lab, endpoint, fault) -> judge -> report
+//! scenario (file to checked types) -> prepare (plan, oracle) -> runner (lab, endpoint) -> judge
+//! -> report
 //! ```
 //!
-//! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that come with the program
-//! * [`setting`]: the settings of an end, each with what it sets
-//! * [`input`]: files that a user names
+//! ARCHITECTURE.md has the layers, which a test enforces, and their invariants. From below:
+//!
+//! * [`model`]: the vocabulary that all other modules share
+//! * [`world`]: the modelled network, on which the steps act
+//! * `file`: a TOML file as it is read, with its keys
+//! * [`step`], [`setting`]: the steps of a case and the settings of an end, one file each
+//! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that
+//!   come with the program; [`mod@reference`]: the schema and the reference of the format
 //! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
-//! * [`lab`], [`endpoint`], [`fault`]: namespaces, sockets, and what is done to them
-//! * [`runner`]: many cases at once
 //! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
-//! * [`outcome`], [`judge`]: what was seen, and the verdict on it
-//! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
+//! * [`lab`], [`endpoint`]: namespaces, and the sockets in them
+//! * [`runner`]: many cases at once
+//! * [`outcome`], [`judge`]: what was observed, and the verdict on it
 //! * [`record`]: the result of a run as data, saved and read back
 //! * [`report`]: functions of events and results
-//! * [`job`]: a case that is sent to a guest
-//! * [`guest`]: a kernel of its own for a job, with this program as its init
-//! * [`privilege`]: no more rights than are needed, and a user namespace where there is no root; [`limits`]: those of this process
+//! * [`job`]: a case that is sent to a guest; [`guest`]: a kernel of its own for a job, with this
+//!   program as its init
+//! * [`privilege`]: no more rights than are needed, and a user namespace where there is no root;
+//!   [`limits`]: those of this process; [`input`]: files that a user names
+//! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
 
 pub mod clock;
 pub mod endpoint;

@@ -1,7 +1,8 @@
-//! The limits of this process (getrlimit(2)): raised where that is possible, and named where work does not fit in them.
+//! The limits of this process (getrlimit(2)): raised where that is possible, and named where work
+//! does not fit in them.
 //!
-//! What has no room for a thread's stack or heap does not fail but ends the process, wherever it is in its work. So these limits are looked
-//! at before it begins.
+//! What has no room for a thread's stack or heap does not fail but ends the process, wherever it is
+//! in its work. So these limits are looked at before it begins.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -17,12 +18,13 @@ const STACK: u64 = 1 << 20;
 /// What systems give it.
 const USUAL_STACK: u64 = 8 << 20;
 
-/// What is mapped by a run of all that ships, and by the heaps of its threads: the C library reserves 64 MB for each, and a run has two or
-/// three of them on each processor.
+/// What is mapped by a run of all that ships, and by the heaps of its threads: the C library
+/// reserves 64 MB for each, and a run has two or three of them on each processor.
 const ADDRESS_SPACE: u64 = 1 << 30;
 const ADDRESS_SPACE_OF_A_PROCESSOR: u64 = 128 << 20;
 
-/// Threads of the runtime, threads that watch for stalls, and those in namespaces: of which as many work at once as cases are built.
+/// Threads of the runtime, threads that watch for stalls, and those in namespaces: of which as many
+/// work at once as cases are built.
 const THREADS_OF_A_PROCESSOR: usize = 4;
 const THREADS: usize = 4;
 
@@ -63,7 +65,8 @@ pub enum LimitError {
     },
 }
 
-/// Gives the first thread the stack that it needs. To be called before anything else: the kernel makes the stack larger when it is used.
+/// Gives the first thread the stack that it needs. To be called before anything else: the kernel
+/// makes the stack larger when it is used.
 ///
 /// # Errors
 /// [`LimitError::Stack`] where the hard limit forbids it.
@@ -111,7 +114,8 @@ fn start_at_once(count: usize) -> io::Result<()> {
     })
 }
 
-/// A lab takes about a dozen descriptors; the soft limit of 1024 is for programs that use select(2).
+/// A lab takes about a dozen descriptors; the soft limit of 1024 is for programs that use
+/// select(2).
 pub fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Where it cannot be raised, the first open that goes beyond says so.
@@ -127,7 +131,8 @@ fn now(resource: Resource) -> String {
     }
 }
 
-/// What to do where a limit of the machine is reached, which many cases at once do; nothing where an error is of another kind.
+/// What to do where a limit of the machine is reached, which many cases at once do; nothing where
+/// an error is of another kind.
 #[must_use]
 pub fn advice(source: &io::Error) -> String {
     let raise = match source.raw_os_error() {

@@ -1,5 +1,6 @@
-//! How much memory there is for more: what the machine has left, and what the limits of the control groups leave of it. The kernel's own for
-//! a namespace counts in both, and so does what a guest keeps in a file without a name.
+//! How much memory there is for more: what the machine has left, and what the limits of the control
+//! groups leave of it. The kernel's own for a namespace counts in both, and so does what a guest
+//! keeps in a file without a name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,13 +27,15 @@ fn kilobytes(text: &str, field: &str) -> Option<u64> {
 
 /// A version of control groups (cgroups(7)). A system may have both, with memory in one of them.
 struct Version {
-    /// The second field of `/proc/self/cgroup`, in which one word names what the hierarchy controls.
+    /// The second field of `/proc/self/cgroup`, in which one word names what the hierarchy
+    /// controls.
     controller: &'static str,
     /// The type of its file system.
     kind: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// What the kernel has only read from files, in `memory.stat`: it takes that back before it kills anybody.
+    /// What the kernel has only read from files, in `memory.stat`: it takes that back before it
+    /// kills anybody.
     cached: &'static str,
 }
 

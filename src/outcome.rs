@@ -26,18 +26,20 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// What was observed, where the lab could be built.
     pub observation: Option<Observation>,
-    /// From the start of the case to its verdict, by the clock on the wall: for who watches. It is no part of what is saved, in which
-    /// two runs in virtual time do not differ.
+    /// From the start of the case to its verdict, by the clock on the wall: for who watches. It is
+    /// no part of what is saved, in which two runs in virtual time do not differ.
     #[serde(skip)]
     pub elapsed: Duration,
-    /// The same by the clock of the guest that it ran in, boot and verdict excluded, and up to its own end where two variants
-    /// ran in it side by side; `None` for a case that ran on this kernel.
+    /// The same by the clock of the guest that it ran in, boot and verdict excluded, and up to its
+    /// own end where two variants ran in it side by side; `None` for a case that ran on this
+    /// kernel.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub guest_time: Option<Duration>,
 }
 
 impl CaseResult {
-    /// Leaves what its verdict was made of and the steps, which a row tells of, and not what explains it.
+    /// Leaves what its verdict was made of and the steps, which a row tells of, and not what
+    /// explains it.
     pub(crate) fn forget_evidence(&mut self) {
         if let Some(observation) = &mut self.observation {
             let steps = std::mem::take(&mut observation.evidence.steps);
@@ -71,7 +73,8 @@ pub enum Verdict {
     Failed(Vec<Mismatch>),
     /// The kernel lacks what the case needs; the reason.
     Skipped(String),
-    /// Something did not come as expected, and the case did not run on time, or was not recorded whole: no verdict on the kernel.
+    /// Something did not come as expected, and the case did not run on time, or was not recorded
+    /// whole: no verdict on the kernel.
     Undecided(Undecided),
     /// The lab could not be built or changed; the reason. No verdict on the kernel.
     Error(String),
@@ -125,20 +128,22 @@ pub struct Observation {
     pub ends: Vec<EndObservation>,
     /// When the machine itself stood still.
     pub(crate) stalls: Vec<Stall>,
-    /// How many frames the machine dropped meanwhile, those of other cases included, because its input queue was full
-    /// ([`crate::kernel::backlog_drops`]).
+    /// How many frames the machine dropped meanwhile, those of other cases included, because its
+    /// input queue was full ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
-    /// How often the machine's neighbour table, which all namespaces share, was full meanwhile: a packet that needed an entry was dropped.
+    /// How often the machine's neighbour table, which all namespaces share, was full meanwhile: a
+    /// packet that needed an entry was dropped.
     pub neighbours_refused: u64,
     /// Everything that was recorded.
     pub evidence: Evidence,
-    /// Why the case did not come to its end, if it did not: then nothing can be said of what it expects.
+    /// Why the case did not come to its end, if it did not: then nothing can be said of what it
+    /// expects.
     pub(crate) cut_short: Option<Cut>,
 }
 
 impl Observation {
-    /// How an end's first socket stood at the last look before its connection, or the watch, was over. What the kernel shows from the
-    /// last segment on is a socket that it takes down.
+    /// How an end's first socket stood at the last look before its connection, or the watch, was
+    /// over. What the kernel shows from the last segment on is a socket that it takes down.
     #[must_use]
     pub fn last_state(&self, end: &EndObservation) -> Option<&SocketState> {
         let first = end.connections.first();
@@ -191,7 +196,8 @@ pub struct EndObservation {
     pub counters: Counters,
     /// Its open socket descriptors, where the file asks about them.
     pub descriptors: Option<Descriptors>,
-    /// Until when it was watched: what comes later is not judged. The exchange that proves a survivor comes after.
+    /// Until when it was watched: what comes later is not judged. The exchange that proves a
+    /// survivor comes after.
     pub watched_until: Moment,
     /// How long after its outcome, or its time, its counters were read.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
@@ -223,8 +229,9 @@ pub(crate) struct LateLook {
 }
 
 impl EndObservation {
-    /// By how much a counter rose; `None` where the kernel has none of this name. The kernel shows the counter of an ICMP message
-    /// type only once a message was counted (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
+    /// By how much a counter rose; `None` where the kernel has none of this name. The kernel shows
+    /// the counter of an ICMP message type only once a message was counted (`icmpmsg_put`,
+    /// `snmp6_seq_show_icmpv6msg`).
     #[must_use]
     pub fn rise(&self, name: &CounterName) -> Option<u64> {
         let unseen = name.is_of_message_type().then_some(0);
@@ -254,8 +261,8 @@ pub struct ConnectionObservation {
 }
 
 impl ConnectionObservation {
-    /// When the segment passed that came with the end of the connection, if one did: the peer's RST or FIN, or this end's own RST, which
-    /// the kernel sends as it gives up.
+    /// When the segment passed that came with the end of the connection, if one did: the peer's RST
+    /// or FIN, or this end's own RST, which the kernel sends as it gives up.
     #[must_use]
     pub(crate) fn last_segment(&self) -> Option<Moment> {
         let (ended, at) = self.ended?;
@@ -268,7 +275,8 @@ impl ConnectionObservation {
         passed.filter(|passed| *passed <= at)
     }
 
-    /// How long the program took to read the end of the connection after it could, as far as the wire shows it.
+    /// How long the program took to read the end of the connection after it could, as far as the
+    /// wire shows it.
     #[must_use]
     pub(crate) fn read_delay(&self) -> Option<Duration> {
         let (_, at) = self.ended?;
@@ -276,7 +284,8 @@ impl ConnectionObservation {
         Some(at.since(readable))
     }
 
-    /// How and when the program could learn of the end: when it did, unless the machine was too busy to let it read in time.
+    /// How and when the program could learn of the end: when it did, unless the machine was too
+    /// busy to let it read in time.
     #[must_use]
     pub(crate) fn told(&self) -> Option<(Ended, Moment)> {
         let (ended, at) = self.ended?;

@@ -1,7 +1,9 @@
-//! A checked case to the network that will be built for it: names, indices, addresses, routes. Pure.
+//! A checked case to the network that will be built for it: names, indices, addresses, routes.
+//! Pure.
 //!
-//! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be asked of the kernel while the
-//! lab is built, and two runs of a case put the same bytes on the wire.
+//! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be
+//! asked of the kernel while the lab is built, and two runs of a case put the same bytes on the
+//! wire.
 
 mod build;
 mod networks;
@@ -189,7 +191,8 @@ impl NetworkPlan {
         address_of(&self.nodes, end)
     }
 
-    /// The interface by which a router that hides the client sends towards the server; `None` where there is none.
+    /// The interface by which a router that hides the client sends towards the server; `None` where
+    /// there is none.
     #[must_use]
     pub fn outside(&self) -> Option<&InterfacePlan> {
         let hides = |plan: &&NodePlan| plan.firewall.is_some_and(|firewall| firewall.nat);
@@ -223,7 +226,8 @@ impl NetworkPlan {
         self.nodes.iter().find(has).map(|plan| plan.node)
     }
 
-    /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached network.
+    /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached
+    /// network.
     #[must_use]
     pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
         self.routes(on, to).into_iter().next()
@@ -246,7 +250,8 @@ impl NetworkPlan {
         attached.into_iter().chain(planned.copied()).collect()
     }
 
-    /// The route by which `on` would reach the network of `to` over this router, to which it must be attached.
+    /// The route by which `on` would reach the network of `to` over this router, to which it must
+    /// be attached.
     #[must_use]
     pub fn route_via(&self, on: Node, to: End, via: Node) -> Option<RoutePlan> {
         let next = self.node(via)?.interfaces.iter();
@@ -262,7 +267,8 @@ impl NetworkPlan {
         })
     }
 
-    /// The two sides of a machine's link to another one, or of its only link, its own side first; each as in [`LinkPlan`].
+    /// The two sides of a machine's link to another one, or of its only link, its own side first;
+    /// each as in [`LinkPlan`].
     #[must_use]
     pub(crate) fn sides(&self, at: Node, to: Option<Node>) -> Option<[(usize, usize); 2]> {
         let name = |side: (usize, usize)| self.nodes[side.0].node;
@@ -285,8 +291,8 @@ impl NetworkPlan {
         sides.find_map(|(own, far)| (of(own) == (node, link)).then(|| of(far).0))
     }
 
-    /// The next node on the way from `on` to the end `to`: over which link, and its address there. Behind NAT the server's way to the
-    /// client ends at the router.
+    /// The next node on the way from `on` to the end `to`: over which link, and its address there.
+    /// Behind NAT the server's way to the client ends at the router.
     #[must_use]
     pub(crate) fn next_hop(&self, on: Node, to: End) -> Option<(u32, IpAddr)> {
         let across = to.peer().node() == on;

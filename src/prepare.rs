@@ -1,4 +1,5 @@
-//! From checked scenarios to cases that are ready to run: each with its network and with what the oracle says of it. Pure.
+//! From checked scenarios to cases that are ready to run: each with its network and with what the
+//! oracle says of it. Pure.
 
 mod silence;
 mod warnings;
@@ -66,7 +67,8 @@ pub enum WindowOrigin {
 }
 
 impl WindowOrigin {
-    /// The moment itself, for a connection as it had been captured by `at`; `None` where there was no such moment.
+    /// The moment itself, for a connection as it had been captured by `at`; `None` where there was
+    /// no such moment.
     #[must_use]
     pub(crate) fn moment(
         self,
@@ -166,7 +168,8 @@ impl Prepared {
         networks
     }
 
-    /// The modelled network of each family that it carries, before the first step, in the order of [`Self::networks`].
+    /// The modelled network of each family that it carries, before the first step, in the order of
+    /// [`Self::networks`].
     #[must_use]
     pub(crate) fn worlds(&self) -> Vec<World> {
         let of = |network: &NetworkPlan| {
@@ -193,7 +196,8 @@ impl Prepared {
             .filter_map(|end| Some((end, self.case.expect.end(end)?)))
     }
 
-    /// The window for the error that is expected at one end: the file's, else the oracle's. None where it is to survive.
+    /// The window for the error that is expected at one end: the file's, else the oracle's. None
+    /// where it is to survive.
     #[must_use]
     pub fn window(&self, end: End) -> Option<Window> {
         let expectation = self.case.expect.end(end)?;
@@ -227,7 +231,8 @@ impl Prepared {
         }
     }
 
-    /// How long the case will take at most, as far as is known in advance: for progress, not for judging.
+    /// How long the case will take at most, as far as is known in advance: for progress, not for
+    /// judging.
     #[must_use]
     pub fn duration(&self) -> Duration {
         let steps = &self.case.steps;

@@ -1,8 +1,8 @@
-//! Rights: as few as the work needs. Out of the host's network namespace, into one of the harness's own; with a user namespace first where
-//! there is no root.
+//! Rights: as few as the work needs. Out of the host's network namespace, into one of the harness's
+//! own; with a user namespace first where there is no root.
 //!
-//! This happens once, before any thread exists. Afterwards not even a mistake can reach the host's network: every thread of the
-//! process starts in an empty namespace.
+//! This happens once, before any thread exists. Afterwards not even a mistake can reach the host's
+//! network: every thread of the process starts in an empty namespace.
 //!
 //! * [`become_caller`]: under sudo, files are those of the user who called it
 //! * [`isolate`]: what a lab on this kernel needs, and nothing beyond it
@@ -30,8 +30,8 @@ use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user,
 use refusal::Refusal;
 pub use refusal::Refused;
 
-/// Leaves the host's network namespace, and keeps no more rights than labs in new ones need. Must be called while the process has one
-/// thread.
+/// Leaves the host's network namespace, and keeps no more rights than labs in new ones need. Must
+/// be called while the process has one thread.
 ///
 /// # Errors
 /// [`Refused`], with what to do about it, where the system allows neither way.
@@ -52,7 +52,8 @@ pub fn isolate() -> Result<(), Refused> {
     keep_for_good(kept).map_err(refused(Refusal::Capabilities))
 }
 
-/// The caller becomes root of a new user namespace, and of nothing else: files that it writes still belong to the caller.
+/// The caller becomes root of a new user namespace, and of nothing else: files that it writes still
+/// belong to the caller.
 fn enter_user_namespace() -> Result<(), Refused> {
     let (uid, gid) = (geteuid(), getegid());
     let failed = |refusal| move |errno: Errno| Refused::new(refusal, errno.into());
@@ -68,7 +69,8 @@ fn enter_user_namespace() -> Result<(), Refused> {
     for (path, map) in maps {
         fs::write(path, map).map_err(|source| Refused::new(Refusal::Map(path), source))?;
     }
-    // Where AppArmor confines user namespaces they can be made, but give no capabilities; this shows it.
+    // Where AppArmor confines user namespaces they can be made, but give no capabilities; this
+    // shows it.
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed(Refusal::NetworkOfUser))
 }
 
@@ -81,7 +83,8 @@ fn are_sysctls_writable() -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up all that only a lab on this kernel needs. Must be called while the process has one thread, and is final.
+/// Gives up all that only a lab on this kernel needs. Must be called while the process has one
+/// thread, and is final.
 ///
 /// # Errors
 /// What the system says of the change.
@@ -92,7 +95,8 @@ pub fn renounce() -> io::Result<()> {
 /// The user that owns nothing, and the group of that name.
 const NOBODY: u32 = 65534;
 
-/// As whom a guest of root runs: nobody, where this process may become that. Others keep their user.
+/// As whom a guest of root runs: nobody, where this process may become that. Others keep their
+/// user.
 pub(crate) fn user_of_guests() -> Option<u32> {
     let is_mapped = |path| {
         let map = fs::read_to_string(path).unwrap_or_default();
@@ -102,7 +106,8 @@ pub(crate) fn user_of_guests() -> Option<u32> {
     (may && is_mapped("/proc/self/uid_map") && is_mapped("/proc/self/gid_map")).then_some(NOBODY)
 }
 
-/// Whether a map of user_namespaces(7) has it: the first number inside, the first outside, and how many.
+/// Whether a map of user_namespaces(7) has it: the first number inside, the first outside, and how
+/// many.
 fn has_nobody(map: &str) -> bool {
     map.lines().any(|line| {
         let numbers: Vec<u32> = (line.split_whitespace())

@@ -12,7 +12,8 @@ pub fn processors() -> Vec<usize> {
         .collect()
 }
 
-/// Restricts a thread, or a process of one thread and what it will start, to one processor. Zero is the thread that asks.
+/// Restricts a thread, or a process of one thread and what it will start, to one processor. Zero is
+/// the thread that asks.
 ///
 /// # Errors
 /// What `sched_setaffinity` returns.

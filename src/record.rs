@@ -1,6 +1,8 @@
-//! A run's result: what every text and every file about it is made of. It is saved as JSON, and read again.
+//! A run's result: what every text and every file about it is made of. It is saved as JSON, and
+//! read again.
 //!
-//! Nothing of it depends on when or how fast the run went, so two runs in virtual time give the same bytes.
+//! Nothing of it depends on when or how fast the run went, so two runs in virtual time give the
+//! same bytes.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -17,8 +19,8 @@ use crate::text::{self, printable};
 /// The version of the file's format; it rises with every change that a reader may stumble over.
 pub(crate) const FORMAT: u32 = 3;
 
-/// What became of a run. Times without a unit in their description are nanoseconds; moments are nanoseconds on `CLOCK_MONOTONIC` of the
-/// kernel that the case ran on.
+/// What became of a run. Times without a unit in their description are nanoseconds; moments are
+/// nanoseconds on `CLOCK_MONOTONIC` of the kernel that the case ran on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The version of this format.
@@ -42,7 +44,8 @@ pub struct OnKernel {
     pub release: Option<String>,
     /// Whether a signal stopped the run.
     pub interrupted: bool,
-    /// In the order of the files and their cases; for each case its phases, for each phase its repetitions.
+    /// In the order of the files and their cases; for each case its phases, for each phase its
+    /// repetitions.
     pub results: Vec<CaseResult>,
     /// How long it took by the clock on the wall, for who watches.
     #[serde(skip)]
@@ -110,7 +113,8 @@ impl Record {
         self.phases.get() > 1 || self.repeat.get() > 1
     }
 
-    /// Every result with the kernel it is of and, where there is more than one, words for the kernel and the run.
+    /// Every result with the kernel it is of and, where there is more than one, words for the
+    /// kernel and the run.
     pub fn results(&self) -> impl Iterator<Item = (&OnKernel, String, &CaseResult)> {
         let several = self.kernels.len() > 1;
         self.kernels.iter().flat_map(move |run| {

@@ -1,4 +1,5 @@
-//! The scenarios that ship, as they were when the program was built: a copy without its source tree knows them too.
+//! The scenarios that ship, as they were when the program was built: a copy without its source tree
+//! knows them too.
 
 use std::path::{Component, Path, PathBuf};
 

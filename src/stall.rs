@@ -1,8 +1,10 @@
-//! Times at which the machine itself stood still: a hypervisor that takes the processor away delays the kernel's timers and the
-//! harness alike, so what is lost to it is no finding about the kernel's timers.
+//! Times at which the machine itself stood still: a hypervisor that takes the processor away delays
+//! the kernel's timers and the harness alike, so what is lost to it is no finding about the
+//! kernel's timers.
 //!
-//! One thread on each processor beats at a steady pace and notes every beat that comes late. A timer that was due meanwhile, or the
-//! restart of one, may be late by as much; a kernel that is late without the machine standing still is not excused by it.
+//! One thread on each processor beats at a steady pace and notes every beat that comes late. A
+//! timer that was due meanwhile, or the restart of one, may be late by as much; a kernel that is
+//! late without the machine standing still is not excused by it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +23,8 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// What the scheduler of a busy machine may take to wake a thread is no stall.
 const LATE: Duration = Duration::from_millis(10);
 
-/// A time at which the machine stood still, at least in part: a timer that was due within it may have been late by all that was left of it.
+/// A time at which the machine stood still, at least in part: a timer that was due within it may
+/// have been late by all that was left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Stall {
     /// The last beat that came in time.

@@ -28,8 +28,8 @@ const F_SETSIG: libc::c_int = 10;
     reason = "AsyncFd asks for a promise that every OwnedFd keeps"
 )]
 pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: an OwnedFd owns its descriptor, returns the same number each time, and keeps it open until it is dropped, which the
-    // AsyncFd does only after it has deregistered it.
+    // SAFETY: an OwnedFd owns its descriptor, returns the same number each time, and keeps it open
+    // until it is dropped, which the AsyncFd does only after it has deregistered it.
     let registered = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
     registered.map_err(|error| error.into_parts().1)
 }
@@ -84,7 +84,8 @@ pub fn option(
     Ok(value)
 }
 
-/// How many frames a packet socket has dropped since it was last asked (`PACKET_STATISTICS`, packet(7)).
+/// How many frames a packet socket has dropped since it was last asked (`PACKET_STATISTICS`,
+/// packet(7)).
 ///
 /// # Errors
 /// What `getsockopt` returns.
@@ -93,7 +94,8 @@ pub(crate) fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     // struct tpacket_stats: packets, drops.
     let mut statistics = [0_u32; 2];
     let mut size = size_of_val(&statistics) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes make a u32.
+    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes
+    // make a u32.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -110,16 +112,19 @@ pub(crate) fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     }
 }
 
-/// How many connections wait to be accepted (`TCP_INFO`, of a listening socket `sk_ack_backlog`: `tcp_get_info`).
+/// How many connections wait to be accepted (`TCP_INFO`, of a listening socket `sk_ack_backlog`:
+/// `tcp_get_info`).
 ///
 /// # Errors
 /// What `getsockopt` returns.
 #[expect(unsafe_code, reason = "no safe crate has this socket option")]
 pub(crate) fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32> {
-    // The beginning of struct tcp_info: eight bytes of flags, rto, ato, snd_mss, rcv_mss, unacked, sacked.
+    // The beginning of struct tcp_info: eight bytes of flags, rto, ato, snd_mss, rcv_mss, unacked,
+    // sacked.
     let mut info = [0_u32; 8];
     let mut size = size_of_val(&info) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes make a u32.
+    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes
+    // make a u32.
     let result = unsafe {
         libc::getsockopt(
             listener.as_raw_fd(),
@@ -158,8 +163,9 @@ pub(crate) const INHERITED: [RawFd; 5] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH
 /// The last of them.
 const LAST: RawFd = LEASH + 5;
 
-/// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands there between fork and exec is replaced,
-/// and must be nothing that the child still needs, however many descriptors are open.
+/// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands
+/// there between fork and exec is replaced, and must be nothing that the child still needs, however
+/// many descriptors are open.
 fn reserve() -> io::Result<()> {
     static RESERVED: OnceLock<nix::Result<()>> = OnceLock::new();
     let reserved = *RESERVED.get_or_init(|| {
@@ -180,20 +186,25 @@ fn reserve() -> io::Result<()> {
     })
 }
 
-/// Prepares a command whose process, with all that it starts, is killed when the returned descriptor is closed: by whoever holds it,
-/// or by the kernel when the holder ends, in whatever way.
+/// Prepares a command whose process, with all that it starts, is killed when the returned
+/// descriptor is closed: by whoever holds it, or by the kernel when the holder ends, in whatever
+/// way.
 ///
-/// The descriptor is one end of a pipe. The other end is inherited, and set to send `SIGKILL` to the process group when there is
-/// something to read, which a closed pipe counts as (`F_SETSIG` in fcntl(2)). Unlike a parent's death signal, that reaches processes
-/// that are forked later, and it does not depend on the thread that forks.
+/// The descriptor is one end of a pipe. The other end is inherited, and set to send `SIGKILL` to
+/// the process group when there is something to read, which a closed pipe counts as (`F_SETSIG` in
+/// fcntl(2)). Unlike a parent's death signal, that reaches processes that are forked later, and it
+/// does not depend on the thread that forks.
 ///
-/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves no core dump. Its addresses are not
-/// randomized: a user-mode kernel manages the gap before its heap as memory, so that each boot would be another, and slower. It
-/// inherits the given descriptors under the given numbers, which must be of [`INHERITED`]; here they are closed when the command is
-/// dropped. (The numbers are on a guest's command line, and a kernel seeds its random numbers with that.)
+/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves
+/// no core dump. Its addresses are not randomized: a user-mode kernel manages the gap before its
+/// heap as memory, so that each boot would be another, and slower. It inherits the given
+/// descriptors under the given numbers, which must be of [`INHERITED`]; here they are closed when
+/// the command is dropped. (The numbers are on a guest's command line, and a kernel seeds its
+/// random numbers with that.)
 ///
 /// # Errors
-/// What `pipe2` returns, and `EBUSY` where the numbers were taken by others before this was first called.
+/// What `pipe2` returns, and `EBUSY` where the numbers were taken by others before this was first
+/// called.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
@@ -225,15 +236,17 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
         }
         Ok(())
     };
-    // SAFETY: the closure makes system calls only. It does not allocate (an errno becomes an io::Error without), takes no lock, and
-    // its descriptors are open until it is dropped with the command.
+    // SAFETY: the closure makes system calls only. It does not allocate (an errno becomes an
+    // io::Error without), takes no lock, and its descriptors are open until it is dropped with
+    // the command.
     unsafe {
         command.pre_exec(prepare);
     }
     Ok(near)
 }
 
-/// Has a command do this between fork and exec. It may make system calls only: another thread may hold any lock, the allocator's too.
+/// Has a command do this between fork and exec. It may make system calls only: another thread may
+/// hold any lock, the allocator's too.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
@@ -254,7 +267,8 @@ mod tests {
 
     use super::*;
 
-    /// The descriptors that are handed over, and what the standard library tells a failed start by, have numbers like any other.
+    /// The descriptors that are handed over, and what the standard library tells a failed start by,
+    /// have numbers like any other.
     #[test]
     fn what_is_inherited_arrives_however_many_descriptors_are_open() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();

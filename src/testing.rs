@@ -1,4 +1,5 @@
-//! Cases from a file's text and observations made by hand, for the tests of what judges and reports them.
+//! Cases from a file's text and observations made by hand, for the tests of what judges and reports
+//! them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,8 +37,9 @@ pub(crate) fn case(text: &str) -> Prepared {
     cases.remove(0)
 }
 
-/// The peer crashes while the connection is idle. Last activity, then 1 s, then three probes 1 s apart: the oracle says
-/// 4 s to 4.128 s (four timers, each late by 32 ms at most). The expectation stands in line 3.
+/// The peer crashes while the connection is idle. Last activity, then 1 s, then three probes 1 s
+/// apart: the oracle says 4 s to 4.128 s (four timers, each late by 32 ms at most). The expectation
+/// stands in line 3.
 pub(crate) fn crashed(expect: &str) -> Prepared {
     case(&crash(expect))
 }

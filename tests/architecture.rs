@@ -1,4 +1,5 @@
-//! The layers hold: no module imports one of its own layer or above, and no two files import each other.
+//! The layers hold: no module imports one of its own layer or above, and no two files import each
+//! other.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,8 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 use syn::{ItemMod, ItemUse, UseTree};
 
-/// From the lowest to the highest; the modules of one layer do not import each other. ARCHITECTURE.md gives the reasons.
+/// From the lowest to the highest; the modules of one layer do not import each other.
+/// ARCHITECTURE.md gives the reasons.
 const LAYERS: &[&[&str]] = &[
     &[
         "text",
@@ -125,7 +127,8 @@ impl<'a> Visit<'a> for Paths<'_> {
     }
 
     fn visit_macro(&mut self, item: &'a syn::Macro) {
-        // What a macro is given may be anything: its tokens are looked through for paths from the root.
+        // What a macro is given may be anything: its tokens are looked through for paths from the
+        // root.
         let text = item.tokens.to_string().replace(' ', "");
         for path in text.split("crate::").skip(1) {
             let end = path.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));

@@ -219,7 +219,8 @@ fn what_a_killed_build_has_left_is_gone_when_kernels_are_listed() {
     assert!(!left.exists());
 }
 
-/// In a user namespace of its own, which a lab on this kernel needs where there is no root, the harness looks like root that sudo has lent.
+/// In a user namespace of its own, which a lab on this kernel needs where there is no root, the
+/// harness looks like root that sudo has lent.
 #[test]
 fn the_cache_is_the_users_own_also_where_labs_need_a_user_namespace() {
     const NOBODY: u32 = 65534;

@@ -1,4 +1,5 @@
-//! Limits of the process that leave no room for a run: each is named, and none ends the program in the middle of its work.
+//! Limits of the process that leave no room for a run: each is named, and none ends the program in
+//! the middle of its work.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,8 +16,8 @@ use nix::unistd::geteuid;
 
 const NOBODY: u32 = 65534;
 
-/// Runs a scenario under a limit, in a guest whose kernel is a program that is none: whether it is started shows how far the run comes. As
-/// root, it is nobody's run, for few limits hold for root.
+/// Runs a scenario under a limit, in a guest whose kernel is a program that is none: whether it is
+/// started shows how far the run comes. As root, it is nobody's run, for few limits hold for root.
 fn run_under(limit: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();

@@ -1,4 +1,5 @@
-//! Files and folders to scenarios: what is found, in which order, and what is said when something is wrong.
+//! Files and folders to scenarios: what is found, in which order, and what is said when something
+//! is wrong.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

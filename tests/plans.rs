@@ -1,4 +1,5 @@
-//! What `harness check` prints of every case that ships, on a kernel with 250 ticks a second: a snapshot for each file.
+//! What `harness check` prints of every case that ships, on a kernel with 250 ticks a second: a
+//! snapshot for each file.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::BTreeSet;

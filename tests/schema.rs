@@ -1,4 +1,5 @@
-//! The JSON Schemas: of scenarios against what the decoder takes and refuses, of results against results.
+//! The JSON Schemas: of scenarios against what the decoder takes and refuses, of results against
+//! results.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::BTreeSet;
@@ -73,7 +74,8 @@ fn every_shipped_and_every_good_file_is_valid() {
     }
 }
 
-/// What only shows when a file is seen as a whole, or in the kernel's own terms: a schema knows each value by itself.
+/// What only shows when a file is seen as a whole, or in the kernel's own terms: a schema knows
+/// each value by itself.
 const BEYOND: &[&str] = &[
     // What one table gives, against what another does.
     "blackhole",
@@ -147,7 +149,8 @@ fn every_bad_file_is_refused_but_those_that_no_schema_can_know() {
     assert_eq!(accepted, beyond);
 }
 
-/// A place in a file where keys are known, with the definition that knows them in the schema, and a text that puts `ODD` there.
+/// A place in a file where keys are known, with the definition that knows them in the schema, and a
+/// text that puts `ODD` there.
 fn places() -> Vec<(String, String)> {
     let mut places: Vec<(String, String)> = [
         ("", "ODD"),

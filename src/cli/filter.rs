@@ -12,9 +12,10 @@ use super::complain;
 /// What the commands that take cases have.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Filter {
-    /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`; with
-    /// `!TEXT`, not those. The name may begin with the folder: `nat/flushed/both-probe/ipv4`. Several
-    /// with commas between, or each with its own --filter
+    /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`;
+    /// with `!TEXT`, not those. The name may begin with the folder:
+    /// `nat/flushed/both-probe/ipv4`. Several with commas between, or each with its own
+    /// --filter
     #[arg(long = "filter", value_name = "TEXT", value_delimiter = ',')]
     patterns: Vec<Pattern>,
 }
@@ -55,8 +56,8 @@ impl Filter {
 }
 
 /// The name of a case behind the folder of its file: `nat/flushed/both-probe/ipv4`. The folder is
-/// that below `scenarios/`, or as a relative path names it. An absolute path elsewhere is no part of the
-/// name: nobody means the folders above a project.
+/// that below `scenarios/`, or as a relative path names it. An absolute path elsewhere is no part
+/// of the name: nobody means the folders above a project.
 fn in_folder(path: &Path, name: &str) -> String {
     let folders = path.parent().into_iter().flat_map(Path::components);
     let mut parts: Vec<_> = folders.collect();

@@ -40,7 +40,8 @@ struct BuildArguments {
     /// The kernel's tick: 100, 250, 300 or 1000
     #[arg(long, value_name = "HZ", default_value_t = KernelSpec::default().tick)]
     hz: Tick,
-    /// Build from this source, an unpacked tree or a tarball, instead of the distribution's package
+    /// Build from this source, an unpacked tree or a tarball, instead of the distribution's
+    /// package
     #[arg(long, value_name = "PATH")]
     source: Option<PathBuf>,
 }

@@ -67,7 +67,8 @@ pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Prepares everything for a kernel of that tick, or writes all that cannot be judged to standard error.
+/// Prepares everything for a kernel of that tick, or writes all that cannot be judged to standard
+/// error.
 pub(super) fn prepare(scenarios: Vec<Scenario>, ticks: Ticks) -> Option<Vec<Prepared>> {
     prepare::prepare(scenarios, ticks)
         .map_err(|unjudgeable| tell_of_files(&unjudgeable))

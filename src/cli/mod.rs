@@ -125,8 +125,8 @@ pub(crate) fn refused(error: &LimitError) -> ExitCode {
     ExitCode::from(Exit::Environment as u8)
 }
 
-/// Before any file is opened: under sudo, each is opened with the rights of the user who called it. Whether `run` needs what root may is for
-/// `run` to find out.
+/// Before any file is opened: under sudo, each is opened with the rights of the user who called it.
+/// Whether `run` needs what root may is for `run` to find out.
 fn give_up_rights(command: &Command) -> anyhow::Result<()> {
     privilege::become_caller()?;
     match command {
@@ -140,7 +140,8 @@ fn give_up_rights(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-/// Output that nobody reads any more (`harness list | head -1`) is no reason to stop, nor to change the exit status.
+/// Output that nobody reads any more (`harness list | head -1`) is no reason to stop, nor to change
+/// the exit status.
 fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -168,8 +169,8 @@ fn fitted(text: &str) -> String {
     fit(text, width_of(io::stderr()))
 }
 
-/// How long a line may be: as wide as the terminal, and of any length elsewhere. A terminal may know
-/// its columns without its rows.
+/// How long a line may be: as wide as the terminal, and of any length elsewhere. A terminal may
+/// know its columns without its rows.
 fn width_of(stream: impl AsFd) -> usize {
     let columns = tcgetwinsize(stream).map_or(0, |size| size.ws_col);
     match columns {

@@ -1,4 +1,5 @@
-//! One end of one connection: it writes when it is told to, and reads all the time, as a program does that waits for its peer.
+//! One end of one connection: it writes when it is told to, and reads all the time, as a program
+//! does that waits for its peer.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -18,7 +19,8 @@ use super::poll;
 use crate::model::{Ended, ErrnoName, Linger, Moment, NextWrite, PollEvent};
 use crate::wire::Write;
 
-/// More bytes than a send buffer and a receive buffer have room for, whatever the case sets (`scenario::memory` bounds what it may claim).
+/// More bytes than a send buffer and a receive buffer have room for, whatever the case sets
+/// (`scenario::memory` bounds what it may claim).
 const ENDLESS: usize = 64 << 20;
 
 /// What the program has learned from its socket.
@@ -30,7 +32,8 @@ struct Read {
     ended: Option<(Ended, Moment)>,
     /// What poll(2) reported before that was read.
     poll: Vec<PollEvent>,
-    /// When the socket had an error that nobody has read yet, because the program does not read, and what poll(2) reported then.
+    /// When the socket had an error that nobody has read yet, because the program does not read,
+    /// and what poll(2) reported then.
     unread_error: Option<Seen>,
 }
 
@@ -56,21 +59,24 @@ impl Read {
 struct Shared {
     stream: TcpStream,
     read: watch::Sender<Read>,
-    /// Held from a system call that may return the socket's error until the error is noted. The kernel reports an error once: the
-    /// next call reads end of file, which must not come first.
+    /// Held from a system call that may return the socket's error until the error is noted. The
+    /// kernel reports an error once: the next call reads end of file, which must not come
+    /// first.
     call: Mutex<()>,
 }
 
 impl Shared {
-    /// A system call of the program that may return the socket's error, which is then the end of the connection, as is a read of no
-    /// bytes. `unread`: the error is known to be there since then.
+    /// A system call of the program that may return the socket's error, which is then the end of
+    /// the connection, as is a read of no bytes. `unread`: the error is known to be there since
+    /// then.
     fn call(
         &self,
         unread: Option<Seen>,
         call: impl FnOnce(&TcpStream) -> nix::Result<usize>,
     ) -> nix::Result<usize> {
         let _call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
-        // The moment at which the kernel reported readiness, before anything is asked of the socket: to read an error is to clear it.
+        // The moment at which the kernel reported readiness, before anything is asked of the
+        // socket: to read an error is to clear it.
         let (at, poll) = unread.unwrap_or_else(|| (Moment::now(), poll::events(&self.stream)));
         let result = call(&self.stream);
         match result {
@@ -171,7 +177,8 @@ impl Endpoint {
         Ok(count)
     }
 
-    /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the send buffer.
+    /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the
+    /// send buffer.
     ///
     /// # Errors
     /// What `write` returns, or that the kernel has taken more than both ends have room for.
@@ -189,8 +196,8 @@ impl Endpoint {
         )))
     }
 
-    /// One more write, of one byte, at once, after everything that is watched: what it returns is no end, unless it takes the error that
-    /// nobody has read.
+    /// One more write, of one byte, at once, after everything that is watched: what it returns is
+    /// no end, unless it takes the error that nobody has read.
     #[must_use]
     pub(crate) fn write_once(&self) -> NextWrite {
         let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
@@ -250,7 +257,8 @@ impl Endpoint {
         self.writes.last().map_or(0, |write| write.end)
     }
 
-    /// Waits until everything that `peer` has written is here, and returns the last `count` bytes of it.
+    /// Waits until everything that `peer` has written is here, and returns the last `count` bytes
+    /// of it.
     ///
     /// # Errors
     /// The error or end of file that came first.
@@ -270,7 +278,8 @@ impl Endpoint {
         Ok(read.recent[read.recent.len().saturating_sub(count)..].to_vec())
     }
 
-    /// How the connection ended, and when the kernel reported it, as far as the program has read it.
+    /// How the connection ended, and when the kernel reported it, as far as the program has read
+    /// it.
     #[must_use]
     pub fn ended(&self) -> Option<(Ended, Moment)> {
         self.read.borrow().ended
@@ -290,7 +299,8 @@ impl Endpoint {
         read.ended.map(|(_, at)| at).or(unread)
     }
 
-    /// Whether the connection has ended with an error. After an end of file, the program may still write.
+    /// Whether the connection has ended with an error. After an end of file, the program may still
+    /// write.
     #[must_use]
     pub(crate) fn is_broken(&self) -> bool {
         let read = self.read.borrow();
@@ -305,8 +315,9 @@ impl Endpoint {
         read.wait_for(Read::is_over).await.ok();
     }
 
-    /// Reads the error of a connection that has ended while its program did not read, as of the moment at which it ended. This is the
-    /// last that is done with the socket, because the kernel reports an error once.
+    /// Reads the error of a connection that has ended while its program did not read, as of the
+    /// moment at which it ended. This is the last that is done with the socket, because the
+    /// kernel reports an error once.
     pub(crate) fn read_error(&self) {
         let unread = self.read.borrow().unread_error.clone();
         if unread.is_none() || self.ended().is_some() {
@@ -323,8 +334,8 @@ impl Endpoint {
         self.socket.call(unread, read).ok();
     }
 
-    /// Forgets the connection as a machine does that loses power: no FIN, no RST. Under `TCP_REPAIR` closing a socket sends nothing
-    /// (`__tcp_close`).
+    /// Forgets the connection as a machine does that loses power: no FIN, no RST. Under
+    /// `TCP_REPAIR` closing a socket sends nothing (`__tcp_close`).
     ///
     /// # Errors
     /// What `setsockopt(TCP_REPAIR)` returns.
@@ -334,8 +345,9 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`]. `forgotten`: the time until
-    /// the case has ended. An orphan whose FIN nobody acknowledges would keep its namespace for minutes after a harness that is killed
+    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`].
+    /// `forgotten`: the time until the case has ended. An orphan whose FIN nobody acknowledges
+    /// would keep its namespace for minutes after a harness that is killed
     /// (`tcp_orphan_retries`), so from then on the kernel gives it up.
     ///
     /// # Errors
@@ -359,8 +371,8 @@ impl Endpoint {
         self.close_and_wait().await
     }
 
-    /// close(2) sleeps while it lingers, on a socket that does not block as well (`inet_release`). It does so on a thread that nobody waits
-    /// for when the program ends.
+    /// close(2) sleeps while it lingers, on a socket that does not block as well (`inet_release`).
+    /// It does so on a thread that nobody waits for when the program ends.
     async fn close_and_wait(mut self) -> io::Result<()> {
         self.reader.shutdown().await;
         let Some(socket) = Arc::into_inner(self.socket) else {
@@ -376,7 +388,8 @@ impl Endpoint {
         closed.await.map_err(io::Error::other)
     }
 
-    /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares it.
+    /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares
+    /// it.
     pub(crate) async fn close(mut self) {
         self.reader.shutdown().await;
     }
@@ -439,13 +452,15 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
     }
 }
 
-/// Waits until the socket of a program that does not read has an error, and notes when. The error stays where it is.
+/// Waits until the socket of a program that does not read has an error, and notes when. The error
+/// stays where it is.
 async fn unread_error(socket: &Shared) {
     loop {
         if socket.stream.ready(Interest::ERROR).await.is_err() {
             return;
         }
-        // Within the call, which clears the readiness that it was given and none that has come since.
+        // Within the call, which clears the readiness that it was given and none that has come
+        // since.
         let seen = socket.stream.try_io(Interest::ERROR, || {
             let seen = (Moment::now(), poll::events(&socket.stream));
             if seen.1.contains(&PollEvent::PollErr) {

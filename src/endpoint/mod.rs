@@ -1,4 +1,5 @@
-//! The two ends of the connection: sockets made inside the hosts' namespaces, ordinary async objects from then on.
+//! The two ends of the connection: sockets made inside the hosts' namespaces, ordinary async
+//! objects from then on.
 
 pub mod connection;
 mod poll;

@@ -14,7 +14,8 @@ use crate::model::{EndSettings, Family};
 use crate::setting::{self, OptionKind, SocketOption};
 use crate::sys;
 
-/// Opens the server's listening socket. What is set on it is inherited by every socket that it accepts (`inet_csk_clone_lock`).
+/// Opens the server's listening socket. What is set on it is inherited by every socket that it
+/// accepts (`inet_csk_clone_lock`).
 ///
 /// # Errors
 /// [`LabError::Socket`].
@@ -34,7 +35,8 @@ pub async fn listen(
     .await
 }
 
-/// Connects from the client's namespace, from a port that the caller chooses: the kernel's own choice differs from run to run.
+/// Connects from the client's namespace, from a port that the caller chooses: the kernel's own
+/// choice differs from run to run.
 ///
 /// # Errors
 /// [`LabError::Socket`], or [`LabError::Connect`] where the connection is refused or times out.
@@ -85,7 +87,8 @@ async fn ready(
         move || {
             let socket = open(address)?;
             apply(&socket, address, &settings)?;
-            // The port alone: connect(2) chooses the address, as it does for a program that binds nothing.
+            // The port alone: connect(2) chooses the address, as it does for a program that binds
+            // nothing.
             let unspecified: IpAddr = match from {
                 SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 SocketAddr::V6(_) => {
@@ -154,8 +157,9 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
         Some(Protocol::TCP),
     )?;
     socket.set_nonblocking(true)?;
-    // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone, killed or not. With a linger of
-    // zero the kernel frees the socket when its descriptor is closed, with a RST in place of a FIN (tcp_close).
+    // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone,
+    // killed or not. With a linger of zero the kernel frees the socket when its descriptor is
+    // closed, with a RST in place of a FIN (tcp_close).
     socket.set_linger(Some(Duration::ZERO))?;
     // A payload is one segment at once, not held back for an acknowledgement (RFC 896).
     socket.set_tcp_nodelay(true)?;

@@ -1,5 +1,5 @@
-//! A list that stops to grow: its beginning and its end are kept, because a case begins with what it is about and ends with what
-//! came of it.
+//! A list that stops to grow: its beginning and its end are kept, because a case begins with what
+//! it is about and ends with what came of it.
 
 use std::collections::VecDeque;
 

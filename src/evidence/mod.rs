@@ -1,6 +1,8 @@
-//! What a case leaves behind: frames, counters, socket states, changes of the network. Data, and nothing but data.
+//! What a case leaves behind: frames, counters, socket states, changes of the network. Data, and
+//! nothing but data.
 //!
-//! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded for each case; what was cut is counted.
+//! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded
+//! for each case; what was cut is counted.
 
 mod bounded_log;
 mod change;
@@ -52,7 +54,8 @@ pub struct Evidence {
     pub changes_cut: u64,
     /// The packets of the case that the kernel dropped, and why; `None` where it does not tell.
     pub(crate) drops: Option<Excerpt<PacketDrop>>,
-    /// By how much each host's counters rose from zero time to the end of the case; those that did.
+    /// By how much each host's counters rose from zero time to the end of the case; those that
+    /// did.
     pub counters: Vec<NodeCounters>,
 }
 

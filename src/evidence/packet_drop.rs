@@ -11,7 +11,8 @@ use crate::wire::Frame;
 pub(crate) struct PacketDrop {
     /// Who dropped it: the host that it came in at, or else the one that its source address names.
     pub node: Node,
-    /// The reason as the kernel spells it: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED` where it has no name for it.
+    /// The reason as the kernel spells it: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED`
+    /// where it has no name for it.
     pub reason: String,
     /// The kernel's function that let it go.
     pub function: String,

@@ -47,8 +47,8 @@ pub struct Timer {
     pub expires: Duration,
 }
 
-/// The part of `struct tcp_info` (include/uapi/linux/tcp.h) that tells how a connection dies; the names are the kernel's without
-/// `tcpi_`.
+/// The part of `struct tcp_info` (include/uapi/linux/tcp.h) that tells how a connection dies; the
+/// names are the kernel's without `tcpi_`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TcpInfo {
     /// Unrecovered retransmission timeouts.

@@ -25,14 +25,16 @@ pub struct StepTaken {
     pub from: Moment,
     /// When it was done.
     pub until: Moment,
-    /// Whether it is at an end's own program or connection. Such a step may wait for the peer, as an exchange does and a close that
-    /// lingers, so its length is no delay.
+    /// Whether it is at an end's own program or connection. Such a step may wait for the peer, as
+    /// an exchange does and a close that lingers, so its length is no delay.
     pub waits_for_peer: bool,
-    /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step that was taken.
+    /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step
+    /// that was taken.
     pub not_taken: Option<String>,
 }
 
-/// Why what came after a step cannot be held against what is expected, which allows for [`STEP_TIME`].
+/// Why what came after a step cannot be held against what is expected, which allows for
+/// [`STEP_TIME`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
     /// It began so much later than it was due.
@@ -56,8 +58,9 @@ impl fmt::Display for Delay {
 impl StepTaken {
     /// Its delay, where that is more than is allowed for.
     ///
-    /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may meet a broken one. What breaks or sends
-    /// depends on when it begins, and a fault that takes long may have let through what it was to stop. How long traffic takes is the
+    /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may
+    /// meet a broken one. What breaks or sends depends on when it begins, and a fault that
+    /// takes long may have let through what it was to stop. How long traffic takes is the
     /// network's business.
     pub(super) fn delay(&self) -> Option<Delay> {
         if self.not_taken.is_some() {

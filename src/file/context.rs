@@ -8,7 +8,8 @@ use super::Diagnostic;
 
 /// Proof that an error has been reported; nothing but [`Context::report`] makes one.
 ///
-/// A `Result<T, Reported>` hence never fails in silence, and whoever gets an `Err` knows that there is nothing left to say.
+/// A `Result<T, Reported>` hence never fails in silence, and whoever gets an `Err` knows that there
+/// is nothing left to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reported(());
 
@@ -19,7 +20,8 @@ pub(crate) struct At<T> {
     pub(crate) span: Range<usize>,
 }
 
-/// What a file gives for an optional key: nothing, a value, or something wrong that has been reported.
+/// What a file gives for an optional key: nothing, a value, or something wrong that has been
+/// reported.
 ///
 /// Checks that need a value which was wrong stay silent, so one mistake is one error.
 pub(crate) type Given<T> = Result<Option<At<T>>, Reported>;
@@ -58,7 +60,8 @@ impl Context {
         }
     }
 
-    /// Records an error, once: the cases of a file share its parts, so the same one comes up again for each of them.
+    /// Records an error, once: the cases of a file share its parts, so the same one comes up again
+    /// for each of them.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
         let key = key(&diagnostic);
         if self.withdrawn.contains(&key) {
@@ -71,14 +74,16 @@ impl Context {
         Reported(())
     }
 
-    /// Takes an error back, for good, in favour of a more precise one, which the caller reports next.
+    /// Takes an error back, for good, in favour of a more precise one, which the caller reports
+    /// next.
     pub(crate) fn withdraw(&mut self, diagnostic: &Diagnostic) {
         let key = key(diagnostic);
         self.found.remove(&key);
         self.withdrawn.insert(key);
     }
 
-    /// Whether the table at this place in memory has keys that nobody asked for; `None`: that is not known yet.
+    /// Whether the table at this place in memory has keys that nobody asked for; `None`: that is
+    /// not known yet.
     pub(super) fn checked(&self, place: usize) -> Option<Result<(), Reported>> {
         self.checked.get(&place).copied()
     }

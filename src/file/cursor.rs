@@ -1,7 +1,7 @@
 //! Reading TOML values one key at a time, with an error for each that is wrong.
 //!
-//! A table remembers which keys were asked for, so what is left over at the end is unknown, and the keys that were asked for are
-//! the ones to suggest.
+//! A table remembers which keys were asked for, so what is left over at the end is unknown, and the
+//! keys that were asked for are the ones to suggest.
 
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -93,7 +93,8 @@ impl<'t> Table<'t> {
         self.entries.get(key).map(Spanned::span)
     }
 
-    /// The value of `action`, else of `do`, else the table: what an error about the whole step points to.
+    /// The value of `action`, else of `do`, else the table: what an error about the whole step
+    /// points to.
     pub(crate) fn place(&self) -> Range<usize> {
         let place = self
             .place_of("action")
@@ -154,13 +155,14 @@ impl<'t> Table<'t> {
 
     /// Reports what was not asked for.
     ///
-    /// Where the result is used, a table with an unknown key is as good as wrong, and no check complains of the key that was meant.
+    /// Where the result is used, a table with an unknown key is as good as wrong, and no check
+    /// complains of the key that was meant.
     pub(crate) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
         self.unknown(cx)
     }
 
-    /// The same, for a table that is read further. The tables that cases share are read again for each case, and give the same errors,
-    /// so the result of the first time is kept.
+    /// The same, for a table that is read further. The tables that cases share are read again for
+    /// each case, and give the same errors, so the result of the first time is kept.
     pub(crate) fn unknown(&self, cx: &mut Context) -> Result<(), Reported> {
         let place = std::ptr::from_ref(self.entries).addr();
         if let Some(known) = cx.checked(place) {
@@ -258,7 +260,8 @@ impl<'t> Value<'t> {
         std::ptr::from_ref(self.node).addr()
     }
 
-    /// The keys of a table with their values; none of anything else. Nothing is checked: whoever reads the table does so.
+    /// The keys of a table with their values; none of anything else. Nothing is checked: whoever
+    /// reads the table does so.
     pub(crate) fn keys(&self) -> Vec<(At<&'t str>, Value<'t>)> {
         let DeValue::Table(table) = self.node.get_ref() else {
             return Vec::new();

@@ -1,4 +1,5 @@
-//! One error or warning about a scenario file, and how it looks to a person: place, source line, underline, what to do.
+//! One error or warning about a scenario file, and how it looks to a person: place, source line,
+//! underline, what to do.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -123,7 +124,8 @@ impl FileDiagnostics {
     }
 }
 
-/// The diagnostic as text over several lines, without a line break at the end; `text` is the file that it is about.
+/// The diagnostic as text over several lines, without a line break at the end; `text` is the file
+/// that it is about.
 #[must_use]
 pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> String {
     let path = path.to_string_lossy();

@@ -1,5 +1,5 @@
-//! The keys of a table: one description of each, from which it is read, completed in errors, and put into the JSON Schema and the
-//! reference.
+//! The keys of a table: one description of each, from which it is read, completed in errors, and
+//! put into the JSON Schema and the reference.
 
 use super::context::{At, Context, Given, Reported};
 use super::cursor::{Table, Value};
@@ -76,7 +76,8 @@ impl<T> Key<T> {
         }
     }
 
-    /// It may be absent beside some values of other keys. Where it must be there and is not, `example` is to be added.
+    /// It may be absent beside some values of other keys. Where it must be there and is not,
+    /// `example` is to be added.
     pub(crate) const fn sometimes(self, example: &'static str) -> Self {
         Self {
             presence: Presence::Sometimes(example),
@@ -127,7 +128,8 @@ impl<T: Sync> Describe for Key<T> {
     }
 }
 
-/// A key whose value is read in another way than by its description: tables that are laid over each other, and lists of tables.
+/// A key whose value is read in another way than by its description: tables that are laid over each
+/// other, and lists of tables.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,

@@ -1,7 +1,9 @@
-//! A TOML file as it is read: its tree, the places of its values, and the errors of all of it at once.
+//! A TOML file as it is read: its tree, the places of its values, and the errors of all of it at
+//! once.
 //!
-//! [`Table`] and [`Value`] are a cursor over the tree of the `toml` crate. Each [`Key`] is described once: it is read from there, and
-//! the JSON Schema and the reference are made from there. A value that is wrong is reported once ([`Context`]), and checks that need it
+//! [`Table`] and [`Value`] are a cursor over the tree of the `toml` crate. Each [`Key`] is
+//! described once: it is read from there, and the JSON Schema and the reference are made from
+//! there. A value that is wrong is reported once ([`Context`]), and checks that need it
 //! stay silent.
 
 mod context;

@@ -1,4 +1,5 @@
-//! Quantities that a file writes as text: durations, windows, ranges of counts, and the probes that a step waits for.
+//! Quantities that a file writes as text: durations, windows, ranges of counts, and the probes that
+//! a step waits for.
 
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ const UNITS: [(&str, u128); 7] = [
     ("d", 86_400_000_000_000),
 ];
 
-/// Longer than anything a kernel's TCP timer takes (127 probes at 32767 s are 48 days), short enough for every sum of durations.
+/// Longer than anything a kernel's TCP timer takes (127 probes at 32767 s are 48 days), short
+/// enough for every sum of durations.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 const HOW_TO_WRITE: &str = "write a number and, directly after it, one of the units \

@@ -7,12 +7,14 @@ use cpio::newc::{Builder, ModeFileType, trailer};
 
 const PAGE: usize = 4096;
 
-/// How long an entry's header is with its path: 110 bytes and a name that ends with a zero, to the next multiple of four (`cpio.5`, newc).
+/// How long an entry's header is with its path: 110 bytes and a name that ends with a zero, to the
+/// next multiple of four (`cpio.5`, newc).
 fn header(path: &str) -> usize {
     (110 + path.trim_start_matches('/').len() + 1).next_multiple_of(4)
 }
 
-/// Files with the folders that hold them. Archives may follow one another: the kernel unpacks each over those before it.
+/// Files with the folders that hold them. Archives may follow one another: the kernel unpacks each
+/// over those before it.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     bytes: Vec<u8>,
@@ -23,8 +25,8 @@ pub(super) struct Archive {
 impl Archive {
     /// A regular file that can be read and executed. The path is as in the guest, from `/`.
     ///
-    /// A content of at least a page begins where a page does, and has its last page for itself: a kernel that finds the archive in its memory
-    /// need not copy it.
+    /// A content of at least a page begins where a page does, and has its last page for itself: a
+    /// kernel that finds the archive in its memory need not copy it.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
         self.folders_above(path)?;
         let has_pages = content.len() >= PAGE;
@@ -38,7 +40,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Zeros until, after so many more bytes, a page begins. Between two entries, zeros mean nothing (`do_reset` in `init/initramfs.c`).
+    /// Zeros until, after so many more bytes, a page begins. Between two entries, zeros mean
+    /// nothing (`do_reset` in `init/initramfs.c`).
     fn fill(&mut self, more: usize) {
         let end = (self.bytes.len() + more).next_multiple_of(PAGE) - more;
         self.bytes.resize(end, 0);

@@ -1,4 +1,5 @@
-//! The last of what a guest's kernel and its init say on the console: the only witness where they say nothing else.
+//! The last of what a guest's kernel and its init say on the console: the only witness where they
+//! say nothing else.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +12,8 @@ use tokio::time::sleep;
 
 use crate::sys;
 
-/// How many lines are kept: a panic's message is followed by about thirty, and by fifty where the stack has many old frames.
+/// How many lines are kept: a panic's message is followed by about thirty, and by fifty where the
+/// stack has many old frames.
 const LINES: usize = 80;
 
 /// How long a line is at most, in bytes: what is longer goes on in the next one.
@@ -36,8 +38,9 @@ impl Console {
 
     /// Makes room where the pipe fills, for ever: a console has no end that would mean anything.
     ///
-    /// *Why not read what comes?* A pipe that is read from becomes writable, of which a user-mode kernel is told by an interrupt, at a moment
-    /// that depends on the host. Before 6.12 it then reads its clock once more, and each reading by the kernel takes 256 ns of virtual time
+    /// *Why not read what comes?* A pipe that is read from becomes writable, of which a user-mode
+    /// kernel is told by an interrupt, at a moment that depends on the host. Before 6.12 it
+    /// then reads its clock once more, and each reading by the kernel takes 256 ns of virtual time
     /// (`timer_read`). What a guest says that is well fits into the pipe.
     pub(super) async fn listen<T>(&mut self) -> T {
         const PACE: Duration = Duration::from_millis(100);
@@ -70,7 +73,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// As much as there is, and what comes within the last piece of it: a guest may write as fast as it is read, for ever.
+    /// As much as there is, and what comes within the last piece of it: a guest may write as fast
+    /// as it is read, for ever.
     fn take(&mut self, there: usize, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) {
         let mut buffer = [0; 4096];
         let mut taken = 0;

@@ -4,7 +4,8 @@ use std::os::fd::RawFd;
 
 use crate::sys;
 
-/// The descriptors that a guest's process inherits: the two parts of its image, where its answer goes, its memory, and its kernel.
+/// The descriptors that a guest's process inherits: the two parts of its image, where its answer
+/// goes, its memory, and its kernel.
 pub(super) const PROGRAM: RawFd = sys::INHERITED[0];
 pub(super) const JOB: RawFd = sys::INHERITED[1];
 pub(super) const CHANNEL: RawFd = sys::INHERITED[2];

@@ -28,7 +28,8 @@ pub enum Failure {
     /// This program could not be packed for the guest.
     #[error("cannot pack this program for the guest: {0}{help}", help = advice(.0))]
     Image(io::Error),
-    /// The machine, or the control group of this process, has too little memory for all guests at once.
+    /// The machine, or the control group of this process, has too little memory for all guests at
+    /// once.
     #[error(
         "there is no room for the memory of {}: {free} MB are available of the {needed} MB that it takes{}",
         plural(*guests, "guest"), fewer(*.possible)
@@ -57,7 +58,8 @@ pub enum Failure {
     /// The guest ended before it was done; how.
     #[error("it ended before it was done ({0})")]
     Ended(String),
-    /// A user-mode kernel boots from files that only those know how to take that are built for this version.
+    /// A user-mode kernel boots from files that only those know how to take that are built for this
+    /// version.
     #[error(
         "it has found nothing to boot ({0}): it was built by another version of the harness, or by somebody else\n  help: build it anew with `harness kernel build`, and name no other"
     )]

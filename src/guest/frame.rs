@@ -1,7 +1,7 @@
 //! What a guest says, in frames: a kind, a length, a checksum and the bytes.
 //!
-//! The line that carries them is a serial one, which a kernel message or a second program could write to as well, and which ends
-//! where the guest does, in the middle of anything.
+//! The line that carries them is a serial one, which a kernel message or a second program could
+//! write to as well, and which ends where the guest does, in the middle of anything.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! What a guest finds in its memory when it starts: this program, its libraries, modules, and a job.
+//! What a guest finds in its memory when it starts: this program, its libraries, modules, and a
+//! job.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,8 +23,8 @@ pub(super) const MODULES: &str = "/modules";
 /// Where the loader is told to look for libraries.
 pub(super) const LIBRARIES: &str = "/lib";
 
-/// An image, as two archives to be unpacked one after the other. Their files have no name: there is nothing to remove, whichever way
-/// the harness ends.
+/// An image, as two archives to be unpacked one after the other. Their files have no name: there is
+/// nothing to remove, whichever way the harness ends.
 #[derive(Debug)]
 pub(super) struct Image {
     /// This program and its libraries, in one file for all guests. None can write to it.

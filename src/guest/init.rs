@@ -26,8 +26,8 @@ use super::image::{JOB, MODULES};
 /// The variable in which the kernel's command line names the device that the answer goes to.
 pub(super) const CHANNEL: &str = "DEADPEER_CHANNEL";
 
-/// In a guest that [`run`](super::run) has booted: gives the job to the handler, sends what it returns, and powers the guest off.
-/// Everywhere else: returns.
+/// In a guest that [`run`](super::run) has booted: gives the job to the handler, sends what it
+/// returns, and powers the guest off. Everywhere else: returns.
 ///
 /// Must be called first thing in `main`, with one thread.
 pub fn enter_if_guest(handler: impl FnOnce(Vec<u8>) -> Vec<u8>) {
@@ -41,7 +41,8 @@ pub fn enter_if_guest(handler: impl FnOnce(Vec<u8>) -> Vec<u8>) {
         Ok(()) => power_off().err(),
         Err(error) => Some(error),
     };
-    // The kernel panics when its init ends, and that is what is wanted here: the console is all that is left to tell of it.
+    // The kernel panics when its init ends, and that is what is wanted here: the console is all
+    // that is left to tell of it.
     panic!("the guest's init cannot go on: {failure:?}");
 }
 
@@ -86,8 +87,9 @@ fn prepare() -> io::Result<Vec<u8>> {
 
 /// Waits until the kernel has been up for a second.
 ///
-/// On an infinitely fast processor, all before the first wait happens at the time 0. Kernels take some clocks' 0 for "never": a SYN whose
-/// timestamp is 0 ms has not been sent (`retrans_stamp`), and its connection lasts for one repetition longer.
+/// On an infinitely fast processor, all before the first wait happens at the time 0. Kernels take
+/// some clocks' 0 for "never": a SYN whose timestamp is 0 ms has not been sent (`retrans_stamp`),
+/// and its connection lasts for one repetition longer.
 fn grow_old() -> io::Result<()> {
     const AGE: Duration = Duration::from_secs(1);
     let up = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
@@ -97,8 +99,8 @@ fn grow_old() -> io::Result<()> {
 
 /// Maps all that this program has so far, at once.
 ///
-/// A page that is not there costs a guest in user mode three switches between its processes when it is touched, which were a third of
-/// all its switches.
+/// A page that is not there costs a guest in user mode three switches between its processes when it
+/// is touched, which were a third of all its switches.
 fn populate() -> io::Result<()> {
     Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
 }

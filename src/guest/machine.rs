@@ -29,7 +29,8 @@ use super::uml;
 use crate::privilege;
 use crate::sys;
 
-/// What an unprivileged process may ask for, unless the system's administrator has changed it (pipe(7)).
+/// What an unprivileged process may ask for, unless the system's administrator has changed it
+/// (pipe(7)).
 const PIPE: i32 = 1 << 20;
 
 /// The job of a boot that is only to show that it works.
@@ -38,7 +39,8 @@ const PROBE: &[u8] = &[];
 /// What a kernel says that has unpacked no init (`kernel_init`).
 const NO_INIT: &str = "No working init found";
 
-/// A boot on KVM takes a second. One that takes longer than this is no gain over translated instructions.
+/// A boot on KVM takes a second. One that takes longer than this is no gain over translated
+/// instructions.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a guest runs on.
@@ -79,7 +81,8 @@ impl GuestMachine {
         })
     }
 
-    /// Its kernel, opened with the rights of this process: as whom the guest runs need not reach it by its path.
+    /// Its kernel, opened with the rights of this process: as whom the guest runs need not reach it
+    /// by its path.
     fn open_kernel(&self) -> io::Result<OwnedFd> {
         match self {
             GuestMachine::Uml { kernel } => Ok(File::open(kernel)?.into()),
@@ -89,7 +92,8 @@ impl GuestMachine {
         }
     }
 
-    /// A guest never runs as root: where this process does, its guest is nobody, in the group that may use KVM.
+    /// A guest never runs as root: where this process does, its guest is nobody, in the group that
+    /// may use KVM.
     fn lower(&self, command: &mut Command) {
         let Some(nobody) = privilege::user_of_guests() else {
             return;
@@ -133,8 +137,8 @@ impl GuestMachine {
     }
 }
 
-/// Boots a machine whose init is this program, gives it a job, and returns what its handler made of it
-/// (see [`enter_if_guest`](super::enter_if_guest)).
+/// Boots a machine whose init is this program, gives it a job, and returns what its handler made of
+/// it (see [`enter_if_guest`](super::enter_if_guest)).
 ///
 /// The limit is one of wall-clock time. The guest is killed at once where the future is dropped.
 ///
@@ -170,8 +174,8 @@ fn is_foreign(machine: &GuestMachine, console: &str) -> bool {
 
 /// How a distribution's kernel is best executed in real time on this machine.
 ///
-/// That there is `/dev/kvm` proves nothing: in a virtual machine it may fail seconds later, at an instruction that it cannot emulate. So
-/// the kernel itself is booted with it.
+/// That there is `/dev/kvm` proves nothing: in a virtual machine it may fail seconds later, at an
+/// instruction that it cannot emulate. So the kernel itself is booted with it.
 pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
     let machine = GuestMachine::Qemu {
         kernel: kernel.to_owned(),
@@ -247,8 +251,8 @@ impl Guest {
     async fn stop(mut self) -> (String, String) {
         drop(self.leash);
         let ended = self.process.wait().await;
-        // On one processor, no program of the guest has run since its kernel has: they had all been killed before. On several, one might run
-        // for some microseconds more.
+        // On one processor, no program of the guest has run since its kernel has: they had all been
+        // killed before. On several, one might run for some microseconds more.
         if let (Ok(_), Some(_), Some(memory)) = (&ended, self.place, self.memory) {
             memory.give_back();
         }

@@ -1,7 +1,9 @@
-//! The memory of guests in user mode: files of the host without a name, which one guest after another has.
+//! The memory of guests in user mode: files of the host without a name, which one guest after
+//! another has.
 //!
-//! What a guest touches of its memory for the first time, the host has to find and to clear, page by page. A file that a guest has had has its pages
-//! already; the next guest's kernel clears them all at once when it boots (`edits::memory`), so that no guest ever sees another's.
+//! What a guest touches of its memory for the first time, the host has to find and to clear, page
+//! by page. A file that a guest has had has its pages already; the next guest's kernel clears them
+//! all at once when it boots (`edits::memory`), so that no guest ever sees another's.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,12 +18,13 @@ use super::GuestMachine;
 use super::error::Failure;
 use crate::memory;
 
-/// How much a guest is told it has. The kernel describes each page of it and sizes its hash tables by it, which
-/// is what a boot takes longest for. What it makes of it for TCP's buffers does not matter: a lab sets its own.
+/// How much a guest is told it has. The kernel describes each page of it and sizes its hash tables
+/// by it, which is what a boot takes longest for. What it makes of it for TCP's buffers does not
+/// matter: a lab sets its own.
 pub(super) const SIZE: &str = "128M";
 
-/// What a guest may touch of it: most take 20 MB, or 40 where this program is a debug build, and 63 in one with a case of a thousand
-/// connections.
+/// What a guest may touch of it: most take 20 MB, or 40 where this program is a debug build, and 63
+/// in one with a case of a thousand connections.
 const NEEDED: u64 = 64 << 20;
 
 /// What is kept for the next guest at most. It would have to clear what it does not need.
@@ -63,7 +66,8 @@ impl Memory {
     }
 }
 
-/// Whether there is memory for so many guests at once. The system would kill some process in the middle of its work.
+/// Whether there is memory for so many guests at once. The system would kill some process in the
+/// middle of its work.
 ///
 /// # Errors
 /// [`Failure::NoRoom`].

@@ -5,7 +5,8 @@
 //! guest: enter_if_guest(handler) -> set up -> handler(job) -> frames -> power off
 //! ```
 //!
-//! * [`archive`](mod@archive), [`program`], [`image`]: what the guest's memory starts with. The guest never sees the host's files.
+//! * [`archive`](mod@archive), [`program`], [`image`]: what the guest's memory starts with. The
+//!   guest never sees the host's files.
 //! * [`uml`]: the command line of a kernel built for user mode
 //! * [`qemu`], [`modules`]: that of a distribution's kernel, and the modules that it needs
 //! * [`machine`]: a guest's process, which dies with the harness, however the harness dies
@@ -13,7 +14,8 @@
 //! * [`frame`], [`console`]: what comes back
 //! * [`init`]: the guest's side
 //!
-//! The exit status of a guest kernel means nothing. A result counts when the guest has said that it is done.
+//! The exit status of a guest kernel means nothing. A result counts when the guest has said that it
+//! is done.
 
 mod archive;
 mod console;

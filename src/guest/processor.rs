@@ -1,7 +1,7 @@
 //! Which processor a guest runs on.
 //!
-//! A user-mode kernel and its programs are processes of the host that take turns, thousands of times during a boot. On one processor
-//! that costs about half of what it does across two.
+//! A user-mode kernel and its programs are processes of the host that take turns, thousands of
+//! times during a boot. On one processor that costs about half of what it does across two.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -18,9 +18,11 @@ const HEADERS: u64 = 4096;
 /// A program and what its loader needs.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// The executable, without what is not loaded: a debug build is for the most part debug information.
+    /// The executable, without what is not loaded: a debug build is for the most part debug
+    /// information.
     pub(super) executable: Vec<u8>,
-    /// The dynamic loader, with the path at which the executable expects it; `None` for a static program.
+    /// The dynamic loader, with the path at which the executable expects it; `None` for a static
+    /// program.
     pub(super) interpreter: Option<File>,
     /// The shared libraries, each named as programs ask for it.
     pub(super) libraries: Vec<File>,
@@ -34,7 +36,8 @@ pub(super) struct File {
 }
 
 impl Program {
-    /// The program that asks. Its libraries are those that are mapped at this moment, so they are the right ones by construction.
+    /// The program that asks. Its libraries are those that are mapped at this moment, so they are
+    /// the right ones by construction.
     pub(super) fn running() -> io::Result<Self> {
         let executable = cut(loaded(Path::new("/proc/self/exe"))?)?;
         let interpreter = Elf::parse(&executable)?
@@ -103,7 +106,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// An executable up to the end of its last loaded segment. What comes behind it is never read: debug information is the larger part.
+/// An executable up to the end of its last loaded segment. What comes behind it is never read:
+/// debug information is the larger part.
 fn loaded(path: &Path) -> io::Result<Vec<u8>> {
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));

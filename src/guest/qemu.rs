@@ -18,7 +18,8 @@ const MEMORY: &str = "1024";
 /// How instructions are executed, and with them how time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accel {
-    /// Translated and counted: time is virtual, four nanoseconds an instruction, and idle time passes at once.
+    /// Translated and counted: time is virtual, four nanoseconds an instruction, and idle time
+    /// passes at once.
     Icount,
     /// By the processor itself, in real time.
     Kvm,
@@ -32,7 +33,8 @@ impl Accel {
             Accel::Icount => &[
                 "-accel",
                 "tcg,thread=single",
-                // With a larger shift the guest is so slow, by its own clock, that its watchdogs bark.
+                // With a larger shift the guest is so slow, by its own clock, that its watchdogs
+                // bark.
                 "-icount",
                 "shift=2,sleep=off",
                 "-seed",
@@ -46,7 +48,8 @@ impl Accel {
     }
 }
 
-/// The command that boots the inherited kernel with the inherited image and answers on the inherited channel.
+/// The command that boots the inherited kernel with the inherited image and answers on the
+/// inherited channel.
 pub(super) fn command(accel: Accel) -> Command {
     let mut command = Command::new(PROGRAM);
     command
@@ -69,7 +72,8 @@ pub(super) fn command(accel: Accel) -> Command {
 }
 
 fn kernel_command_line() -> String {
-    // A panic ends QEMU. A watchdog and a clock that must be watched wake the guest for nothing, which is what virtual time costs.
+    // A panic ends QEMU. A watchdog and a clock that must be watched wake the guest for nothing,
+    // which is what virtual time costs.
     format!(
         "console=ttyS0 quiet panic=-1 nokaslr nowatchdog tsc=reliable hpet=disable \
          LD_LIBRARY_PATH={LIBRARIES} {CHANNEL}=/dev/ttyS1"

@@ -1,8 +1,9 @@
 //! What kept a case from running on time.
 //!
-//! A mismatch is a failure only where nothing did: every step, every look, every read and every end of a watch came within its
-//! allowance, the machine did not stand still, and no frame was lost to it. Otherwise there is no verdict, because a case that runs on
-//! time may come out as expected. In virtual time nothing is late.
+//! A mismatch is a failure only where nothing did: every step, every look, every read and every end
+//! of a watch came within its allowance, the machine did not stand still, and no frame was lost to
+//! it. Otherwise there is no verdict, because a case that runs on time may come out as expected. In
+//! virtual time nothing is late.
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ pub(super) fn disturbances(observation: &Observation) -> Vec<String> {
         .collect()
 }
 
-/// What may be missing, although everything that was recorded came as expected: the file asks for it.
+/// What may be missing, although everything that was recorded came as expected: the file asks for
+/// it.
 pub(super) fn unseen(prepared: &Prepared, observation: &Observation) -> Option<String> {
     observation.ends.iter().find_map(|end| {
         let expectation = prepared.case.expect.end(end.end)?;

@@ -219,7 +219,8 @@ impl Judging<'_> {
     }
 }
 
-/// What comes in about the RST of a connection that was given up depends on how fast the machine is.
+/// What comes in about the RST of a connection that was given up depends on how fast the machine
+/// is.
 fn is_heard(error: &IcmpError) -> bool {
     error.fate != IcmpFate::NoConnection
 }

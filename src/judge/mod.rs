@@ -98,7 +98,8 @@ fn unobserved(end: End, expectation: &Expectation) -> Mismatch {
     }
 }
 
-/// The time from a window's origin to the moment, for this connection; `None` where there was no such origin.
+/// The time from a window's origin to the moment, for this connection; `None` where there was no
+/// such origin.
 #[must_use]
 pub(crate) fn time_from(
     origin: WindowOrigin,
@@ -136,7 +137,8 @@ impl Judging<'_> {
         }
     }
 
-    /// The first mismatch of the first connection that has one, with the number of connections that have one where there are several.
+    /// The first mismatch of the first connection that has one, with the number of connections that
+    /// have one where there are several.
     fn of_connections(
         &self,
         judge: impl Fn(&ConnectionObservation) -> Option<Mismatch>,

@@ -88,8 +88,9 @@ impl Judging<'_> {
         })
     }
 
-    /// The timer's zero is the last segment received before the first of the probes (`keepalive_time_elapsed`). The kernel counts
-    /// whole jiffies from the one that the segment came in, so all of them may be early by one, and each restart of the timer late by
+    /// The timer's zero is the last segment received before the first of the probes
+    /// (`keepalive_time_elapsed`). The kernel counts whole jiffies from the one that the
+    /// segment came in, so all of them may be early by one, and each restart of the timer late by
     /// what the wheel allows.
     fn probe_times(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let settings = self.prepared.case.connection.end(self.end.end);
@@ -128,8 +129,8 @@ impl Judging<'_> {
             })
     }
 
-    /// From each probe to the next. The kernel counts whole jiffies, so it may be one short; each restart of the timer may be late by
-    /// what the wheel allows.
+    /// From each probe to the next. The kernel counts whole jiffies, so it may be one short; each
+    /// restart of the timer may be late by what the wheel allows.
     fn spacing(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let due = self.expectation.probes.spacing?;
         let ticks = self.prepared.ticks;

@@ -13,10 +13,12 @@ pub enum Alike {
     InVerdict,
 }
 
-/// The verdict on a run of a case that had been run before: its own, unless the two differ where they must not.
+/// The verdict on a run of a case that had been run before: its own, unless the two differ where
+/// they must not.
 ///
-/// Of a run without a verdict, nothing is known that could be compared. Of two in real time of which one failed, that one has its failure;
-/// what is left to be found is that one ran and the other could not.
+/// Of a run without a verdict, nothing is known that could be compared. Of two in real time of
+/// which one failed, that one has its failure; what is left to be found is that one ran and the
+/// other could not.
 #[must_use]
 pub fn repeated(first: &CaseResult, other: &CaseResult, alike: Alike) -> Verdict {
     let own = other.verdict.clone();

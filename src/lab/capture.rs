@@ -1,7 +1,8 @@
 //! The frames at one host's interface, with the kernel's own timestamps.
 //!
-//! A packet socket that was opened inside the namespace sees what the host sends once it has left the queue, and what it receives
-//! before the stack does. What is dropped before that (no carrier, a silent host) was never on the wire and is not seen.
+//! A packet socket that was opened inside the namespace sees what the host sends once it has left
+//! the queue, and what it receives before the stack does. What is dropped before that (no carrier,
+//! a silent host) was never on the wire and is not seen.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -26,8 +27,8 @@ use crate::wire::{Direction, Frame};
 /// `PACKET_OUTGOING` (include/uapi/linux/if_packet.h): a frame that this host sent.
 const PACKET_OUTGOING: u8 = 4;
 
-/// `PACKET_OTHERHOST`: a frame for another hardware address, which a switch has flooded. A packet socket sees it, and a real interface would not
-/// have taken it (`eth_type_trans`, `ip_rcv_core`).
+/// `PACKET_OTHERHOST`: a frame for another hardware address, which a switch has flooded. A packet
+/// socket sees it, and a real interface would not have taken it (`eth_type_trans`, `ip_rcv_core`).
 const PACKET_OTHERHOST: u8 = 3;
 
 /// Bytes that may wait to be read.
@@ -90,7 +91,8 @@ impl Capture {
             };
             let mut ready = socket.readable().await?;
             let frames = self.drain()?;
-            // Clears only the readiness that this guard saw: a frame that has come since is announced again.
+            // Clears only the readiness that this guard saw: a frame that has come since is
+            // announced again.
             ready.clear_ready();
             if !frames.is_empty() {
                 return Ok(frames);
@@ -123,7 +125,8 @@ impl Capture {
 }
 
 impl Capture {
-    /// How many frames the kernel has dropped since it was last asked, because the receive buffer was full.
+    /// How many frames the kernel has dropped since it was last asked, because the receive buffer
+    /// was full.
     ///
     /// # Errors
     /// What reading the socket's statistics returns.
@@ -133,7 +136,8 @@ impl Capture {
     }
 }
 
-/// Closing a packet socket waits for an RCU grace period (`packet_release`), tens of milliseconds that no other case should wait for.
+/// Closing a packet socket waits for an RCU grace period (`packet_release`), tens of milliseconds
+/// that no other case should wait for.
 impl Drop for Capture {
     fn drop(&mut self) {
         if let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current()) {
@@ -151,8 +155,9 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
         SockProtocol::EthAll,
     )?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory taken. Beyond net.core.rmem_max it
-    // needs CAP_NET_ADMIN in the initial user namespace; without, the kernel takes as much as it allows.
+    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory
+    // taken. Beyond net.core.rmem_max it needs CAP_NET_ADMIN in the initial user namespace;
+    // without, the kernel takes as much as it allows.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }

@@ -1,4 +1,5 @@
-//! The kernel's counters of one namespace, as `/proc/net/netstat`, `/proc/net/snmp` and `/proc/net/snmp6` show them.
+//! The kernel's counters of one namespace, as `/proc/net/netstat`, `/proc/net/snmp` and
+//! `/proc/net/snmp6` show them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -51,7 +52,8 @@ fn read_here() -> io::Result<Counters> {
     Ok(counters)
 }
 
-/// A file whose size is not known before it is read: the standard library would ask for it all the same, and begin with little.
+/// A file whose size is not known before it is read: the standard library would ask for it all the
+/// same, and begin with little.
 fn whole(path: &str) -> io::Result<String> {
     const ENOUGH: usize = 1 << 16;
     let mut text = String::with_capacity(ENOUGH);

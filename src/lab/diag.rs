@@ -1,7 +1,8 @@
-//! One connection's socket as the kernel sees it, over `sock_diag(7)`: its state, its timer, its `TCP_INFO`.
+//! One connection's socket as the kernel sees it, over `sock_diag(7)`: its state, its timer, its
+//! `TCP_INFO`.
 //!
-//! The request names the connection, so the kernel looks it up and walks no table; the answer is there when the request has been
-//! sent, so nothing waits.
+//! The request names the connection, so the kernel looks it up and walks no table; the answer is
+//! there when the request has been sent, so nothing waits.
 
 use std::io;
 use std::net::SocketAddr as Address;
@@ -33,10 +34,12 @@ pub(crate) struct Diag {
 }
 
 impl Diag {
-    /// Opens a netlink socket inside the node's namespace, for the connection between these addresses.
+    /// Opens a netlink socket inside the node's namespace, for the connection between these
+    /// addresses.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] without `sock_diag` in the kernel, [`LabError::Socket`] where it refuses the socket.
+    /// [`LabError::MissingFeature`] without `sock_diag` in the kernel, [`LabError::Socket`] where
+    /// it refuses the socket.
     pub(crate) async fn open(
         node: &LabNode,
         local: Address,
@@ -147,7 +150,8 @@ fn request(local: Address, remote: Address) -> Vec<u8> {
     bytes
 }
 
-/// Where the connection is gone, the lookup finds the socket that listens (`inet_diag_find_one_icsk`): that is none.
+/// Where the connection is gone, the lookup finds the socket that listens
+/// (`inet_diag_find_one_icsk`): that is none.
 fn state(response: &inet::InetResponse) -> Option<SocketState> {
     let header = &response.header;
     let state = TcpState::from_kernel(header.state).filter(|state| *state != TcpState::Listen)?;

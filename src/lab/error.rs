@@ -1,4 +1,5 @@
-//! What can go wrong with a lab: never a verdict on the kernel, always an error of the run or a skip.
+//! What can go wrong with a lab: never a verdict on the kernel, always an error of the run or a
+//! skip.
 
 use std::io;
 use std::time::Duration;
@@ -108,7 +109,8 @@ pub enum LabError {
     },
 }
 
-/// What a kernel may lack, and its configuration's option for it, as in [`LabError::MissingFeature`].
+/// What a kernel may lack, and its configuration's option for it, as in
+/// [`LabError::MissingFeature`].
 pub(super) type Feature = (&'static str, &'static str);
 
 /// In a whole network this error means that a neighbour entry could not be made (`neigh_alloc`).

@@ -8,10 +8,12 @@ use super::sysctl::{self, Setting};
 use crate::model::{Firewall, TrackingSeconds};
 
 impl LabNode {
-    /// Forwards from now on only what belongs to a flow that connection tracking knows, or begins one.
+    /// Forwards from now on only what belongs to a flow that connection tracking knows, or begins
+    /// one.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] or [`LabError::Sysctl`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] or
+    /// [`LabError::Sysctl`] where it refuses.
     ///
     /// With `nat`, what leaves by the interface `outside` gets its address.
     pub(super) async fn set_firewall(
@@ -22,7 +24,8 @@ impl LabNode {
         let node = self.node.to_string();
         let outside = outside.filter(|_| firewall.nat);
         let work = move || {
-            // The rule first: where connection tracking is a module, it brings it in, and the settings with it.
+            // The rule first: where connection tracking is a module, it brings it in, and the
+            // settings with it.
             nft::add(&node, &[table(outside)])?;
             let settings = settings(firewall);
             settings
@@ -33,8 +36,9 @@ impl LabNode {
     }
 }
 
-/// *Why no match on the SYN flag?* What may begin a flow is up to connection tracking: unless it is loose, a segment from the middle of one
-/// is `invalid` to it (`tcp_new`), and that is not among the states here.
+/// *Why no match on the SYN flag?* What may begin a flow is up to connection tracking: unless it is
+/// loose, a segment from the middle of one is `invalid` to it (`tcp_new`), and that is not among
+/// the states here.
 fn table(outside: Option<u32>) -> Table {
     let known = vec![State::Established, State::Related, State::New];
     let rule = Rule {

@@ -8,14 +8,16 @@ use super::node::LabNode;
 use super::{firewall, nft, sysctl};
 use crate::model::TrackingSeconds;
 
-/// `IPCTNL_MSG_CT_DELETE` (include/uapi/linux/netfilter/nfnetlink_conntrack.h); without a tuple, all flows (`ctnetlink_del_conntrack`).
+/// `IPCTNL_MSG_CT_DELETE` (include/uapi/linux/netfilter/nfnetlink_conntrack.h); without a tuple,
+/// all flows (`ctnetlink_del_conntrack`).
 const DELETE: u16 = 2;
 
 impl LabNode {
     /// Forgets every flow.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking, [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking,
+    /// [`LabError::Netlink`] where it refuses.
     pub(crate) async fn forget_flows(&self) -> Result<(), LabError> {
         let node = self.node.to_string();
         let needs = (
@@ -37,7 +39,8 @@ impl LabNode {
     }
 }
 
-/// A header with nothing behind it but the four zeros of a `struct nfgenmsg`: no family, no version.
+/// A header with nothing behind it but the four zeros of a `struct nfgenmsg`: no family, no
+/// version.
 fn flush() -> [u8; 20] {
     let mut bytes = [0; 20];
     let mut message = NetlinkBuffer::new(&mut bytes);

@@ -6,7 +6,8 @@ use super::sysctl;
 use crate::model::Family;
 
 impl LabNode {
-    /// Lets the node forward, or not, on every interface (`inet_forward_change`, `addrconf_forward_change`).
+    /// Lets the node forward, or not, on every interface (`inet_forward_change`,
+    /// `addrconf_forward_change`).
     ///
     /// # Errors
     /// [`LabError::Sysctl`].

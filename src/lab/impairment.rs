@@ -29,7 +29,8 @@ impl LabNode {
     /// # Errors
     /// [`LabError::Netlink`], or [`LabError::MissingFeature`].
     pub(crate) async fn impair(&self, link: u32, impairment: &Impairment) -> Result<(), LabError> {
-        // An older kernel takes the attribute that it does not know in silence (nla_parse_deprecated), and draws as it likes.
+        // An older kernel takes the attribute that it does not know in silence
+        // (nla_parse_deprecated), and draws as it likes.
         if impairment.seed.is_some() && !kernel::is_since(SEEDED) {
             return Err(LabError::MissingFeature {
                 feature: "seed for network emulation",
@@ -60,7 +61,8 @@ fn options(impairment: &Impairment) -> Vec<u8> {
     // Every packet may be one that is not delayed: `gap` of 1.
     let gap = u32::from(reorder.is_some());
     let (loss, duplicate) = (of_all(impairment.loss), of_all(impairment.duplicate));
-    // struct tc_netem_qopt { __u32 latency, limit, loss, gap, duplicate, jitter; }, the times in attributes of their own.
+    // struct tc_netem_qopt { __u32 latency, limit, loss, gap, duplicate, jitter; }, the times in
+    // attributes of their own.
     let qopt = [0, LIMIT, loss, gap, duplicate, 0];
     let mut options: Vec<u8> = qopt.into_iter().flat_map(u32::to_ne_bytes).collect();
     attribute(&mut options, LATENCY64, &nanoseconds(by));
@@ -71,7 +73,8 @@ fn options(impairment: &Impairment) -> Vec<u8> {
     );
     // struct tc_netem_reorder { __u32 probability, correlation; }
     attribute(&mut options, REORDER, &words([of_all(reorder), 0]));
-    // struct tc_netem_rate { __u32 rate; __s32 packet_overhead; __u32 cell_size; __s32 cell_overhead; }, in bytes a second; 0: any.
+    // struct tc_netem_rate { __u32 rate; __s32 packet_overhead; __u32 cell_size; __s32
+    // cell_overhead; }, in bytes a second; 0: any.
     let bytes = impairment.rate.unwrap_or(0).saturating_mul(125);
     attribute(&mut options, RATE, &words([bytes, 0, 0, 0]));
     if let Some(seed) = impairment.seed {
@@ -80,7 +83,8 @@ fn options(impairment: &Impairment) -> Vec<u8> {
     options
 }
 
-/// A probability as a fraction of all that a word can count, rounded up: 100 % is certain (`netem_enqueue` compares with `>=`).
+/// A probability as a fraction of all that a word can count, rounded up: 100 % is certain
+/// (`netem_enqueue` compares with `>=`).
 fn of_all(share: Option<Percent>) -> u32 {
     let percent = share.map_or(0, |share| u64::from(share.get()));
     u32::try_from((u64::from(u32::MAX) * percent).div_ceil(100)).unwrap_or(u32::MAX)
@@ -118,7 +122,8 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_switched_off() {
         let seedless = options(&Impairment::default());
-        // The struct; two times of eight bytes; two words; four words: each attribute with a header of four.
+        // The struct; two times of eight bytes; two words; four words: each attribute with a header
+        // of four.
         assert_eq!(seedless.len(), 24 + 12 + 12 + 12 + 20);
         let seed = Some(7);
         let seeded = options(&Impairment {

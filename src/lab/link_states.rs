@@ -1,8 +1,10 @@
-//! What the kernel has announced of one namespace's links and addresses (rtnetlink multicast). Nothing is polled.
+//! What the kernel has announced of one namespace's links and addresses (rtnetlink multicast).
+//! Nothing is polled.
 //!
-//! A frame sent before the carrier is up is lost (the queue is still `noop`), and so would be a SYN, at the price of a second. An
-//! IPv6 address can neither be bound nor be asked for by its neighbours until a work queue has joined its solicited-node group
-//! (`addrconf_dad_work`), even where duplicate address detection is off.
+//! A frame sent before the carrier is up is lost (the queue is still `noop`), and so would be a
+//! SYN, at the price of a second. An IPv6 address can neither be bound nor be asked for by its
+//! neighbours until a work queue has joined its solicited-node group (`addrconf_dad_work`), even
+//! where duplicate address detection is off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -38,8 +40,9 @@ impl LinkStates {
         self.links.get(&link) == Some(&true)
     }
 
-    /// Whether the IPv6 address can be bound and found, and the link has its link-local one too: a router asks for a neighbour with
-    /// that, and drops what it should forward while it has none (`ndisc_send_ns`).
+    /// Whether the IPv6 address can be bound and found, and the link has its link-local one too: a
+    /// router asks for a neighbour with that, and drops what it should forward while it has
+    /// none (`ndisc_send_ns`).
     pub(super) fn is_address_usable(&self, link: u32, address: IpAddr) -> bool {
         let is_link_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let mut of_link = self.addresses.iter().filter(|(index, _)| *index == link);
@@ -102,7 +105,8 @@ impl LinkStates {
     }
 }
 
-/// Up, with carrier, and past the deferred activation of its queue (`linkwatch_do_dev`), which is what makes `operstate` up.
+/// Up, with carrier, and past the deferred activation of its queue (`linkwatch_do_dev`), which is
+/// what makes `operstate` up.
 fn is_usable(link: &LinkMessage) -> bool {
     let flags_up = link
         .header

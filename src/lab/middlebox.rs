@@ -1,7 +1,8 @@
 //! What a node between the hosts does to their packets, by rules of its packet filter.
 //!
-//! *Where do packets get lost?* On arrival at the node (netdev ingress), so that the sender's capture has them as sent and the receiver's does
-//! not have them. What a router *filters* it would have forwarded (inet forward), where it can also answer.
+//! *Where do packets get lost?* On arrival at the node (netdev ingress), so that the sender's
+//! capture has them as sent and the receiver's does not have them. What a router *filters* it would
+//! have forwarded (inet forward), where it can also answer.
 
 use super::error::{Feature, LabError};
 use super::nft;
@@ -32,7 +33,8 @@ impl LabNode {
     /// Filters from now on what it forwards.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
+    /// where it refuses.
     pub(crate) async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
         self.add_tables([filtering(filter, family)]).await
     }
@@ -49,7 +51,8 @@ impl LabNode {
     /// Loses segments from now on as they arrive at these interfaces.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
+    /// where it refuses.
     pub(crate) async fn add_loss(
         &self,
         loss: &Loss,
@@ -71,7 +74,8 @@ impl LabNode {
     /// Tells nobody from now on that a packet is too large.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
+    /// where it refuses.
     pub(crate) async fn silence_too_big(&self) -> Result<(), LabError> {
         self.add_tables([not_telling()]).await
     }
@@ -203,7 +207,8 @@ fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
     }
 }
 
-/// Segments of the connections of one family to one end. NAT changes addresses and the client's port.
+/// Segments of the connections of one family to one end. NAT changes addresses and the client's
+/// port.
 fn connection(family: Family, to: End) -> Vec<Match> {
     let offset = match to {
         End::Client => 0,
@@ -223,8 +228,8 @@ fn flags(mask: u8, value: u8) -> Match {
     bytes(Header::Transport, 13, &[mask], &[value])
 }
 
-/// All that a segment without payload can look like: the packet is as long as its headers, of which TCP's says how long it is. (A rule cannot
-/// subtract. No segment here has IP options.)
+/// All that a segment without payload can look like: the packet is as long as its headers, of which
+/// TCP's says how long it is. (A rule cannot subtract. No segment here has IP options.)
 fn empty(family: Family) -> impl Iterator<Item = [Match; 2]> {
     (5..=15_u8).map(move |words| {
         let length = u16::from(words) * 4;
@@ -284,7 +289,8 @@ mod tests {
         let third = loss(Segments::Answers, Which::Nth(vec![3]));
         let table = losing(&third, Family::Ipv4, vec!["eth0".to_owned()]);
         let rules = told(&table);
-        // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words (timestamps), and 20 bytes of IP with it.
+        // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words
+        // (timestamps), and 20 bytes of IP with it.
         let with_timestamps = "ingress: meta protocol ip meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
                                @th,96,8 & 0xf0 == 0x80 @nh,16,16 & 0xffff == 0x0034 jump caught";
         assert!(

@@ -1,8 +1,8 @@
 //! The network of one case: namespaces, links, addresses, routes, and what is done to them later.
 //!
-//! A lab is built from its plans, one for each family that it carries, and from nothing else; no socket and no link of it ever exists in
-//! the host's own namespace. Dropping it closes its descriptors, and the kernel takes everything back in its own time, off the critical
-//! path.
+//! A lab is built from its plans, one for each family that it carries, and from nothing else; no
+//! socket and no link of it ever exists in the host's own namespace. Dropping it closes its
+//! descriptors, and the kernel takes everything back in its own time, off the critical path.
 
 pub mod capture;
 pub mod counters;
@@ -43,14 +43,16 @@ const LOOPBACK: u32 = 1;
 /// A network that is up.
 #[derive(Debug)]
 pub struct Lab {
-    /// What it was built from: of each family that it carries its addresses and routes. Machines and links are the same in all.
+    /// What it was built from: of each family that it carries its addresses and routes. Machines
+    /// and links are the same in all.
     pub plans: Vec<NetworkPlan>,
     nodes: Vec<LabNode>,
 }
 
 impl Lab {
-    /// Builds the network, which carries the families of these plans, and waits until every link and address is usable. Requests to
-    /// rtnetlink are made in `netlink`, whose threads may have to wait for the kernel.
+    /// Builds the network, which carries the families of these plans, and waits until every link
+    /// and address is usable. Requests to rtnetlink are made in `netlink`, whose threads may
+    /// have to wait for the kernel.
     ///
     /// # Errors
     /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
@@ -97,7 +99,8 @@ impl Lab {
     /// The addresses and routes of one family.
     ///
     /// # Panics
-    /// Never for a case that the lab was built for: its network carries the family of its connection.
+    /// Never for a case that the lab was built for: its network carries the family of its
+    /// connection.
     #[must_use]
     #[expect(
         clippy::expect_used,
@@ -114,8 +117,9 @@ impl Lab {
         &self.plans[0].nodes[node].interfaces[interface]
     }
 
-    /// One node's links up, with addresses and routes. The requests go out together; the kernel takes them in the order in which
-    /// the futures are first polled, which is the order in which they stand here.
+    /// One node's links up, with addresses and routes. The requests go out together; the kernel
+    /// takes them in the order in which the futures are first polled, which is the order in
+    /// which they stand here.
     async fn bring_up(&self, position: usize) -> Result<(), LabError> {
         let (node, plan) = (&self.nodes[position], &self.plans[0].nodes[position]);
         let of_families = || self.plans.iter().map(|plan| &plan.nodes[position]);

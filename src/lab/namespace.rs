@@ -1,10 +1,12 @@
 //! Anonymous network namespaces, each held by one file descriptor.
 //!
-//! Nothing is bind-mounted and nothing is named: when the last descriptor is closed, however the process ends, the kernel takes the
-//! namespace back. A namespace is entered only for work that never waits for the runtime, so no task can find itself in the wrong network:
-//! by threads that exist for that and end afterwards, because the kernel may take its time, and a runtime's workers are there for others
-//! meanwhile; or, where the runtime is one thread, by that thread, which leaves again. (A guest has one processor, and no time passes on
-//! it. There a thread would only cost: twenty system calls each, a fifth of all that a case makes.)
+//! Nothing is bind-mounted and nothing is named: when the last descriptor is closed, however the
+//! process ends, the kernel takes the namespace back. A namespace is entered only for work that
+//! never waits for the runtime, so no task can find itself in the wrong network: by threads that
+//! exist for that and end afterwards, because the kernel may take its time, and a runtime's workers
+//! are there for others meanwhile; or, where the runtime is one thread, by that thread, which
+//! leaves again. (A guest has one processor, and no time passes on it. There a thread would only
+//! cost: twenty system calls each, a fifth of all that a case makes.)
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,7 +35,8 @@ impl Namespace {
     /// Creates a namespace and runs `first` inside it, on the same thread.
     ///
     /// # Errors
-    /// [`LabError::Namespace`] where the kernel refuses (privileges, `user.max_net_namespaces`), or what `first` returns.
+    /// [`LabError::Namespace`] where the kernel refuses (privileges, `user.max_net_namespaces`), or
+    /// what `first` returns.
     pub async fn create<T, F>(label: &str, first: F) -> Result<(Self, T), LabError>
     where
         T: Send + 'static,
@@ -105,7 +108,8 @@ where
     }
 }
 
-/// Runs `work` on this thread, which is where it was before when this returns, whatever the work comes to.
+/// Runs `work` on this thread, which is where it was before when this returns, whatever the work
+/// comes to.
 fn there_and_back<T>(
     label: &str,
     work: impl FnOnce() -> Result<T, LabError>,
@@ -133,7 +137,8 @@ impl Drop for WayBack {
     }
 }
 
-/// Runs `work` on a new thread inside the caller's runtime context, so that it may register sockets with the reactor.
+/// Runs `work` on a new thread inside the caller's runtime context, so that it may register sockets
+/// with the reactor.
 async fn on_own_thread<T, F>(label: &str, work: F) -> Result<T, LabError>
 where
     T: Send + 'static,
@@ -150,7 +155,8 @@ where
         .name(format!("in {label}"))
         .spawn(move || {
             let _context = runtime.enter();
-            // The receiver is gone only when the case was cancelled, and then nobody misses the answer.
+            // The receiver is gone only when the case was cancelled, and then nobody misses the
+            // answer.
             sender.send(work()).ok();
         })
         .map_err(failed)?;

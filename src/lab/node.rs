@@ -28,7 +28,8 @@ const GROUPS: [MulticastGroup; 5] = [
     MulticastGroup::Ipv6Route,
 ];
 
-/// How long a link that was set up may take to be usable before the lab is given up: far beyond a busy machine's worst.
+/// How long a link that was set up may take to be usable before the lab is given up: far beyond a
+/// busy machine's worst.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A namespace with an rtnetlink connection into it.
@@ -48,7 +49,8 @@ pub struct LabNode {
 }
 
 impl LabNode {
-    /// Makes the namespace and sets its sysctls, before it has any link that could inherit others. Its rtnetlink connection runs in `netlink`.
+    /// Makes the namespace and sets its sysctls, before it has any link that could inherit others.
+    /// Its rtnetlink connection runs in `netlink`.
     ///
     /// # Errors
     /// [`LabError`] where the kernel refuses the namespace, the netlink socket or a sysctl.
@@ -103,8 +105,8 @@ impl LabNode {
         }
     }
 
-    /// Creates a veth pair with both ends where they belong, under their final names: moving or renaming one later costs tens of
-    /// milliseconds under the kernel's RTNL lock.
+    /// Creates a veth pair with both ends where they belong, under their final names: moving or
+    /// renaming one later costs tens of milliseconds under the kernel's RTNL lock.
     ///
     /// # Errors
     /// [`LabError::MissingFeature`] without veth in the kernel, [`LabError::Netlink`] otherwise.
@@ -226,7 +228,8 @@ impl LabNode {
         change.execute().await.map_err(self.failed(doing))
     }
 
-    /// Waits until the kernel announces that the link has its carrier and that its address, if it has one, can be used.
+    /// Waits until the kernel announces that the link has its carrier and that its address, if it
+    /// has one, can be used.
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.

@@ -10,8 +10,8 @@ use super::error::LabError;
 use super::node::LabNode;
 use crate::plan::{RoutePlan, Subnet};
 
-/// Of a route for when the first one is gone: larger than that of any other, which the kernel makes 0 or, over IPv6, 1024
-/// (`IP6_RT_PRIO_USER`).
+/// Of a route for when the first one is gone: larger than that of any other, which the kernel makes
+/// 0 or, over IPv6, 1024 (`IP6_RT_PRIO_USER`).
 const BACKUP_METRIC: u32 = 2048;
 
 impl LabNode {

@@ -14,7 +14,8 @@ use netlink_packet_route::route::{
 
 use crate::evidence::{Change, LinkState};
 
-/// The latest word on each link: the kernel announces a link again whenever anything about it has changed.
+/// The latest word on each link: the kernel announces a link again whenever anything about it has
+/// changed.
 #[derive(Debug, Default)]
 pub(super) struct Links(BTreeMap<u32, LinkState>);
 
@@ -22,7 +23,8 @@ pub(super) struct Links(BTreeMap<u32, LinkState>);
 const LOOPBACK: u32 = 1;
 
 impl Links {
-    /// What a message tells; `None` where it tells nothing new, or nothing about the network of a case.
+    /// What a message tells; `None` where it tells nothing new, or nothing about the network of a
+    /// case.
     pub(super) fn change(&mut self, message: &RouteNetlinkMessage) -> Option<Change> {
         match message {
             RouteNetlinkMessage::NewLink(link) => self.link(link),
@@ -85,7 +87,8 @@ fn neighbour_address(message: &NeighbourMessage) -> Option<IpAddr> {
     (!address.is_multicast()).then_some(address)
 }
 
-/// `unreachable 198.51.100.0/24`, as `ip route` has it; `None` outside the main table, where the kernel keeps what it derives itself.
+/// `unreachable 198.51.100.0/24`, as `ip route` has it; `None` outside the main table, where the
+/// kernel keeps what it derives itself.
 fn route_text(message: &RouteMessage) -> Option<String> {
     if message.header.table != RouteHeader::RT_TABLE_MAIN {
         return None;

@@ -1,9 +1,10 @@
-//! A node that neither sends nor hears, with its carrier up and its state kept: what goes out is dropped before its interface's queue, what
-//! comes in before the stack has it. A capture sees the second and not the first, as at the port of a machine that hangs.
+//! A node that neither sends nor hears, with its carrier up and its state kept: what goes out is
+//! dropped before its interface's queue, what comes in before the stack has it. A capture sees the
+//! second and not the first, as at the port of a machine that hangs.
 //!
-//! *Why a packet filter, and no bridge that is down or queue of length zero?* Those are changed under the lock of rtnetlink, for which a fault
-//! would wait on a busy machine; and each bridge that goes, when its namespace does, holds that lock for an RCU barrier
-//! (`br_multicast_dev_del`).
+//! *Why a packet filter, and no bridge that is down or queue of length zero?* Those are changed
+//! under the lock of rtnetlink, for which a fault would wait on a busy machine; and each bridge
+//! that goes, when its namespace does, holds that lock for an RCU barrier (`br_multicast_dev_del`).
 
 use super::error::{Feature, LabError};
 use super::nft::rules::{Chain, Hook, RuleVerdict, Table, TableFamily};
@@ -23,7 +24,8 @@ impl LabNode {
     /// Sends and hears nothing any more through this interface.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
+    /// where it refuses.
     pub async fn silence(&self, interface: &str) -> Result<(), LabError> {
         let interfaces = || vec![interface.to_owned()];
         let mute = dropping(MUTE, Hook::Egress(interfaces()));

@@ -1,8 +1,9 @@
 //! Whether the kernel stamps packets with the time at which they come.
 //!
-//! It does so only while some socket asks for it, and not from the moment on that the first one kind: on a busy machine it can be
-//! milliseconds later (`net_enable_timestamp` leaves the switch to a work queue). Until then a packet has the time at which it is read, and a
-//! RST would seem to come after the error that it has caused.
+//! It does so only while some socket asks for it, and not from the moment on that the first one
+//! kind: on a busy machine it can be milliseconds later (`net_enable_timestamp` leaves the switch
+//! to a work queue). Until then a packet has the time at which it is read, and a RST would seem to
+//! come after the error that it has caused.
 
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -24,7 +25,8 @@ const PACE: Duration = Duration::from_millis(1);
 /// A work queue has its turn sooner on any machine that gets anything done.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Asks for as long as this process lives, in the namespace of the first who calls this: not to be called inside a lab's.
+/// Asks for as long as this process lives, in the namespace of the first who calls this: not to be
+/// called inside a lab's.
 pub(super) fn ask() -> io::Result<()> {
     static ASKING: OnceLock<UdpSocket> = OnceLock::new();
     if ASKING.get().is_none() {
@@ -35,7 +37,8 @@ pub(super) fn ask() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until packets are stamped when they come. To be called in a namespace whose loopback is up, after [`ask`].
+/// Waits until packets are stamped when they come. To be called in a namespace whose loopback is
+/// up, after [`ask`].
 pub(super) fn wait() -> io::Result<()> {
     static BEGUN: OnceLock<()> = OnceLock::new();
     if BEGUN.get().is_some() {
@@ -56,7 +59,8 @@ pub(super) fn wait() -> io::Result<()> {
     Ok(())
 }
 
-/// Sends a packet to itself, which is there when the call returns; whether its time is from before it is read.
+/// Sends a packet to itself, which is there when the call returns; whether its time is from before
+/// it is read.
 fn is_stamped_in_time(socket: &UdpSocket) -> io::Result<bool> {
     socket.send(b"?")?;
     let before_reading = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?);

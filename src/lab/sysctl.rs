@@ -1,14 +1,16 @@
 //! The sysctls that every node starts from, whatever the host's own are.
 //!
-//! A new namespace takes most of its settings from constants in the kernel, but some from the initial namespace. Those that could change
-//! an outcome are pinned here:
+//! A new namespace takes most of its settings from constants in the kernel, but some from the
+//! initial namespace. Those that could change an outcome are pinned here:
 //!
-//! * `net.ipv4.conf.all` and `default` (`devinet_init_net`), unless `net.core.devconf_inherit_init_net` is 2; the IPv6 ones where it is 1
-//!   or 3 (`addrconf_init_net`), and `disable_ipv6` from the boot's command line in any case
+//! * `net.ipv4.conf.all` and `default` (`devinet_init_net`), unless
+//!   `net.core.devconf_inherit_init_net` is 2; the IPv6 ones where it is 1 or 3
+//!   (`addrconf_init_net`), and `disable_ipv6` from the boot's command line in any case
 //! * of the `tcp_*`, only the congestion control and the buffers (`tcp_sk_init`)
 //!
-//! Not pinned are the neighbour timers: an interface copies the initial namespace's `net.ipv4.neigh.default` when it is made
-//! (`neigh_parms_alloc`), so they could only be set for each interface later. The oracle takes them for the kernel's defaults.
+//! Not pinned are the neighbour timers: an interface copies the initial namespace's
+//! `net.ipv4.neigh.default` when it is made (`neigh_parms_alloc`), so they could only be set for
+//! each interface later. The oracle takes them for the kernel's defaults.
 
 use std::io::Write;
 
@@ -21,7 +23,8 @@ use crate::setting;
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub(crate) type Setting = (String, String);
 
-/// Of every interface, now (`all`) and later (`default`); the kernel takes one, both, or the larger of the two.
+/// Of every interface, now (`all`) and later (`default`); the kernel takes one, both, or the larger
+/// of the two.
 const EACH_INTERFACE_IPV4: [(&str, &str); 10] = [
     // Reverse-path filtering would drop what a removed return route is about to answer.
     ("rp_filter", "0"),
@@ -88,13 +91,15 @@ fn of_family(plan: &NodePlan, family: Family) -> Vec<Setting> {
         Family::Ipv6 => each_interface("ipv6", &EACH_INTERFACE_IPV6),
     };
     let forwards = if plan.role == Role::Router { "1" } else { "0" };
-    // Of the two families' switches the one for all interfaces does nothing where it has the value already.
+    // Of the two families' switches the one for all interfaces does nothing where it has the value
+    // already.
     let of_family: &[(&str, &str)] = match family {
         Family::Ipv4 => &[
             ("ipv4/conf/default/forwarding", forwards),
             ("ipv4/conf/all/forwarding", forwards),
-            // The ICMP errors of a dying path are evidence. No type of them is limited by icmp_send then. The router's own bucket
-            // for destinations without a route (ip_error, one a second after a burst) is another one, without a switch in a
+            // The ICMP errors of a dying path are evidence. No type of them is limited by
+            // icmp_send then. The router's own bucket for destinations without a route
+            // (ip_error, one a second after a burst) is another one, without a switch in a
             // namespace.
             ("ipv4/icmp_ratemask", "0"),
         ],
@@ -144,10 +149,12 @@ pub(crate) fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
     sysctls.iter().map(setting).collect()
 }
 
-/// Writes the settings. Must run on a thread that is inside the namespace: `/proc/sys/net` shows the caller's.
+/// Writes the settings. Must run on a thread that is inside the namespace: `/proc/sys/net` shows
+/// the caller's.
 ///
 /// # Errors
-/// [`LabError::Sysctl`] for the first that the kernel refuses; [`LabError::MissingFeature`] where it has no IPv6.
+/// [`LabError::Sysctl`] for the first that the kernel refuses; [`LabError::MissingFeature`] where
+/// it has no IPv6.
 pub fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), LabError> {
     let has_ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
     if needs_ipv6 && !has_ipv6 {

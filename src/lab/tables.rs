@@ -1,4 +1,5 @@
-//! The neighbour tables: one for each family, which all namespaces of a machine share (`arp_tbl`, `nd_tbl`).
+//! The neighbour tables: one for each family, which all namespaces of a machine share (`arp_tbl`,
+//! `nd_tbl`).
 
 use futures::StreamExt;
 use netlink_packet_route::neighbour_table::{
@@ -16,8 +17,9 @@ use crate::model::Family;
 pub(crate) struct Fill {
     /// What there is now, in all namespaces.
     pub entries: u32,
-    /// `net.ipv4.neigh.default.gc_thresh3` or its IPv6 namesake. Beyond it the kernel forgets others' entries, or refuses new ones and drops the
-    /// packets that need them (`neigh_alloc`).
+    /// `net.ipv4.neigh.default.gc_thresh3` or its IPv6 namesake. Beyond it the kernel forgets
+    /// others' entries, or refuses new ones and drops the packets that need them
+    /// (`neigh_alloc`).
     pub most: u32,
     /// How often it has refused one since the machine started.
     pub refused: u64,
@@ -68,7 +70,8 @@ impl Drop for NeighbourTables {
     }
 }
 
-/// The message about the table itself; those about interfaces have no size in them (`neightbl_fill_param_info`).
+/// The message about the table itself; those about interfaces have no size in them
+/// (`neightbl_fill_param_info`).
 fn fill(table: &NeighbourTableMessage) -> Option<Fill> {
     let config = |attribute: &NeighbourTableAttribute| match attribute {
         NeighbourTableAttribute::Config(NeighbourTableConfig { entries, .. }) => Some(*entries),

@@ -86,7 +86,8 @@ impl Sysctl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keepalive {
-    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's sysctl.
+    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's
+    /// sysctl.
     Options {
         /// `TCP_KEEPIDLE`.
         idle: Option<KeepaliveSeconds>,
@@ -95,7 +96,8 @@ pub enum Keepalive {
         /// `TCP_KEEPCNT`.
         probes: Option<ProbeCount>,
     },
-    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide. `None` leaves the kernel's default.
+    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide. `None`
+    /// leaves the kernel's default.
     Sysctl {
         /// `net.ipv4.tcp_keepalive_time`, 7200 s by default.
         time: Option<KeepaliveSeconds>,
@@ -104,13 +106,14 @@ pub enum Keepalive {
         /// `net.ipv4.tcp_keepalive_probes`, 9 by default.
         probes: Option<ProbeCount>,
     },
-    /// The common recipe that derives all three from one time T: idle T, interval T/3 (whole seconds, rounded down), 3 probes.
-    /// T is at least 3 s.
+    /// The common recipe that derives all three from one time T: idle T, interval T/3 (whole
+    /// seconds, rounded down), 3 probes. T is at least 3 s.
     Time(KeepaliveSeconds),
 }
 
 impl EndSettings {
-    /// How many unanswered probes end the connection; `None` without keepalive, and where other settings may decide.
+    /// How many unanswered probes end the connection; `None` without keepalive, and where other
+    /// settings may decide.
     #[must_use]
     pub(crate) fn unanswered_probes(&self) -> Option<u32> {
         let decides = self.user_timeout.is_none() && self.sysctl.is_empty();
@@ -120,7 +123,8 @@ impl EndSettings {
 }
 
 impl Connection {
-    /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server if that has it.
+    /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server
+    /// if that has it.
     #[must_use]
     pub fn observed_end(&self) -> Option<End> {
         let ends = [End::Client, End::Server];
@@ -158,7 +162,8 @@ pub(crate) struct EffectiveKeepalive {
 }
 
 impl EffectiveKeepalive {
-    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
+    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`,
+    /// `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
     #[must_use]
     pub(crate) fn new(keepalive: Keepalive) -> Self {
         let (idle, interval, probes) = match keepalive {

@@ -46,13 +46,16 @@ pub struct Expectation {
     pub window_probes: WindowProbeExpectation,
     /// What else is to be on the wire, and in the kernel.
     pub evidence: EvidenceExpectation,
-    /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since zero time.
+    /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since
+    /// zero time.
     pub counters: Vec<(CounterName, CountRange)>,
-    /// What poll(2) tells of the socket as the outcome comes, all of it; nothing is asked where it is empty.
+    /// What poll(2) tells of the socket as the outcome comes, all of it; nothing is asked where it
+    /// is empty.
     pub poll: Vec<PollEvent>,
     /// What a write says after the outcome.
     pub next_write: Option<NextWrite>,
-    /// After the outcome, this end's open descriptors are back at the number from before the connections were opened.
+    /// After the outcome, this end's open descriptors are back at the number from before the
+    /// connections were opened.
     pub descriptors_return: bool,
 }
 
@@ -114,7 +117,8 @@ pub enum ExpectedOutcome {
     EndOfFile,
     /// Nothing is reported for this long after zero time, and then a further exchange succeeds.
     Survives(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
-    /// Nothing is reported for this long after zero time. Whether anything would still get through is not asked.
+    /// Nothing is reported for this long after zero time. Whether anything would still get through
+    /// is not asked.
     Open(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
 }
 
@@ -178,9 +182,11 @@ pub struct StatedWindow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
-    /// Zero time: the moment at which the first fault's step began, or, in a case without a fault, the end of the last step.
+    /// Zero time: the moment at which the first fault's step began, or, in a case without a fault,
+    /// the end of the last step.
     Fault,
-    /// The last segment that this end received before the outcome (for data in flight: the first transmission of it).
+    /// The last segment that this end received before the outcome (for data in flight: the first
+    /// transmission of it).
     Activity,
 }
 
@@ -192,11 +198,12 @@ pub struct ProbeExpectation {
     pub sent: Option<CountRange>,
     /// How many of them were answered by a segment from the peer that is not a RST.
     pub answered: Option<CountRange>,
-    /// From each probe to the next; a probe may be late by what the timer wheel allows, never early.
+    /// From each probe to the next; a probe may be late by what the timer wheel allows, never
+    /// early.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub spacing: Option<Duration>,
-    /// When each of the first probes after zero time went out, from the last segment received before the first of them; each may be
-    /// late by what the timer wheel allows, never early.
+    /// When each of the first probes after zero time went out, from the last segment received
+    /// before the first of them; each may be late by what the timer wheel allows, never early.
     #[serde_as(as = "Vec<DurationNanoSeconds<u64>>")]
     pub at: Vec<Duration>,
 }
@@ -210,7 +217,8 @@ pub struct WindowProbeExpectation {
     pub answered: Option<CountRange>,
 }
 
-/// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare name of `/proc/net/snmp6`.
+/// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare
+/// name of `/proc/net/snmp6`.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -265,7 +273,8 @@ impl fmt::Display for CounterName {
     }
 }
 
-/// What is to be on the wire between zero time and the end of the watch, and in the kernel at the end of it; all fields optional.
+/// What is to be on the wire between zero time and the end of the watch, and in the kernel at the
+/// end of it; all fields optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceExpectation {
     /// Payload, SYN or FIN that this end sent more than once, on each connection.
@@ -274,7 +283,8 @@ pub struct EvidenceExpectation {
     pub rst_sent: Option<CountRange>,
     /// RST that it received, on each connection.
     pub rst_received: Option<CountRange>,
-    /// ICMP errors about each connection that it received before the connection was given up. Only those of the case's own family.
+    /// ICMP errors about each connection that it received before the connection was given up. Only
+    /// those of the case's own family.
     pub icmp: Vec<(IcmpKind, CountRange)>,
     /// Who sent all of those that it received, whatever they say, and at least one.
     pub icmp_from: Option<Node>,
@@ -282,7 +292,8 @@ pub struct EvidenceExpectation {
     pub solicited: Option<CountRange>,
     /// ARP replies or neighbour advertisements that it received.
     pub advertised: Option<CountRange>,
-    /// The timer that was armed when the error came, or at the end of the watch; of the first connection.
+    /// The timer that was armed when the error came, or at the end of the watch; of the first
+    /// connection.
     pub timer: Option<ExpectedTimer>,
     /// The state after the error, or at the end of the watch; of the first connection.
     pub state: Option<TcpState>,

@@ -42,7 +42,8 @@ pub enum Stack {
     /// The family of the case's connection, and no other.
     #[default]
     Single,
-    /// Both families, as most networks do: the case is one of two variants, each with a connection over its own.
+    /// Both families, as most networks do: the case is one of two variants, each with a connection
+    /// over its own.
     Dual,
 }
 

@@ -22,7 +22,8 @@ impl Hz {
             .map(Self)
     }
 
-    /// From a kernel's configuration, the text of `/proc/config.gz` or `/boot/config-*`: the line `CONFIG_HZ=250`.
+    /// From a kernel's configuration, the text of `/proc/config.gz` or `/boot/config-*`: the line
+    /// `CONFIG_HZ=250`.
     #[must_use]
     pub fn from_config(text: &str) -> Option<Self> {
         text.lines()

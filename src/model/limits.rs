@@ -7,11 +7,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the connections of a case may take of TCP's memory, in bytes, and what those of all labs at once may take: no more than a machine with
-/// 2 GB has for all its programs before it is under pressure (a sixteenth, `tcp_init_mem`).
+/// What the connections of a case may take of TCP's memory, in bytes, and what those of all labs at
+/// once may take: no more than a machine with 2 GB has for all its programs before it is under
+/// pressure (a sixteenth, `tcp_init_mem`).
 pub(crate) const TCP_MEMORY: u64 = 128 << 20;
 
-/// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in `include/net/tcp.h`).
+/// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in
+/// `include/net/tcp.h`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -50,8 +52,8 @@ impl fmt::Display for KeepaliveSeconds {
     }
 }
 
-/// A timeout of connection tracking in whole seconds, 1..=2147483: more jiffies than an int holds are refused
-/// (`proc_dointvec_jiffies`), and that many are few enough at every tick up to 1000 Hz.
+/// A timeout of connection tracking in whole seconds, 1..=2147483: more jiffies than an int holds
+/// are refused (`proc_dointvec_jiffies`), and that many are few enough at every tick up to 1000 Hz.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -120,9 +122,10 @@ impl fmt::Display for ProbeCount {
     }
 }
 
-/// What a program asks for with `SO_SNDBUF` or `SO_RCVBUF`, in bytes. The kernel takes twice as much, for what it adds to the data itself
-/// (`__sock_set_rcvbuf`, `sk_setsockopt`); asked for less than 2304 it takes more than that (`SOCK_MIN_SNDBUF`), and asked for more than
-/// 212992 it takes less, unless `net.core.wmem_max` says otherwise.
+/// What a program asks for with `SO_SNDBUF` or `SO_RCVBUF`, in bytes. The kernel takes twice as
+/// much, for what it adds to the data itself (`__sock_set_rcvbuf`, `sk_setsockopt`); asked for less
+/// than 2304 it takes more than that (`SOCK_MIN_SNDBUF`), and asked for more than 212992 it takes
+/// less, unless `net.core.wmem_max` says otherwise.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -152,8 +155,9 @@ impl fmt::Display for BufferSize {
     }
 }
 
-/// How long close(2) may wait for the peer to have everything (`SO_LINGER`), whole seconds, up to an hour. With zero it does not wait, but
-/// throws away what is not sent and resets the connection (`__tcp_close`).
+/// How long close(2) may wait for the peer to have everything (`SO_LINGER`), whole seconds, up to
+/// an hour. With zero it does not wait, but throws away what is not sent and resets the connection
+/// (`__tcp_close`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -63,7 +63,8 @@ impl std::ops::Add<Duration> for Moment {
     }
 }
 
-/// Neither clock can fail on Linux with these identifiers, nor lie before its epoch; zero stands for both.
+/// Neither clock can fail on Linux with these identifiers, nor lie before its epoch; zero stands
+/// for both.
 pub(crate) fn nanoseconds(clock: ClockId) -> u64 {
     clock_gettime(clock)
         .ok()

@@ -10,7 +10,8 @@ const LONGEST: usize = 12;
 
 /// A machine in the topology, by its name; each is a network namespace of its own.
 ///
-/// *Why not a `String`?* Steps, evidence and reports pass it around by value, and four of the names are known to the program.
+/// *Why not a `String`?* Steps, evidence and reports pass it around by value, and four of the names
+/// are known to the program.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node([u8; LONGEST]);
 
@@ -33,7 +34,8 @@ impl Node {
         Self(bytes)
     }
 
-    /// The machine of this name; `None` where that is no name: a letter, then letters, digits and hyphens, all lower case, twelve at most.
+    /// The machine of this name; `None` where that is no name: a letter, then letters, digits and
+    /// hyphens, all lower case, twelve at most.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -31,7 +31,8 @@ pub enum FilterVerdict {
     Icmp(Unreachable),
 }
 
-/// A code of ICMP's or ICMPv6's destination unreachable; of both where one word is a message of both.
+/// A code of ICMP's or ICMPv6's destination unreachable; of both where one word is a message of
+/// both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unreachable {
     /// RFC 792 and RFC 1812.
@@ -57,14 +58,17 @@ impl Unreachable {
 pub enum Segments {
     /// All.
     Any,
-    /// What connection tracking takes for part of a flow that it has seen both directions of; filters only.
+    /// What connection tracking takes for part of a flow that it has seen both directions of;
+    /// filters only.
     Established,
-    /// Bare acknowledgements of an end that has keepalive. A packet filter cannot tell a probe from another one: only its sequence number
-    /// differs, from what the receiver expects. While the connection is idle, there are no others.
+    /// Bare acknowledgements of an end that has keepalive. A packet filter cannot tell a probe from
+    /// another one: only its sequence number differs, from what the receiver expects. While the
+    /// connection is idle, there are no others.
     Probes,
     /// Bare acknowledgements to an end that has keepalive.
     Answers,
-    /// Those with payload. What the sender hands to its interface in one piece counts as one, as in a capture.
+    /// Those with payload. What the sender hands to its interface in one piece counts as one, as in
+    /// a capture.
     Data,
     /// RST.
     Rst,
@@ -102,7 +106,8 @@ pub enum Which {
 pub(crate) const DRAWN: u32 = 1000;
 
 impl Which {
-    /// The numbers of the lost ones among the first [`DRAWN`], from 1; `None`: all. Pure: the same for the same seed.
+    /// The numbers of the lost ones among the first [`DRAWN`], from 1; `None`: all. Pure: the same
+    /// for the same seed.
     #[must_use]
     pub fn numbers(&self) -> Option<Vec<u32>> {
         match self {

@@ -5,6 +5,6 @@ use std::time::Duration;
 /// How long a step may take, and how far it may lie after the step before where nothing is stated.
 pub(crate) const STEP_TIME: Duration = Duration::from_millis(50);
 
-/// What the scheduler of an unloaded machine may add to a timer's expiry before the application is told. Everything beyond is
-/// measured: see [`crate::stall`].
+/// What the scheduler of an unloaded machine may add to a timer's expiry before the application is
+/// told. Everything beyond is measured: see [`crate::stall`].
 pub(crate) const ALLOWANCE: Duration = Duration::from_millis(50);

@@ -11,7 +11,8 @@ use super::display::display_as;
 use super::end::End;
 use crate::model::Node;
 
-/// A network: connected, with the client and the server at its edges. A checked one: `crate::scenario` refuses what could not work.
+/// A network: connected, with the client and the server at its edges. A checked one:
+/// `crate::scenario` refuses what could not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
     /// The preset that it is; `None` where the file spells it out.
@@ -187,7 +188,8 @@ impl Topology {
         self.behind_cable(End::Client).is_none()
     }
 
-    /// Of each link, the number of its network, from 0 in the order of their first links: what a switch joins is one.
+    /// Of each link, the number of its network, from 0 in the order of their first links: what a
+    /// switch joins is one.
     #[must_use]
     pub(crate) fn networks(&self) -> Vec<u32> {
         let joined = |a: &Link, b: &Link| {
@@ -229,7 +231,8 @@ impl Topology {
             .collect()
     }
 
-    /// The machines that can be reached from the client without this link, each with the one before it on a shortest way.
+    /// The machines that can be reached from the client without this link, each with the one before
+    /// it on a shortest way.
     fn reached(&self, without: Option<&Link>) -> BTreeMap<Node, Node> {
         let mut reached = BTreeMap::from([(Node::CLIENT, Node::CLIENT)]);
         let mut next = VecDeque::from([Node::CLIENT]);
@@ -252,7 +255,8 @@ impl Topology {
         nodes.find(|node| !reached.contains_key(node))
     }
 
-    /// The machines from the client to the server, both included, where there is only one way; `None` where there are several.
+    /// The machines from the client to the server, both included, where there is only one way;
+    /// `None` where there are several.
     #[must_use]
     pub(crate) fn unique_path(&self) -> Option<Vec<Node>> {
         let reached = self.reached(None);

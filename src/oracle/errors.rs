@@ -1,10 +1,13 @@
-//! Which error: `tcp_write_err` reports the soft error (`sk_err_soft`) if there is one, and ETIMEDOUT otherwise.
+//! Which error: `tcp_write_err` reports the soft error (`sk_err_soft`) if there is one, and
+//! ETIMEDOUT otherwise.
 //!
-//! The soft error comes from an ICMP error that quotes data in flight (`tcp_v4_err`, `tcp_v6_err`), or from the host's own lack of
-//! a route. Over IPv6 every failed lookup leaves it (`inet6_csk_xmit`), a keepalive probe's too; over IPv4 only that of a
-//! retransmission does (`inet_sk_rebuild_header`), a probe's does not (`__ip_queue_xmit`).
+//! The soft error comes from an ICMP error that quotes data in flight (`tcp_v4_err`, `tcp_v6_err`),
+//! or from the host's own lack of a route. Over IPv6 every failed lookup leaves it
+//! (`inet6_csk_xmit`), a keepalive probe's too; over IPv4 only that of a retransmission does
+//! (`inet_sk_rebuild_header`), a probe's does not (`__ip_queue_xmit`).
 //!
-//! A keepalive probe quotes `snd_una - 1`, outside the window, so no ICMP error that answers it counts, on either family.
+//! A keepalive probe quotes `snd_una - 1`, outside the window, so no ICMP error that answers it
+//! counts, on either family.
 
 use std::time::Duration;
 
@@ -18,17 +21,21 @@ use crate::model::{
     End, ErrnoName, Family, Filter, FilterVerdict, Hz, Role, RouteChange, Topology,
 };
 
-/// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`; `mcast_solicit`, `retrans_time`).
+/// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`;
+/// `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);
-/// The carrier's loss empties the neighbour table up to this much later (`linkwatch_event` runs once a second).
+/// The carrier's loss empties the neighbour table up to this much later (`linkwatch_event` runs
+/// once a second).
 const CARRIER_NOTICED: Duration = Duration::from_secs(1);
-/// A neighbour that stops answering is given up no earlier than this after the connection was established: 5 s of delay and three
-/// requests, one second apart (`neigh_timer_handler`). So soon it is at the end whose entry was made by the other's request: what it
-/// received last confirms the entry only when it sends again (`sk_dst_confirm`). An entry that was confirmed is kept for half of 30 s
-/// more at least (`neigh_rand_reach_time`).
+/// A neighbour that stops answering is given up no earlier than this after the connection was
+/// established: 5 s of delay and three requests, one second apart (`neigh_timer_handler`). So soon
+/// it is at the end whose entry was made by the other's request: what it received last confirms the
+/// entry only when it sends again (`sk_dst_confirm`). An entry that was confirmed is kept for half
+/// of 30 s more at least (`neigh_rand_reach_time`).
 pub(super) const NEIGHBOUR_KEPT: Duration = Duration::from_secs(8);
-/// And is given up, and the retransmission after that refused, no later than this: 45 s reachable, 5 s of delay, three requests, the
-/// longest timeout (120 s), three requests again, and the timers' lateness.
+/// And is given up, and the retransmission after that refused, no later than this: 45 s reachable,
+/// 5 s of delay, three requests, the longest timeout (120 s), three requests again, and the timers'
+/// lateness.
 const NEIGHBOUR_LOST: Duration = Duration::from_secs(200);
 
 /// What answers data in flight.
@@ -42,8 +49,9 @@ pub(super) enum Answer {
     Carrier,
 }
 
-/// Where data gets stuck and what answers it; `None` where the end's own carrier is gone: the link watcher takes up to a second to tell,
-/// and until then what the driver drops counts as local congestion (`TCP_RESOURCE_PROBE_INTERVAL`).
+/// Where data gets stuck and what answers it; `None` where the end's own carrier is gone: the link
+/// watcher takes up to a second to tell, and until then what the driver drops counts as local
+/// congestion (`TCP_RESOURCE_PROBE_INTERVAL`).
 pub(super) fn in_flight(
     family: Family,
     topology: &Topology,
@@ -52,7 +60,8 @@ pub(super) fn in_flight(
 ) -> Option<(Stuck, Answer)> {
     match fault {
         Fault::Cable(at) if at == end || topology.is_one_cable() => None,
-        // Whose carrier goes, and with it which neighbour entry, depends on what is at the link's two ends.
+        // Whose carrier goes, and with it which neighbour entry, depends on what is at the link's
+        // two ends.
         Fault::Link(..) => None,
         Fault::Cable(at) if behind_cable(topology, at) == Some(Role::Router) => {
             Some((reverted_by_host_unreachable(family), Answer::Carrier))
@@ -96,7 +105,8 @@ fn behind_cable(topology: &Topology, end: End) -> Option<Role> {
     Some(machine.role)
 }
 
-/// ICMP host unreachable takes back a doubling (`tcp_v4_err`); ICMPv6 address unreachable does not (`tcp_v6_err`).
+/// ICMP host unreachable takes back a doubling (`tcp_v4_err`); ICMPv6 address unreachable does not
+/// (`tcp_v6_err`).
 pub(super) fn reverted_by_host_unreachable(family: Family) -> Stuck {
     match family {
         Family::Ipv4 => Stuck::Reverted,
@@ -104,7 +114,8 @@ pub(super) fn reverted_by_host_unreachable(family: Family) -> Stuck {
     }
 }
 
-/// What a router answers (`ip_error`, `ip6_pkt_drop`) and what TCP makes of it (`icmp_err_convert`, `icmpv6_err_convert`).
+/// What a router answers (`ip_error`, `ip6_pkt_drop`) and what TCP makes of it (`icmp_err_convert`,
+/// `icmpv6_err_convert`).
 fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
     let (stuck, errno) = match (family, change) {
         (_, RouteChange::Delete) => (Stuck::Reverted, Errno::ENETUNREACH),
@@ -121,8 +132,9 @@ fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
     (stuck, Answer::Errno(errno))
 }
 
-/// What TCP makes of destination unreachable. Of an established connection no code is fatal (`tcp_v4_err`, `tcp_v6_err`), and those that
-/// say so of the network or the host take back a doubling (RFC 6069).
+/// What TCP makes of destination unreachable. Of an established connection no code is fatal
+/// (`tcp_v4_err`, `tcp_v6_err`), and those that say so of the network or the host take back a
+/// doubling (RFC 6069).
 fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
     let reverts = match family {
         // ICMP_NET_UNREACH, ICMP_HOST_UNREACH
@@ -153,7 +165,8 @@ fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
     (stuck, errno)
 }
 
-/// What a failed lookup on the own host leaves as the soft error when nothing has been sent; `None`: nothing (IPv4).
+/// What a failed lookup on the own host leaves as the soft error when nothing has been sent;
+/// `None`: nothing (IPv4).
 fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
     if family == Family::Ipv4 {
         return None;
@@ -169,13 +182,15 @@ fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
 }
 
 impl Answer {
-    /// The errno at an end within `window`, counted from the first transmission, which came at `age` of the connection.
+    /// The errno at an end within `window`, counted from the first transmission, which came at
+    /// `age` of the connection.
     pub(super) fn errno(self, window: Interval, age: Interval, hz: Hz) -> Option<ErrnoName> {
         let refused = match self {
             Self::Errno(errno) => return Some(name(errno)),
             Self::Carrier => {
                 let resolution = RESOLUTION + lateness(Duration::from_secs(1), hz) * 3;
-                // A retransmission must meet the empty table: the longest gap until then is as long as the time that has passed.
+                // A retransmission must meet the empty table: the longest gap until then is as long
+                // as the time that has passed.
                 Interval::new(RESOLUTION, CARRIER_NOTICED * 2 + resolution)
             }
             Self::Neighbour => {

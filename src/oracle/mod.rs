@@ -1,7 +1,8 @@
 //! What Linux will do: pure functions, each rule with the kernel function it comes from.
 //!
-//! [`predict`] walks a case's steps ([`timeline`]), asks which timer runs ([`keepalive`], [`retransmission`]) and how late it may be
-//! ([`wheel`]), and which error is left when it gives up.
+//! `predict` walks a case's steps ([`timeline`]), asks which timer runs ([`keepalive`],
+//! [`retransmission`]) and how late it may be ([`wheel`]), and which error is left when it gives
+//! up.
 
 mod errors;
 pub mod interval;

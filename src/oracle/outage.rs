@@ -1,7 +1,8 @@
 //! What can be broken, and for how long: data.
 //!
-//! All times count from the last segment that the observed end received before the outage, because that is what the kernel counts
-//! from; each is a span, because steps take time and timers are late.
+//! All times count from the last segment that the observed end received before the outage, because
+//! that is what the kernel counts from; each is a span, because steps take time and timers are
+//! late.
 
 use super::interval::Interval;
 use crate::model::{End, Filter, FilterVerdict, Node, RouteChange};
@@ -97,7 +98,8 @@ pub(crate) struct Outage {
     pub written: Option<Written>,
     /// Whether the other end wrote meanwhile.
     pub peer_wrote: bool,
-    /// Whether probes may have been answered before, so that the timer may be waiting for the interval instead of the idle time.
+    /// Whether probes may have been answered before, so that the timer may be waiting for the
+    /// interval instead of the idle time.
     pub probed: bool,
 }
 

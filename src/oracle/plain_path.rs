@@ -1,7 +1,8 @@
 //! Where the rules hold: one way between the ends, on which everything lies that happens.
 //!
-//! What a router does that has another way, and how long it takes to see that it needs one, the rules do not tell. Nor do they tell when
-//! data arrives whose packets are too large for a link of the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
+//! What a router does that has another way, and how long it takes to see that it needs one, the
+//! rules do not tell. Nor do they tell when data arrives whose packets are too large for a link of
+//! the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
 //! machine between the ends may change anything.
 
 use crate::model::{LARGEST_MTU, Node};

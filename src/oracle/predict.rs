@@ -14,18 +14,22 @@ use super::wording;
 use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
 use crate::scenario::Case;
 
-/// How long a segment may wait for its neighbour's address, with the timers' lateness and the link watcher's delay.
+/// How long a segment may wait for its neighbour's address, with the timers' lateness and the link
+/// watcher's delay.
 const HELD: Duration = Duration::from_secs(5);
 
 /// The rule of an end that no timer tells of an outage.
 pub(crate) const NO_TIMER: &str = "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)";
 
-/// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle the outcome.
+/// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle
+/// the outcome.
 ///
-/// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with data in flight; data
-/// written less than 100 ms before a fault; several writes into one outage; several faults with data in flight; a return that falls
-/// together with the last probe; any fault behind a firewall, but that it forgets; whatever happens where
-/// there is more than one way between the ends, or off the only one, or where a link takes smaller packets; and an end that may first get the RST of the other end's keepalive.
+/// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with
+/// data in flight; data written less than 100 ms before a fault; several writes into one outage;
+/// several faults with data in flight; a return that falls together with the last probe; any fault
+/// behind a firewall, but that it forgets; whatever happens where there is more than one way
+/// between the ends, or off the only one, or where a link takes smaller packets; and an end that
+/// may first get the RST of the other end's keepalive.
 #[must_use]
 pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     let settings = case.connection.end(end);
@@ -98,9 +102,10 @@ impl View<'_> {
         }
     }
 
-    /// A router answers with a RST in the name of the end across. It carries the number that the segment acknowledges
-    /// (`nf_reject_ip_tcphdr_put`), which is exactly what is expected next, so it is believed (`tcp_validate_incoming`). `None`: to this
-    /// end, nothing but silence.
+    /// A router answers with a RST in the name of the end across. It carries the number that the
+    /// segment acknowledges (`nf_reject_ip_tcphdr_put`), which is exactly what is expected
+    /// next, so it is believed (`tcp_validate_incoming`). `None`: to this end, nothing but
+    /// silence.
     fn rejected(&self, outage: &Outage) -> Option<Settled> {
         let peer = self.case.connection.end(self.end.peer());
         // What the other end sends draws a RST too, or what this one answers.
@@ -267,7 +272,8 @@ impl View<'_> {
         Sendings { at, certain }
     }
 
-    /// How long a segment may wait for a neighbour's address: not at all while the neighbour entries live.
+    /// How long a segment may wait for a neighbour's address: not at all while the neighbour
+    /// entries live.
     fn held(&self, outage: &Outage, back: Interval) -> Duration {
         let cable = |fault: &Fault| matches!(fault, Fault::Cable(_) | Fault::Link(..));
         if outage.faults.iter().any(cable) || outage.age.max + back.max >= NEIGHBOUR_KEPT {
@@ -286,8 +292,9 @@ impl View<'_> {
         Some(death.saturating_sub(silence))
     }
 
-    /// Whether no RST of the other end can arrive before this end has given up, or ever (`ours` is `None`). Where only the way
-    /// *to* the other end is broken, its keepalive goes unanswered too, and the RST that it sends when it gives up arrives.
+    /// Whether no RST of the other end can arrive before this end has given up, or ever (`ours` is
+    /// `None`). Where only the way *to* the other end is broken, its keepalive goes unanswered
+    /// too, and the RST that it sends when it gives up arrives.
     fn peer_is_silent(&self, outage: &Outage, ours: Option<Duration>) -> bool {
         if outage.blocks(self.end) || outage.forgets(self.end.peer()) {
             return true;
@@ -309,7 +316,8 @@ impl View<'_> {
     }
 }
 
-/// Every time the data goes out again before the timer gives up; `None` where ICMP errors move them.
+/// Every time the data goes out again before the timer gives up; `None` where ICMP errors move
+/// them.
 fn transmissions(flight: &InFlight, death: Interval, hz: Hz) -> Option<Sendings> {
     if flight.stuck == Stuck::Reverted || flight.held {
         return None;

@@ -32,8 +32,9 @@ pub enum PredictedOutcome {
     Survives,
 }
 
-/// When an error comes. The lower end needs no tolerance: the kernel's timers are never early, and where the kernel counts whole
-/// jiffies and may thus find a time over up to one jiffy before it is, that jiffy is already taken off.
+/// When an error comes. The lower end needs no tolerance: the kernel's timers are never early, and
+/// where the kernel counts whole jiffies and may thus find a time over up to one jiffy before it
+/// is, that jiffy is already taken off.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictedWindow {
@@ -42,7 +43,8 @@ pub struct PredictedWindow {
     /// The formula's value: no earlier than this.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub earliest: Duration,
-    /// The formula and the lateness that the timer wheel allows: no later than this on an unloaded machine.
+    /// The formula and the lateness that the timer wheel allows: no later than this on an unloaded
+    /// machine.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub latest: Duration,
     /// The formula as a person reads it: `idle 1s + 3 probes x 1s`.
@@ -53,7 +55,8 @@ pub struct PredictedWindow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The last segment that the observed end received (`keepalive_time_elapsed` in `include/net/tcp.h`).
+    /// The last segment that the observed end received (`keepalive_time_elapsed` in
+    /// `include/net/tcp.h`).
     LastReceived,
     /// The first transmission of the data that is never acknowledged.
     FirstUnacknowledged,

@@ -25,7 +25,8 @@ pub(super) enum Reach {
     Unsettled,
 }
 
-/// What comes first once the path is whole at `back`. A segment may wait `held` for its neighbour's address and go out after all.
+/// What comes first once the path is whole at `back`. A segment may wait `held` for its neighbour's
+/// address and go out after all.
 pub(super) fn reach(sendings: &Sendings, back: PathReturn, held: Duration) -> Reach {
     let index = |found: &dyn Fn(&Interval) -> bool| sendings.at.iter().position(found);
     let (first, last) = match back.after_probes {

@@ -1,15 +1,20 @@
-//! Data in flight: when the retransmission timer or the probe timer gives up (`net/ipv4/tcp_timer.c`).
+//! Data in flight: when the retransmission timer or the probe timer gives up
+//! (`net/ipv4/tcp_timer.c`).
 //!
-//! *Why is the end the user timeout plus something?* `retransmits_timed_out` counts from `retrans_stamp`, which `tcp_retransmit_skb`
-//! sets to the time of the first retransmission that the *retransmission timer* made. Before it comes the tail loss probe
-//! (`tcp_schedule_loss_probe`; RFC 8985 section 7): with one segment out it takes the place of the first timeout (2 round trips +
-//! 200 ms), sends the segment and restarts the timer, so the stamp lies two timeouts after the first transmission. With several
-//! segments out it goes out after two round trips, and the stamp lies one timeout after it.
+//! *Why is the end the user timeout plus something?* `retransmits_timed_out` counts from
+//! `retrans_stamp`, which `tcp_retransmit_skb` sets to the time of the first retransmission that
+//! the *retransmission timer* made. Before it comes the tail loss probe (`tcp_schedule_loss_probe`;
+//! RFC 8985 section 7): with one segment out it takes the place of the first timeout (2 round trips
+//! + 200 ms), sends the segment and restarts the timer, so the stamp lies two timeouts after the
+//! first transmission. With several segments out it goes out after two round trips, and the stamp
+//! lies one timeout after it.
 //!
-//! *Why later than the user timeout when a router answers?* After a timeout the next is clamped to what is left of the
-//! user timeout (`tcp_clamp_rto_to_user_timeout`). An ICMP unreachable that fits takes one doubling back and arms the timer again,
-//! and `tcp_ld_RTO_revert` does not clamp. How often a router answers is up to its rate limits, so the rule here is the
-//! bound that holds for any pattern of answers: the longest timeout that can be reached before the user timeout is over.
+//! *Why later than the user timeout when a router answers?* After a timeout the next is clamped to
+//! what is left of the user timeout (`tcp_clamp_rto_to_user_timeout`). An ICMP unreachable that
+//! fits takes one doubling back and arms the timer again, and `tcp_ld_RTO_revert` does not clamp.
+//! How often a router answers is up to its rate limits, so the rule here is the bound that holds
+//! for any pattern of answers: the longest timeout that can be reached before the user timeout is
+//! over.
 
 use std::time::Duration;
 
@@ -21,7 +26,8 @@ use crate::model::Hz;
 const RTO_MAX: Duration = Duration::from_secs(120);
 /// `TCP_RTO_MIN`, the floor of the deviation's part in the timeout (`tcp_rtt_estimator`).
 const RTO_MIN: Duration = Duration::from_millis(200);
-/// The round trip at most: 40 ms of delayed acknowledgement (`TCP_DELACK_MIN`, `TCP_ATO_MIN`); the lab's own is below 1 ms.
+/// The round trip at most: 40 ms of delayed acknowledgement (`TCP_DELACK_MIN`, `TCP_ATO_MIN`); the
+/// lab's own is below 1 ms.
 const ROUND_TRIP_MAX: Duration = Duration::from_millis(40);
 /// `net.ipv4.tcp_retries2` by default.
 const RETRIES: u32 = 15;
@@ -37,8 +43,9 @@ pub(crate) struct InFlight {
     pub bytes: u32,
     /// Where it gets stuck.
     pub stuck: Stuck,
-    /// Whether it may wait in its own host for the address of a neighbour that does not answer. Then nothing can be sent again
-    /// (`skb_still_in_host_queue`), and the clock's zero is the attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
+    /// Whether it may wait in its own host for the address of a neighbour that does not answer.
+    /// Then nothing can be sent again (`skb_still_in_host_queue`), and the clock's zero is the
+    /// attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
     pub held: bool,
 }
 
@@ -49,7 +56,8 @@ pub(crate) enum Stuck {
     Silent,
     /// It leaves the host, and ICMP errors may come back that do (RFC 6069).
     Reverted,
-    /// It never left: the host has no route. The segment stays unsent, so the probe timer runs (`tcp_check_probe_timer`).
+    /// It never left: the host has no route. The segment stays unsent, so the probe timer runs
+    /// (`tcp_check_probe_timer`).
     Unsent,
 }
 
@@ -78,8 +86,8 @@ impl InFlight {
         }
     }
 
-    /// When the timer's transmission `n` comes (0 is the one that starts the clock of [`Self::death`]), with nothing answered and
-    /// no user timeout in between.
+    /// When the timer's transmission `n` comes (0 is the one that starts the clock of
+    /// [`Self::death`]), with nothing answered and no user timeout in between.
     #[must_use]
     pub(crate) fn transmission(&self, n: u32, hz: Hz) -> Interval {
         (1..=n).fold(self.start(hz), |tick, n| {
@@ -87,7 +95,8 @@ impl InFlight {
         })
     }
 
-    /// When the tail loss probe goes out, from the first transmission; `None` for data that never left.
+    /// When the tail loss probe goes out, from the first transmission; `None` for data that never
+    /// left.
     #[must_use]
     pub(crate) fn loss_probe(&self, hz: Hz) -> Option<Interval> {
         let timeout = armed_at_any_time(first_timeout(hz), hz);
@@ -131,7 +140,8 @@ impl InFlight {
     }
 }
 
-/// `icsk_rto` before any doubling: 200 ms and the smoothed round trip, in jiffies rounded up (`__tcp_set_rto`).
+/// `icsk_rto` before any doubling: 200 ms and the smoothed round trip, in jiffies rounded up
+/// (`__tcp_set_rto`).
 fn first_timeout(hz: Hz) -> Interval {
     let ticks = |time| hz.time(hz.jiffies(time));
     Interval::new(
@@ -154,14 +164,16 @@ fn armed(timeout: Interval, hz: Hz) -> Interval {
     timeout.late_by(lateness(timeout.max, hz))
 }
 
-/// One that is armed when the application writes: its jiffies count from the last tick, so the first of them is shorter by what has
-/// passed of it. A timer that is armed when another fires is armed at a tick.
+/// One that is armed when the application writes: its jiffies count from the last tick, so the
+/// first of them is shorter by what has passed of it. A timer that is armed when another fires is
+/// armed at a tick.
 fn armed_at_any_time(timeout: Interval, hz: Hz) -> Interval {
     let Interval { min, max } = armed(timeout, hz);
     Interval::new(min.saturating_sub(hz.jiffy()), max)
 }
 
-/// How much later than the user timeout, if every timer is clamped to what is left of it: the lateness of the last.
+/// How much later than the user timeout, if every timer is clamped to what is left of it: the
+/// lateness of the last.
 fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
     let mut tick = Interval::default();
     let mut overshoot = Duration::ZERO;
@@ -175,7 +187,8 @@ fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
         tick = tick + armed(timeout, hz);
         doublings += 1;
     }
-    // What is left is rounded up to jiffies, and is never armed for less than two (TCP_TIMEOUT_MIN).
+    // What is left is rounded up to jiffies, and is never armed for less than two
+    // (TCP_TIMEOUT_MIN).
     overshoot + hz.jiffy() * 2
 }
 
@@ -196,7 +209,8 @@ fn overshoot_unclamped(user_timeout: Duration, hz: Hz) -> Duration {
         .max(overshoot_clamped(user_timeout, hz))
 }
 
-/// `tcp_retries2`: the first timeout at which the model's time is over (`tcp_model_timeout`), from `retrans_stamp`.
+/// `tcp_retries2`: the first timeout at which the model's time is over (`tcp_model_timeout`), from
+/// `retrans_stamp`.
 fn model_timeout(hz: Hz) -> Interval {
     let mut tick = Interval::default();
     let mut earliest = None;

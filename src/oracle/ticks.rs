@@ -16,8 +16,9 @@ use crate::scenario::Case;
 pub enum Ticks {
     /// Just this.
     Known(Hz),
-    /// Any that a kernel can be configured with (`kernel/Kconfig.hz`). No single one stands for all: timers are latest on the
-    /// slowest, and what is rounded up to whole jiffies falls differently on each.
+    /// Any that a kernel can be configured with (`kernel/Kconfig.hz`). No single one stands for
+    /// all: timers are latest on the slowest, and what is rounded up to whole jiffies falls
+    /// differently on each.
     Unknown,
 }
 
@@ -42,8 +43,8 @@ impl Ticks {
         }
     }
 
-    /// By how much a timer fires late at most, whichever tick the kernel has. Not that of the slowest: a faster one may hold the
-    /// timer in a coarser level of its wheel.
+    /// By how much a timer fires late at most, whichever tick the kernel has. Not that of the
+    /// slowest: a faster one may hold the timer in a coarser level of its wheel.
     #[must_use]
     pub fn lateness(self, delay: Duration) -> Duration {
         let each = self.each().into_iter();
@@ -57,7 +58,8 @@ impl From<Hz> for Ticks {
     }
 }
 
-/// What `end` will see, whichever tick the kernel has; `None` where that is not settled, or depends on the tick.
+/// What `end` will see, whichever tick the kernel has; `None` where that is not settled, or depends
+/// on the tick.
 #[must_use]
 pub(crate) fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction> {
     let each = ticks.each();
@@ -136,8 +138,8 @@ mod tests {
         assert!(late > Ticks::from(Hz::COARSEST).lateness(delay));
     }
 
-    /// The measured case that the coarsest tick alone gets wrong: 3.408 s on a kernel with HZ=250 that does not show its
-    /// configuration.
+    /// The measured case that the coarsest tick alone gets wrong: 3.408 s on a kernel with HZ=250
+    /// that does not show its configuration.
     #[test]
     fn a_coarse_guess_alone_would_begin_too_late() {
         let measured = Duration::from_millis(3_408);

@@ -1,4 +1,5 @@
-//! A case's steps as outages: when the path is broken, from when to when, and what is unacknowledged meanwhile.
+//! A case's steps as outages: when the path is broken, from when to when, and what is
+//! unacknowledged meanwhile.
 
 mod time;
 
@@ -16,7 +17,8 @@ use crate::setting;
 use crate::step::{Action, ProgramAction, Start};
 use crate::world::{self, Change, World};
 
-/// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged while the path is whole.
+/// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged
+/// while the path is whole.
 const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 
 /// A case as one end sees it.
@@ -28,16 +30,20 @@ pub struct Timeline {
     pub silence: Interval,
 }
 
-/// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots, data is written so shortly before a fault
-/// that its acknowledgement may be lost, more than one write is lost, something breaks besides a firewall's memory, or a keepalive probe
-/// may come before a firewall forgets the flow or after, or a step waits for probes that may be others over the other family.
+/// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots,
+/// data is written so shortly before a fault that its acknowledgement may be lost, more than one
+/// write is lost, something breaks besides a firewall's memory, or a keepalive probe
+/// may come before a firewall forgets the flow or after, or a step waits for probes that may be
+/// others over the other family.
 ///
-/// An exchange counts as over when everything is acknowledged on both ends. (Linux delays the last acknowledgement by up to 40 ms: a fault
-/// before it leaves the answering end with data in flight, and its retransmissions restart the asking end's keepalive timer.)
-/// A reboot counts as done when the host has fallen silent; its downtime runs on beside the next steps.
+/// An exchange counts as over when everything is acknowledged on both ends. (Linux delays the last
+/// acknowledgement by up to 40 ms: a fault before it leaves the answering end with data in flight,
+/// and its retransmissions restart the asking end's keepalive timer.) A reboot counts as done when
+/// the host has fallen silent; its downtime runs on beside the next steps.
 ///
-/// *Why not its own crash?* How a host is silenced decides what its own sends return: what is dropped on its way out counts as local
-/// congestion (`nf_hook_egress`), which `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
+/// *Why not its own crash?* How a host is silenced decides what its own sends return: what is
+/// dropped on its way out counts as local congestion (`nf_hook_egress`), which
+/// `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
 #[must_use]
 pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     if [End::Client, End::Server]
@@ -71,10 +77,12 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         unacknowledged: false,
         outages: Vec::new(),
     };
-    // Whether the variants of the case have met the same so far, and are at the same step at the same time.
+    // Whether the variants of the case have met the same so far, and are at the same step at the
+    // same time.
     let (mut alike, mut abreast) = (true, true);
     for (position, step) in case.steps.iter().enumerate() {
-        // The other variant may see its probes at another time, and a step at the lab waits for both.
+        // The other variant may see its probes at another time, and a step at the lab waits for
+        // both.
         let waits = matches!(step.start, Start::When { .. });
         if (!alike && waits) || (!abreast && step.action.is_at_network()) {
             return None;
@@ -163,12 +171,14 @@ impl Walk {
         }
     }
 
-    /// `None` for a change that comes and goes by itself, that hits some segments and not others, or that a router makes at an odd time.
+    /// `None` for a change that comes and goes by itself, that hits some segments and not others,
+    /// or that a router makes at an odd time.
     fn change(&mut self, change: Change) -> Option<()> {
         match change {
             Change::Began(fault) => self.began(fault),
             Change::Ended(fault) => self.ended(&fault),
-            // A neighbour goes on sending to the old address until it is in doubt, by its own timers.
+            // A neighbour goes on sending to the old address until it is in doubt, by its own
+            // timers.
             Change::Rebooted { new_mac: true, .. } => None,
             Change::Rebooted { host, downtime, .. } => {
                 if self.active.contains(&Fault::Crash(host)) {
@@ -204,8 +214,8 @@ impl Walk {
             world::Fault::WrongNeighbour(on, to) => Fault::Misdirected(on, to),
             // A router that does not forward drops in silence (ip_error, ip6_forward).
             world::Fault::NotForwarding(_) => Fault::NotForwarded,
-            // An IPv6 host goes on sending through a router from the address that it has no more (ip6_route_output asks for no source),
-            // and drops the answers.
+            // An IPv6 host goes on sending through a router from the address that it has no more
+            // (ip6_route_output asks for no source), and drops the answers.
             world::Fault::NoAddress(at) if at == self.end && self.sends_unaddressed => {
                 return None;
             }
@@ -271,8 +281,9 @@ impl Walk {
         self.lose(Fault::Forgotten)
     }
 
-    /// What a strict firewall has forgotten begins no flow (`tcp_new`), and any segment makes known to a loose one. Behind NAT this holds
-    /// for what the client sends; what the server sends then reaches the router itself, which answers with a RST.
+    /// What a strict firewall has forgotten begins no flow (`tcp_new`), and any segment makes known
+    /// to a loose one. Behind NAT this holds for what the client sends; what the server sends
+    /// then reaches the router itself, which answers with a RST.
     fn flush(&mut self) -> Option<()> {
         let firewall = self.firewall?;
         if firewall.nat && (self.end == End::Server || self.server_probes || firewall.loose) {
@@ -345,7 +356,8 @@ impl Walk {
         Some(())
     }
 
-    /// A machine that hangs and is switched off and on: one outage, from the crash to the end of the reboot.
+    /// A machine that hangs and is switched off and on: one outage, from the crash to the end of
+    /// the reboot.
     fn reboot_crashed(&mut self, host: End) -> Option<()> {
         let broken = self.outages.last_mut()?.faults.iter_mut();
         let crashes = broken

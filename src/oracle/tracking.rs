@@ -1,13 +1,15 @@
 //! What a firewall knows of a flow (`net/netfilter/nf_conntrack_proto_tcp.c`), and until when.
 //!
-//! Each segment in the window starts the flow's timeout again (`nf_conntrack_tcp_packet`, `nf_ct_refresh_acct`). A keepalive probe is one,
-//! although its sequence number lies before what is acknowledged: `tcp_in_window` asks only that it lie within the receiver's window *below*
-//! the last one too. When the timeout is over, the next segment finds no flow (`nf_ct_is_expired`), and what does not begin one is invalid
-//! (`tcp_new`).
+//! Each segment in the window starts the flow's timeout again (`nf_conntrack_tcp_packet`,
+//! `nf_ct_refresh_acct`). A keepalive probe is one, although its sequence number lies before what
+//! is acknowledged: `tcp_in_window` asks only that it lie within the receiver's window *below*
+//! the last one too. When the timeout is over, the next segment finds no flow (`nf_ct_is_expired`),
+//! and what does not begin one is invalid (`tcp_new`).
 //!
-//! The timeout of an established flow is lowered to 300 s while data that has passed is unacknowledged
-//! (`nf_conntrack_tcp_timeout_unacknowledged`), and when one segment comes for the fourth time (`nf_conntrack_tcp_timeout_max_retrans`,
-//! `nf_conntrack_tcp_max_retrans`). While nothing is lost, neither lasts: an answer ends it.
+//! The timeout of an established flow is lowered to 300 s while data that has passed is
+//! unacknowledged (`nf_conntrack_tcp_timeout_unacknowledged`), and when one segment comes for the
+//! fourth time (`nf_conntrack_tcp_timeout_max_retrans`, `nf_conntrack_tcp_max_retrans`). While
+//! nothing is lost, neither lasts: an answer ends it.
 
 use std::time::Duration;
 
@@ -54,7 +56,8 @@ impl Tracking {
             .filter_map(|end| case.connection.end(end).keepalive)
             .map(EffectiveKeepalive::new)
             .collect();
-        // The ends heard their last segment as long ago as the firewall saw one, but for the time of a step.
+        // The ends heard their last segment as long ago as the firewall saw one, but for the time
+        // of a step.
         let in_time = |keepalive: &EffectiveKeepalive| {
             keepalive.answered_period(hz) + STEP_TIME + hz.jiffy() * 2 < timeout
         };
@@ -77,7 +80,8 @@ impl Tracking {
         })
     }
 
-    /// Lets time go by without any segment but keepalive's; `None` where it cannot be told whether the flow is still known.
+    /// Lets time go by without any segment but keepalive's; `None` where it cannot be told whether
+    /// the flow is still known.
     pub(super) fn pass(&mut self, time: Interval) -> Option<Entry> {
         if self.probing == Probing::InTime {
             return Some(Entry::Known);

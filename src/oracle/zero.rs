@@ -1,4 +1,5 @@
-//! A predicted window as a file counts it: from zero time, the beginning of the first fault, or the end of the last step.
+//! A predicted window as a file counts it: from zero time, the beginning of the first fault, or the
+//! end of the last step.
 
 use super::Ticks;
 use super::interval::Interval;
@@ -7,8 +8,9 @@ use super::timeline::timeline;
 use crate::model::{End, Hz};
 use crate::scenario::Case;
 
-/// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than the window itself, by as much as is
-/// not known of the time between its origin and the fault; `None` where nothing is known.
+/// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than
+/// the window itself, by as much as is not known of the time between its origin and the fault;
+/// `None` where nothing is known.
 #[must_use]
 pub(crate) fn from_zero(
     case: &Case,
@@ -43,7 +45,8 @@ fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<
         return None;
     };
     let predicted = Interval::new(window.earliest, window.latest);
-    // No step takes the path away where a firewall forgets the flow: zero time is the end of the last one.
+    // No step takes the path away where a firewall forgets the flow: zero time is the end of the
+    // last one.
     let without_fault = first.is_none();
     let zero = if without_fault {
         timeline.silence

@@ -66,8 +66,9 @@ fn links_of(topology: &Topology, node: Node) -> impl Iterator<Item = usize> {
 
 /// Link indices and hardware addresses that were given out.
 ///
-/// No two indices in a lab are equal: the kernel takes the carrier of a veth whose index equals its peer's for a matter without urgency,
-/// and announces it up to a second later (`linkwatch_urgent_event`). The loopback's is 1.
+/// No two indices in a lab are equal: the kernel takes the carrier of a veth whose index equals its
+/// peer's for a matter without urgency, and announces it up to a second later
+/// (`linkwatch_urgent_event`). The loopback's is 1.
 #[derive(Default)]
 struct Numbers {
     indices: BTreeSet<u32>,

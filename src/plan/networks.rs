@@ -1,4 +1,5 @@
-//! Which networks a topology has, and the addresses on them, all from the ranges for documentation (RFC 5737, RFC 3849).
+//! Which networks a topology has, and the addresses on them, all from the ranges for documentation
+//! (RFC 5737, RFC 3849).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -58,7 +59,8 @@ impl<'t> Networks<'t> {
         links.any(|(link, of)| *of == network && link.across(node).is_some())
     }
 
-    /// How many addresses an IPv4 network has. Three networks have a range each; of more, several share one.
+    /// How many addresses an IPv4 network has. Three networks have a range each; of more, several
+    /// share one.
     fn size(&self) -> u32 {
         256 / self.count.div_ceil(RANGES).next_power_of_two()
     }

@@ -1,10 +1,12 @@
 //! Static routes: the shortest way to a network, and another one for when that is gone.
 //!
-//! A way is as long as the number of routers on it; of two equally long ones the link that the file names first decides.
+//! A way is as long as the number of routers on it; of two equally long ones the link that the file
+//! names first decides.
 //!
-//! *Which other one?* One over another interface, whose router is no farther from the network than this machine is itself: such a router
-//! does not send the packet back (a loop-free alternate, RFC 5286 section 3). Nobody tells routers of what is broken elsewhere, so only who
-//! sees its own link go takes it.
+//! *Which other one?* One over another interface, whose router is no farther from the network than
+//! this machine is itself: such a router does not send the packet back (a loop-free alternate, RFC
+//! 5286 section 3). Nobody tells routers of what is broken elsewhere, so only who sees its own link
+//! go takes it.
 
 use super::{NodePlan, RoutePlan, Subnet};
 use crate::model::{Node, Role};

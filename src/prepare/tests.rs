@@ -144,7 +144,8 @@ expect.client.error = "ETIMEDOUT"
         "#);
     }
 
-    /// What is said of an error that the server is to see after this step, with keepalive at the client alone.
+    /// What is said of an error that the server is to see after this step, with keepalive at the
+    /// client alone.
     fn of_the_server(step: &str, expect: &str) -> String {
         let text = format!(
             r#"
@@ -421,7 +422,8 @@ expect.client = {{ {expect} }}
     fn of_a_step_that_waits_for_probes_is_that_of_the_longest_periods() {
         let when =
             r#"{ do = "cable", at = "server", action = "pull", when = "2 probes answered" }"#;
-        // Each second late by a bucket of the wheel, twice: when the probe is due, and when the timer looks at its answer.
+        // Each second late by a bucket of the wheel, twice: when the probe is due, and when the
+        // timer looks at its answer.
         let wait = ms(2 * (1_000 + 32 + 32));
         assert_eq!(of(when, r#"survives = "1s""#), wait + ms(1_000));
     }

@@ -1,7 +1,7 @@
 //! Where a file and the oracle do not agree.
 //!
-//! The kernel is the judge, not the oracle: what the file states is run and judged all the same, with a warning. Only an error
-//! without any window cannot be judged.
+//! The kernel is the judge, not the oracle: what the file states is run and judged all the same,
+//! with a warning. Only an error without any window cannot be judged.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Predi
 use crate::scenario::{Diagnostic, FileDiagnostics, Scenario};
 use crate::text::seconds;
 
-/// What cannot be judged: each expectation of an error for which neither the file nor the oracle has a window.
+/// What cannot be judged: each expectation of an error for which neither the file nor the oracle
+/// has a window.
 pub(super) fn unjudgeable(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
     let refused = cases.iter().map(|case| (case, each_end(case, no_window)));
     by_file(refused, scenarios)
@@ -44,7 +45,8 @@ fn each_end<D: IntoIterator<Item = Diagnostic>>(
         .collect()
 }
 
-/// Cases share parts of their file: the same thing is said once, with the names of all cases that it is true of.
+/// Cases share parts of their file: the same thing is said once, with the names of all cases that
+/// it is true of.
 fn by_file<'c>(
     found: impl Iterator<Item = (&'c Prepared, Vec<Diagnostic>)>,
     scenarios: &[Scenario],

@@ -1,5 +1,5 @@
-//! Whose rights the process has: under sudo those of the user who called it, so that the kernel opens, creates and replaces each
-//! file as that user, whichever part of the program asks.
+//! Whose rights the process has: under sudo those of the user who called it, so that the kernel
+//! opens, creates and replaces each file as that user, whichever part of the program asks.
 
 use std::env;
 use std::env::VarError;
@@ -58,8 +58,9 @@ pub enum CallerError {
     },
 }
 
-/// Makes a root that sudo has lent the user who called sudo, with all groups of that user. Of root's rights only those remain that a lab
-/// needs, and none of them is about files. A root without sudo, and any other user, remains who it is.
+/// Makes a root that sudo has lent the user who called sudo, with all groups of that user. Of
+/// root's rights only those remain that a lab needs, and none of them is about files. A root
+/// without sudo, and any other user, remains who it is.
 ///
 /// Must be called before any file is opened, and while the process has one thread.
 ///
@@ -76,7 +77,8 @@ pub fn become_caller() -> Result<(), CallerError> {
     Ok(())
 }
 
-/// The home folder of the user who called sudo; `None` where the process runs as whoever started it.
+/// The home folder of the user who called sudo; `None` where the process runs as whoever started
+/// it.
 #[must_use]
 pub fn home() -> Option<&'static Path> {
     let account = CALLER.get()?.account.as_ref()?;

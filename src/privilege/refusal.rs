@@ -142,7 +142,8 @@ impl Cause {
     }
 }
 
-/// A number of namespaces that a user may have: each of the user namespaces above has its own, which only shows there.
+/// A number of namespaces that a user may have: each of the user namespaces above has its own,
+/// which only shows there.
 fn exhausted(proc: &Path, limit: &str) -> Cause {
     let value = sysctl(proc, &format!("user/{limit}")).unwrap_or_default();
     let beyond = match (value.as_str(), limit) {
@@ -201,7 +202,8 @@ fn sysctl(proc: &Path, path: &str) -> Option<String> {
     Some(value.trim().to_owned())
 }
 
-/// Only mounts below the root of the process are listed (proc_pid_mountinfo(5)): there is none at `/` where that is a mere folder.
+/// Only mounts below the root of the process are listed (proc_pid_mountinfo(5)): there is none at
+/// `/` where that is a mere folder.
 fn is_in_chroot(proc: &Path) -> bool {
     let Ok(mounts) = fs::read_to_string(proc.join("self/mountinfo")) else {
         return false;

@@ -8,8 +8,9 @@ use super::{evidence, table, trace};
 use crate::outcome::{CaseResult, Verdict};
 use crate::text::fit;
 
-/// The timeline and the evidence where they are asked for, and what is wrong with a case that did not pass. `which` names the run where
-/// there is more than one. No line but the timeline's is longer than `width`.
+/// The timeline and the evidence where they are asked for, and what is wrong with a case that did
+/// not pass. `which` names the run where there is more than one. No line but the timeline's is
+/// longer than `width`.
 ///
 /// # Errors
 /// What writing says.

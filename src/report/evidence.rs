@@ -177,7 +177,8 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
     lines
 }
 
-/// Everything about a case that did not pass: what was expected and from where, what happened, and the evidence.
+/// Everything about a case that did not pass: what was expected and from where, what happened, and
+/// the evidence.
 #[must_use]
 pub fn failure(result: &CaseResult) -> Vec<String> {
     let prepared = &result.prepared;

@@ -122,7 +122,8 @@ fn sample(nanos: i64, probes: u8) -> SocketSample {
     }
 }
 
-/// Opened, ten bytes out, then the peer crashes; in virtual time, where all of the beginning is one moment.
+/// Opened, ten bytes out, then the peer crashes; in virtual time, where all of the beginning is one
+/// moment.
 pub(crate) fn crash() -> Evidence {
     use End::{Client, Server};
     let wire = Wire::default()

@@ -1,4 +1,5 @@
-//! What a case would do, in words: topology with addresses, settings, steps, expected outcome and window.
+//! What a case would do, in words: topology with addresses, settings, steps, expected outcome and
+//! window.
 
 mod network;
 

@@ -68,7 +68,8 @@ pub struct Progress {
     told: Instant,
     /// More bars than this do not fit on the terminal.
     room: usize,
-    /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so that each has a bar.
+    /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so
+    /// that each has a bar.
     warp: Option<Duration>,
 }
 
@@ -208,7 +209,8 @@ impl Progress {
         Ok(())
     }
 
-    /// `after 30s: 3 of 12 done, 9 under way; the longest is slow/far/ipv4, since 30s of at most 62s`.
+    /// `after 30s: 3 of 12 done, 9 under way; the longest is slow/far/ipv4, since 30s of at most
+    /// 62s`.
     fn heartbeat(&self, now: Instant) -> String {
         let whole = |time: Duration| seconds(Duration::from_secs(time.as_secs()));
         let (done, all) = self.done;

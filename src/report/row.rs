@@ -168,7 +168,8 @@ pub(super) fn times_from(
     seen.connections.iter().filter_map(of_one).collect()
 }
 
-/// The activity that an oracle's window counts from; a stated window may count from the fault, which has its own column.
+/// The activity that an oracle's window counts from; a stated window may count from the fault,
+/// which has its own column.
 fn activity(prepared: &Prepared, end: End) -> WindowOrigin {
     match prepared.window(end).map(|window| window.from) {
         None | Some(WindowOrigin::Fault) => WindowOrigin::Activity,

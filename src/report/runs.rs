@@ -1,4 +1,5 @@
-//! The table of a run in which each case ran several times, at several phases of the kernel's clock or just again: how what comes varies.
+//! The table of a run in which each case ran several times, at several phases of the kernel's clock
+//! or just again: how what comes varies.
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -63,8 +63,8 @@ fn runs(results: &[&CaseResult]) -> String {
     }
 }
 
-/// The closing line: how many cases, how long, and how many of each verdict; and of the time those took that ran in guests, how much faster
-/// it went there.
+/// The closing line: how many cases, how long, and how many of each verdict; and of the time those
+/// took that ran in guests, how much faster it went there.
 #[must_use]
 pub fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) -> String {
     let count = |matches: fn(&Verdict) -> bool| {

@@ -1,4 +1,5 @@
-//! Every form from the same fixed results: a pass, a failure of each kind, and every way of not getting a verdict.
+//! Every form from the same fixed results: a pass, a failure of each kind, and every way of not
+//! getting a verdict.
 
 mod several;
 

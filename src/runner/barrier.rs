@@ -1,6 +1,8 @@
-//! Where the variants of a case wait for each other, before something that is done once for all of them.
+//! Where the variants of a case wait for each other, before something that is done once for all of
+//! them.
 //!
-//! The last one to come does it, and the others take what came of it. Who has left is waited for no longer.
+//! The last one to come does it, and the others take what came of it. Who has left is waited for no
+//! longer.
 
 use std::sync::Arc;
 
@@ -66,7 +68,8 @@ impl<T: Clone> Barrier<T> {
         (barrier, participants)
     }
 
-    /// Comes, and waits until all have come that are still there and `work` is done, by one of them.
+    /// Comes, and waits until all have come that are still there and `work` is done, by one of
+    /// them.
     pub(super) async fn together(&self, due: Moment, work: impl Future<Output = T>) -> Met<T> {
         let mut changes = self.0.subscribe();
         let coming = self.come(due);
@@ -131,8 +134,9 @@ impl<T: Clone> Coming<'_, T> {
     }
 }
 
-/// Who gives up while it waits is not counted. Who gives up over the work leaves it half done, so nobody takes it up again: what cuts off one
-/// variant there, the limit or the loss of the lab, cuts off all.
+/// Who gives up while it waits is not counted. Who gives up over the work leaves it half done, so
+/// nobody takes it up again: what cuts off one variant there, the limit or the loss of the lab,
+/// cuts off all.
 impl<T> Drop for Coming<'_, T> {
     fn drop(&mut self) {
         self.barrier.0.send_if_modified(|state| {

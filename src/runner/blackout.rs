@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::Moment;
 
-/// When a host was silenced: its packet socket still sees what arrives, which the host itself does not.
+/// When a host was silenced: its packet socket still sees what arrives, which the host itself does
+/// not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Blackout(Arc<Mutex<Silences>>);
 

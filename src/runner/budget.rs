@@ -1,8 +1,11 @@
-//! How many labs the machine has room for: none is begun that would take from another what it needs.
+//! How many labs the machine has room for: none is begun that would take from another what it
+//! needs.
 //!
-//! What a lab needs of descriptors and memory follows from its plan. Of the neighbour tables, which all namespaces share, its plan only says how
-//! many entries it may come to: what is really there is asked of the kernel, since a pulled cable gives them back at once and a dead namespace
-//! in its own time. A lab that is alone is always begun: if even that does not fit, the kernel's error says what is missing.
+//! What a lab needs of descriptors and memory follows from its plan. Of the neighbour tables, which
+//! all namespaces share, its plan only says how many entries it may come to: what is really there
+//! is asked of the kernel, since a pulled cable gives them back at once and a dead namespace in its
+//! own time. A lab that is alone is always begun: if even that does not fit, the kernel's error
+//! says what is missing.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,14 +28,15 @@ use crate::step::{Action, ProgramAction};
 /// What the harness itself has open, and the descriptors that are open for a moment only.
 const OWN_DESCRIPTORS: u64 = 128;
 
-/// The kernel's memory for a namespace with its links, and this process's for what is recorded there: 0.25 MB measured, and as much again
-/// while it is taken down.
+/// The kernel's memory for a namespace with its links, and this process's for what is recorded
+/// there: 0.25 MB measured, and as much again while it is taken down.
 const OF_A_NODE: u64 = 512 * 1024;
 
 /// What is left to the rest of the machine.
 const OWN_MEMORY: u64 = 128 * 1024 * 1024;
 
-/// How long until it is looked again whether there is room: what a lab gives back, the kernel takes back in its own time.
+/// How long until it is looked again whether there is room: what a lab gives back, the kernel takes
+/// back in its own time.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a lab takes.
@@ -48,8 +52,10 @@ struct Need {
 }
 
 impl Need {
-    /// Of each node the namespace and its rtnetlink socket. Of each variant: at each end a packet socket and one of `sock_diag`; the listener; each
-    /// connection's two sockets, and those of who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two multicast groups beside it.
+    /// Of each node the namespace and its rtnetlink socket. Of each variant: at each end a packet
+    /// socket and one of `sock_diag`; the listener; each connection's two sockets, and those of
+    /// who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two
+    /// multicast groups beside it.
     fn of(variants: &[Arc<Prepared>]) -> Self {
         // Variants differ in the family of their connections only.
         let first = &variants[0];
@@ -186,8 +192,9 @@ fn fits_tcp_memory(taken: u64, need: u64) -> bool {
     need == 0 || taken + need <= TCP_MEMORY
 }
 
-/// How many cases are built at once. Each waits now and then for the kernel, so more than one for each processor; a few are enough to
-/// keep the processors busy, and no more than that find their steps due at the same moment.
+/// How many cases are built at once. Each waits now and then for the kernel, so more than one for
+/// each processor; a few are enough to keep the processors busy, and no more than that find their
+/// steps due at the same moment.
 fn busy_at_once() -> usize {
     2 * available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -1,4 +1,5 @@
-//! A case from an empty machine to its observation. In a network that carries both families it has two variants, which run side by side.
+//! A case from an empty machine to its observation. In a network that carries both families it has
+//! two variants, which run side by side.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,8 @@ use crate::prepare::Prepared;
 /// What came of a variant, and how long after the lab was begun.
 pub(super) type Seen = (Result<Observation, Arc<LabError>>, Duration);
 
-/// Runs the variants of a case in one lab, and looks at what there is to see of each that takes longer than `limit`. Dropping the future at
-/// any moment takes everything down.
+/// Runs the variants of a case in one lab, and looks at what there is to see of each that takes
+/// longer than `limit`. Dropping the future at any moment takes everything down.
 pub(super) async fn run(
     variants: &[Arc<Prepared>],
     limit: Option<Duration>,
@@ -36,7 +37,8 @@ pub(super) async fn run(
                 (seen, Moment::now().since(begun))
             }))
             .await;
-            // What goes with one variant's sockets, a RST and what the kernel counts, would be seen in the other's namespaces.
+            // What goes with one variant's sockets, a RST and what the kernel counts, would be seen
+            // in the other's namespaces.
             join_all(running.iter().map(Running::destroy_orphans)).await;
             seen
         }
@@ -90,7 +92,8 @@ impl Running {
         Ok(None)
     }
 
-    /// The zero of the case's times: the first fault, or the end of the last step where there was none.
+    /// The zero of the case's times: the first fault, or the end of the last step where there was
+    /// none.
     async fn settle_zero(&mut self) -> Result<Moment, LabError> {
         if let Some(zero) = self.zero {
             return Ok(zero);

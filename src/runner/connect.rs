@@ -19,8 +19,8 @@ use crate::endpoint::{Endpoint, socket};
 use crate::lab::error::LabError;
 use crate::model::{End, ErrnoName, Moment, SERVER_PORT};
 
-/// How long the server may take to get a connection that the client has: one whose last acknowledgement is lost is completed by the
-/// answer to the next SYN-ACK, a second later, or two.
+/// How long the server may take to get a connection that the client has: one whose last
+/// acknowledgement is lost is completed by the answer to the next SYN-ACK, a second later, or two.
 const ACCEPTED: Duration = Duration::from_secs(4);
 
 /// The client's port, what connect(2) said, and when.
@@ -79,8 +79,8 @@ impl Running {
         Ok((opened, accepted))
     }
 
-    /// Waits until everything is over that anybody watches. Nobody waits for a client that nobody watches, and that does nothing after it
-    /// has connected.
+    /// Waits until everything is over that anybody watches. Nobody waits for a client that nobody
+    /// watches, and that does nothing after it has connected.
     async fn watch_is_over(&self) {
         let case = &self.prepared.case;
         let is_last = (case.steps.last()).is_some_and(|step| step.action.opens());

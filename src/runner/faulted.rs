@@ -1,7 +1,8 @@
-//! A lab with faults: the network on the kernel, and the modelled one beside it, on which the steps act first.
+//! A lab with faults: the network on the kernel, and the modelled one beside it, on which the steps
+//! act first.
 //!
-//! The kernel forgets more than a fault takes away. A link that goes down takes its routes along, an address its routes and wrong
-//! neighbour entries. What the model still has, this puts back.
+//! The kernel forgets more than a fault takes away. A link that goes down takes its routes along,
+//! an address its routes and wrong neighbour entries. What the model still has, this puts back.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -67,7 +68,8 @@ impl FaultedLab {
         views.filter(move |view| only.is_none_or(|only| only == view.family()))
     }
 
-    /// The step acts on the modelled network. The time since the last one is the machine's, which is no shorter than the file's.
+    /// The step acts on the modelled network. The time since the last one is the machine's, which
+    /// is no shorter than the file's.
     pub(super) fn act(&self, step: &Step) -> Result<(), LabError> {
         let now = Moment::now();
         let mut acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,8 +95,9 @@ impl FaultedLab {
             Side::Link(at, to) => self.lab.sides(at, Some(to)),
             Side::Cable(at) => {
                 let [own, across] = self.lab.sides(at.node(), None);
-                // A veth pair has no cable. The end that is set down takes the carrier from the other one: behind a switch that is the
-                // port of the switch, elsewhere the host's own, so that the machine across loses its carrier.
+                // A veth pair has no cable. The end that is set down takes the carrier from the
+                // other one: behind a switch that is the port of the switch,
+                // elsewhere the host's own, so that the machine across loses its carrier.
                 match across.node.role {
                     Role::Switch => [across, own],
                     Role::Host | Role::Router => [own, across],
@@ -132,8 +135,9 @@ impl FaultedLab {
 
     /// Lets a silent host hear and be heard again; from when on it hears.
     ///
-    /// A new hardware address comes once the host can send and while it hears nothing: where it announces itself to its neighbours
-    /// (`arp_notify`, `ndisc_notify`), they hear it, and nothing is answered from the old one.
+    /// A new hardware address comes once the host can send and while it hears nothing: where it
+    /// announces itself to its neighbours (`arp_notify`, `ndisc_notify`), they hear it, and
+    /// nothing is answered from the old one.
     pub(super) async fn unsilence(
         &self,
         host: End,
@@ -156,7 +160,8 @@ impl FaultedLab {
         Ok(heard)
     }
 
-    /// A hardware address that no host has had, out of the documentation range (RFC 7042), beyond those that the network begins with.
+    /// A hardware address that no host has had, out of the documentation range (RFC 7042), beyond
+    /// those that the network begins with.
     fn new_mac(&self) -> [u8; 6] {
         let number = 0x80 | (self.macs.fetch_add(1, Ordering::Relaxed) & 0x3f);
         [0x00, 0x00, 0x5e, 0x00, 0x53, number]
@@ -190,8 +195,8 @@ impl<'l> FamilyView<'l> {
         world.has_address(node) && across.is_none_or(|across| !world.is_down(node, across))
     }
 
-    /// Waits until the kernel announces that the interface has its carrier and that its address can be used, unless a step has taken
-    /// that away.
+    /// Waits until the kernel announces that the interface has its carrier and that its address can
+    /// be used, unless a step has taken that away.
     async fn wait_until_usable(self, side: LinkEnd<'_>) -> Result<(), LabError> {
         let node = side.node.node;
         let own = self.plan.node(node).into_iter();
@@ -204,9 +209,10 @@ impl<'l> FamilyView<'l> {
         side.node.wait_until_usable(&interface).await
     }
 
-    /// Makes the route of a node to an end what the model has. Out, then in: the attached network's route and one of another type differ
-    /// in metric and scope, so one does not replace the other. While the node's link is down or its address gone, there is no route to
-    /// delete or to add: the route comes when that is over.
+    /// Makes the route of a node to an end what the model has. Out, then in: the attached network's
+    /// route and one of another type differ in metric and scope, so one does not replace the
+    /// other. While the node's link is down or its address gone, there is no route to delete or
+    /// to add: the route comes when that is over.
     pub(super) async fn renew_route(self, on: Node, to: End) -> Result<(), LabError> {
         let (node, plan) = (self.lab.node(on), self.plan);
         let network = plan.address(to).network();
@@ -238,8 +244,9 @@ impl<'l> FamilyView<'l> {
 
     /// Makes the route of a node to an end what it was before its link went down.
     ///
-    /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here takes the routes through it along when
-    /// it goes down, and when it comes up the kernel brings back that of the attached network, whether or not a step had removed it.
+    /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here
+    /// takes the routes through it along when it goes down, and when it comes up the kernel
+    /// brings back that of the attached network, whether or not a step had removed it.
     async fn settle_route(self, own: LinkEnd<'_>, to: End) -> Result<(), LabError> {
         let on = own.node.node;
         if own.node.role == Role::Switch || on == to.node() {
@@ -255,8 +262,9 @@ impl<'l> FamilyView<'l> {
         self.add_routes(on, lost).await
     }
 
-    /// Makes the route of a host what it was before its address was removed. A route over a router stays in IPv6 when the address goes,
-    /// and not in IPv4; the kernel brings back that of the attached network alone.
+    /// Makes the route of a host what it was before its address was removed. A route over a router
+    /// stays in IPv6 when the address goes, and not in IPv4; the kernel brings back that of the
+    /// attached network alone.
     pub(super) async fn restore_route(self, host: End) -> Result<(), LabError> {
         let (on, to) = (host.node(), host.peer());
         let route = self.plan.route(on, to);
@@ -267,8 +275,8 @@ impl<'l> FamilyView<'l> {
         self.renew_route(on, to).await
     }
 
-    /// Puts a wrong neighbour entry back: it goes with the link (`neigh_ifdown`), the hardware address (`neigh_changeaddr`) and the last
-    /// IPv4 address (`fib_disable_ip`) of its node.
+    /// Puts a wrong neighbour entry back: it goes with the link (`neigh_ifdown`), the hardware
+    /// address (`neigh_changeaddr`) and the last IPv4 address (`fib_disable_ip`) of its node.
     pub(super) async fn settle_neighbour(self, on: Node, to: End) -> Result<(), LabError> {
         let is_wrong = self.world().has(&Fault::WrongNeighbour(on, to));
         match self.plan.next_hop(on, to).filter(|_| is_wrong) {

@@ -10,8 +10,9 @@ use crate::model::{Family, Stack};
 /// A variant that is looked for: of which file and case, at which phase, and over which family.
 type Wanted<'e> = (&'e Path, &'e str, Duration, Family);
 
-/// The entries by their labs, each with its place. Where a case runs several times, the first run of one variant goes with the first of the
-/// other, and so on. A variant whose other one is not to be run has a lab for itself.
+/// The entries by their labs, each with its place. Where a case runs several times, the first run
+/// of one variant goes with the first of the other, and so on. A variant whose other one is not to
+/// be run has a lab for itself.
 pub(super) fn labs(entries: &[Entry]) -> Vec<Vec<(usize, Entry)>> {
     let mut labs: Vec<Vec<(usize, Entry)>> = Vec::new();
     let mut alone: HashMap<Wanted, VecDeque<usize>> = HashMap::new();
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strands_of_a_case_share_a_lab_and_nobody_else() {
+    fn the_variants_of_a_case_share_a_lab_and_nobody_else() {
         assert_eq!(places(&entries("'dual'", 1)), [[0, 1], [2, 3]]);
         let both = entries("['ipv4', 'dual']", 1);
         assert_eq!(places(&both), [vec![0], vec![1, 2], vec![3], vec![4, 5]]);
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strand_that_was_not_chosen_is_not_waited_for() {
+    fn a_variant_that_was_not_chosen_is_not_waited_for() {
         let mut some = entries("'dual'", 1);
         some.remove(1);
         assert_eq!(places(&some), [vec![0], vec![1, 2]]);

@@ -128,8 +128,9 @@ impl HostRecorder {
         self.tracks.clone()
     }
 
-    /// Waits until all that this host wrote on connections that are open has been acknowledged: a fault before would meet data in flight. The capture runs behind
-    /// the sockets, so it is not enough that what has been captured is acknowledged.
+    /// Waits until all that this host wrote on connections that are open has been acknowledged: a
+    /// fault before would meet data in flight. The capture runs behind the sockets, so it is
+    /// not enough that what has been captured is acknowledged.
     pub(super) async fn quiet(&self) {
         let mut tracks = self.tracks();
         // The channel closes only with the capture, and then there is nothing to wait for.
@@ -146,7 +147,8 @@ impl HostRecorder {
         tracks.wait_for(is_quiet).await.ok();
     }
 
-    /// The latest of its connections' origins of a window, as far as it has been captured; zero time where there is none.
+    /// The latest of its connections' origins of a window, as far as it has been captured; zero
+    /// time where there is none.
     pub(super) fn origin(&self, from: WindowOrigin, zero: Moment) -> Moment {
         let tracks = self.tracks.borrow();
         let now = Moment::now();
@@ -157,7 +159,8 @@ impl HostRecorder {
         origins.max().unwrap_or(zero)
     }
 
-    /// Stops to record, once everything that the kernel has is taken into account. The connections stay open.
+    /// Stops to record, once everything that the kernel has is taken into account. The connections
+    /// stay open.
     ///
     /// # Errors
     /// That the recording panicked.

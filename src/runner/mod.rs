@@ -1,7 +1,8 @@
 //! Drives cases over labs, many at once, and tells what happens as events.
 //!
-//! Each case is one task; a semaphore limits how many are under way. The two variants of a case in a network that carries both families are
-//! one task, because they share a lab. A lab that cannot be built, or a case that panics, is an error of that case alone.
+//! Each case is one task; a semaphore limits how many are under way. The two variants of a case in
+//! a network that carries both families are one task, because they share a lab. A lab that cannot
+//! be built, or a case that panics, is an error of that case alone.
 
 mod barrier;
 mod baseline;
@@ -51,7 +52,8 @@ use one::One;
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// At most so many cases at once, the variants of one counting as one; `None`: all on this kernel, as many as there are processors in guests.
+    /// At most so many cases at once, the variants of one counting as one; `None`: all on this
+    /// kernel, as many as there are processors in guests.
     pub jobs: Option<NonZeroUsize>,
     /// No case may take longer, by the clock on the wall.
     pub timeout: Option<Duration>,
@@ -90,7 +92,8 @@ impl Place {
         }
     }
 
-    /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a processor busy.
+    /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a
+    /// processor busy.
     fn budget(&self) -> usize {
         match self {
             Self::Here => Semaphore::MAX_PERMITS,
@@ -111,12 +114,13 @@ impl Place {
 pub struct Entry {
     /// The case.
     pub prepared: Arc<Prepared>,
-    /// How long its guest waits before it begins; without effect on this kernel, whose jiffies have any phase.
+    /// How long its guest waits before it begins; without effect on this kernel, whose jiffies
+    /// have any phase.
     pub phase: Duration,
 }
 
-/// Runs every case and returns the results in the order of the cases. Cancel by dropping the future: what is finished has been sent
-/// as an event by then.
+/// Runs every case and returns the results in the order of the cases. Cancel by dropping the
+/// future: what is finished has been sent as an event by then.
 pub async fn run(
     entries: Vec<Entry>,
     options: Options,

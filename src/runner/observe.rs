@@ -37,7 +37,8 @@ impl Running {
             let (running, stalls) = (&*self, &self.shared.context.stalls);
             async move {
                 let over = watch::end(side, expectation, times, unaccepted, stalls).await;
-                // Here, because what comes later (the proving exchange, the other end's time) belongs to no expectation.
+                // Here, because what comes later (the proving exchange, the other end's time)
+                // belongs to no expectation.
                 Ok((end, running.look_now(end, over).await?))
             }
         }))
@@ -61,7 +62,8 @@ impl Running {
         }
     }
 
-    /// A further exchange on every connection that is open at both ends, if an end expects to survive. One serves both ends.
+    /// A further exchange on every connection that is open at both ends, if an end expects to
+    /// survive. One serves both ends.
     pub(super) async fn prove_survivors(&mut self) {
         let survivor = self
             .prepared
@@ -215,7 +217,8 @@ impl Running {
         }))
     }
 
-    /// Stops to record, gives each observed end what was on its wire, and returns everything else that was recorded.
+    /// Stops to record, gives each observed end what was on its wire, and returns everything else
+    /// that was recorded.
     async fn finish(&mut self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
@@ -225,17 +228,18 @@ impl Running {
         };
         for node in self.shared.lab.nodes() {
             let changes = node.changes();
-            let of_strand = |change: &NetworkChange| change.change.concerns(self.family());
+            let of_variant = |change: &NetworkChange| change.change.concerns(self.family());
             evidence
                 .changes
-                .extend(changes.items.into_iter().filter(of_strand));
+                .extend(changes.items.into_iter().filter(of_variant));
             evidence.changes_cut += changes.cut;
         }
         if let Some(monitor) = &self.shared.context.drops {
             evidence.drops = Some(monitor.so_far(self.plan()));
         }
         evidence.changes.sort_by_key(|change| change.at);
-        // Neither side's connections are closed before the other has stopped to record: what closing sends is no part of the case.
+        // Neither side's connections are closed before the other has stopped to record: what
+        // closing sends is no part of the case.
         for end in [End::Client, End::Server] {
             let (tracks, recorded) = self.pair(end).0.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
@@ -266,8 +270,8 @@ fn attach(
     for (connection, port) in observation.connections.iter_mut().zip(ports) {
         match tracks.remove(port) {
             Some(track) => connection.track = track,
-            // Where there is no route, not even a SYN is on the wire. Otherwise, an empty track would hold nothing against a case that
-            // expects no probe.
+            // Where there is no route, not even a SYN is on the wire. Otherwise, an empty track
+            // would hold nothing against a case that expects no probe.
             None if connection.unaccepted || refused.contains_key(port) => {}
             None => {
                 let nothing = format!("nothing was seen of the connection from port {port}");

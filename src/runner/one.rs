@@ -23,8 +23,8 @@ use crate::text::printable;
 /// How much longer than its limit a case may take to say what it saw.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How long a guest may take by the clock on the wall. Those in user mode take a fraction of a second, those in
-/// QEMU may take minutes for hours.
+/// How long a guest may take by the clock on the wall. Those in user mode take a fraction of a
+/// second, those in QEMU may take minutes for hours.
 const GUEST_LIMIT: Duration = Duration::from_secs(300);
 
 /// A case with all that it needs; in a network that carries both families, its variants.

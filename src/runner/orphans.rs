@@ -11,7 +11,8 @@ use crate::model::{End, Linger, SERVER_PORT};
 /// What a watch may take beyond its window.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// A user timeout of this or more could outlast the eight retries of `tcp_orphan_retries`, which take about 100 s.
+/// A user timeout of this or more could outlast the eight retries of `tcp_orphan_retries`, which
+/// take about 100 s.
 const ORPHANS: Duration = Duration::from_secs(60);
 
 impl Running {
@@ -27,7 +28,8 @@ impl Running {
         Ok(())
     }
 
-    /// The time until this case has certainly ended. `None` in a guest, whose kernel ends with the case, and where the time is too long.
+    /// The time until this case has certainly ended. `None` in a guest, whose kernel ends with the
+    /// case, and where the time is too long.
     fn forgotten(&self) -> Option<Duration> {
         let duration = self.prepared.duration();
         let left = (self.established + duration).remaining() + duration / 4 + GRACE;
@@ -42,8 +44,9 @@ impl Running {
         Ok(())
     }
 
-    /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody acknowledges would keep its namespace for
-    /// minutes (`tcp_orphan_retries`). The recordings of all variants have ended. Where the kernel cannot destroy sockets, they take that time.
+    /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody
+    /// acknowledges would keep its namespace for minutes (`tcp_orphan_retries`). The recordings
+    /// of all variants have ended. Where the kernel cannot destroy sockets, they take that time.
     pub(super) async fn destroy_orphans(&self) {
         for (at, port) in &self.closed {
             self.destroy_one(*at, *port).await.ok();

@@ -43,8 +43,8 @@ pub(super) struct Permit {
     pub(super) tcp_memory: u64,
 }
 
-/// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of cases that begin at once would keep each
-/// other from taking their steps when they are due.
+/// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of
+/// cases that begin at once would keep each other from taking their steps when they are due.
 #[derive(Debug)]
 pub(super) struct RunSlot {
     pub(super) taken: watch::Sender<TakenResources>,

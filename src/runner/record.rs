@@ -1,4 +1,5 @@
-//! Recording at one host: every frame at its interface, and its socket whenever something has happened.
+//! Recording at one host: every frame at its interface, and its socket whenever something has
+//! happened.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,7 +21,8 @@ use crate::wire::{Direction, Frame, IcmpMessage, Neighbours, Packet, Track};
 /// What was captured, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
 
-/// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of a case at the very most.
+/// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of
+/// a case at the very most.
 const FRAMES: usize = 2000;
 /// So many looks at a socket are kept at the beginning, and as many at the end.
 const SAMPLES: usize = 500;
@@ -72,8 +74,9 @@ impl Recorder {
         BoundedLog::new(SAMPLES)
     }
 
-    /// Records until it is stopped, and then what the kernel still has. What ends it before is noted with what was recorded: the
-    /// evidence of a case costs no verdict, unless the file asks for what is missing.
+    /// Records until it is stopped, and then what the kernel still has. What ends it before is
+    /// noted with what was recorded: the evidence of a case costs no verdict, unless the file
+    /// asks for what is missing.
     pub(super) async fn record(mut self) -> Recorded {
         if let Err(error) = self.follow().await {
             self.recording.broken_off = Some(error.to_string());
@@ -137,7 +140,8 @@ impl Recorder {
         self.blackout.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
     }
 
-    /// Looks at the socket; when. What the kernel has said more than once, that there is no such connection, is kept once; and not at all before there is one.
+    /// Looks at the socket; when. What the kernel has said more than once, that there is no such
+    /// connection, is kept once; and not at all before there is one.
     fn look(&mut self) -> io::Result<Moment> {
         let at = Moment::now();
         let state = self.diag.look()?;

@@ -1,7 +1,8 @@
 //! Whose thread waits for the kernel's RTNL lock.
 //!
-//! A request to rtnetlink is worked off in the sender's own system call, under one lock of the whole machine, and who takes down a hundred
-//! namespaces at once holds that for half a second (`cleanup_net`). On the workers that watch the connections everything would stand
+//! A request to rtnetlink is worked off in the sender's own system call, under one lock of the
+//! whole machine, and who takes down a hundred namespaces at once holds that for half a second
+//! (`cleanup_net`). On the workers that watch the connections everything would stand
 //! still meanwhile, and what the kernel has reported long ago would be seen late.
 
 use tokio::runtime::{Builder, Handle, Runtime};

@@ -77,7 +77,8 @@ impl Before {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
     pub(super) blackout: Blackout,
-    /// When it had no address: what comes for that reaches its interface, and not its TCP (`ip_route_input`, `ip6_route_input`).
+    /// When it had no address: what comes for that reaches its interface, and not its TCP
+    /// (`ip_route_input`, `ip6_route_input`).
     without_ipv4: Blackout,
     without_ipv6: Blackout,
     /// Held while it is down from a reboot.
@@ -174,7 +175,8 @@ impl SharedLab {
         }
     }
 
-    /// A machine's link to another, or its only one. A step at it waits until it does not flap any more.
+    /// A machine's link to another, or its only one. A step at it waits until it does not flap any
+    /// more.
     pub(super) fn link(&self, side: Side) -> Link {
         let (at, to) = match side {
             Side::Cable(at) => (at.node(), None),
@@ -227,7 +229,8 @@ impl SharedLab {
         })
     }
 
-    /// What a task needs that goes on beside the steps. It does not hold this, which ends it by its own end.
+    /// What a task needs that goes on beside the steps. It does not hold this, which ends it by its
+    /// own end.
     pub(super) fn background(
         &self,
     ) -> (

@@ -34,7 +34,8 @@ impl StepLog {
         });
     }
 
-    /// Takes into account what went on by itself after a step: the return of a host, the next time that a cable flaps.
+    /// Takes into account what went on by itself after a step: the return of a host, the next time
+    /// that a cable flaps.
     pub(super) fn followed(&self, line: usize, what: String, kind: StepKind, times: Times) {
         let Times { due, from, until } = times;
         self.steps().push(StepTaken {

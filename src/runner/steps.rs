@@ -18,12 +18,13 @@ use crate::step::{Action, NetworkAction, ProgramAction, Reboot, Signal, Start, S
 use crate::wire::{Probe, ProbeKind};
 use tokio::time::{sleep, timeout};
 
-/// How long frames may be behind the error that they led to: far more than it takes the recorder to be woken up.
+/// How long frames may be behind the error that they led to: far more than it takes the recorder to
+/// be woken up.
 const LAST_FRAMES: Duration = Duration::from_millis(200);
 
 impl Running {
-    /// Takes every step; stops at the first whose traffic does not get through. What comes after the end of its connection is not taken:
-    /// the end is what the case is about.
+    /// Takes every step; stops at the first whose traffic does not get through. What comes after
+    /// the end of its connection is not taken: the end is what the case is about.
     pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
@@ -99,7 +100,8 @@ impl Running {
             | ProgramAction::Connect(_)
             | ProgramAction::Listener(_) => vec![],
         };
-        // A process without connections can be killed all the same: it may listen. An end of file ends an exchange, and no other traffic.
+        // A process without connections can be killed all the same: it may listen. An end of file
+        // ends an exchange, and no other traffic.
         let is_program = matches!(action, ProgramAction::Socket(_) | ProgramAction::Process(_));
         let is_over = if matches!(action, ProgramAction::Exchange(_)) {
             Endpoint::is_over
@@ -197,7 +199,8 @@ impl Running {
         }
     }
 
-    /// Takes a step at the lab, once for all variants. `is_due`: it may be the zero of this variant's times.
+    /// Takes a step at the lab, once for all variants. `is_due`: it may be the zero of this
+    /// variant's times.
     async fn take_together(
         &mut self,
         step: &Step,
@@ -223,8 +226,8 @@ impl Running {
             downtime,
             mac,
         } = *reboot;
-        // The path goes first, so that nothing can escape; then the state, of each variant its own; then, in its own time, the path comes
-        // back.
+        // The path goes first, so that nothing can escape; then the state, of each variant its own;
+        // then, in its own time, the path comes back.
         self.forget(host).await?;
         let returning = Returning {
             line: step.line,
@@ -248,7 +251,8 @@ impl Running {
     async fn take(&mut self, action: &ProgramAction) -> Result<Result<(), Hindrance>, LabError> {
         if action.kind() == StepKind::Fault && self.awaits_zero() {
             self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
-            // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+            // Before the fault, as the counters: on a busy machine a probe may go out before the
+            // step is over.
             self.zero = Some(Moment::now());
         }
         step::by_program(self, action).await
@@ -260,7 +264,8 @@ impl Running {
         endpoints.filter(|endpoint| endpoint.is_over()).count()
     }
 
-    /// What an error of traffic means: that a connection has ended meanwhile, where there were fewer `before`, or that the step is broken.
+    /// What an error of traffic means: that a connection has ended meanwhile, where there were
+    /// fewer `before`, or that the step is broken.
     pub(super) fn hindrance(&self, ends: &[End], before: usize, error: String) -> Hindrance {
         let over = |end: &&End| self.side(**end).endpoints.iter().any(Endpoint::is_over);
         match ends.iter().find(over) {

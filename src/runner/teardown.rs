@@ -1,11 +1,14 @@
 //! When the namespaces of finished labs are given back.
 //!
-//! The kernel takes down together what is closed at about the same time (`cleanup_net`), and a step of another case that changes its network
-//! waits for the lock of rtnetlink, which is held meanwhile. A host or a router costs well under a millisecond of that. A switch costs more
-//! than all others together: for each bridge the kernel waits until all processors have done with what is to be freed (`rcu_barrier` in
-//! `br_multicast_dev_del`), 17 ms on average. So labs are buried in rounds, each with one lab that has a switch and all that have none.
-//! Where many with switches wait, a round has more of them, and steps of other cases wait longer: their namespaces would otherwise take the
-//! room of the next labs. What is left when the run ends is closed at once.
+//! The kernel takes down together what is closed at about the same time (`cleanup_net`), and a step
+//! of another case that changes its network waits for the lock of rtnetlink, which is held
+//! meanwhile. A host or a router costs well under a millisecond of that. A switch costs more
+//! than all others together: for each bridge the kernel waits until all processors have done with
+//! what is to be freed (`rcu_barrier` in `br_multicast_dev_del`), 17 ms on average. So labs are
+//! buried in rounds, each with one lab that has a switch and all that have none. Where many with
+//! switches wait, a round has more of them, and steps of other cases wait longer: their namespaces
+//! would otherwise take the room of the next labs. What is left when the run ends is closed at
+//! once.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,8 +24,8 @@ use crate::lab::namespace::Namespace;
 /// Of the labs with switches that wait, one in so many is buried at once, and one at least.
 const SHARE: usize = 16;
 
-/// About as long as the kernel takes for a round, most of it without the lock, so that the next does not join it; and for each lab with a
-/// switch in it.
+/// About as long as the kernel takes for a round, most of it without the lock, so that the next
+/// does not join it; and for each lab with a switch in it.
 const PAUSE: Duration = Duration::from_millis(60);
 const SWITCH: Duration = Duration::from_millis(20);
 

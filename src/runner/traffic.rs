@@ -6,7 +6,8 @@ use super::host_recorder::HostRecorder;
 use super::running::PATIENCE;
 use crate::endpoint::Endpoint;
 
-/// The two ends of each connection that both sides still have. A host that rebooted has lost its own.
+/// The two ends of each connection that both sides still have. A host that rebooted has lost its
+/// own.
 pub(super) fn pairs<'a>(
     from: &'a mut HostRecorder,
     to: &'a mut HostRecorder,

@@ -43,8 +43,8 @@ impl Over {
     }
 }
 
-/// Waits until every connection of this end has ended, or the time is over. `unaccepted`: it has connections that no program has, and
-/// that cannot end for one.
+/// Waits until every connection of this end has ended, or the time is over. `unaccepted`: it has
+/// connections that no program has, and that cannot end for one.
 pub(super) async fn end(
     side: &HostRecorder,
     expectation: &Expectation,
@@ -92,12 +92,14 @@ pub(super) async fn end(
     }
 }
 
-/// How many windows a peer that is heard again and again is watched for. One that retransmits what it never gets acknowledged is heard at
-/// intervals that double, so it is silent for a whole window before four of them are over.
+/// How many windows a peer that is heard again and again is watched for. One that retransmits what
+/// it never gets acknowledged is heard at intervals that double, so it is silent for a whole window
+/// before four of them are over.
 const WINDOWS: u32 = 10;
 
-/// Waits until an error is certainly too late: too late is a different finding from never. Where the time counts from the last sign of
-/// life of the peer, each of them begins it anew; but a peer that lives is heard for ever. `settled`: when nothing changes any more.
+/// Waits until an error is certainly too late: too late is a different finding from never. Where
+/// the time counts from the last sign of life of the peer, each of them begins it anew; but a peer
+/// that lives is heard for ever. `settled`: when nothing changes any more.
 async fn until_late(
     origin: impl Fn() -> Moment,
     latest: Duration,

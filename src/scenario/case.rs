@@ -1,7 +1,7 @@
 //! The checked scenario: the meaning of a valid file.
 //!
-//! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is a whole number of seconds that
-//! the kernel takes), so nothing behind this module validates again.
+//! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is
+//! a whole number of seconds that the kernel takes), so nothing behind this module validates again.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -31,7 +31,8 @@ pub struct Scenario {
 /// One verdict: one topology, one family, one list of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
-    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`; `dual-ipv6` in a network that carries both.
+    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`;
+    /// `dual-ipv6` in a network that carries both.
     pub id: CaseId,
     /// Line (from 1) in the file where the case begins, for messages.
     pub line: usize,
@@ -77,7 +78,7 @@ pub enum Clock {
 }
 
 impl CaseId {
-    /// Without the family: what the strands of a case have in common.
+    /// Without the family: what the variants of a case have in common.
     #[must_use]
     pub fn stem(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(stem, _)| stem)

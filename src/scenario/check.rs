@@ -1,4 +1,5 @@
-//! What only a whole case can be wrong in: steps that need a node, an earlier step or a probe, and expectations that cannot come true.
+//! What only a whole case can be wrong in: steps that need a node, an earlier step or a probe, and
+//! expectations that cannot come true.
 
 use super::case_error::in_case;
 use super::draft::{CaseDraft, FileDraft};
@@ -12,7 +13,8 @@ use crate::model::{End, Family, Topology};
 use crate::scenario::Clock;
 use crate::step::WAIT;
 
-/// Reports what is wrong with the case; parts that are wrong by themselves have been reported before and are passed over.
+/// Reports what is wrong with the case; parts that are wrong by themselves have been reported
+/// before and are passed over.
 pub(super) fn case(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     machines::names(case, cx);
     family_check::families(case, cx);

@@ -7,7 +7,8 @@ use crate::file::Diagnostic;
 use crate::model::Family;
 use crate::scenario::carried::Carried;
 
-/// Reports each step and each expectation of one family where the case does not have it beside the other, or not at all.
+/// Reports each step and each expectation of one family where the case does not have it beside the
+/// other, or not at all.
 pub(super) fn families(case: &CaseDraft, cx: &mut Context) {
     let Ok(carried) = case.carried() else {
         return;

@@ -1,4 +1,5 @@
-//! Scenario files from the disk: files and folders to scenarios, with the errors of all of them together.
+//! Scenario files from the disk: files and folders to scenarios, with the errors of all of them
+//! together.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -128,7 +129,8 @@ pub enum Source {
 
 /// Loads files, and of folders every `*.toml` in and below them in the order of their paths.
 ///
-/// A file that is reached twice is loaded once. Links to folders inside a folder are not followed, so no loop of them is either.
+/// A file that is reached twice is loaded once. Links to folders inside a folder are not followed,
+/// so no loop of them is either.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! The machines that a case names outside its steps: for sysctls, for expectations, and for the firewall.
+//! The machines that a case names outside its steps: for sysctls, for expectations, and for the
+//! firewall.
 
 use std::ops::Range;
 
@@ -9,7 +10,8 @@ use crate::model::{End, Firewall, Node, Preset, Role, Topology};
 use crate::suggest::alternatives;
 use crate::world::{Named, Need};
 
-/// Reports each setting and each expectation that names a machine that is not there, or that cannot do what is asked of it.
+/// Reports each setting and each expectation that names a machine that is not there, or that cannot
+/// do what is asked of it.
 pub(super) fn names(case: &CaseDraft, cx: &mut Context) {
     let Ok(Some(network)) = &case.topology.network else {
         return;

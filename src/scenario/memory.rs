@@ -1,13 +1,16 @@
-//! What a case claims of the memory that TCP has for a whole machine (`net.ipv4.tcp_mem`), which no namespace has for itself.
+//! What a case claims of the memory that TCP has for a whole machine (`net.ipv4.tcp_mem`), which no
+//! namespace has for itself.
 //!
-//! A connection takes as much of it as is written, for it may be that nobody acknowledges or reads it; and no more than its buffers may grow to.
+//! A connection takes as much of it as is written, for it may be that nobody acknowledges or reads
+//! it; and no more than its buffers may grow to.
 
 use crate::model::{BufferSize, Connection, End, EndSettings};
 use crate::scenario::Case;
 use crate::step::{Action, ProgramAction};
 
-/// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least, the first and the largest, in bytes. They are
-/// what the kernel chooses on a machine with a gigabyte or more (`tcp_init`).
+/// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least,
+/// the first and the largest, in bytes. They are what the kernel chooses on a machine with a
+/// gigabyte or more (`tcp_init`).
 pub const RECEIVE_BUFFERS: &str = "4096 131072 6291456";
 
 /// The same for send buffers.
@@ -46,8 +49,8 @@ impl Connection {
     }
 }
 
-/// Who writes without a look at what becomes of it, if a step does, and how much memory that takes on each connection: for each write a page
-/// at most beside the data.
+/// Who writes without a look at what becomes of it, if a step does, and how much memory that takes
+/// on each connection: for each write a page at most beside the data.
 pub(super) fn written_by(action: &Action) -> Option<(End, u64)> {
     const PAGE: u64 = 4096;
     let Action::Program(action) = action else {
@@ -73,8 +76,9 @@ impl EndSettings {
     }
 }
 
-/// How large a buffer may become. A size that a program asks for stays, and the kernel takes the double (`sk_setsockopt`). Otherwise it may have any of
-/// three sizes, of which those that a file does not write stay as they are (`proc_dointvec_minmax`).
+/// How large a buffer may become. A size that a program asks for stays, and the kernel takes the
+/// double (`sk_setsockopt`). Otherwise it may have any of three sizes, of which those that a file
+/// does not write stay as they are (`proc_dointvec_minmax`).
 fn buffer(asked: Option<BufferSize>, stated: &str, usual: &str) -> u64 {
     if let Some(size) = asked {
         return 2 * size.get() as u64;

@@ -1,4 +1,5 @@
-//! A [`FileDraft`] to a [`Scenario`]: cases checked, and expanded by address family; a dual-stack network into its two strands.
+//! A [`FileDraft`] to a [`Scenario`]: cases checked, and expanded by address family; a dual-stack
+//! network into its two variants.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ fn names_differ(cases: &[CaseDraft], cx: &mut Context) -> Result<(), Reported> {
     result
 }
 
-/// A case of each family, and of each strand of a dual-stack network.
+/// A case of each family, and of each variant of a dual-stack network.
 fn expand(
     stem: &str,
     case: &CaseDraft,
@@ -104,7 +105,7 @@ fn expand(
         expect: Expectations::default(),
     };
     let carried = case.carried()?.iter();
-    let strands = carried.flat_map(|carried| {
+    let variants = carried.flat_map(|carried| {
         let families = carried.families().into_iter();
         families.map(|family| (carried.stack(), family))
     });
@@ -120,7 +121,7 @@ fn expand(
             ..template.clone()
         })
     };
-    strands.map(of_strand).collect()
+    variants.map(of_strand).collect()
 }
 
 fn sysctls(case: &CaseDraft) -> Result<Vec<NodeSysctls>, Reported> {

@@ -10,8 +10,9 @@ use crate::model::{End, Family, Role, Stack, Topology};
 use crate::step::{self, Written};
 use crate::world::{Cause, Change, Fault, Firewalled, Prober, Refusal, Setting, World};
 
-/// Reports each step that names a machine that is not there, that ends what has not begun, that begins what is there already, or that
-/// can never succeed; and each end that is expected to observe something without a socket.
+/// Reports each step that names a machine that is not there, that ends what has not begun, that
+/// begins what is there already, or that can never succeed; and each end that is expected to
+/// observe something without a socket.
 ///
 /// Each family has a World of its own. An error of one family alone names the family.
 pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
@@ -228,7 +229,8 @@ impl Case {
         )
     }
 
-    /// The step, by its position, that keeps an exchange at the end of the case from completing; `None` where one can complete.
+    /// The step, by its position, that keeps an exchange at the end of the case from completing;
+    /// `None` where one can complete.
     #[must_use]
     pub(crate) fn unrepaired(&self) -> Option<usize> {
         let mut world = self.world();

@@ -10,7 +10,8 @@ use crate::file::{Context, Key, Reported, Table, machine};
 use crate::model::{End, Loss, Node, Segments, Which};
 use crate::world::{Fault, Refusal, World};
 
-/// A router or a switch drops every segment of the connection in both directions, in silence; or no more.
+/// A router or a switch drops every segment of the connection in both directions, in silence; or no
+/// more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Blackhole {
     /// The router or switch.
@@ -30,8 +31,8 @@ impl Blackhole {
     }
 }
 
-const ON: Key<Node> = machine("on", "The router or switch.")
-    .required("where it is done: `on = \"router\"`");
+const ON: Key<Node> =
+    machine("on", "The router or switch.").required("where it is done: `on = \"router\"`");
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("start", true), ("stop", false)],

@@ -6,12 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{Context, Key, Problem, Reported, Shape, Table, Value, alternatives, end_word, machine, nearest, Relation};
+use crate::file::{
+    Context, Key, Problem, Relation, Reported, Shape, Table, Value, alternatives, end_word,
+    machine, nearest,
+};
 use crate::model::{End, Node, Side};
 use crate::world::{Fault, Refusal, World};
 
-/// The cable of a host is pulled or plugged in again; or, with the machine across named, an interface goes down or comes up, and the
-/// other end of the link loses its carrier with it.
+/// The cable of a host is pulled or plugged in again; or, with the machine across named, an
+/// interface goes down or comes up, and the other end of the link loses its carrier with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cable {
     /// The side of the link.
@@ -30,8 +33,11 @@ pub enum CableChange {
     Plug,
 }
 
-const AT: Key<Node> = machine("at", "The host whose cable it is; with `to`, the machine whose interface it is.")
-    .required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
+const AT: Key<Node> = machine(
+    "at",
+    "The host whose cable it is; with `to`, the machine whose interface it is.",
+)
+.required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
 const AT_END: Key<End> = Key::value("at", Shape::End, an_end, "The host whose cable it is.")
     .required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
 const TO: Key<Node> = machine("to", "The machine at the other end of the link.");
@@ -70,9 +76,9 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Cable, Reporte
 /// The link of another machine than an end must be named.
 fn an_end(value: &Value, cx: &mut Context) -> Result<End, Reported> {
     let ends = ["client", "server"];
-    let other = value.as_str().filter(|name| {
-        nearest(name, ends).is_none() && Node::named(name).is_some()
-    });
+    let other = value
+        .as_str()
+        .filter(|name| nearest(name, ends).is_none() && Node::named(name).is_some());
     let Some(other) = other else {
         return end_word(value, cx);
     };
@@ -126,7 +132,8 @@ pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
     let Some(earlier) = world.may_last(flaps) else {
         return Ok(());
     };
-    let early = Refusal::new(format!("{} may still flap at this step", named(side))).because(earlier);
+    let early =
+        Refusal::new(format!("{} may still flap at this step", named(side))).because(earlier);
     Err(early.help(
         "wait for the end of its flapping with `after`: it takes `count` times `period`, less the last half",
     ))
@@ -150,11 +157,15 @@ pub(super) fn plugged(world: &World, side: Side) -> Result<(), Refusal> {
 }
 
 fn not_pulled(world: &World, side: Side) -> Refusal {
-    let early = Refusal::new(format!("{} is not pulled when it is plugged in", named(side)));
+    let early = Refusal::new(format!(
+        "{} is not pulled when it is plugged in",
+        named(side)
+    ));
     match world.pulled(side) {
-        Some((pulled, earlier)) => early
-            .because(earlier)
-            .help(format!("plug it in where it was pulled: {}", written(pulled))),
+        Some((pulled, earlier)) => early.because(earlier).help(format!(
+            "plug it in where it was pulled: {}",
+            written(pulled)
+        )),
         None => early.help(format!(
             "pull it in an earlier step: `do = \"cable\"`, {}, `action = \"pull\"`",
             written(side)

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind, tracked};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, machine, tracking_timeout, Relation};
+use crate::file::{
+    Context, Diagnostic, Key, Relation, Reported, Shape, Table, machine, tracking_timeout,
+};
 use crate::model::{Node, TrackingSeconds};
 use crate::world::{Change, Refusal, World};
 
@@ -25,12 +27,12 @@ pub struct Conntrack {
 pub enum ConntrackChange {
     /// Every flow is deleted.
     Flush,
-    /// `net.netfilter.nf_conntrack_tcp_timeout_established` gets this value; a flow takes it from its next segment on.
+    /// `net.netfilter.nf_conntrack_tcp_timeout_established` gets this value; a flow takes it from
+    /// its next segment on.
     SetTimeout(TrackingSeconds),
 }
 
-const ON: Key<Node> =
-    machine("on", "The router.").required("where it is done: `on = \"router\"`");
+const ON: Key<Node> = machine("on", "The router.").required("where it is done: `on = \"router\"`");
 const ACTION: Key<()> = Key::word("action", &[("flush", ())], "`flush` deletes every flow.");
 const ESTABLISHED: Key<TrackingSeconds> = Key::value(
     "established",
@@ -89,7 +91,10 @@ impl fmt::Display for Conntrack {
         match self.change {
             ConntrackChange::Flush => write!(f, "flush connection tracking at {on}"),
             ConntrackChange::SetTimeout(established) => {
-                write!(f, "set nf_conntrack_tcp_timeout_established to {established} at {on}")
+                write!(
+                    f,
+                    "set nf_conntrack_tcp_timeout_established to {established} at {on}"
+                )
             }
         }
     }

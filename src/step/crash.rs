@@ -45,7 +45,11 @@ impl Act for Crash {
         let host = self.host;
         is_back(world, host)?;
         let message = || format!("the {host} has crashed already");
-        world.begin_once(Fault::Silent(host), message, "let it resume or reboot in between")
+        world.begin_once(
+            Fault::Silent(host),
+            message,
+            "let it resume or reboot in between",
+        )
     }
 }
 

@@ -10,7 +10,8 @@ use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value};
 use crate::model::{End, Segments};
 use crate::world::{Fate, Fault, Packet, Refusal, World};
 
-/// `from` sends the payload on every connection; the other end sends it back. The step waits for that.
+/// `from` sends the payload on every connection; the other end sends it back. The step waits for
+/// that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
     /// The end that sends first.
@@ -84,9 +85,8 @@ impl Act for Exchange {
         let forgotten = world.find(|fault| matches!(fault, Fault::Forgotten(_)));
         Err(match forgotten {
             Some(_) => stuck.help("exchange before the reboot: it loses the connection for ever"),
-            None => stuck.help(
-                "repair that first; or use `do = \"send\"`, which writes and does not wait",
-            ),
+            None => stuck
+                .help("repair that first; or use `do = \"send\"`, which writes and does not wait"),
         })
     }
 }
@@ -98,6 +98,11 @@ fn why(world: &World) -> String {
         let length = FULL;
         match world.fate(&Packet { to, kind, length })? {
             Fate::Delivered | Fate::Uncertain(_) => None,
+            // The message differs between the families.
+            Fate::Answered(by, _) => Some(format!(
+                "what is sent to the {to} is dropped by {}, which sends an ICMP error",
+                by.the()
+            )),
             fate => Some(format!("what is sent to the {to} {fate}")),
         }
     });
@@ -106,6 +111,11 @@ fn why(world: &World) -> String {
 
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exchange {} bytes from {}", self.payload.len(), self.from)
+        write!(
+            f,
+            "exchange {} bytes from {}",
+            self.payload.len(),
+            self.from
+        )
     }
 }

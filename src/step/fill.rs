@@ -10,7 +10,8 @@ use crate::file::{Context, Key, Reported, Table};
 use crate::model::End;
 use crate::world::{Fault, Firewalled, Refusal, Stops, World};
 
-/// `from` writes until the kernel takes no more: the window of the peer is full, and so is the send buffer.
+/// `from` writes until the kernel takes no more: the window of the peer is full, and so is the send
+/// buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fill {
     /// The end that writes.

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, SEGMENTS, StepKind, distinguishable, tracked};
-use crate::file::{Context, Key, Problem, Reported, Shape, Table, Value, end, machine, nearest, Relation};
+use crate::file::{
+    Context, Key, Problem, Relation, Reported, Shape, Table, Value, end, machine, nearest,
+};
 use crate::model::{
     End, Family, Filter as Rule, FilterVerdict, Node, Segments, Unreachable, icmp_name, icmp_names,
 };
@@ -37,8 +39,7 @@ const WHAT_WORDS: [(&str, Segments); 6] = [
     ("established", Segments::Established),
 ];
 
-const ON: Key<Node> =
-    machine("on", "The router.").required("where it is done: `on = \"router\"`");
+const ON: Key<Node> = machine("on", "The router.").required("where it is done: `on = \"router\"`");
 const ACTION: Key<Word> = Key::word(
     "action",
     &[
@@ -116,16 +117,25 @@ fn rejection(value: &Value, cx: &mut Context) -> Result<FilterVerdict, Reported>
     }
     let code = |family| {
         let mut known = unreachables(family);
-        known.find(|(known, _)| *known == name).map(|(_, code)| code)
+        known
+            .find(|(known, _)| *known == name)
+            .map(|(_, code)| code)
     };
     let (ipv4, ipv6) = (code(Family::Ipv4), code(Family::Ipv6));
     if ipv4.is_some() || ipv6.is_some() {
         return Ok(FilterVerdict::Icmp(Unreachable { ipv4, ipv6 }));
     }
     let message = format!("`{name}` is not a value of `{}`", value.path());
-    let list = |family| unreachables(family).map(|(name, _)| name).collect::<Vec<_>>();
+    let list = |family| {
+        unreachables(family)
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+    };
     let (v4, v6) = (list(Family::Ipv4), list(Family::Ipv6));
-    let names = ["rst"].into_iter().chain(v4.iter().copied()).chain(v6.iter().copied());
+    let names = ["rst"]
+        .into_iter()
+        .chain(v4.iter().copied())
+        .chain(v6.iter().copied());
     let help = match nearest(name, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!(
@@ -155,7 +165,8 @@ fn unreachable(family: Family) -> u8 {
     }
 }
 
-/// The messages that a filter can send: destination unreachable, but for the one that is about the size of a packet.
+/// The messages that a filter can send: destination unreachable, but for the one that is about the
+/// size of a packet.
 fn unreachables(family: Family) -> impl Iterator<Item = (&'static str, u8)> {
     let fits = move |(name, kind, code): &(&'static str, u8, u8)| {
         (*kind == unreachable(family) && *name != "fragmentation-needed").then_some((*name, *code))
@@ -212,10 +223,11 @@ fn has_message(world: &World, verdict: FilterVerdict) -> Result<(), Refusal> {
     }
     let other = family.other();
     let code = message.code(other);
-    let name = code.and_then(|code| {
-        icmp_name(other == Family::Ipv6, (unreachable(other), code))
-    });
-    let text = format!("`{}` is no ICMP error of {family}", name.unwrap_or_default());
+    let name = code.and_then(|code| icmp_name(other == Family::Ipv6, (unreachable(other), code)));
+    let text = format!(
+        "`{}` is no ICMP error of {family}",
+        name.unwrap_or_default()
+    );
     let whose = if world.setting().is_dual {
         "the step `family"
     } else {

@@ -35,8 +35,8 @@ impl Flap {
     }
 }
 
-/// Each half has to be long enough for the kernel to act on it: a carrier that comes and goes is noticed up to a second late
-/// (`linkwatch_schedule_work`).
+/// Each half has to be long enough for the kernel to act on it: a carrier that comes and goes is
+/// noticed up to a second late (`linkwatch_schedule_work`).
 const SHORTEST_PERIOD: Duration = Duration::from_millis(200);
 
 const AT: Key<End> = end("at", "The host whose cable it is.")
@@ -106,6 +106,10 @@ impl Act for Flap {
 impl fmt::Display for Flap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, count, period } = self;
-        write!(f, "flap the {at}'s cable {count} times, every {}", seconds(*period))
+        write!(
+            f,
+            "flap the {at}'s cable {count} times, every {}",
+            seconds(*period)
+        )
     }
 }

@@ -19,8 +19,7 @@ pub struct Forwarding {
     pub forwards: bool,
 }
 
-const ON: Key<Node> =
-    machine("on", "The router.").required("where it is done: `on = \"router\"`");
+const ON: Key<Node> = machine("on", "The router.").required("where it is done: `on = \"router\"`");
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("off", false), ("on", true)],

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value, duration, end, share, Relation};
+use crate::file::{
+    Context, Diagnostic, Key, Relation, Reported, Shape, Table, Value, duration, end, share,
+};
 use crate::model::{End, Percent};
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, World};
@@ -23,7 +25,8 @@ pub struct Impair {
     pub impairment: Option<Impairment>,
 }
 
-/// A bad path (netem). What a host hands to its interface in one piece is one packet, as in the capture.
+/// A bad path (netem). What a host hands to its interface in one piece is one packet, as in the
+/// capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Impairment {
     /// All packets are delayed.
@@ -67,8 +70,11 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60);
 /// In kbit/s: 10 Gbit/s, beyond which nothing is narrow.
 const LARGEST_RATE: u64 = 10_000_000;
 
-const AT: Key<End> = end("at", "The host whose packets are impaired as it sends them.")
-    .required("the host whose packets are impaired: `at = \"client\"` or `at = \"server\"`");
+const AT: Key<End> = end(
+    "at",
+    "The host whose packets are impaired as it sends them.",
+)
+.required("the host whose packets are impaired: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<()> = Key::word(
     "action",
     &[("stop", ())],
@@ -80,10 +86,16 @@ const DELAY: Key<Duration> = Key::value(
     delay_time,
     "All packets are delayed by this, up to 60 s.",
 );
-const JITTER: Key<Duration> = duration("jitter", "The delay varies by up to this, at most by `delay`.");
+const JITTER: Key<Duration> = duration(
+    "jitter",
+    "The delay varies by up to this, at most by `delay`.",
+);
 const LOSS: Key<Percent> = share("loss", "The share of packets that are lost.");
 const DUPLICATE: Key<Percent> = share("duplicate", "The share of packets that are sent twice.");
-const REORDER: Key<Percent> = share("reorder", "The share of packets that are not delayed, and overtake others.");
+const REORDER: Key<Percent> = share(
+    "reorder",
+    "The share of packets that are not delayed, and overtake others.",
+);
 const RATE: Key<u32> = Key::value(
     "rate",
     Shape::Integer(1, LARGEST_RATE),
@@ -108,7 +120,13 @@ pub(super) const KIND: Kind = Kind {
         Relation::Excludes(
             &["action"],
             &[
-                "delay", "jitter", "loss", "duplicate", "reorder", "rate", "seed",
+                "delay",
+                "jitter",
+                "loss",
+                "duplicate",
+                "reorder",
+                "rate",
+                "seed",
             ],
         ),
         Relation::Needs("jitter", &["delay"]),

@@ -1,8 +1,10 @@
 //! `listener`: the server accepts no connection.
 //!
-//! A handshake is the kernel's work: it is complete before the program accepts, and the connection waits in the accept queue. The queue
-//! takes one more than the backlog of listen(2) (`sk_acceptq_is_full`). A SYN that finds it full is dropped (`tcp_conn_request`), and so
-//! is the last acknowledgement of a handshake, or, with `net.ipv4.tcp_abort_on_overflow`, it is answered with a RST (`tcp_check_req`).
+//! A handshake is the kernel's work: it is complete before the program accepts, and the connection
+//! waits in the accept queue. The queue takes one more than the backlog of listen(2)
+//! (`sk_acceptq_is_full`). A SYN that finds it full is dropped (`tcp_conn_request`), and so
+//! is the last acknowledgement of a handshake, or, with `net.ipv4.tcp_abort_on_overflow`, it is
+//! answered with a RST (`tcp_check_req`).
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
 use super::{Act, Kind, Named, StepKind};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, duration, Relation};
+use crate::file::{Context, Diagnostic, Key, Relation, Reported, Shape, Table, duration};
 use crate::model::End;
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, Stops, World};
@@ -21,7 +23,8 @@ use crate::world::{Fault, Refusal, Stops, World};
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listener {
-    /// It also calls listen(2) with this backlog, 1..=128, and others connect until the queue is full.
+    /// It also calls listen(2) with this backlog, 1..=128, and others connect until the queue is
+    /// full.
     pub fill: Option<u8>,
     /// The program accepts again after so long; `None`: never.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
@@ -51,7 +54,10 @@ const ACTION: Key<Word> = Key::word(
     "`pause`: the server accepts nothing; `fill`: others also connect until its accept queue is full.",
 )
 .required("what becomes of it: `action = \"fill\"`");
-const FOR: Key<Duration> = duration("for", "The server accepts again after this; never, if absent.");
+const FOR: Key<Duration> = duration(
+    "for",
+    "The server accepts again after this; never, if absent.",
+);
 const BACKLOG: Key<u8> = Key::value(
     "backlog",
     Shape::Integer(1, 128),

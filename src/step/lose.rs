@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::impair::SEED;
 use super::{Act, Kind, Named, Need, SEGMENTS, StepKind, distinguishable};
-use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value, end, machine, percent, Relation};
+use crate::file::{
+    Context, Diagnostic, Key, Relation, Reported, Shape, Table, Value, end, machine, percent,
+};
 use crate::model::{End, Loss, Node, Segments, Which};
 use crate::world::{Fault, Refusal, World};
 
@@ -31,8 +33,8 @@ enum Word {
 /// More are easier to choose with a fraction.
 const LAST_NUMBER: u64 = 1000;
 
-const ON: Key<Node> = machine("on", "The router or switch.")
-    .required("where it is done: `on = \"router\"`");
+const ON: Key<Node> =
+    machine("on", "The router or switch.").required("where it is done: `on = \"router\"`");
 const TO: Key<End> = end("to", "The direction.")
     .required("the direction in which they get lost: `to = \"client\"` or `to = \"server\"`");
 const ACTION: Key<Word> = Key::word(
@@ -158,14 +160,15 @@ impl Act for Lose {
 
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let (on, to) = (self.on, self.to);
-        let same = |fault: &Fault| {
-            matches!(fault, Fault::Loss(node, loss) if (*node, loss.to) == (on, to))
-        };
+        let same = |fault: &Fault| matches!(fault, Fault::Loss(node, loss) if (*node, loss.to) == (on, to));
         let Some(loss) = &self.loss else {
             if world.end(same) {
                 return Ok(());
             }
-            let early = Refusal::new(format!("{} loses nothing to the {to} when that stops", on.the()));
+            let early = Refusal::new(format!(
+                "{} loses nothing to the {to} when that stops",
+                on.the()
+            ));
             return Err(early.help(format!(
                 "let it begin in an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
             )));

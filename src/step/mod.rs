@@ -1,7 +1,8 @@
-//! The steps of a case: one file for each `do` word, with its type, its keys, its reading, its description, and its act on the
-//! [`World`].
+//! The steps of a case: one file for each `do` word, with its type, its keys, its reading, its
+//! description, and its act on the [`World`].
 //!
-//! A step is added by a file here, a file of the same name in `runner/step/`, and a row in [`for_each_step`].
+//! A step is added by a file here, a file of the same name in `runner/step/`, and a row in
+//! [`for_each_step`].
 
 use std::fmt;
 use std::ops::Range;
@@ -20,8 +21,9 @@ pub use crate::world::Named;
 pub use crate::world::Need;
 use crate::world::{Cause, Firewalled, Refusal, World};
 
-/// Calls a macro with all steps: first those of an end's program, which each strand of a dual-stack case takes by itself, then those
-/// at the network, which the strands take together. A row is the `do` word, which is the name of the file, and the type.
+/// Calls a macro with all steps: first those of an end's program, which each variant of a dual-stack
+/// case takes by itself, then those at the network, which the variants take together. A row is the
+/// `do` word, which is the name of the file, and the type.
 macro_rules! for_each_step {
     ($then:path) => {
         $then! {
@@ -170,7 +172,8 @@ pub(crate) trait Act: fmt::Display {
     /// What it is for.
     fn kind(&self) -> StepKind;
 
-    /// The machines that it names. `check` refuses a step whose machines are not in the topology, or cannot do what it needs.
+    /// The machines that it names. `check` refuses a step whose machines are not in the topology,
+    /// or cannot do what it needs.
     fn machines(&self) -> Vec<Named>;
 
     /// Changes the network as the step does.
@@ -199,7 +202,8 @@ pub struct Step {
     pub start: Start,
     /// What.
     pub action: Action,
-    /// In a network that carries both families: the family that it is for. `None`: all that the network carries.
+    /// In a network that carries both families: the family that it is for. `None`: all that the
+    /// network carries.
     pub family: Option<Family>,
     /// Line (from 1) in the file, for messages.
     pub line: usize,
@@ -273,13 +277,14 @@ impl Action {
         self.step().kind()
     }
 
-    /// Whether the step takes something away from the connection, which makes it the zero of the case's times.
+    /// Whether the step takes something away from the connection, which makes it the zero of the
+    /// case's times.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.kind() == StepKind::Fault
     }
 
-    /// Whether it is a step at the network, which the strands of a case take together.
+    /// Whether it is a step at the network, which the variants of a case take together.
     #[must_use]
     pub fn is_at_network(&self) -> bool {
         matches!(self, Self::Network(_))

@@ -25,8 +25,7 @@ pub struct Mtu {
 
 const LIMITS: (u64, u64) = (SMALLEST_MTU as u64, LARGEST_MTU as u64);
 
-const ON: Key<Node> =
-    machine("on", "The router.").required("where it is done: `on = \"router\"`");
+const ON: Key<Node> = machine("on", "The router.").required("where it is done: `on = \"router\"`");
 const TO: Key<End> = end("to", "The end that the link leads to.")
     .required("the end that the link leads to: `to = \"client\"` or `to = \"server\"`");
 const BYTES: Key<u16> = Key::value(
@@ -102,6 +101,10 @@ impl fmt::Display for Mtu {
             ", without ICMP \"too big\""
         };
         let on = self.on.the();
-        write!(f, "set MTU {} on the link of {on} to the {}{untold}", self.bytes, self.to)
+        write!(
+            f,
+            "set MTU {} on the link of {on} to the {}{untold}",
+            self.bytes, self.to
+        )
     }
 }

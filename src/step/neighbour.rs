@@ -35,8 +35,11 @@ pub enum NeighbourChange {
 
 const ON: Key<Node> = machine("on", "The node with the entry.")
     .required("the node whose entry it is: `on = \"...\"`");
-const TO: Key<End> = end("to", "The end that the path leads to; the entry is for the next node on it.")
-    .required("the end that the path leads to: `to = \"client\"` or `to = \"server\"`");
+const TO: Key<End> = end(
+    "to",
+    "The end that the path leads to; the entry is for the next node on it.",
+)
+.required("the end that the path leads to: `to = \"client\"` or `to = \"server\"`");
 const ACTION: Key<NeighbourChange> = Key::word(
     "action",
     &[
@@ -91,7 +94,10 @@ impl Act for Neighbour {
         let Self { on, to, change } = *self;
         let wrong = Fault::WrongNeighbour(on, to);
         let message = || {
-            format!("{} has a wrong entry for its neighbour towards the {to} already", on.the())
+            format!(
+                "{} has a wrong entry for its neighbour towards the {to} already",
+                on.the()
+            )
         };
         match change {
             NeighbourChange::Wrong => world.begin_once(wrong, message, "restore it in between"),
@@ -119,7 +125,11 @@ impl Act for Neighbour {
 
 impl fmt::Display for Neighbour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = format!("the neighbour entry of {} towards the {}", self.on.the(), self.to);
+        let entry = format!(
+            "the neighbour entry of {} towards the {}",
+            self.on.the(),
+            self.to
+        );
         match self.change {
             NeighbourChange::Remove => write!(f, "remove {entry}"),
             NeighbourChange::Wrong => write!(f, "install a wrong hardware address in {entry}"),

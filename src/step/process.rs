@@ -1,8 +1,9 @@
 //! `process`: the process at one end is killed, stopped or continued.
 //!
-//! No process is started, because TCP has no notion of one. TCP sees which sockets of a program are open, and what is read from them. A
-//! killed process is one whose sockets are closed, by `do_exit` (`exit_files`) as by close(2): each goes through `__tcp_close`. A stopped
-//! one is one that reads nothing: no code under `net/ipv4/tcp*` asks for its state.
+//! No process is started, because TCP has no notion of one. TCP sees which sockets of a program are
+//! open, and what is read from them. A killed process is one whose sockets are closed, by `do_exit`
+//! (`exit_files`) as by close(2): each goes through `__tcp_close`. A stopped one is one that reads
+//! nothing: no code under `net/ipv4/tcp*` asks for its state.
 
 use std::fmt;
 
@@ -27,7 +28,8 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
-    /// `SIGKILL`: the kernel closes all that the process has, the listening socket too, and waits for nothing (`inet_release`).
+    /// `SIGKILL`: the kernel closes all that the process has, the listening socket too, and waits
+    /// for nothing (`inet_release`).
     Kill,
     /// `SIGSTOP`: it does nothing, and its kernel goes on.
     Stop,

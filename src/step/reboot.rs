@@ -14,7 +14,8 @@ use crate::model::End;
 use crate::text::seconds;
 use crate::world::{Change, Fault, Refusal, World};
 
-/// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the same IP address later.
+/// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the
+/// same IP address later.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reboot {
@@ -99,6 +100,11 @@ impl fmt::Display for Reboot {
             HardwareAddress::Kept => "",
             HardwareAddress::New => ", with another hardware address",
         };
-        write!(f, "reboot the {}, {} down{mac}", self.host, seconds(self.downtime))
+        write!(
+            f,
+            "reboot the {}, {} down{mac}",
+            self.host,
+            seconds(self.downtime)
+        )
     }
 }

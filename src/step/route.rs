@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, Named, Need, StepKind};
-use crate::file::{At, Context, Diagnostic, Key, Reported, Table, end, machine, Relation};
+use crate::file::{At, Context, Diagnostic, Key, Relation, Reported, Table, end, machine};
 use crate::model::{End, Node, RouteChange};
 use crate::world::{Fault, Refusal, World};
 
@@ -45,7 +45,10 @@ const ACTION: Key<Word> = Key::word(
      another router; `restore` brings the first route back.",
 )
 .required("what happens to the route: `action = \"delete\"`");
-const VIA: Key<Node> = machine("via", "The router that the route leads over from now on. For `action = \"via\"`.");
+const VIA: Key<Node> = machine(
+    "via",
+    "The router that the route leads over from now on. For `action = \"via\"`.",
+);
 
 pub(super) const KIND: Kind = Kind {
     word: "route",
@@ -125,7 +128,8 @@ impl Act for Route {
 
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let Self { on, to, change } = *self;
-        let is_route = |fault: &Fault| matches!(fault, Fault::Route(n, t, _) if (*n, *t) == (on, to));
+        let is_route =
+            |fault: &Fault| matches!(fault, Fault::Route(n, t, _) if (*n, *t) == (on, to));
         let now = world.find(is_route);
         if now.is_none() && change == RouteChange::Restore {
             let message = format!(
@@ -160,6 +164,11 @@ impl fmt::Display for Route {
             RouteChange::Via(next) => ("move", format!(", to go over {}", next.the())),
             RouteChange::Restore => ("restore", String::new()),
         };
-        write!(f, "{word} the route to the {} on {}{more}", self.to, self.on.the())
+        write!(
+            f,
+            "{word} the route to the {} on {}{more}",
+            self.to,
+            self.on.the()
+        )
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Kind, MOST_BYTES, Named, StepKind, from};
-use crate::file::{Context, Key, Reported, Shape, Table, duration, Relation};
+use crate::file::{Context, Key, Relation, Reported, Shape, Table, duration};
 use crate::model::End;
 use crate::world::{Refusal, Stops, World};
 use std::time::Duration;

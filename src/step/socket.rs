@@ -23,15 +23,15 @@ pub struct Socket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SocketAct {
-    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). With the setting `linger` it waits, or
-    /// resets.
+    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). With
+    /// the setting `linger` it waits, or resets.
     Close,
     /// shutdown(2) with `SHUT_WR`: a FIN, and what comes is still read.
     Shutdown,
     /// close(2) with `SO_LINGER` of zero, whatever was set: a RST (`tcp_disconnect`).
     Abort,
-    /// The administrator destroys the socket (`ss -K`, `SOCK_DESTROY`): a RST to the peer, and `ECONNABORTED` to the program
-    /// (`tcp_abort`).
+    /// The administrator destroys the socket (`ss -K`, `SOCK_DESTROY`): a RST to the peer, and
+    /// `ECONNABORTED` to the program (`tcp_abort`).
     Destroy,
 }
 

@@ -1,20 +1,23 @@
 //! Which segments an end's TCP takes as a sign of life.
 //!
-//! A segment that reaches the interface restarts the keepalive timer only if it passes `tcp_validate_incoming` and then either
-//! `tcp_ack` takes its acknowledgement (`rcv_tstamp`) or `tcp_data_queue` its data (`lrcvtime`); `keepalive_time_elapsed` counts from
-//! the later of the two. This module repeats those checks on the segments that were captured.
+//! A segment that reaches the interface restarts the keepalive timer only if it passes
+//! `tcp_validate_incoming` and then either `tcp_ack` takes its acknowledgement (`rcv_tstamp`) or
+//! `tcp_data_queue` its data (`lrcvtime`); `keepalive_time_elapsed` counts from the later of the
+//! two. This module repeats those checks on the segments that were captured.
 
 use std::time::Duration;
 
 use super::segment::Segment;
 use crate::model::Moment;
 
-/// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A retransmission timeout is longer
-/// (`TCP_RTO_MIN` is the same time, and a round trip comes on top). A tail loss probe may come sooner; it repeats the last segment, which
-/// ends where the acknowledgement does, and is taken either way.
+/// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A
+/// retransmission timeout is longer (`TCP_RTO_MIN` is the same time, and a round trip comes on
+/// top). A tail loss probe may come sooner; it repeats the last segment, which ends where the
+/// acknowledgement does, and is taken either way.
 const DELAYED_ACK: Duration = Duration::from_millis(200);
 
-/// A timestamp that is older than the newest one by this much or less is accepted (`TCP_PAWS_WINDOW`).
+/// A timestamp that is older than the newest one by this much or less is accepted
+/// (`TCP_PAWS_WINDOW`).
 const PAWS_WINDOW: i32 = 1;
 
 /// Serial-number comparison (RFC 1982): whether `a` is after `b`.
@@ -48,7 +51,8 @@ pub(super) struct Window {
 pub(super) struct Acceptance {
     /// The last acknowledgement that this end sent (`rcv_wup`).
     acknowledged: Option<u32>,
-    /// Data that came in order and that no acknowledgement on the wire covers: when, and the sequence number behind it.
+    /// Data that came in order and that no acknowledgement on the wire covers: when, and the
+    /// sequence number behind it.
     pending: Vec<(Moment, u32)>,
     /// The newest timestamp of the peer (`ts_recent`, RFC 7323 section 4.3).
     timestamp: Option<u32>,
@@ -104,7 +108,8 @@ impl Acceptance {
         !after(arrival.seq, next_in) && after(arrival.end, next_in)
     }
 
-    /// `tcp_paws_check` and `tcp_disordered_ack_check`, without the latter's look at the window and the retransmission timeout.
+    /// `tcp_paws_check` and `tcp_disordered_ack_check`, without the latter's look at the window and
+    /// the retransmission timeout.
     fn is_too_old(
         &self,
         segment: &Segment,
@@ -121,8 +126,9 @@ impl Acceptance {
         is_old && !is_disordered_ack
     }
 
-    /// The kernel has acknowledged by now what came so long ago. Where its host has no route, the acknowledgement was never on the
-    /// wire, and counts for the kernel all the same (`tcp_select_window` comes before `ip_queue_xmit`).
+    /// The kernel has acknowledged by now what came so long ago. Where its host has no route, the
+    /// acknowledgement was never on the wire, and counts for the kernel all the same
+    /// (`tcp_select_window` comes before `ip_queue_xmit`).
     fn settle(&mut self, now: Moment) {
         let due = |(at, _): &&(Moment, u32)| now.since(*at) >= DELAYED_ACK;
         let count = self.pending.iter().take_while(due).count();

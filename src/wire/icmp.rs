@@ -37,14 +37,16 @@ impl IcmpMessage {
             .map_or_else(|| format!("type {kind} code {code}"), str::to_owned)
     }
 
-    /// Whether it is what every IPv6 host says when it joins a network, which has nothing to do with a connection.
+    /// Whether it is what every IPv6 host says when it joins a network, which has nothing to do
+    /// with a connection.
     #[must_use]
     pub(crate) fn is_chatter(&self) -> bool {
         self.from.is_ipv6() && matches!(self.kind.0, 130..=134 | 143)
     }
 }
 
-/// An ICMPv4 error quotes the IP header and at least eight bytes behind it (RFC 792): ports and sequence number.
+/// An ICMPv4 error quotes the IP header and at least eight bytes behind it (RFC 792): ports and
+/// sequence number.
 pub(super) fn quoted_v4(payload: &[u8]) -> Option<Quoted> {
     let header = Ipv4HeaderSlice::from_slice(payload).ok()?;
     quoted_tcp(payload.get(header.slice().len()..)?)

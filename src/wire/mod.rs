@@ -1,4 +1,5 @@
-//! What was on the wire at one end: frames, and what they say about probes, answers and activity. Pure.
+//! What was on the wire at one end: frames, and what they say about probes, answers and activity.
+//! Pure.
 
 mod acceptance;
 mod frame;

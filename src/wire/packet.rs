@@ -43,7 +43,8 @@ pub enum Neighbouring {
 }
 
 impl Packet {
-    /// What a frame carries. Lengths come from the IP header, so a frame that was cut short is measured all the same.
+    /// What a frame carries. Lengths come from the IP header, so a frame that was cut short is
+    /// measured all the same.
     #[must_use]
     pub fn of(frame: &Frame) -> Self {
         let Ok(packet) = LaxSlicedPacket::from_ethernet(&frame.bytes) else {
@@ -159,7 +160,8 @@ fn arp_message(arp: &ArpPacketSlice<'_>) -> Packet {
     }
 }
 
-/// The target stands behind type, code, checksum and four bytes more (RFC 4861 sections 4.3 and 4.4).
+/// The target stands behind type, code, checksum and four bytes more (RFC 4861 sections 4.3 and
+/// 4.4).
 fn ndp_message(sender: IpAddr, kind: u8, message: &[u8]) -> Option<Neighbouring> {
     let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
     let target = IpAddr::V6(Ipv6Addr::from(target));

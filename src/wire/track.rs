@@ -8,8 +8,9 @@ use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::model::Moment;
 
-/// What a probe kind. On the wire both are the same, an empty segment one below the next sequence number (`tcp_xmit_probe_skb`), which the
-/// peer must acknowledge; what differs is the window that it had last been offered.
+/// What a probe kind. On the wire both are the same, an empty segment one below the next sequence
+/// number (`tcp_xmit_probe_skb`), which the peer must acknowledge; what differs is the window that
+/// it had last been offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
@@ -86,17 +87,20 @@ pub struct Write {
 /// One end's view of one connection, followed segment by segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Track {
-    /// The sequence numbers of the first payload that this end sends and receives; all others here are relative to these, so that they
-    /// are the same in every run.
+    /// The sequence numbers of the first payload that this end sends and receives; all others here
+    /// are relative to these, so that they are the same in every run.
     #[serde(skip)]
     first: (Option<u32>, Option<u32>),
-    /// Whether the last segment sent was a probe, and nothing has answered it: a bare acknowledgement that comes now does.
+    /// Whether the last segment sent was a probe, and nothing has answered it: a bare
+    /// acknowledgement that comes now does.
     awaits_answer: bool,
-    /// Whether the last that came in was the peer's probe: a bare acknowledgement that goes out now answers it.
+    /// Whether the last that came in was the peer's probe: a bare acknowledgement that goes out
+    /// now answers it.
     owes_answer: bool,
     /// Probes sent since the last sign of life.
     unanswered: u32,
-    /// The window that this end offered last, and the one that it was offered, both as the header has it.
+    /// The window that this end offered last, and the one that it was offered, both as the header
+    /// has it.
     offers: Option<u16>,
     offered: Option<u16>,
     /// The next sequence number that this end will send (`snd_nxt`).
@@ -106,12 +110,14 @@ pub struct Track {
     /// The next that it expects (`rcv_nxt`): behind it there may be a gap.
     #[serde(skip)]
     expected: Option<u32>,
-    /// What has come behind a gap: from and up to which sequence number, and whether it is the FIN.
+    /// What has come behind a gap: from and up to which sequence number, and whether it is the
+    /// FIN.
     #[serde(skip)]
     held: Vec<(u32, u32, bool)>,
     /// Highest acknowledgement that came in (`snd_una`).
     acked: Option<u32>,
-    /// First transmissions of what takes sequence numbers, payload, SYN and FIN: when, and the sequence number behind it.
+    /// First transmissions of what takes sequence numbers, payload, SYN and FIN: when, and the
+    /// sequence number behind it.
     sent: Vec<(Moment, u32)>,
     /// What decides whether a segment that comes in is a sign of life.
     #[serde(skip)]
@@ -128,7 +134,8 @@ pub struct Track {
     pub rst_received: Vec<Moment>,
     /// When the peer's FIN was received, with all that came before it.
     pub fin_received: Option<Moment>,
-    /// When the RST came in that the kernel takes; one that is out of order is only challenged (RFC 5961 section 3).
+    /// When the RST came in that the kernel takes; one that is out of order is only challenged
+    /// (RFC 5961 section 3).
     pub reset: Option<Moment>,
     /// The ICMP errors that came in.
     pub icmp: Vec<IcmpError>,
@@ -217,7 +224,8 @@ impl Track {
             acked: self.acked,
         };
         let counts = (self.acceptance).is_sign_of_life(segment, arrival, window);
-        // The peer's own probe is out of the window: it is answered, but is no sign of life (tcp_validate_incoming).
+        // The peer's own probe is out of the window: it is answered, but is no sign of life
+        // (tcp_validate_incoming).
         if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
             self.owes_answer = true;
             return Meaning::Probe(ProbeKind::with(self.offers), 1);
@@ -282,8 +290,9 @@ impl Track {
         self.held.iter().position(in_order)
     }
 
-    /// Whether the kernel takes a RST (`tcp_validate_incoming`, `tcp_reset_check`): one in order, one right before the peer's FIN, one
-    /// at the end of the last selective acknowledgement, and any that answers a SYN.
+    /// Whether the kernel takes a RST (`tcp_validate_incoming`, `tcp_reset_check`): one in order,
+    /// one right before the peer's FIN, one at the end of the last selective acknowledgement,
+    /// and any that answers a SYN.
     fn is_taken(&self, segment: &Segment) -> bool {
         let (Some(first), Some(expected)) = (self.first.1, self.expected) else {
             return true;
@@ -304,7 +313,8 @@ impl Track {
         quoted: Quoted,
     ) -> IcmpError {
         let seq = self.first.0.map(|first| quoted.seq.wrapping_sub(first));
-        // Before the first acknowledgement, the SYN is what is not acknowledged: the number before the first payload.
+        // Before the first acknowledgement, the SYN is what is not acknowledged: the number before
+        // the first payload.
         let una = self.acked.unwrap_or(0_u32.wrapping_sub(1));
         let fate = match (seq, self.next_out) {
             _ if !self.rst_sent.is_empty() => IcmpFate::NoConnection,
@@ -317,8 +327,8 @@ impl Track {
         error
     }
 
-    /// The last sign of life that came in before that moment. Not at that moment: in virtual time a probe is answered in the very
-    /// nanosecond in which it is sent.
+    /// The last sign of life that came in before that moment. Not at that moment: in virtual time a
+    /// probe is answered in the very nanosecond in which it is sent.
     #[must_use]
     pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
         self.received.iter().rev().find(|at| **at < moment).copied()
@@ -330,8 +340,9 @@ impl Track {
         &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
     }
 
-    /// The first transmission of the oldest sequence number that the peer has not acknowledged: payload, SYN or FIN. What its own host
-    /// could not route was never on the wire: then the system call that wrote it, which is when the kernel tried.
+    /// The first transmission of the oldest sequence number that the peer has not acknowledged:
+    /// payload, SYN or FIN. What its own host could not route was never on the wire: then the
+    /// system call that wrote it, which is when the kernel tried.
     #[must_use]
     pub(crate) fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
         let mut sent = self.sent.iter();
@@ -383,7 +394,8 @@ fn sequence(written: usize) -> u32 {
     written as u32
 }
 
-/// The segment's sequence number relative to the first payload of its direction. A SYN takes the number before that.
+/// The segment's sequence number relative to the first payload of its direction. A SYN takes the
+/// number before that.
 fn relative(first: &mut Option<u32>, segment: &Segment) -> u32 {
     let payload = segment.seq.wrapping_add(u32::from(segment.flags.syn));
     segment.seq.wrapping_sub(*first.get_or_insert(payload))

@@ -1,8 +1,9 @@
 //! What becomes of a packet that one end sends to the other now.
 //!
-//! The packet goes along the path, machine by machine; the first fault that it meets decides. ICMP errors are those of the kernel's
-//! forwarding: `ip_error` (net/ipv4/route.c) and `ip6_pkt_drop` (net/ipv6/route.c) for routes, `ipv4_link_failure` and
-//! `ndisc_error_report` for neighbours, `ip_forward` and `ip6_forward` for sizes.
+//! The packet goes along the path, machine by machine; the first fault that it meets decides. ICMP
+//! errors are those of the kernel's forwarding: `ip_error` (net/ipv4/route.c) and `ip6_pkt_drop`
+//! (net/ipv6/route.c) for routes, `ipv4_link_failure` and `ndisc_error_report` for neighbours,
+//! `ip_forward` and `ip6_forward` for sizes.
 
 use std::fmt;
 
@@ -39,8 +40,8 @@ pub(crate) enum Fate {
     Answered(Node, IcmpKind),
     /// This router drops it and sends a RST to its sender.
     Rejected(Node),
-    /// This machine keeps it and asks for the address of its neighbour, in vain; after that, a router answers with ICMP host
-    /// unreachable.
+    /// This machine keeps it and asks for the address of its neighbour, in vain; after that, a
+    /// router answers with ICMP host unreachable.
     Queued(Node),
     /// It may be lost: a fault there hits some packets and not others.
     Uncertain(Node),
@@ -68,7 +69,8 @@ impl fmt::Display for Fate {
 const TOO_BIG: [(u8, u8); 2] = [(3, 4), (2, 0)];
 
 impl World {
-    /// What becomes of the packet now; `None` where the ends have several paths, or the topology is unknown.
+    /// What becomes of the packet now; `None` where the ends have several paths, or the topology is
+    /// unknown.
     #[must_use]
     pub(crate) fn fate(&self, packet: &Packet) -> Option<Fate> {
         let mut path = self.path.clone()?;

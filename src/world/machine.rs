@@ -1,4 +1,5 @@
-//! The machines that a step names: each must be in the topology, and be able to do what the step needs.
+//! The machines that a step names: each must be in the topology, and be able to do what the step
+//! needs.
 
 use super::Refusal;
 use crate::model::{Node, Role, Topology};

@@ -1,10 +1,13 @@
-//! The modelled network: the topology of a case, and what its steps have changed, as the packets of one family meet it.
+//! The modelled network: the topology of a case, and what its steps have changed, as the packets of
+//! one family meet it.
 //!
-//! A step acts on the World: it adds faults and ends them, or it is refused. The World then answers:
+//! A step acts on the World: it adds faults and ends them, or it is refused. The World then
+//! answers:
 //!
 //! * is the next step possible? ([`Refusal`])
 //! * what becomes of a packet from one end to the other now? ([`World::fate`])
-//! * what are the links, addresses, routes and neighbour entries now? (for whatever rebuilds them on a kernel)
+//! * what are the links, addresses, routes and neighbour entries now? (for whatever rebuilds them
+//!   on a kernel)
 //!
 //! Whatever is not a fault is as it was built.
 
@@ -66,7 +69,8 @@ pub enum Change {
     Began(Fault),
     /// The fault has ended.
     Ended(Fault),
-    /// The host has rebooted, and is down for this long; with another hardware address after it, or the same.
+    /// The host has rebooted, and is down for this long; with another hardware address after it, or
+    /// the same.
     Rebooted {
         /// Which host.
         host: End,
@@ -83,8 +87,8 @@ pub enum Change {
     FlowTimeout(Node),
 }
 
-/// What a case says of the network and the connection before its first step. What is unknown because it is wrong in the file
-/// refuses nothing.
+/// What a case says of the network and the connection before its first step. What is unknown
+/// because it is wrong in the file refuses nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// The family of the packets.
@@ -128,8 +132,8 @@ pub struct World {
 }
 
 impl World {
-    /// As the network is built. `opens`: the position of the step that opens the connections; `None` where they are open before the
-    /// first step.
+    /// As the network is built. `opens`: the position of the step that opens the connections;
+    /// `None` where they are open before the first step.
     #[must_use]
     pub(crate) fn new(setting: Setting, opens: Option<usize>) -> Self {
         let path = setting.topology.as_ref().and_then(Topology::unique_path);
@@ -207,7 +211,8 @@ impl World {
         self.add(fault, Left::Forever);
     }
 
-    /// Begins a fault that ends by itself after this time, in place of an earlier one of the same kind.
+    /// Begins a fault that ends by itself after this time, in place of an earlier one of the same
+    /// kind.
     pub(crate) fn begin_for(&mut self, fault: Fault, time: Duration) {
         self.facts.retain(|fact| fact.fault != fault);
         self.add(fault, Left::Time(time));
@@ -245,7 +250,8 @@ impl World {
     /// Begins a fault that must not be present.
     ///
     /// # Errors
-    /// [`Refusal`] with this message where it is; `between` completes "remove one of the two, or ...".
+    /// [`Refusal`] with this message where it is; `between` completes "remove one of the two, or
+    /// ...".
     pub(crate) fn begin_once(
         &mut self,
         fault: Fault,
@@ -263,7 +269,8 @@ impl World {
     /// Ends a fault that must be present.
     ///
     /// # Errors
-    /// [`Refusal`] with this message where it is not; `missing` is the step that would have begun it.
+    /// [`Refusal`] with this message where it is not; `missing` is the step that would have begun
+    /// it.
     pub(crate) fn end_once(
         &mut self,
         fault: &Fault,
@@ -308,7 +315,8 @@ impl World {
             .is_some()
     }
 
-    /// Whether every packet between the ends has to pass the place of the fault. Where there are several paths, the kernel decides.
+    /// Whether every packet between the ends has to pass the place of the fault. Where there are
+    /// several paths, the kernel decides.
     #[must_use]
     pub(crate) fn is_on_path(&self, fault: &Fault) -> bool {
         if self.setting.topology.is_none() {
@@ -388,8 +396,9 @@ impl World {
         })
     }
 
-    /// The machine whose interface is set down where a side of a link is pulled, and the machine across. A veth pair has no cable:
-    /// where an end is behind a switch, the port of the switch stands for the cable.
+    /// The machine whose interface is set down where a side of a link is pulled, and the machine
+    /// across. A veth pair has no cable: where an end is behind a switch, the port of the
+    /// switch stands for the cable.
     #[must_use]
     pub(crate) fn interface(&self, side: Side) -> Option<[Node; 2]> {
         match side {

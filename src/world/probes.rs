@@ -16,7 +16,8 @@ pub(crate) struct Prober {
 }
 
 impl Prober {
-    /// The end, and the number of unanswered probes that end its connection; `None`: other settings may decide.
+    /// The end, and the number of unanswered probes that end its connection; `None`: other settings
+    /// may decide.
     #[must_use]
     pub(crate) fn new(end: End, most: Option<u32>) -> Self {
         Self {
@@ -130,7 +131,8 @@ impl World {
         })
     }
 
-    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router outlives the address.
+    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router
+    /// outlives the address.
     #[must_use]
     pub(crate) fn sends_without_address(&self) -> bool {
         self.family() == Family::Ipv6 && self.is_routed()

@@ -28,7 +28,8 @@ impl Corpus {
         let mut answers = vec![br#"{"release":"6.12.1","hz":250}"#.to_vec()];
         let mut prepared = Vec::new();
         for result in &results {
-            // One of an older format would be refused at its first line, and nothing would be tried.
+            // One of an older format would be refused at its first line, and nothing would be
+            // tried.
             Record::read(std::str::from_utf8(result).unwrap()).unwrap();
             let record: serde_json::Value = serde_json::from_slice(result).unwrap();
             for result in record["kernels"][0]["results"].as_array().unwrap() {

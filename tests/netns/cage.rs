@@ -1,10 +1,12 @@
-//! A place where everything that a run takes can be counted exactly, whatever else happens on the machine.
+//! A place where everything that a run takes can be counted exactly, whatever else happens on the
+//! machine.
 //!
-//! The test binary starts itself again inside a user, a network and a mount namespace of its own. There
+//! The test binary starts itself again inside a user, a network and a mount namespace of its own.
+//! There
 //!
-//! * network namespaces are charged to the user namespace until the kernel has really freed them (`cleanup_net`), and
-//!   `user.max_net_namespaces` refuses to make one more than it says. So one can be made under a limit of N exactly if fewer than N
-//!   exist;
+//! * network namespaces are charged to the user namespace until the kernel has really freed them
+//!   (`cleanup_net`), and `user.max_net_namespaces` refuses to make one more than it says. So one
+//!   can be made under a limit of N exactly if fewer than N exist;
 //! * the network namespace that the harness takes for the host's is empty, and nobody else's;
 //! * mounts do not spread from or to outside;
 //! * a process that loses its parent becomes a child of this one.
@@ -122,8 +124,8 @@ fn limit_namespaces(limit: usize) -> anyhow::Result<()> {
     fs::write(LIMIT, limit.to_string()).with_context(|| format!("cannot write {LIMIT}"))
 }
 
-/// Whether one network namespace more can be made while no more than `limit` may exist; it is gone when this returns, but charged
-/// until the kernel has freed it.
+/// Whether one network namespace more can be made while no more than `limit` may exist; it is gone
+/// when this returns, but charged until the kernel has freed it.
 fn fits(limit: usize) -> anyhow::Result<bool> {
     limit_namespaces(limit)?;
     let made = thread::spawn(|| unshare(CloneFlags::CLONE_NEWNET))

@@ -96,8 +96,8 @@ fn after_a_lab_error() -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// With room for the descriptors of one case or two, all are run, each when there is room for it. A case that is too large for the whole room
-/// is told why.
+/// With room for the descriptors of one case or two, all are run, each when there is room for it. A
+/// case that is too large for the whole room is told why.
 fn after_each_case() -> anyhow::Result<()> {
     const ROOM: u64 = 40;
     const QUICK: &str = r#"

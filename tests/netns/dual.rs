@@ -109,7 +109,8 @@ fn alone() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// It gives up at about 4 s, and its last frames are waited for 0.2 s more; the other has waited for it since its second probe.
+/// It gives up at about 4 s, and its last frames are waited for 0.2 s more; the other has waited
+/// for it since its second probe.
 fn ends_early() -> anyhow::Result<()> {
     let (finished, results) = results("tests/netns/dual/one-ends-early.toml", &[], 0)?;
     finished.says(&[

@@ -1,4 +1,5 @@
-//! A firewall that forgets, on this kernel: what passes, what is found, or which feature is missing.
+//! A firewall that forgets, on this kernel: what passes, what is found, or which feature is
+//! missing.
 
 use anyhow::{Context, ensure};
 use libtest_mimic::Trial;

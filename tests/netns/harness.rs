@@ -163,8 +163,9 @@ impl Finished {
         Ok(self)
     }
 
-    /// Fails unless the case failed with these words. Where the machine was too busy for a verdict, the same words say what did not come as
-    /// expected, with what was late: a case that should fail never passes.
+    /// Fails unless the case failed with these words. Where the machine was too busy for a verdict,
+    /// the same words say what did not come as expected, with what was late: a case that should
+    /// fail never passes.
     pub(crate) fn fails(&self, words: &[&str]) -> anyhow::Result<&Self> {
         if self.status.code() == Some(3) {
             return self.says(&["no verdict: "])?.says(words);

@@ -36,7 +36,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     cage::trials(CHECKS, pace::alone)
 }
 
-/// Looks all the time while a run is under way. In a cage the "host's" namespace is nobody else's, so it must stay exactly as it is.
+/// Looks all the time while a run is under way. In a cage the "host's" namespace is nobody else's,
+/// so it must stay exactly as it is.
 fn not_in_the_hosts_namespace() -> anyhow::Result<()> {
     let (host, links, sockets) = (fs::read_link("/proc/self/ns/net")?, links()?, sockets()?);
     let scenarios = source("scenarios");

@@ -1,7 +1,9 @@
-//! `kill -9` leaves nothing to anyone to clean up but the kernel, and the kernel cleans up everything.
+//! `kill -9` leaves nothing to anyone to clean up but the kernel, and the kernel cleans up
+//! everything.
 //!
-//! What could stay is what outlives its process: a namespace that a socket keeps alive (an orphan in FIN-WAIT with data that nobody
-//! acknowledges), one that has a name or is mounted, a link in the host's namespace.
+//! What could stay is what outlives its process: a namespace that a socket keeps alive (an orphan
+//! in FIN-WAIT with data that nobody acknowledges), one that has a name or is mounted, a link in
+//! the host's namespace.
 
 use std::thread;
 use std::time::Duration;
@@ -33,7 +35,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     cage::trials(CHECKS, pace::alone)
 }
 
-/// Thirty moments from the start of the process until long after the last connection is established.
+/// Thirty moments from the start of the process until long after the last connection is
+/// established.
 fn during_setup() -> anyhow::Result<()> {
     for moment in 0..30 {
         kill_after(Duration::from_millis(moment * 10), &[])?;

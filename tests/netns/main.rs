@@ -1,10 +1,13 @@
-//! The tests on the real kernel: each drives the harness as a person does, in network namespaces that it makes itself.
+//! The tests on the real kernel: each drives the harness as a person does, in network namespaces
+//! that it makes itself.
 //!
-//! They need root, or unprivileged user namespaces. Where there is neither, they fail with what the harness says; none is skipped.
+//! They need root, or unprivileged user namespaces. Where there is neither, they fail with what the
+//! harness says; none is skipped.
 //!
 //! * [`scenarios`], [`negative`]: what ships passes, and what is wrong is found
 //! * [`firewall`]: where the kernel has one; [`dual`]: networks that carry both families
-//! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a [`cage`]
+//! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a
+//!   [`cage`]
 //! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
 //! * [`rights`]: under sudo, files are the caller's; guests have no rights at all
 //! * [`sysctls`]: what a file may set stays in its lab
@@ -13,7 +16,8 @@
 //! * [`records`]: the file of `--report-json`, and what reads it
 //! * [`captures`], [`wireshark`]: the files of `--pcap`, and how tshark reads them
 //!
-//! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to itself where it does not.
+//! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to
+//! itself where it does not.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

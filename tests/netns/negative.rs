@@ -1,4 +1,5 @@
-//! What is wrong is found, and said: each file in `negative/` expects something that the kernel does not do.
+//! What is wrong is found, and said: each file in `negative/` expects something that the kernel
+//! does not do.
 
 use std::collections::BTreeSet;
 

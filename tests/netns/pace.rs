@@ -1,6 +1,7 @@
 //! Which trials may run beside each other.
 //!
-//! A trial that keeps the machine busy would make the kernel's answers late for one that is judged by them.
+//! A trial that keeps the machine busy would make the kernel's answers late for one that is judged
+//! by them.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -19,7 +20,8 @@ pub(crate) fn waiting(
     })
 }
 
-/// A trial that has the machine to itself: it is busy, or what it measures depends on nobody else being so.
+/// A trial that has the machine to itself: it is busy, or what it measures depends on nobody else
+/// being so.
 pub(crate) fn alone(
     name: impl Into<String>,
     check: impl FnOnce() -> anyhow::Result<()> + Send + 'static,

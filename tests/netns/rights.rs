@@ -1,7 +1,8 @@
-//! Files are opened, made and replaced with the rights of the user who called sudo, and guests have no rights at all.
+//! Files are opened, made and replaced with the rights of the user who called sudo, and guests have
+//! no rights at all.
 //!
-//! As root, the harness is started as sudo starts it. Without root, it is the ordinary case, in which the same holds of the user who runs
-//! the tests.
+//! As root, the harness is started as sudo starts it. Without root, it is the ordinary case, in
+//! which the same holds of the user who runs the tests.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -159,7 +160,8 @@ fn replacing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `CAP_NET_ADMIN`, `CAP_NET_RAW` and `CAP_SYS_ADMIN`; a root without sudo needs others for its files and guests.
+/// `CAP_NET_ADMIN`, `CAP_NET_RAW` and `CAP_SYS_ADMIN`; a root without sudo needs others for its
+/// files and guests.
 fn of_a_lab() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
     let scenario = readable_copy(&source("scenarios/alive.toml"), &folder)?;
@@ -215,7 +217,8 @@ fn of_a_guest() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where it is called root, in a user namespace of the harness. As root the harness is started as `nobody`.
+/// Where it is called root, in a user namespace of the harness. As root the harness is started as
+/// `nobody`.
 fn of_a_guest_without_root() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
     let kernel = readable_copy(&env::current_exe()?, &folder)?;
@@ -250,7 +253,8 @@ fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::R
         "\nCapPrm:\t0000000000000000\n",
         "\nCapEff:\t0000000000000000\n",
         "\nNoNewPrivs:\t1\n",
-        // Its addresses are not randomized, or a user-mode kernel would start itself anew, for ever.
+        // Its addresses are not randomized, or a user-mode kernel would start itself anew, for
+        // ever.
         "\n00040000\n",
     ] {
         ensure!(told.contains(line), "{line:?} is not in\n{told}");
@@ -258,7 +262,8 @@ fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::R
     Ok(told)
 }
 
-/// Otherwise files would be opened with root's rights. Whoever is not root has not been called by sudo.
+/// Otherwise files would be opened with root's rights. Whoever is not root has not been called by
+/// sudo.
 fn no_caller() -> anyhow::Result<()> {
     let (_folder, binary) = place()?;
     let output = Command::new(&binary)

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use tempfile::TempDir;
 
-/// The current directory, the home and the folder for temporary files of one run, all empty, and writable to whoever runs there.
+/// The current directory, the home and the folder for temporary files of one run, all empty, and
+/// writable to whoever runs there.
 pub(crate) struct Room {
     folder: TempDir,
 }

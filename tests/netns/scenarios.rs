@@ -54,7 +54,8 @@ fn trial(kind: &str, file: PathBuf) -> Trial {
     })
 }
 
-/// The processors' time that went to others than this test's harness: while they had it, it had to wait.
+/// The processors' time that went to others than this test's harness: while they had it, it had to
+/// wait.
 struct Others {
     busy: Duration,
     own: Duration,
@@ -62,7 +63,8 @@ struct Others {
 
 impl Others {
     fn now() -> anyhow::Result<Self> {
-        // In ticks of sysconf(_SC_CLK_TCK), 100 on Linux: user, nice, system, idle, iowait, irq, softirq, steal (proc_stat(5)).
+        // In ticks of sysconf(_SC_CLK_TCK), 100 on Linux: user, nice, system, idle, iowait, irq,
+        // softirq, steal (proc_stat(5)).
         let stat = std::fs::read_to_string("/proc/stat")?;
         let line = stat.lines().next().context("/proc/stat is empty")?;
         let ticks: Vec<u64> = line

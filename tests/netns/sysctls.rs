@@ -1,4 +1,5 @@
-//! No sysctl that a file may set reaches another network namespace: each that this kernel has is changed in one, and looked at in another.
+//! No sysctl that a file may set reaches another network namespace: each that this kernel has is
+//! changed in one, and looked at in another.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

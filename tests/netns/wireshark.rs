@@ -125,10 +125,11 @@ fn check(path: &Path, case: &str, said: &str, comments: &[&str]) -> anyhow::Resu
     Ok(())
 }
 
-/// What Wireshark calls a keep-alive is exactly what the harness calls a probe, at either end. It calls its answer a keep-alive ACK where
-/// the last segment the other way was the probe (packet-tcp.c: `lastsegmentflags & TCP_A_KEEP_ALIVE`), so not the second of two answers
-/// to probes that crossed: there the last segment is the first answer. The harness, as the kernel, looks for the first bare
-/// acknowledgement that comes in.
+/// What Wireshark calls a keep-alive is exactly what the harness calls a probe, at either end. It
+/// calls its answer a keep-alive ACK where the last segment the other way was the probe
+/// (packet-tcp.c: `lastsegmentflags & TCP_A_KEEP_ALIVE`), so not the second of two answers
+/// to probes that crossed: there the last segment is the first answer. The harness, as the kernel,
+/// looks for the first bare acknowledgement that comes in.
 fn check_end(packets: &[Packet], zero: u128, counted: Option<Counted>) -> anyhow::Result<()> {
     let connections: BTreeSet<&String> = packets.iter().map(|packet| &packet.stream).collect();
     let mut seen = Counted::default();
@@ -167,7 +168,8 @@ struct Counted {
     answers: usize,
 }
 
-/// What `-v` says of the first connection, as which the others are; nothing of an end that is not observed.
+/// What `-v` says of the first connection, as which the others are; nothing of an end that is not
+/// observed.
 fn counted(said: &str, case: &str, end: &str) -> Option<Counted> {
     let of_case = said.lines().skip_while(|line| *line != case).skip(1);
     let mut of_case = of_case.take_while(|line| !line.is_empty());
@@ -251,7 +253,8 @@ fn nanoseconds(text: &str) -> Option<u128> {
     format!("{seconds}{fraction}").parse().ok()
 }
 
-/// A file of one interface's packets: where a segment is seen twice, the analysis takes the second for a retransmission.
+/// A file of one interface's packets: where a segment is seen twice, the analysis takes the second
+/// for a retransmission.
 fn of_interface(path: &Path, interface: &str) -> anyhow::Result<PathBuf> {
     let one = path.with_extension(interface.replace(':', "-"));
     let filter = format!("frame.interface_name == \"{interface}\"");

@@ -1,7 +1,7 @@
 //! The tests on a distribution's kernel in QEMU: this program boots itself in it.
 //!
-//! They need QEMU and a kernel with modules, in `HARNESS_STOCK_KERNEL` and `HARNESS_STOCK_MODULES` (`scripts/fetch-kernel` gets
-//! both). Where something is missing, they fail; none is skipped.
+//! They need QEMU and a kernel with modules, in `HARNESS_STOCK_KERNEL` and `HARNESS_STOCK_MODULES`
+//! (`scripts/fetch-kernel` gets both). Where something is missing, they fail; none is skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
-//! What the guest's kernel says of time, against what the harness does and what it makes of the frames.
+//! What the guest's kernel says of time, against what the harness does and what it makes of the
+//! frames.
 
 use std::fs;
 use std::time::Duration;
@@ -50,7 +51,8 @@ fn on_time(result: &CaseResult) -> Result<(), Failed> {
     Ok(())
 }
 
-/// When the peer was last heard, as the kernel has it: `rcv_tstamp` and `lrcvtime`, of which `keepalive_time_elapsed` takes the later.
+/// When the peer was last heard, as the kernel has it: `rcv_tstamp` and `lrcvtime`, of which
+/// `keepalive_time_elapsed` takes the later.
 fn heard(sample: &SocketSample) -> Option<Duration> {
     let info = sample.state.as_ref()?.info?;
     let ago = info.last_ack_recv.min(info.last_data_recv);
@@ -99,7 +101,8 @@ fn clockwork() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Each probe is answered and dropped (`TCP_OLD_SEQUENCE`): more alerts of the drop monitor than its socket holds.
+/// Each probe is answered and dropped (`TCP_OLD_SEQUENCE`): more alerts of the drop monitor than
+/// its socket holds.
 fn days() -> Result<(), Failed> {
     run(&["--warp", "-q", "tests/warp/five-days.toml"], 0).map(drop)
 }

@@ -1,5 +1,5 @@
-//! Every way in which `harness run` may end while guests run or boot: it is heard at once, it is told, and nothing is left; and as whom it
-//! runs meanwhile.
+//! Every way in which `harness run` may end while guests run or boot: it is heard at once, it is
+//! told, and nothing is left; and as whom it runs meanwhile.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -97,8 +97,8 @@ impl Drop for Running {
     }
 }
 
-/// Ten days in which a probe is sent every second take a minute. So two of three guests never end by themselves; the third goes from
-/// case to case.
+/// Ten days in which a probe is sent every second take a minute. So two of three guests never end
+/// by themselves; the third goes from case to case.
 const ENDLESS: &str = r#"
 summary = "An idle connection for days"
 topology.preset = "direct"
@@ -172,7 +172,8 @@ fn cannot_boot() -> Result<(), Failed> {
     running.den.is_empty()
 }
 
-/// Where this is root, it is so as if by sudo of a user that owns nothing; elsewhere there is nothing to give back.
+/// Where this is root, it is so as if by sudo of a user that owns nothing; elsewhere there is
+/// nothing to give back.
 fn by_sudo() -> Result<(), Failed> {
     const NOBODY: Uid = Uid::from_raw(65534);
     let running = start_endless_by_sudo_of(Some(NOBODY))?;

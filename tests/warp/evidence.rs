@@ -25,7 +25,8 @@ fn dropped() -> Result<(), Failed> {
     says(&said, "server: dropped by nft_do_chain (NETFILTER_DROP)")
 }
 
-/// Data and what acknowledges it go through; a probe alone is told, for its receiver discards it as old before it answers.
+/// Data and what acknowledges it go through; a probe alone is told, for its receiver discards it as
+/// old before it answers.
 fn not_dropped() -> Result<(), Failed> {
     let said = timeline("alive/kernel-defaults/ipv4")?;
     says(&said, "exchange 11 bytes from client")?;

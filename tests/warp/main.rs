@@ -1,7 +1,7 @@
 //! The tests on guest kernels: this program boots itself in them.
 //!
-//! They need a kernel built for user mode: that of `HARNESS_KERNEL`, or the one that `harness kernel build` has built. Where it is missing,
-//! they fail; none is skipped.
+//! They need a kernel built for user mode: that of `HARNESS_KERNEL`, or the one that `harness
+//! kernel build` has built. Where it is missing, they fail; none is skipped.
 //!
 //! * [`jobs`]: what this program does as a guest's init
 //! * [`answers`]: bytes in, bytes out

@@ -18,7 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Whatever differs between two boots would: the descriptors that are open, the load of the machine, the addresses of the host.
+/// Whatever differs between two boots would: the descriptors that are open, the load of the
+/// machine, the addresses of the host.
 fn twice() -> Result<(), Failed> {
     run(&["--warp", "--repeat", "2", "-q", "scenarios/"], 0).map(drop)
 }

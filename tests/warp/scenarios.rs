@@ -70,8 +70,8 @@ pub(crate) fn says(said: &str, expected: &str) -> Result<(), Failed> {
     }
 }
 
-/// What is younger than the kernel, and no other reason to skip a case: guests have everything else. What is skipped here passes on a kernel that
-/// has it.
+/// What is younger than the kernel, and no other reason to skip a case: guests have everything
+/// else. What is skipped here passes on a kernel that has it.
 fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     let said = run(&[&["--warp", "-q"], arguments, &["scenarios/"]].concat(), 0)?;
     let skipped: Vec<&str> = said
@@ -136,8 +136,9 @@ fn a_wrong_expectation() -> Result<(), Failed> {
     says(&said, "observed ETIMEDOUT")
 }
 
-/// A connection's first timer of two hours may be 131 s late at HZ=250, and over all phases of jiffies is. (Each later one starts where
-/// the one before has fired, which is always the same phase.)
+/// A connection's first timer of two hours may be 131 s late at HZ=250, and over all phases of
+/// jiffies is. (Each later one starts where the one before has fired, which is always the same
+/// phase.)
 fn phases() -> Result<(), Failed> {
     let arguments = [
         "--warp",
@@ -173,7 +174,8 @@ fn any_name() -> Result<(), Failed> {
     says(&said, "observed ETIMEDOUT")
 }
 
-/// Kernels side by side have one line for all phases of a case, and a failure says of which run it is.
+/// Kernels side by side have one line for all phases of a case, and a failure says of which run it
+/// is.
 fn a_run_is_named() -> Result<(), Failed> {
     let scenario = "tests/netns/negative/wrong-errno.toml";
     let variations = ["--kernels", "6.12,6.1", "--phases", "3", "--repeat", "2"];
@@ -220,7 +222,8 @@ fn no_privilege() -> Result<(), Failed> {
     Ok(())
 }
 
-/// In a user namespace that allows no other, and no network namespace: what a lab on this kernel needs is refused.
+/// In a user namespace that allows no other, and no network namespace: what a lab on this kernel
+/// needs is refused.
 fn no_namespace() -> Result<(), Failed> {
     let run_there = |arguments: &[&str]| {
         let forbid =
@@ -253,7 +256,8 @@ fn real_time() -> Result<(), Failed> {
     run(&["--deny-skips", "-q", night], 4).map(drop)
 }
 
-/// Many kernels come without netem. There the case is skipped, which says what is missing; elsewhere it passes.
+/// Many kernels come without netem. There the case is skipped, which says what is missing;
+/// elsewhere it passes.
 fn netem() -> Result<(), Failed> {
     let slow = "scenarios/impaired/slow-path.toml";
     run(&["--warp", "--deny-skips", slow], 0)?;

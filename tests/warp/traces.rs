@@ -73,7 +73,8 @@ fn a_killed_harness() -> Result<(), Failed> {
     Ok(())
 }
 
-/// In a process of its own, whose only memory for guests is that of these two: the second has the first one's.
+/// In a process of its own, whose only memory for guests is that of these two: the second has the
+/// first one's.
 fn memory() -> Result<(), Failed> {
     let output = Command::new("/proc/self/exe")
         .arg(TWO_GUESTS)
@@ -91,8 +92,8 @@ fn memory() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The first argument with which this program runs two guests, one after the other, the first of which fills a part of its memory, and says
-/// after each how much of that is there.
+/// The first argument with which this program runs two guests, one after the other, the first of
+/// which fills a part of its memory, and says after each how much of that is there.
 pub(crate) const TWO_GUESTS: &str = "--two-guests";
 
 pub(crate) fn two_guests() {
@@ -212,8 +213,9 @@ impl Den {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
-    /// The processes that run this kernel: the guest's own, and those that are the guest's programs. Since 6.16 these run a program of their
-    /// own; one that has outlived its kernel may be any guest's, so it counts.
+    /// The processes that run this kernel: the guest's own, and those that are the guest's
+    /// programs. Since 6.16 these run a program of their own; one that has outlived its kernel
+    /// may be any guest's, so it counts.
     pub(crate) fn processes(&self) -> Vec<Pid> {
         let all = fs::read_dir("/proc").unwrap();
         all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -284,7 +286,8 @@ pub(crate) fn process_id(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap())
 }
 
-/// As root this is `nobody`, without even the means to become somebody else; without root it is the ordinary case.
+/// As root this is `nobody`, without even the means to become somebody else; without root it is the
+/// ordinary case.
 pub(crate) fn without_privileges(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--no-new-privs", "--inh-caps=-all"]);

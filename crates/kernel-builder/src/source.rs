@@ -122,7 +122,8 @@ fn suite(series: Series) -> Option<&'static str> {
     }
 }
 
-/// Downloads it from one suite of Debian, verified with Debian's keys, and leaves the system's lists of packages alone.
+/// Downloads it from one suite of Debian, verified with Debian's keys, and leaves the system's
+/// lists of packages alone.
 fn get_from(suite: &str, series: Series, dir: &Path, log: &mut Log) -> Result<(), BuildError> {
     let lists = dir.join("lists");
     let cache = dir.join("cache");

@@ -52,8 +52,9 @@ pub(super) fn is_stdout(path: &Path) -> bool {
 
 /// Writes a file of that name, in the place of the one that has it.
 ///
-/// The file has no name before it is whole, so that a process that is killed leaves nothing behind. Only where a file is replaced, which
-/// takes a name for an instant, or where the file system knows no file without one, it may leave that; the next run takes it over.
+/// The file has no name before it is whole, so that a process that is killed leaves nothing behind.
+/// Only where a file is replaced, which takes a name for an instant, or where the file system knows
+/// no file without one, it may leave that; the next run takes it over.
 pub(super) fn write(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -137,7 +138,8 @@ impl Write for Draft {
     }
 }
 
-/// Where a file lies that is about to take another's place: beside it, and under the same name each time.
+/// Where a file lies that is about to take another's place: beside it, and under the same name each
+/// time.
 fn staged(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -15,7 +15,8 @@ use deadpeer::text::printable;
 
 use super::named::NATIVE;
 
-/// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute on a busy machine.
+/// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute
+/// on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A kernel that cases run on.
@@ -93,7 +94,8 @@ pub(super) fn name_of(kernel: &Path) -> String {
     printable(&name.to_string_lossy()).into_owned()
 }
 
-/// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of their kernels tell it themselves.
+/// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of
+/// their kernels tell it themselves.
 fn hz_beside(kernel: &Path) -> Option<Hz> {
     let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     let config = kernel.with_file_name(format!("config-{version}"));

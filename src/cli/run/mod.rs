@@ -49,28 +49,31 @@ pub(super) struct RunArguments {
     /// At most N cases at once; by default all, or in guests as many as there are processors
     #[arg(short, long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     jobs: Option<NonZeroUsize>,
-    /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a guest is given up after 300s, which
-    /// is an error and no verdict
+    /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a
+    /// guest is given up after 300s, which is an error and no verdict
     #[arg(long, value_name = "DURATION", value_parser = time_limit)]
     timeout: Option<Duration>,
-    /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without privileges
+    /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without
+    /// privileges
     #[arg(long)]
     warp: bool,
-    /// The kernel of the guests: 7.2, 6.12 or 6.1 as built by `harness kernel build` with HZ=250, or a file; a distribution's
-    /// runs in QEMU. With --warp, 7.2 or the file that HARNESS_KERNEL names
+    /// The kernel of the guests: 7.2, 6.12 or 6.1 as built by `harness kernel build` with HZ=250,
+    /// or a file; a distribution's runs in QEMU. With --warp, 7.2 or the file that
+    /// HARNESS_KERNEL names
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
     /// Several kernels, side by side; `native` is this machine's own
     #[arg(long, value_name = "KERNEL,...", value_delimiter = ',')]
     kernels: Vec<String>,
-    /// The modules of a distribution's kernel; by default those beside it, /lib/modules/VERSION for /boot/vmlinuz-VERSION
+    /// The modules of a distribution's kernel; by default those beside it, /lib/modules/VERSION
+    /// for /boot/vmlinuz-VERSION
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
     /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     phases: NonZeroU32,
-    /// Run each case N times. In virtual time a run that differs from the first by a nanosecond fails; in real time each has its
-    /// own verdict
+    /// Run each case N times. In virtual time a run that differs from the first by a nanosecond
+    /// fails; in real time each has its own verdict
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     repeat: NonZeroU32,
     /// Run the slow cases too; in virtual time none is slow
@@ -95,7 +98,8 @@ pub(super) struct RunArguments {
     /// reads; `-` is standard output, and all else goes to standard error then
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
-    /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes, faults and errors are comments
+    /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes,
+    /// faults and errors are comments
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
 }
@@ -199,7 +203,8 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A lab on this kernel needs network namespaces, and a guest nothing that only root may. Must be called while there is one thread.
+/// A lab on this kernel needs network namespaces, and a guest nothing that only root may. Must be
+/// called while there is one thread.
 fn take_what_is_needed(named: &[Named]) -> anyhow::Result<()> {
     if named.contains(&Named::Native) {
         Ok(privilege::isolate()?)
@@ -230,7 +235,8 @@ impl RunArguments {
         cases.saturating_mul(of_each.get() as usize)
     }
 
-    /// Whether anything is made of the evidence of a case that passes: in virtual time, its repetitions are compared with it.
+    /// Whether anything is made of the evidence of a case that passes: in virtual time, its
+    /// repetitions are compared with it.
     fn wants_all_evidence(&self, is_virtual: bool) -> bool {
         let compared = is_virtual && self.repeat.get() > 1;
         self.verbose || self.report_json.is_some() || self.pcap.is_some() || compared

@@ -15,13 +15,15 @@ use super::RunArguments;
 use super::kernels::{Kernel, name_of};
 use crate::cli::Exit;
 
-/// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is one from the user's cache.
+/// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is
+/// one from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
 
 /// The name of the kernel that the harness runs on.
 pub(super) const NATIVE: &str = "native";
 
-/// A kernel as the arguments name it. Its file has been found and looked at, and nothing has been started yet.
+/// A kernel as the arguments name it. Its file has been found and looked at, and nothing has been
+/// started yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
     /// The one that the harness runs on.
@@ -219,7 +221,8 @@ impl Image {
     }
 }
 
-/// The modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION`, where a distribution's package has them.
+/// The modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION`, where a distribution's
+/// package has them.
 fn modules_of(kernel: &Path) -> Option<PathBuf> {
     let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     let root = kernel.parent()?.parent()?;

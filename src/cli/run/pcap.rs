@@ -19,7 +19,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder where there is none, and finds out whether it can be written to, before cases run for minutes in vain.
+    /// Makes the folder where there is none, and finds out whether it can be written to, before
+    /// cases run for minutes in vain.
     pub(super) fn make(path: &Path) -> anyhow::Result<Self> {
         let failed = || format!("cannot make the folder {}", path.display());
         fs::create_dir_all(path).with_context(failed)?;
@@ -90,7 +91,8 @@ const LONGEST: usize = 255;
 struct Names(HashSet<String>);
 
 impl Names {
-    /// `unreachable_idle_ipv4_linux-6.12.117_phase-3-of-43.pcapng`: a case's name has no underscore but what its file's name brings.
+    /// `unreachable_idle_ipv4_linux-6.12.117_phase-3-of-43.pcapng`: a case's name has no underscore
+    /// but what its file's name brings.
     fn next(&mut self, case: &CaseId, which: &str) -> String {
         let which = which.trim_start_matches("on ").replace(", ", "_");
         let parts = [case.0.as_str(), &which.replace(' ', "-")];

@@ -27,8 +27,8 @@ struct Plan {
     entries: Vec<Entry>,
 }
 
-/// Boots each kernel once to learn what it is, and then runs the cases on one after the other. The error is the exit status of a run that
-/// did not begin; why has been told.
+/// Boots each kernel once to learn what it is, and then runs the cases on one after the other. The
+/// error is the exit status of a run that did not begin; why has been told.
 pub(super) async fn session(
     arguments: &RunArguments,
     named: Vec<Named>,
@@ -93,7 +93,8 @@ fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> 
     }
 }
 
-/// All kernels are known before the first case runs, so that none is refused when others have been at work for minutes.
+/// All kernels are known before the first case runs, so that none is refused when others have been
+/// at work for minutes.
 async fn plans(
     arguments: &RunArguments,
     named: Vec<Named>,

@@ -24,8 +24,9 @@ pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU
     entries
 }
 
-/// The golden ratio's multiples cover the granularity of the longest timer evenly, and with it that of every shorter one, which is
-/// an eighth, a sixty-fourth, ... of it: equal steps would meet the same phase of those again and again.
+/// The golden ratio's multiples cover the granularity of the longest timer evenly, and with it that
+/// of every shorter one, which is an eighth, a sixty-fourth, ... of it: equal steps would meet the
+/// same phase of those again and again.
 fn phase(prepared: &Prepared, number: u32) -> Duration {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let granularity = prepared.ticks.lateness(prepared.duration());

@@ -1,7 +1,8 @@
-//! The modules that a distribution's kernel needs before it can do what a lab asks for, in the order in which they are loaded.
+//! The modules that a distribution's kernel needs before it can do what a lab asks for, in the
+//! order in which they are loaded.
 //!
-//! Packages come without the index that `depmod` makes on installation, so the modules themselves are asked: each names those that it
-//! depends on in its section `.modinfo`.
+//! Packages come without the index that `depmod` makes on installation, so the modules themselves
+//! are asked: each names those that it depends on in its section `.modinfo`.
 
 mod tree;
 mod wants;
@@ -72,8 +73,9 @@ pub enum ModuleError {
     },
 }
 
-/// What a lab needs, from a folder like `/lib/modules/VERSION`. Each module comes after those that it depends on. A folder is read once:
-/// what is compressed takes longer to unpack than a guest to boot.
+/// What a lab needs, from a folder like `/lib/modules/VERSION`. Each module comes after those that
+/// it depends on. A folder is read once: what is compressed takes longer to unpack than a guest to
+/// boot.
 ///
 /// # Errors
 /// [`ModuleError`], where something needed is missing or anything is damaged.
@@ -129,7 +131,8 @@ impl Loading {
             self.add(&dependency, Some(name))?;
         }
         for dependency in wants.soft {
-            // An algorithm is asked for by its own name, and its portable implementation is named after it.
+            // An algorithm is asked for by its own name, and its portable implementation is named
+            // after it.
             self.add_if_there(&dependency)?;
             self.add_if_there(&format!("{dependency}_generic"))?;
         }

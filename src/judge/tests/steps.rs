@@ -140,7 +140,8 @@ fn late_looks_and_watches_leave_no_verdict() {
     only(mismatches(&crashed_client(), &observed(vec![end])));
 }
 
-/// The program was told long after the RST had passed: the RST is the better witness of when it could be.
+/// The program was told long after the RST had passed: the RST is the better witness of when it
+/// could be.
 #[test]
 fn a_read_that_comes_late_counts_from_the_rst() {
     let prepared = crashed(r#"error = "ECONNRESET", within = "1s..1500ms""#);

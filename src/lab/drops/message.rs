@@ -1,4 +1,5 @@
-//! The drop monitor's messages (`include/uapi/linux/net_dropmon.h`) inside those of generic netlink. Pure.
+//! The drop monitor's messages (`include/uapi/linux/net_dropmon.h`) inside those of generic
+//! netlink. Pure.
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
-//! Why packets are dropped: the kernel's drop monitor (`net/core/drop_monitor.c`), a family of generic netlink.
+//! Why packets are dropped: the kernel's drop monitor (`net/core/drop_monitor.c`), a family of
+//! generic netlink.
 //!
-//! It knows no namespaces: it tells the initial one of every packet that is dropped on the machine. So it is for a kernel that has one
-//! case and nothing else. The kernel keeps the alerts in the socket until they are asked for; what records at the hosts asks whenever
-//! something has happened there.
+//! It knows no namespaces: it tells the initial one of every packet that is dropped on the machine.
+//! So it is for a kernel that has one case and nothing else. The kernel keeps the alerts in the
+//! socket until they are asked for; what records at the hosts asks whenever something has happened
+//! there.
 
 mod message;
 
@@ -79,8 +81,9 @@ impl DropMonitor {
         }))
     }
 
-    /// Takes what the kernel has told since the last call, so that it has room for more. What it had no room for, and what cannot be
-    /// understood, counts as cut: no more than evidence is lost with it.
+    /// Takes what the kernel has told since the last call, so that it has room for more. What it
+    /// had no room for, and what cannot be understood, counts as cut: no more than evidence is
+    /// lost with it.
     pub(crate) fn drain(&self) {
         let translation = Translation::sample();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -223,8 +226,8 @@ impl Dropped {
     }
 }
 
-/// The node that it came in at; what came in nowhere was sent by the node itself. No two links of a lab have one index. Others than
-/// those of the plan, such as the bridge of a switch, see copies.
+/// The node that it came in at; what came in nowhere was sent by the node itself. No two links of a
+/// lab have one index. Others than those of the plan, such as the bridge of a switch, see copies.
 fn dropped_by(link: u32, bytes: &[u8], plan: &NetworkPlan) -> Option<Node> {
     let source = bytes.get(6..12);
     plan.nodes

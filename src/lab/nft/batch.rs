@@ -16,9 +16,11 @@ const FIRST: u32 = 1;
 const FILTER: i32 = 0;
 /// `NF_IP_PRI_NAT_SRC`.
 const SOURCE_NAT: i32 = 100;
-/// The messages that begin and end the transaction, which old kernels do not acknowledge (before 6.10).
+/// The messages that begin and end the transaction, which old kernels do not acknowledge (before
+/// 6.10).
 const BRACKETS: usize = 2;
-/// The kernel finds a number for the place of the `%`; rules of the same transaction know the set by its id.
+/// The kernel finds a number for the place of the `%`; rules of the same transaction know the set
+/// by its id.
 const SET_NAME: &[u8] = b"__set%d";
 
 /// The messages, and what each asks for.

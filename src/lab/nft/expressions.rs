@@ -12,7 +12,8 @@ use crate::model::Family;
 /// The one register that is needed: each match loads it anew.
 const REGISTER: u32 = Registers::Reg1 as u32;
 
-/// What leaves the rule unless the match is true. `set` is the name and the id of the set with the rule's numbers.
+/// What leaves the rule unless the match is true. `set` is the name and the id of the set with the
+/// rule's numbers.
 pub(super) fn matching<P: Pusher>(
     list: PushExprListAttrs<P>,
     matched: &Match,
@@ -96,8 +97,9 @@ fn numbered<P: Pusher>(
         .nested_elem()
         .nested_data_lookup()
         .push_set_bytes(set)
-        // What the bindings take for the id is the register (NFTA_LOOKUP_SREG is 2), and what they take for another register is the id
-        // (NFTA_LOOKUP_SET_ID is 4), which they write elsewhere in the host's byte order.
+        // What the bindings take for the id is the register (NFTA_LOOKUP_SREG is 2), and what they
+        // take for another register is the id (NFTA_LOOKUP_SET_ID is 4), which they write
+        // elsewhere in the host's byte order.
         .push_set_id(REGISTER)
         .push_dreg(id.to_be())
         .end_nested()
@@ -140,7 +142,8 @@ fn compared<P: Pusher>(
         .end_nested()
 }
 
-/// `NF_CT_STATE_BIT` of `enum ip_conntrack_info` (include/uapi/linux/netfilter/nf_conntrack_common.h).
+/// `NF_CT_STATE_BIT` of `enum ip_conntrack_info`
+/// (include/uapi/linux/netfilter/nf_conntrack_common.h).
 fn bit(state: State) -> u32 {
     1 << match state {
         State::Established => 1,

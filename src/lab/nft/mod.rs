@@ -1,7 +1,8 @@
 //! Packet filter rules of one namespace (nf_tables), put there in one transaction over netlink.
 //!
-//! [`rules`] are data, [`batch`] and [`expressions`] make the messages of them; only this file sends anything. The kernel takes a batch as a whole or not
-//! at all, within the call that sends it (`nfnetlink_rcv_batch`): its answers are there when that call returns, so nothing is waited for.
+//! [`rules`] are data, [`batch`] and [`expressions`] make the messages of them; only this file
+//! sends anything. The kernel takes a batch as a whole or not at all, within the call that sends it
+//! (`nfnetlink_rcv_batch`): its answers are there when that call returns, so nothing is waited for.
 
 mod batch;
 mod expressions;
@@ -19,11 +20,12 @@ use self::batch::{Batch, listed};
 use self::rules::{Table, TableFamily};
 use super::error::{Feature, LabError};
 
-/// Adds tables with all that is in them, at once. Must run on a thread that is inside the namespace of `node`.
+/// Adds tables with all that is in them, at once. Must run on a thread that is inside the namespace
+/// of `node`.
 ///
 /// # Errors
-/// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression; [`LabError::Netlink`] for the first request
-/// that it refuses for another reason.
+/// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression;
+/// [`LabError::Netlink`] for the first request that it refuses for another reason.
 pub(super) fn add(node: &str, tables: &[Table]) -> Result<(), LabError> {
     let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let whole = format!("add {}", listed(&names));
@@ -31,7 +33,8 @@ pub(super) fn add(node: &str, tables: &[Table]) -> Result<(), LabError> {
     commit((node, needs), &Batch::adding(tables), whole)
 }
 
-/// Removes tables with all that is in them, at once. Must run on a thread that is inside the namespace of `node`.
+/// Removes tables with all that is in them, at once. Must run on a thread that is inside the
+/// namespace of `node`.
 ///
 /// # Errors
 /// [`LabError::Netlink`].
@@ -40,10 +43,12 @@ pub(super) fn remove(node: &str, family: TableFamily, names: &[&str]) -> Result<
     commit((node, None), &Batch::removing(family, names), whole)
 }
 
-/// Sends one request to another part of netfilter. Must run on a thread that is inside the namespace of `node`.
+/// Sends one request to another part of netfilter. Must run on a thread that is inside the
+/// namespace of `node`.
 ///
 /// # Errors
-/// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it refuses.
+/// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it
+/// refuses.
 pub(super) fn request(
     (node, needs): (&str, Feature),
     doing: &str,
@@ -58,7 +63,8 @@ fn commit(asking: (&str, Option<Feature>), batch: &Batch, whole: String) -> Resu
     exchange(asking, batch.bytes(), whole, batch.to_acknowledge(), told)
 }
 
-/// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence number asks for.
+/// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence
+/// number asks for.
 fn exchange(
     asking: (&str, Option<Feature>),
     messages: &[u8],
@@ -91,8 +97,9 @@ fn exchange(
 /// What was asked for may be missing in the kernel; what is to be removed was there.
 fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Error) -> LabError {
     match (source.raw_os_error(), needs) {
-        // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both families, no filter chain, no such
-        // expression (nf_tables_newtable, nft_chain_parse_hook, nft_expr_type_get).
+        // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both
+        // families, no filter chain, no such expression (nf_tables_newtable,
+        // nft_chain_parse_hook, nft_expr_type_get).
         (Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT), Some((feature, option))) => {
             LabError::MissingFeature { feature, option }
         }
@@ -106,8 +113,9 @@ fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Er
 
 /// A socket of netfilter, for one question.
 ///
-/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is gone (`nft_rcv_nl_event`, `nf_tables_trans_destroy_work`). It has taken effect
-/// before, so nobody needs to wait for that.
+/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is
+/// gone (`nft_rcv_nl_event`, `nf_tables_trans_destroy_work`). It has taken effect before, so nobody
+/// needs to wait for that.
 struct Session(Option<Socket>);
 
 /// What the kernel says of one request.

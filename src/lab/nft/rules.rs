@@ -60,10 +60,11 @@ pub(in crate::lab) struct Rule {
 /// What can be asked of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) enum Match {
-    /// Whether connection tracking has put it into one of these states. A rule with this match switches tracking on in its namespace
-    /// (`nft_ct_get_init`).
+    /// Whether connection tracking has put it into one of these states. A rule with this match
+    /// switches tracking on in its namespace (`nft_ct_get_init`).
     Tracked(Vec<State>),
-    /// The packet is of this family, wherever a table looks at it: of a netdev table's packets nothing else tells (`NFT_META_PROTOCOL`).
+    /// The packet is of this family, wherever a table looks at it: of a netdev table's packets
+    /// nothing else tells (`NFT_META_PROTOCOL`).
     Family(Family),
     /// The protocol inside IP, whatever IPv6 puts before it.
     Protocol(u8),
@@ -71,8 +72,9 @@ pub(in crate::lab) enum Match {
     Leaves(u32),
     /// Bytes of a header, masked.
     Bytes(Bytes),
-    /// The packet's number among those that have come so far, from 0, modulo `modulus`, is one of these. The count begins when the rule
-    /// does (`nft_ng_inc_init`) and rises with each packet that reaches this match.
+    /// The packet's number among those that have come so far, from 0, modulo `modulus`, is one of
+    /// these. The count begins when the rule does (`nft_ng_inc_init`) and rises with each
+    /// packet that reaches this match.
     Numbered { modulus: u32, numbers: Vec<u32> },
 }
 

@@ -26,7 +26,8 @@ pub(super) fn case(family: &str, client: &str, server: &str, steps: &[&str]) -> 
     parse(Path::new("x.toml"), &text).unwrap().cases.remove(0)
 }
 
-/// Errno, the earliest and latest millisecond, and whether they count from data in flight; `survives`; `open`.
+/// Errno, the earliest and latest millisecond, and whether they count from data in flight;
+/// `survives`; `open`.
 pub(super) fn seen(case: &Case, end: End) -> String {
     match predict(case, end, Hz::new(250).unwrap()).map(|known| known.outcome) {
         None => "open".to_owned(),

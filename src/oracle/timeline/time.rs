@@ -1,4 +1,5 @@
-//! The time from step to step, and what happens by itself in it: probes, and a firewall that forgets.
+//! The time from step to step, and what happens by itself in it: probes, and a firewall that
+//! forgets.
 
 use super::{ACKNOWLEDGED, Walk};
 use crate::model::{ProbeEvent, STEP_TIME};
@@ -34,7 +35,8 @@ impl Walk {
         Some(())
     }
 
-    /// Nobody has a step to take any more, or one that waits for probes: if a firewall forgets the flow before the first of them, it does.
+    /// Nobody has a step to take any more, or one that waits for probes: if a firewall forgets the
+    /// flow before the first of them, it does.
     pub(super) fn forget_for_lack_of_probes(&mut self) -> Option<()> {
         let entry = match &mut self.tracking {
             Some(tracking) if self.active.is_empty() => tracking.await_probe()?,

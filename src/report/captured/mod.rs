@@ -38,7 +38,8 @@ pub(super) enum Told {
     },
     /// ARP or NDP, which go no further than the network that they are on.
     Neighbour(Neighbouring),
-    /// An ICMP error that came in about a segment of a connection; its sequence number counts as those of [`Bases`].
+    /// An ICMP error that came in about a segment of a connection; its sequence number counts as
+    /// those of [`Bases`].
     Error {
         error: IcmpError,
         connection: u16,
@@ -50,7 +51,8 @@ pub(super) enum Told {
     Other,
 }
 
-/// All frames of both hosts: by time, and where that is the same, as in virtual time, what arrives behind what has left.
+/// All frames of both hosts: by time, and where that is the same, as in virtual time, what arrives
+/// behind what has left.
 pub(super) fn packets(evidence: &Evidence) -> Vec<CapturedPacket<'_>> {
     let bases = bases(&evidence.captures);
     let at = |end: End| {
@@ -102,7 +104,8 @@ impl CapturedPacket<'_> {
     }
 }
 
-/// By connection, the sequence numbers of the two SYN segments; of the first segments, where those are not there.
+/// By connection, the sequence numbers of the two SYN segments; of the first segments, where those
+/// are not there.
 fn bases(captures: &[Captured]) -> HashMap<u16, Bases> {
     let mut known: HashMap<u16, (Option<u32>, Option<u32>)> = HashMap::new();
     for capture in captures {

@@ -16,8 +16,9 @@ type Queue<'a> = VecDeque<(Key, CapturedPacket<'a>)>;
 /// What has left and has not arrived: the places of those.
 type UnderWay = HashMap<Key, Vec<usize>>;
 
-/// By time, and where that is the same, as in virtual time, what arrives behind what has left. Each that arrived is joined to the latest
-/// that left with the same bytes; what is left over came from somewhere else.
+/// By time, and where that is the same, as in virtual time, what arrives behind what has left. Each
+/// that arrived is joined to the latest that left with the same bytes; what is left over came from
+/// somewhere else.
 pub(super) fn ordered<'a>(
     client: Vec<CapturedPacket<'a>>,
     server: Vec<CapturedPacket<'a>>,
@@ -63,7 +64,8 @@ fn queue(packets: Vec<CapturedPacket<'_>>) -> Queue<'_> {
     keyed.collect()
 }
 
-/// All behind the IP header, but for the checksum, which is not yet there where the card is trusted to add it.
+/// All behind the IP header, but for the checksum, which is not yet there where the card is trusted
+/// to add it.
 fn essence(captured: &CapturedPacket) -> Vec<u8> {
     const ETHERNET: usize = 14;
     let bytes = &captured.frame.bytes;

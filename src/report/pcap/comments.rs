@@ -100,7 +100,8 @@ fn is_telling(told: &Told) -> bool {
     }
 }
 
-/// What was broken and mended, at each host's first frame from then on. Traffic is frames of its own.
+/// What was broken and mended, at each host's first frame from then on. Traffic is frames of its
+/// own.
 fn steps(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, String)> {
     let of_network = |step: &&StepTaken| step.kind != StepKind::Traffic;
     let mut marks = Vec::new();

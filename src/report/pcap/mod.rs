@@ -1,6 +1,8 @@
-//! One case as a pcapng file: the frames of both hosts as Wireshark shows them, with what the harness knows of each in comments.
+//! One case as a pcapng file: the frames of both hosts as Wireshark shows them, with what the
+//! harness knows of each in comments.
 //!
-//! Each host's capture is an interface of its own, so most segments are in the file twice: where they left and where they arrived.
+//! Each host's capture is an interface of its own, so most segments are in the file twice: where
+//! they left and where they arrived.
 
 mod comments;
 
@@ -75,7 +77,8 @@ fn write_observed(
     Ok(())
 }
 
-/// Big-endian, because in the other order pcap-file 2.0.0 writes the halves of a statistics block's time the wrong way round.
+/// Big-endian, because in the other order pcap-file 2.0.0 writes the halves of a statistics block's
+/// time the wrong way round.
 fn section(comment: String, kernel: &str) -> SectionHeaderBlock<'static> {
     let application = concat!("deadpeer ", env!("CARGO_PKG_VERSION"));
     SectionHeaderBlock {
@@ -147,7 +150,8 @@ fn packet<'a>(
     }
 }
 
-/// How many frames there were, and how many of them are here. `None` where there were none, and so no time for it.
+/// How many frames there were, and how many of them are here. `None` where there were none, and so
+/// no time for it.
 fn statistics(
     evidence: &Evidence,
     capture: &Captured,

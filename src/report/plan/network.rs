@@ -1,4 +1,5 @@
-//! The network of a case: machines with addresses, and of one that is spelled out the links and routes too.
+//! The network of a case: machines with addresses, and of one that is spelled out the links and
+//! routes too.
 
 use crate::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 use crate::plan::{NetworkPlan, NodePlan, RoutePlan};

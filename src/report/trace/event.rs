@@ -1,4 +1,5 @@
-//! What happened besides frames: steps, timers, announcements of the kernel, what the application did and was told.
+//! What happened besides frames: steps, timers, announcements of the kernel, what the application
+//! did and was told.
 
 use super::{Lanes, Line, Mark, Source};
 use crate::evidence::{PacketDrop, SocketSample, StepTaken, Timer};

@@ -1,5 +1,5 @@
-//! One case as a timeline: what was on the wire between the two hosts, what was done to it, the socket's timer, and what the
-//! application was told. In the manner of tcpdump(8) and `ss -o`.
+//! One case as a timeline: what was on the wire between the two hosts, what was done to it, the
+//! socket's timer, and what the application was told. In the manner of tcpdump(8) and `ss -o`.
 
 mod event;
 mod transit;
@@ -23,8 +23,8 @@ struct Line {
     mark: Mark,
 }
 
-/// Where a line comes from. In virtual time much happens in one moment: what is done comes before what comes of it, and last what the
-/// kernel says of itself, and to the application.
+/// Where a line comes from. In virtual time much happens in one moment: what is done comes before
+/// what comes of it, and last what the kernel says of itself, and to the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     Done,

@@ -1,7 +1,8 @@
 //! `address` on the kernel.
 //!
-//! With its last address an IPv4 interface loses every route through it (`fib_disable_ip`), with any address an IPv6 one those of its
-//! prefix (`cleanup_prefix_route`). The kernel brings back that of the attached network alone.
+//! With its last address an IPv4 interface loses every route through it (`fib_disable_ip`), with
+//! any address an IPv6 one those of its prefix (`cleanup_prefix_route`). The kernel brings back
+//! that of the attached network alone.
 
 use crate::lab::error::LabError;
 use crate::model::Moment;

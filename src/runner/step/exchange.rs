@@ -6,8 +6,8 @@ use futures::future::{join, try_join_all};
 
 use super::StepOutcome;
 use crate::model::End;
-use crate::runner::running::{PATIENCE, Running};
 use crate::runner::running::{Hindrance, whole};
+use crate::runner::running::{PATIENCE, Running};
 use crate::runner::traffic;
 use crate::step::Exchange;
 

@@ -8,8 +8,8 @@ use crate::model::{Moment, Side};
 use crate::runner::shared::{SharedLab, note};
 use crate::step::{CableChange, Flap, Step, StepKind};
 
-/// Done when the cable is out for the first time. The others, and each time that it is in again, come when they are due, counted from the
-/// first: what is late does not delay what follows.
+/// Done when the cable is out for the first time. The others, and each time that it is in again,
+/// come when they are due, counted from the first: what is late does not delay what follows.
 pub(super) async fn take(shared: &SharedLab, flap: &Flap, step: &Step) -> Result<(), LabError> {
     let Flap { at, count, period } = *flap;
     let cable = Side::Cable(at);

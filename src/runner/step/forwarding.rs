@@ -11,7 +11,8 @@ pub(super) async fn take(
 ) -> Result<(), LabError> {
     let node = shared.lab.node(forwarding.on);
     for view in shared.lab.views(step.family) {
-        node.set_forwarding(view.family(), forwarding.forwards).await?;
+        node.set_forwarding(view.family(), forwarding.forwards)
+            .await?;
     }
     Ok(())
 }

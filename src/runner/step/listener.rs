@@ -1,21 +1,21 @@
-//! `listener` on the kernel: a server whose program is too busy to accept, and the others that wait for it.
+//! `listener` on the kernel: a server whose program is too busy to accept, and the others that wait
+//! for it.
 
 use std::future::pending;
 
 use nix::sys::socket::{Backlog, listen};
 
-use crate::runner::running::Accepts;
 use super::StepOutcome;
 use crate::clock::sleep_until;
 use crate::endpoint::socket;
 use crate::lab::error::LabError;
 use crate::model::{End, EndSettings, Moment, SERVER_PORT};
 use crate::plan::FILLER_PORT;
-use crate::runner::running::Running;
 use crate::runner::connect::Accepted;
+use crate::runner::running::Accepts;
+use crate::runner::running::Running;
 use crate::step::Listener;
 use crate::sys;
-
 
 pub(super) async fn take(running: &mut Running, step: &Listener) -> StepOutcome {
     if let Some(backlog) = step.fill {
@@ -34,7 +34,8 @@ impl Running {
         let Some(listener) = &self.listener else {
             return Ok(());
         };
-        let failed = |source| LabError::at_socket(End::Server, "listen with another backlog", source);
+        let failed =
+            |source| LabError::at_socket(End::Server, "listen with another backlog", source);
         let size = Backlog::new(i32::from(backlog)).map_err(|errno| failed(errno.into()))?;
         listen(listener, size).map_err(|errno| failed(errno.into()))?;
         let waiting = sys::waiting_to_be_accepted(listener).map_err(failed)?;

@@ -1,7 +1,8 @@
 //! The steps on the kernel: one file for each `do` word, of the same name as in `step/`.
 //!
-//! A step at the network is taken once for all variants of a case, on the [`SharedLab`]; its act on the modelled network comes first. A step
-//! of a program is taken by each variant, on its own [`Running`].
+//! A step at the network is taken once for all variants of a case, on the [`SharedLab`]; its act on
+//! the modelled network comes first. A step of a program is taken by each variant, on its own
+//! [`Running`].
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::lab::error::LabError;
 use crate::model::Moment;
 use crate::step::{Action, NetworkAction, ProgramAction, Step, for_each_step};
 
-/// A step of a program that was taken. The outer error is the lab's, the inner one the connection's.
+/// A step of a program that was taken. The outer error is the lab's, the inner one the
+/// connection's.
 pub(super) type StepOutcome = Result<Result<(), Hindrance>, LabError>;
 
 macro_rules! take {
@@ -53,7 +55,8 @@ impl SharedLab {
         } else {
             None
         };
-        // Before the fault, as the counters: on a busy machine a probe may go out before the step is over.
+        // Before the fault, as the counters: on a busy machine a probe may go out before the step
+        // is over.
         let begun = Moment::now();
         self.act(step).await?;
         Ok(Done {

@@ -1,4 +1,5 @@
-//! `reboot` on the kernel: its first part. The sockets of each variant go after it, and then, in its own time, the host comes back.
+//! `reboot` on the kernel: its first part. The sockets of each variant go after it, and then, in
+//! its own time, the host comes back.
 
 use crate::lab::error::LabError;
 use crate::runner::shared::SharedLab;

@@ -5,7 +5,10 @@ use crate::runner::shared::SharedLab;
 use crate::step::{HardwareAddress, Resume, Step};
 
 pub(super) async fn take(shared: &SharedLab, resume: &Resume, _: &Step) -> Result<(), LabError> {
-    let heard = shared.lab.unsilence(resume.host, HardwareAddress::Kept).await?;
+    let heard = shared
+        .lab
+        .unsilence(resume.host, HardwareAddress::Kept)
+        .await?;
     shared.host(resume.host).blackout.end(heard);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::StepOutcome;
-use crate::runner::running::Running;
 use crate::runner::running::Hindrance;
+use crate::runner::running::Running;
 use crate::step::{Socket, SocketAct};
 
 pub(super) async fn take(running: &mut Running, step: &Socket) -> StepOutcome {

@@ -50,8 +50,8 @@ fn counter_name(name: &At<&str>, cx: &mut Context) -> Result<CounterName, Report
     Ok(CounterName(name.value.to_owned()))
 }
 
-/// The counters of ICMP message types. The kernel shows one only once it has counted a message, so one that it does not show is
-/// zero: a name that no kernel has would be zero for ever.
+/// The counters of ICMP message types. The kernel shows one only once it has counted a message, so
+/// one that it does not show is zero: a name that no kernel has would be zero for ever.
 fn message_type(name: &At<&str>, cx: &mut Context) -> Result<(), Reported> {
     let [group, rest] = if let Some(rest) = name.value.strip_prefix("IcmpMsg:") {
         ["IcmpMsg:", rest]

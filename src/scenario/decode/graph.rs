@@ -249,7 +249,8 @@ fn second_links(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> 
     found
 }
 
-/// A frame that nobody knows the way of goes round for ever: the bridges here speak no spanning tree protocol.
+/// A frame that nobody knows the way of goes round for ever: the bridges here speak no spanning
+/// tree protocol.
 fn storms(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
     let mut group: BTreeMap<Node, Node> = graph.of_role(Role::Switch).map(|s| (s, s)).collect();
     let mut found = Vec::new();

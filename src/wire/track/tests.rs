@@ -190,7 +190,8 @@ fn an_old_retransmission_is_no_sign_of_life() {
     assert_eq!(last_received(&track), Some(Moment::from_nanos(10)));
 }
 
-/// The host has no route: its acknowledgement was never on the wire, and its TCP has sent it all the same.
+/// The host has no route: its acknowledgement was never on the wire, and its TCP has sent it all
+/// the same.
 #[test]
 fn an_acknowledgement_that_was_never_on_the_wire_counts_after_its_delay() {
     let late = 200_000_003;

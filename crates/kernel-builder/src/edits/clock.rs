@@ -4,10 +4,11 @@ use super::Edit;
 
 /// The vDSO, a page that the kernel maps into each program, contains the time.
 ///
-/// The vDSO of user-mode Linux makes a system call, which takes two process switches. A third of all
-/// system calls of a guest's programs read the clock. In the mode with an infinitely fast processor
-/// no time passes while a program runs, so the time at which it was scheduled stays correct until
-/// the kernel runs again. Only a program that polls the clock in a loop would never end.
+/// The vDSO of user-mode Linux makes a system call, which takes two process switches. A third of
+/// all system calls of a guest's programs read the clock. In the mode with an infinitely fast
+/// processor no time passes while a program runs, so the time at which it was scheduled stays
+/// correct until the kernel runs again. Only a program that polls the clock in a loop would never
+/// end.
 ///
 /// With interrupts off, the kernel reads its clock without advancing it (`timer_read`).
 pub(crate) fn clock() -> [Edit; 6] {

@@ -12,8 +12,9 @@ pub(crate) fn image() -> [Edit; 6] {
     [known(), table(), files(), pages(), adoption(), content()]
 }
 
-/// The kernel maps the files in the comma-separated list of `initrd=` one after the other, each from
-/// a page boundary on. Their memory is not the guest's own and must not be freed (`retain_initrd`).
+/// The kernel maps the files in the comma-separated list of `initrd=` one after the other, each
+/// from a page boundary on. Their memory is not the guest's own and must not be freed
+/// (`retain_initrd`).
 fn files() -> Edit {
     Edit {
         path: "arch/um/kernel/initrd.c",

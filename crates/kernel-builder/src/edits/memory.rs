@@ -17,7 +17,8 @@ pub(crate) fn memory() -> [Edit; 4] {
     [inherited(), cleared(), physical(), later()]
 }
 
-/// The directory is still chosen: Linux 7.2 also uses it if the host does not execute unnamed files.
+/// The directory is still chosen: Linux 7.2 also uses it if the host does not execute unnamed
+/// files.
 fn inherited() -> Edit {
     Edit {
         path: "arch/um/os-Linux/mem.c",

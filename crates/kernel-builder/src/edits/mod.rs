@@ -114,7 +114,8 @@ fn idleness() -> Edit {
 }
 
 /// The boot does not replace enumerations by their names in the formats of all trace events: that
-/// took a thirtieth of the boot. The drop monitor depends on trace events, but nothing reads a trace.
+/// took a thirtieth of the boot. The drop monitor depends on trace events, but nothing reads a
+/// trace.
 fn names(series: Series) -> Edit {
     Edit {
         path: "kernel/trace/trace.c",

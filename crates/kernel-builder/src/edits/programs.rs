@@ -7,8 +7,8 @@ pub(crate) fn programs() -> [Edit; 2] {
     [kept(), older_hosts()]
 }
 
-/// The process inherits only the memory's descriptor. Without seccomp, under ptrace, it maps memory by
-/// the kernel's descriptor numbers, so that it must inherit those of the image too.
+/// The process inherits only the memory's descriptor. Without seccomp, under ptrace, it maps memory
+/// by the kernel's descriptor numbers, so that it must inherit those of the image too.
 fn kept() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",
@@ -27,8 +27,8 @@ fn kept() -> Edit {
     }
 }
 
-/// The program is an unnamed file that must be executable. A host before Linux 6.3 does not have the
-/// flag `MFD_EXEC`, and executes any such file.
+/// The program is an unnamed file that must be executable. A host before Linux 6.3 does not have
+/// the flag `MFD_EXEC`, and executes any such file.
 fn older_hosts() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",

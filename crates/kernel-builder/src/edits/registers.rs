@@ -9,8 +9,8 @@ pub(crate) fn registers() -> [Edit; 5] {
 }
 
 /// User-mode Linux has a buffer of 2696 bytes, the size of the XSAVE area up to AVX-512. The host
-/// refuses to set fewer bytes than the processor has (`xstateregs_set`: EFAULT). A processor with AMX
-/// has 11,008 bytes, whether AMX is permitted or not, and the guest panics at its first process
+/// refuses to set fewer bytes than the processor has (`xstateregs_set`: EFAULT). A processor with
+/// AMX has 11,008 bytes, whether AMX is permitted or not, and the guest panics at its first process
 /// ("ptrace set fp regs failed, errno = 14"). The size is a maximum: on another processor the host
 /// uses less of it. Three pages are enough for all registers of present processors. The buffer also
 /// lies on the stack of each kernel thread, hence `CONFIG_KERNEL_STACK_ORDER=3`.
@@ -96,8 +96,8 @@ int put_fp_registers(int pid, unsigned long *regs)
 }
 
 /// The handler that determines the address of a page fault runs with other registers and never
-/// returns. `userspace` reads the registers of the process before and writes them afterwards, so that
-/// this code need not do it again.
+/// returns. `userspace` reads the registers of the process before and writes them afterwards, so
+/// that this code need not do it again.
 fn fault_before() -> Edit {
     Edit {
         path: "arch/um/os-Linux/skas/process.c",

@@ -32,7 +32,8 @@ fn table() -> Table {
     }
 }
 
-/// Each message as the bindings read it: flags 1 is a request, 4 asks for an answer, 0x400 creates, 0x800 appends.
+/// Each message as the bindings read it: flags 1 is a request, 4 asks for an answer, 0x400 creates,
+/// 0x800 appends.
 fn described(batch: &Batch) -> String {
     let mut text = String::new();
     let mut rest = batch.bytes();
