@@ -17,6 +17,7 @@
 //! * [`outcome`], [`judge`]: what was seen, and the verdict on it
 //! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
 //! * [`record`]: the result of a run as data, saved and read back
+//! * [`mod@reference`]: the reference and the JSON Schema of scenario files, from the key tables
 //! * [`report`]: functions of events and results
 //! * [`job`]: a case that is sent to a guest
 //! * [`guest`]: a kernel of its own for a job, with this program as its init

@@ -1,4 +1,5 @@
-//! Tables laid over each other: a case's over the file's own. What the upper one gives wins, key by key.
+//! Tables laid over each other: a case's over the file's own. What the upper one gives wins, key by
+//! key.
 
 use std::ops::Range;
 
@@ -18,7 +19,8 @@ pub(crate) struct Layers<'t> {
 pub(crate) struct Layer<'t> {
     /// `None` where there is none, or something else in its place.
     table: Option<Table<'t>>,
-    /// What is absent may be what something wrong was meant to be, so it counts as wrong rather than as not given.
+    /// What is absent may be what something wrong was meant to be, so it counts as wrong rather
+    /// than as not given.
     doubt: Option<Reported>,
 }
 

@@ -1,4 +1,5 @@
-//! The shapes of values and the tables of keys, from which the JSON Schema and the reference are made.
+//! The shapes of values and the tables of keys, from which the JSON Schema and the reference are
+//! made.
 
 use std::fmt;
 
@@ -75,7 +76,8 @@ pub(crate) struct List {
 pub(crate) enum Names {
     /// Machines besides the client and the server.
     Machines,
-    /// Sysctls of a network namespace: these, and those that begin like these. What is no whole name ends in `.`, `_` or `-`.
+    /// Sysctls of a network namespace: these, and those that begin like these. What is no whole
+    /// name ends in `.`, `_` or `-`.
     Sysctls(&'static [&'static str]),
     /// Counters of the kernel.
     Counters,
@@ -85,7 +87,8 @@ pub(crate) enum Names {
 
 /// A table with its keys.
 pub(crate) struct TableKind {
-    /// The name of its definition in the JSON Schema; `None`: it has none, and stands where it is used.
+    /// The name of its definition in the JSON Schema; `None`: it has none, and stands where it is
+    /// used.
     pub(crate) name: Option<&'static str>,
     /// One sentence for the reference.
     pub(crate) about: &'static str,

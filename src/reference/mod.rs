@@ -1,4 +1,5 @@
-//! The reference of the scenario format and its JSON Schema, from the same tables that files are read by.
+//! The reference of the scenario format and its JSON Schema, from the same tables that files are
+//! read by.
 
 mod page;
 mod schema;

@@ -1,5 +1,5 @@
-//! A file as it is read: each value right by itself, with its place. The checks look at a case as a whole, and may find parts of it
-//! missing, or wrong and reported.
+//! A file as it is read: each value right by itself, with its place. The checks look at a case as a
+//! whole, and may find parts of it missing, or wrong and reported.
 
 use std::ops::Range;
 use std::rc::Rc;

@@ -61,7 +61,8 @@ pub(super) const RECEIVE: EndSetting = EndSetting::new(
 })
 .without_rule();
 
-/// On a listening socket they are those of every connection from the first segment on: its window is announced with the SYN-ACK.
+/// On a listening socket they are those of every connection from the first segment on: its window
+/// is announced with the SYN-ACK.
 fn option(name: i32, size: BufferSize, limit: &'static str) -> SocketOption {
     SocketOption {
         kind: OptionKind::Buffer { limit },

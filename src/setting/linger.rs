@@ -14,7 +14,8 @@ pub(super) const KEY: Key<Linger> = Key::value(
 
 /// It changes what a close is, and how long it takes.
 ///
-/// It is no option of the open socket: the step that closes the socket sets it, because a linger of zero is there until then.
+/// It is no option of the open socket: the step that closes the socket sets it, because a linger of
+/// zero is there until then.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
     |end, cx, own| {

@@ -1,8 +1,8 @@
-//! The settings of an end: one file for each, with its key, its reading, its description, and what it sets: socket options and
-//! sysctls, as data.
+//! The settings of an end: one file for each, with its key, its reading, its description, and what
+//! it sets: socket options and sysctls, as data.
 //!
-//! A setting is added by a field of [`EndSettings`], a file here, and a row in [`SETTINGS`]. Whoever applies, describes or predicts
-//! settings goes through the rows.
+//! A setting is added by a field of [`EndSettings`], a file here, and a row in [`SETTINGS`].
+//! Whoever applies, describes or predicts settings goes through the rows.
 
 mod buffer;
 mod keepalive;

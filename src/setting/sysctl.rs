@@ -4,12 +4,14 @@ use super::EndSetting;
 use crate::file::{At, Context, Diagnostic, Key, Names, Reported, Shape, Value, named};
 use crate::model::{Node, NodeSysctls, Sysctl};
 
-/// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning of the name, or the whole of it.
+/// The sysctls of which each network namespace has its own, whatever the kernel: by the beginning
+/// of the name, or the whole of it.
 ///
-/// That a namespace shows a sysctl proves nothing: `net.netfilter.nf_hooks_lwtunnel` is there in each, and set for all of them, for good
-/// (`nf_hooks_lwtunnel_sysctl_handler`). Where a table has a value for each namespace, the kernel takes the right to write from what has none
-/// (`ipv4_sysctl_init_net`, `nf_conntrack_standalone_init_sysctl`, `ensure_safe_net_sysctl`), so these are safe. A test of each that a kernel has
-/// is in `tests/netns/sysctls.rs`.
+/// That a namespace shows a sysctl proves nothing: `net.netfilter.nf_hooks_lwtunnel` is there in
+/// each, and set for all of them, for good (`nf_hooks_lwtunnel_sysctl_handler`). Where a table has
+/// a value for each namespace, the kernel takes the right to write from what has none
+/// (`ipv4_sysctl_init_net`, `nf_conntrack_standalone_init_sysctl`, `ensure_safe_net_sysctl`), so
+/// these are safe. A test of each that a kernel has is in `tests/netns/sysctls.rs`.
 const OWN: [&str; 9] = [
     "net.bridge.bridge-nf-",
     "net.core.optmem_max",
@@ -112,7 +114,8 @@ fn between(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Report
     Err(cx.report(end.help(format!("write them in `connection.{node}.sysctl`"))))
 }
 
-/// The name becomes a path, so nothing may lead out of the folder. What is wrong with it, and what to do.
+/// The name becomes a path, so nothing may lead out of the folder. What is wrong with it, and what
+/// to do.
 fn is_of_a_namespace(name: &str) -> Result<(), (String, String)> {
     let word = |word: &str| {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

@@ -9,7 +9,8 @@ use crate::file::quantity::Unit;
 use crate::file::{Context, Key, Problem, Reported, Shape, Value};
 use crate::text::seconds;
 
-/// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt` in `net/ipv4/tcp.c`).
+/// `TCP_USER_TIMEOUT` is an int of milliseconds, and negative ones are refused (`do_tcp_setsockopt`
+/// in `net/ipv4/tcp.c`).
 const LONGEST: Duration = Duration::from_millis(2_147_483_647);
 
 pub(super) const KEY: Key<Duration> = Key::value(

@@ -195,7 +195,8 @@ pub(super) const KIND: TableKind = TableKind {
     relations: &[],
 };
 
-/// The expectations that are decoded already, by their nodes in the tree: most cases share those of the file.
+/// The expectations that are decoded already, by their nodes in the tree: most cases share those of
+/// the file.
 #[derive(Default)]
 pub(super) struct Known(HashMap<usize, Given<Rc<ExpectationDraft>>>);
 
@@ -236,7 +237,8 @@ impl Known {
         let help = "give `client` or `server`, each with `error = \"...\"` or `survives = \"...\"`";
         for mut both in expect.each() {
             let mut ends = both.inside(family.name, &ENDS, cx);
-            // What is expected of both is read though it is replaced: a mistake in it is one all the same.
+            // What is expected of both is read though it is replaced: a mistake in it is one all
+            // the same.
             let own = self.end(&mut ends, key, cx);
             let of_both = self.end(&mut both, key, cx);
             ends.not_empty(help, cx)?;

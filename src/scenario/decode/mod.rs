@@ -1,7 +1,8 @@
-//! A TOML tree to a [`FileDraft`]: types, spelling, limits, and whatever else a single table decides.
+//! A TOML tree to a [`FileDraft`]: types, spelling, limits, and whatever else a single table
+//! decides.
 //!
-//! A case's tables are laid over the file's own, and are decoded once for each case. The file's own tables are decoded alone too, for
-//! the errors of what every case replaces.
+//! A case's tables are laid over the file's own, and are decoded once for each case. The file's own
+//! tables are decoded alone too, for the errors of what every case replaces.
 
 mod connection;
 mod counter;
