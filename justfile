@@ -55,6 +55,10 @@ kernels:
 catalogue *arguments:
     cargo xtask catalogue {{arguments}}
 
+# Make docs/reference.md and schema/scenario.schema.json from the key tables
+reference:
+    cargo xtask reference
+
 # Print the JSON Schema of a scenario or of a result
 schema of="scenario":
     cargo run --quiet -- schema {{of}}

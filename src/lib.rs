@@ -22,6 +22,7 @@
 //! * [`runner`]: many cases at once
 //! * [`outcome`], [`judge`]: what was observed, and the verdict on it
 //! * [`record`]: the result of a run as data, saved and read back
+//! * [`mod@reference`]: the reference and the JSON Schema of scenario files, from the key tables
 //! * [`report`]: functions of events and results
 //! * [`job`]: a case that is sent to a guest; [`guest`]: a kernel of its own for a job, with this
 //!   program as its init
