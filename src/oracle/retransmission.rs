@@ -4,10 +4,10 @@
 //! *Why is the end the user timeout plus something?* `retransmits_timed_out` counts from
 //! `retrans_stamp`, which `tcp_retransmit_skb` sets to the time of the first retransmission that
 //! the *retransmission timer* made. Before it comes the tail loss probe (`tcp_schedule_loss_probe`;
-//! RFC 8985 section 7): with one segment out it takes the place of the first timeout (2 round trips
-//! + 200 ms), sends the segment and restarts the timer, so the stamp lies two timeouts after the
-//! first transmission. With several segments out it goes out after two round trips, and the stamp
-//! lies one timeout after it.
+//! RFC 8985 section 7). With one segment out it takes the place of the first timeout (200 ms plus
+//! 2 round trips), sends the segment and restarts the timer, so the stamp lies two timeouts after
+//! the first transmission. With several segments out it goes out after two round trips, and the
+//! stamp lies one timeout after it.
 //!
 //! *Why later than the user timeout when a router answers?* After a timeout the next is clamped to
 //! what is left of the user timeout (`tcp_clamp_rto_to_user_timeout`). An ICMP unreachable that
