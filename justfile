@@ -11,11 +11,11 @@ default:
 build:
     cargo build
 
-# Compile the harness as a user does first: fast to build, and fast enough
+# Compile the harness as a user does first
 release:
     cargo build --release
 
-# Compile the small program for distribution, target/dist/harness: takes about twice as long as `release`
+# Compile the small program for distribution, target/dist/harness: most of its compilation runs on one processor
 dist:
     cargo build --profile dist
 

@@ -623,3 +623,12 @@ fn slips_on_the_command_line_are_explained() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+/// Relocations would cost each guest time (`build.rs`).
+#[cfg(target_env = "gnu")]
+#[test]
+fn the_program_has_a_fixed_address() {
+    const ET_EXEC: u16 = 2;
+    let program = fs::read(env!("CARGO_BIN_EXE_harness")).unwrap();
+    assert_eq!(program[16..18], ET_EXEC.to_le_bytes());
+}
