@@ -51,15 +51,14 @@
 //! `when = "2 probes answered"` counts the probes of the *observed end*: the client if it has
 //! keepalive, otherwise the server. A step that waits for probes where neither end has keepalive
 //! would wait for ever, and is an error.
-
 //!
 //! # Two families in one network
 //!
-//! `topology.family = "dual"` makes two cases of one, its *variants*: each is a case with one family
-//! for its connection, and with [`Stack::Dual`](crate::model::Stack) for its network. So whatever is
-//! asked, predicted or judged of a case needs to know of one family alone. A step of one family is
-//! in both variants, because both wait for it; [`Step::applies_to`](crate::step::Step::applies_to) decides whose
-//! path it changes.
+//! `topology.family = "dual"` makes two cases of one, its *variants*. Each is a case with one family
+//! for its connection, and with [`Stack::Dual`](crate::model::Stack) for its network. So a
+//! prediction or a verdict concerns one family alone. A step of one family is in both variants,
+//! because both wait for it; [`Step::applies_to`](crate::step::Step::applies_to) decides whose path
+//! it changes.
 
 pub mod memory;
 
