@@ -91,14 +91,6 @@ pub enum LabError {
         /// How long was waited.
         waited: Duration,
     },
-    /// A step was refused that the check of its file allows.
-    #[error("internal error: the step \"{step}\" is impossible in the lab: {why}")]
-    Refused {
-        /// The step.
-        step: String,
-        /// The refusal.
-        why: String,
-    },
     /// The running kernel lacks something that the case needs.
     #[error("this kernel has no {feature} ({option})")]
     MissingFeature {

@@ -1,7 +1,7 @@
 //! Whether the kernel stamps packets with the time at which they come.
 //!
 //! It does so only while some socket asks for it, and not from the moment on that the first one
-//! kind: on a busy machine it can be milliseconds later (`net_enable_timestamp` leaves the switch
+//! asks: on a busy machine it can be milliseconds later (`net_enable_timestamp` leaves the switch
 //! to a work queue). Until then a packet has the time at which it is read, and a RST would seem to
 //! come after the error that it has caused.
 

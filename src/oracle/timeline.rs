@@ -161,7 +161,7 @@ impl Walk {
                 self.write(exchange.from, u32::try_from(exchange.payload.len()).ok()?)
             }
             ProgramAction::SendData(send) => self.write(send.from, send.bytes),
-            // When an answer comes, and the retransmission timeout with it, is another matter then.
+            // The time of the next answer, and so the retransmission timeout, is unknown then.
             ProgramAction::Connect(_)
             | ProgramAction::Fill(_)
             | ProgramAction::Listener(_)
@@ -190,7 +190,7 @@ impl Walk {
                 self.come_back(self.silence + back, None);
                 Some(())
             }
-            // A node without the entry kind, and the answer comes at once.
+            // A node without the entry asks for it, and the answer comes at once.
             Change::NeighbourRemoved(..) => self.active.is_empty().then_some(()),
             Change::FlowsFlushed(_) => self.flush(),
             Change::FlowTimeout(_) => None,

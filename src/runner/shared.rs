@@ -46,7 +46,7 @@ pub(super) struct SharedLab {
 /// Held by whoever changes a link.
 type Link = Arc<tokio::sync::Mutex<()>>;
 
-/// What the machine had refused before the lab was begun, whoever asked for it.
+/// Counters of the whole machine, read before the lab is built.
 #[derive(Debug)]
 pub(super) struct Before {
     /// [`kernel::backlog_drops`].
@@ -164,7 +164,7 @@ impl SharedLab {
         *run_slot = None;
     }
 
-    /// What could not come back, once there is such a thing.
+    /// Waits for the first error of a background task.
     pub(super) async fn loss(&self) -> Arc<LabError> {
         let mut losses = self.lost.subscribe();
         let lost = losses.wait_for(Option::is_some).await;
@@ -229,8 +229,8 @@ impl SharedLab {
         })
     }
 
-    /// What a task needs that goes on beside the steps. It does not hold this, which ends it by its
-    /// own end.
+    /// What a task needs that goes on beside the steps. The task holds no reference to the
+    /// `SharedLab`; dropping that aborts it.
     pub(super) fn background(
         &self,
     ) -> (

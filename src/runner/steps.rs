@@ -242,7 +242,7 @@ impl Running {
         })
     }
 
-    /// What comes before the connection is how its network is.
+    /// Steps before the connection only prepare the network; none of them is the zero.
     fn awaits_zero(&self) -> bool {
         self.zero.is_none() && !self.client.endpoints.is_empty()
     }

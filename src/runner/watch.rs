@@ -121,3 +121,33 @@ async fn until_late(
         sleep_until(deadline).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// The allowance and the least grace.
+    const GRACE: Duration = Duration::from_millis(1050);
+
+    #[tokio::test]
+    async fn the_deadline_moves_with_each_sign_of_life() {
+        let begun = Moment::now();
+        let sign = begun + millis(500);
+        let origin = || {
+            if Moment::now() < sign { begun } else { sign }
+        };
+        until_late(origin, millis(200), begun, &StallWatch::default()).await;
+        assert!(Moment::now().since(sign) >= millis(200) + GRACE);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_heard_for_ever_is_watched_for_ten_windows() {
+        let begun = Moment::now();
+        until_late(Moment::now, millis(20), begun, &StallWatch::default()).await;
+        assert!(Moment::now().since(begun) >= millis(200) + GRACE);
+    }
+}

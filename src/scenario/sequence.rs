@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Case;
+use super::carried::Carried;
 use super::case_error::in_case;
 use super::draft::CaseDraft;
 use crate::file::{Context, Diagnostic};
@@ -16,9 +17,10 @@ use crate::world::{Cause, Change, Fault, Firewalled, Prober, Refusal, Setting, W
 ///
 /// Each family has a World of its own. An error of one family alone names the family.
 pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
-    let mut families: Vec<Family> = case
-        .carried()
-        .unwrap_or_default()
+    // Where the families are wrong, the steps are checked over the usual ones.
+    let carried = case.carried();
+    let mut families: Vec<Family> = carried
+        .unwrap_or(&Carried::DEFAULT)
         .iter()
         .flat_map(|carried| carried.families())
         .collect();
@@ -36,7 +38,7 @@ pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
         let others = || wrong.iter().filter(|other| *other != of_family);
         for wrong in of_family {
             let is_everywhere = others().all(|other| other.contains(wrong));
-            // In one network, the probes of the other family may come.
+            // In a dual-stack case, a step may wait for the probes of the other family.
             let may_come = others().any(|other| !other.iter().any(|other| other.waits_too(wrong)));
             if is_dual && wrong.waits && may_come {
                 continue;
@@ -69,19 +71,27 @@ fn walk(case: &CaseDraft, family: Family) -> Vec<Wrong> {
     let setting = setting(case, family);
     // A step that could not be read may be the very one that a later step needs.
     let written: Vec<&Written> = case.steps().map_while(Result::ok).collect();
-    let mut world = World::new(
-        setting,
-        written.iter().position(|part| part.step.action.opens()),
-    );
+    let opens = written.iter().position(|part| part.step.action.opens());
+    // It may come after a step that could not be read.
+    let is_opener = |part: &Written| part.step.action.opens();
+    let opens = opens.or_else(|| {
+        case.steps()
+            .flatten()
+            .any(is_opener)
+            .then_some(written.len())
+    });
+    let mut world = World::new(setting, opens);
     let mut wrong = Vec::new();
     for (position, part) in written.iter().enumerate() {
-        // Its error is another one.
-        if !missing(case, part).is_empty() {
-            continue;
-        }
-        if let Err(refusal) = part.step.act(position, &mut world) {
-            wrong.push(told(case, &written, part, refusal));
-        }
+        let waited = part.step.begin(position, &mut world);
+        // A missing machine has been reported.
+        let acted = if missing(case, part).is_empty() {
+            part.step.act(&mut world)
+        } else {
+            Ok(())
+        };
+        let refusals = [waited.err(), acted.err()].into_iter().flatten();
+        wrong.extend(refusals.map(|refusal| told(case, &written, part, refusal)));
         wrong.extend(blind(case, part, &mut world));
     }
     wrong
@@ -182,10 +192,8 @@ fn setting(case: &CaseDraft, family: Family) -> Setting {
 }
 
 fn is_dual(case: &CaseDraft) -> bool {
-    let carried = case.carried().unwrap_or_default().iter();
-    carried
-        .into_iter()
-        .any(|carried| carried.stack() == Stack::Dual)
+    let carried = case.carried().unwrap_or_default();
+    !carried.is_empty() && carried.iter().all(|carried| carried.stack() == Stack::Dual)
 }
 
 fn firewalled(case: &CaseDraft, topology: Option<&Topology>) -> Firewalled {
@@ -236,7 +244,8 @@ impl Case {
         let mut world = self.world();
         for (position, step) in self.steps.iter().enumerate() {
             // A checked case has no step that is refused.
-            step.act(position, &mut world).ok();
+            step.begin(position, &mut world).ok();
+            step.act(&mut world).ok();
         }
         let obstacles = world.obstacles();
         obstacles.into_iter().find_map(|fact| match fact.cause {

@@ -71,18 +71,23 @@ impl Act for Blackhole {
 
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let on = self.on;
-        for fault in self.losses().map(|loss| Fault::Loss(on, loss)) {
-            if self.drops {
-                let message = || format!("{} loses segments already", on.the());
-                world.begin_once(fault, message, "let it stop in between")?;
-            } else {
-                world.end_once(
-                    &fault,
-                    || format!("{} drops nothing when that stops", on.the()),
-                    || format!("`do = \"blackhole\"`, `on = \"{on}\"`"),
-                )?;
+        let faults = self.losses().map(|loss| Fault::Loss(on, loss));
+        if !self.drops {
+            if faults.iter().all(|fault| world.has(fault)) {
+                world.end(|fault| faults.contains(fault));
+                return Ok(());
             }
+            let early = Refusal::new(format!("{} has no blackhole when it stops", on.the()));
+            let help = format!("add an earlier step: `do = \"blackhole\"`, `on = \"{on}\"`");
+            return Err(early.help(help));
         }
+        let loses = |fault: &Fault| matches!(fault, Fault::Loss(node, _) if *node == on);
+        if let Some(earlier) = world.find(loses) {
+            let twice = Refusal::new(format!("{} loses segments already", on.the()));
+            let twice = twice.because(earlier);
+            return Err(twice.help("remove one of the two, or let the other stop in between"));
+        }
+        faults.into_iter().for_each(|fault| world.begin(fault));
         Ok(())
     }
 }

@@ -39,8 +39,8 @@ pub(super) const KIND: Kind = Kind {
 /// The most steps that are named as the reason why an exchange cannot complete.
 const MOST_CAUSES: usize = 5;
 
-/// The length of a full segment's packet, for its fate.
-const FULL: u16 = 1500;
+/// The length of a packet that fits every link: a larger one is cut after an ICMP error.
+const LENGTH: u16 = 100;
 
 pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Exchange, Reported> {
     let from = FROM.get(table, cx);
@@ -95,7 +95,7 @@ impl Act for Exchange {
 fn why(world: &World) -> String {
     let lost = [End::Server, End::Client].into_iter().find_map(|to| {
         let kind = Segments::Data;
-        let length = FULL;
+        let length = LENGTH;
         match world.fate(&Packet { to, kind, length })? {
             Fate::Delivered | Fate::Uncertain(_) => None,
             // The message differs between the families.

@@ -64,7 +64,7 @@ impl Impairment {
     }
 }
 
-/// Beyond any path on Earth, and to Mars it is no TCP.
+/// Longer than any path on Earth.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 /// In kbit/s: 10 Gbit/s, beyond which nothing is narrow.

@@ -45,7 +45,7 @@ enum Word {
     Fill,
 }
 
-/// With the smallest of these one connection waits, and a second one.
+/// A backlog of 1 lets two connections wait.
 const SMALLEST: u8 = 1;
 
 const ACTION: Key<Word> = Key::word(

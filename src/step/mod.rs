@@ -244,22 +244,29 @@ impl Step {
         }
     }
 
-    /// Goes on to this step, which has this position in the case, and acts.
+    /// Goes on to this step, which has this position in the case.
     ///
     /// # Errors
-    /// [`Refusal`] where the step, or its wait for probes, is impossible.
-    pub(crate) fn act(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
+    /// [`Refusal`] where it waits for probes that can never come.
+    pub(crate) fn begin(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
         let waited = match self.start {
             Start::AtOnce | Start::After(_) => Ok(()),
             Start::When { count, what } => world.wait(count, what),
         };
         world.advance(position, self.time());
-        let acted = if self.applies_to(world.family()) {
+        waited.map_err(|refusal| refusal.at(WAIT))
+    }
+
+    /// Acts, unless the step is for the other family.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the step is impossible in the network as it is.
+    pub(crate) fn act(&self, world: &mut World) -> Result<(), Refusal> {
+        if self.applies_to(world.family()) {
             self.action.act(world)
         } else {
             Ok(())
-        };
-        waited.map_err(|refusal| refusal.at(WAIT)).and(acted)
+        }
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) enum Fate {
     Answered(Node, IcmpKind),
     /// This router drops it and sends a RST to its sender.
     Rejected(Node),
-    /// This machine keeps it and asks for the address of its neighbour, in vain; after that, a
-    /// router answers with ICMP host unreachable.
+    /// This machine queues it while it resolves the neighbour, which does not answer. A router then
+    /// sends ICMP host unreachable (IPv6: address unreachable).
     Queued(Node),
     /// It may be lost: a fault there hits some packets and not others.
     Uncertain(Node),

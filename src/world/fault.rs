@@ -139,7 +139,7 @@ impl Fault {
         }
     }
 
-    /// The machines where it is, between the ends; none for a fault at an end.
+    /// The machines where it is; none for a fault that is at an end whatever the path.
     #[must_use]
     pub(crate) fn place(&self) -> Vec<Node> {
         match self {
@@ -148,6 +148,8 @@ impl Fault {
             | Self::Filter(on, _)
             | Self::Loss(on, _)
             | Self::Narrow(on, ..)
+            | Self::WrongNeighbour(on, _)
+            | Self::NotForwarding(on)
             | Self::Untold(on) => vec![*on],
             Self::Link(Side::Cable(_))
             | Self::Flapping(_)
@@ -155,8 +157,6 @@ impl Fault {
             | Self::Down(_)
             | Self::Forgotten(_)
             | Self::NoAddress(_)
-            | Self::WrongNeighbour(..)
-            | Self::NotForwarding(_)
             | Self::Impaired(_)
             | Self::Unread(_)
             | Self::Shut(_)

@@ -87,8 +87,8 @@ pub enum Change {
     FlowTimeout(Node),
 }
 
-/// What a case says of the network and the connection before its first step. What is unknown
-/// because it is wrong in the file refuses nothing.
+/// What a case says of the network and the connection before its first step. A field that
+/// the file has wrong is unknown, and no step is refused because of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// The family of the packets.
@@ -345,7 +345,7 @@ impl World {
         })
     }
 
-    /// Whether a router is between the ends; where the path is unknown, whether there is a router.
+    /// Whether a router may be between the ends: where there are several paths, `true`.
     #[must_use]
     pub(crate) fn is_routed(&self) -> bool {
         let is_router = |node: &Node| {

@@ -29,7 +29,7 @@ pub(super) async fn take(running: &mut Running, step: &Listener) -> StepOutcome 
 }
 
 impl Running {
-    /// What waits in the queue already has been there for a step.
+    /// Connections that already wait in the queue take places; only the rest is opened.
     async fn fill_queue(&mut self, backlog: u8, places: u32) -> Result<(), LabError> {
         let Some(listener) = &self.listener else {
             return Ok(());
