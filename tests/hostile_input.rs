@@ -85,6 +85,12 @@ fn each_of_20000_duplicate_keys_is_an_error() {
 }
 
 #[test]
+fn each_of_20000_errors_in_one_line_is_an_error() {
+    let key = ".$".repeat(20_000);
+    assert!(messages(&format!("a{key} = 1\n{HEAD}")).len() >= 20_000);
+}
+
+#[test]
 fn as_many_steps_as_a_file_can_have_are_checked_and_one_more_is_refused() {
     let steps = |count| {
         let ways = ["pull", "plug"];

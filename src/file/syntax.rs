@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use toml::de::Error;
 
 use super::Context;
-use super::Diagnostic;
+use super::diagnostic::{Diagnostic, MOST_SHOWN};
 use super::keys;
 
 /// Reports each error, or what the text is instead.
@@ -24,7 +24,10 @@ pub(crate) fn report(text: &str, errors: &[Error], cx: &mut Context) {
         return;
     }
     let repeated = keys::repeated(text);
-    for error in errors {
+    // A hint may read the whole line of its error, and a line may have thousands of errors: only
+    // what is shown gets one.
+    let (shown, others) = errors.split_at(errors.len().min(MOST_SHOWN));
+    for error in shown {
         let span = error.span();
         // What the parser finds wrong behind it may be right.
         if let Some(pairs) = span.as_ref().and_then(|span| colons(text, span)) {
@@ -48,6 +51,9 @@ pub(crate) fn report(text: &str, errors: &[Error], cx: &mut Context) {
             }
         };
         cx.report(diagnostic);
+    }
+    for error in others {
+        cx.report(Diagnostic::new(error.span(), error.message()));
     }
 }
 
