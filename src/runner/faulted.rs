@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netlink_packet_route::route::RouteType;
+use tokio::sync::watch;
 
 use crate::lab::error::LabError;
 use crate::lab::{Lab, LinkEnd};
 use crate::model::{End, Family, Moment, Node, Role, RouteChange, Side};
 use crate::plan::{InterfacePlan, NetworkPlan, RoutePlan};
 use crate::step::{HardwareAddress, Step};
-use crate::world::{Fault, World};
+use crate::world::{Fault, Refusal, World};
 
 /// A lab and what its steps have changed.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct FaultedLab {
     worlds: Vec<Mutex<World>>,
     /// How many new hardware addresses there have been.
     macs: AtomicU8,
+    /// Tells of a fault that has ended by itself.
+    ended: watch::Sender<()>,
 }
 
 /// What a lab has of one family: the same machines and links carry one or both.
@@ -51,6 +54,7 @@ impl FaultedLab {
             lab,
             worlds: worlds.into_iter().map(Mutex::new).collect(),
             macs: AtomicU8::new(0),
+            ended: watch::Sender::new(()),
         }
     }
 
@@ -65,14 +69,32 @@ impl FaultedLab {
         views.filter(move |view| only.is_none_or(|only| only == view.family()))
     }
 
-    /// A step at the network acts on the modelled network. The check of the file has decided that the
-    /// step is possible, so a refusal changes nothing here: the World has already what the step makes,
-    /// or has nothing to undo. So it is where a cable still flaps, or where a step before was passed
-    /// over because its connection had ended.
-    pub(super) fn act(&self, step: &Step) {
-        for view in self.views(step.family) {
-            step.action.act(&mut view.world()).ok();
+    /// A step at the network acts on the modelled network, after what it waits for.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is nothing to do on the kernel: an earlier step was left out because
+    /// its connection had ended, and the network is not what the check of the file expects.
+    pub(super) async fn act(&self, step: &Step) -> Result<(), Refusal> {
+        let mut ended = self.ended.subscribe();
+        while self.must_wait(step) {
+            // The channel closes only with this.
+            ended.changed().await.ok();
         }
+        let mut views = self.views(step.family);
+        views.try_for_each(|view| step.action.act(&mut view.world()))
+    }
+
+    fn must_wait(&self, step: &Step) -> bool {
+        let mut views = self.views(step.family);
+        views.any(|view| step.action.must_wait(&view.world()))
+    }
+
+    /// A fault has ended by itself.
+    pub(super) fn ended(&self, fault: &Fault) {
+        for view in self.views(None) {
+            view.world().end(|other| other == fault);
+        }
+        self.ended.send_replace(());
     }
 
     /// The two sides of a link, the one that is set down first.

@@ -16,9 +16,10 @@ use super::step_log::{StepLog, Times};
 use crate::clock::sleep_until;
 use crate::kernel;
 use crate::lab::error::LabError;
-use crate::model::{End, Family, Moment, Node, Side};
+use crate::model::{End, Family, Moment};
 use crate::prepare::Prepared;
 use crate::step::{HardwareAddress, StepKind};
+use crate::world::Fault;
 
 /// The lab of a case, in which each of its variants has a connection.
 pub(super) struct SharedLab {
@@ -31,8 +32,6 @@ pub(super) struct SharedLab {
     records: Vec<StepLog>,
     client: Host,
     server: Host,
-    /// One for each link, by the machines at its ends: held while it flaps.
-    links: Mutex<BTreeMap<[Node; 2], Link>>,
     /// Hosts that come back from a reboot, and cables that flap, in their own time.
     returns: Mutex<JoinSet<()>>,
     /// When the last of those is over.
@@ -42,9 +41,6 @@ pub(super) struct SharedLab {
     /// Until a step waits.
     run_slot: Mutex<Option<RunSlot>>,
 }
-
-/// Held by whoever changes a link.
-type Link = Arc<tokio::sync::Mutex<()>>;
 
 /// Counters of the whole machine, read before the lab is built.
 #[derive(Debug)]
@@ -81,8 +77,6 @@ pub(super) struct Host {
     /// (`ip_route_input`, `ip6_route_input`).
     without_ipv4: Blackout,
     without_ipv6: Blackout,
-    /// Held while it is down from a reboot.
-    down: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Host {
@@ -109,6 +103,8 @@ pub(super) struct Done {
     pub(super) until: Moment,
     /// The counters before it, where it is to be the zero of the variants' times.
     pub(super) baseline: Option<Arc<CounterBaseline>>,
+    /// Why it was not taken.
+    pub(super) refused: Option<String>,
 }
 
 impl Done {
@@ -143,7 +139,6 @@ impl SharedLab {
             records,
             client: Host::default(),
             server: Host::default(),
-            links: Mutex::default(),
             returns: Mutex::default(),
             settled: Mutex::new(Moment::now()),
             lost: watch::Sender::new(None),
@@ -175,24 +170,9 @@ impl SharedLab {
         }
     }
 
-    /// A machine's link to another, or its only one. A step at it waits until it does not flap any
-    /// more.
-    pub(super) fn link(&self, side: Side) -> Link {
-        let (at, to) = match side {
-            Side::Cable(at) => (at.node(), None),
-            Side::Link(at, to) => (at, Some(to)),
-        };
-        let mut ends = self.lab.sides(at, to).map(|side| side.node.node);
-        ends.sort();
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(links.entry(ends).or_default())
-    }
-
     /// Silences a host, unless it has crashed before.
     pub(super) async fn silence(&self, end: End) -> Result<(), LabError> {
         let host = self.host(end);
-        // Its reboot may be over by the file's times, and not quite by the machine's.
-        let _up = host.down.lock().await;
         if !host.blackout.is_silent() {
             let (node, link) = (self.lab.node(end.node()), self.lab.uplink(end));
             node.silence(&link.name).await?;
@@ -205,8 +185,7 @@ impl SharedLab {
     pub(super) async fn come_back(&self, end: End, returning: Returning) -> SharedOutcome {
         let from = Moment::now();
         let Returning { line, due, mac } = returning;
-        let Host { blackout, down, .. } = self.host(end).clone();
-        let down = down.lock_owned().await;
+        let Host { blackout, .. } = self.host(end).clone();
         let (lab, lost, records) = self.background();
         self.spawn(due, async move {
             sleep_until(due).await;
@@ -219,13 +198,14 @@ impl SharedLab {
                 }
                 Err(error) => drop(lost.send_replace(Some(Arc::new(error)))),
             }
-            drop(down);
+            lab.ended(&Fault::Down(end));
         });
         Ok(Done {
             from,
             begun: from,
             until: Moment::now(),
             baseline: None,
+            refused: None,
         })
     }
 

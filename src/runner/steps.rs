@@ -40,7 +40,7 @@ impl Running {
                 Err(Hindrance::Over(why))
                     if step.action.is_at_network() && prepared.is_variant() =>
                 {
-                    let times = self.take_together(step, Moment::now(), false).await?;
+                    let (times, _) = self.take_together(step, Moment::now(), false).await?;
                     self.step_log.done(step, times, Some(why));
                     done = times.until;
                     continue;
@@ -51,7 +51,13 @@ impl Running {
                 }
             };
             let (times, taken) = match &step.action {
-                Action::Network(_) => (self.take_together(step, due, true).await?, Ok(())),
+                Action::Network(_) => {
+                    let (times, refused) = self.take_together(step, due, true).await?;
+                    (
+                        times,
+                        refused.map_or(Ok(()), |why| Err(Hindrance::Over(why))),
+                    )
+                }
                 Action::Program(action) => {
                     if let Some(why) = self.comes_too_late(action) {
                         done = self.pass_over(step, due, why);
@@ -199,14 +205,14 @@ impl Running {
         }
     }
 
-    /// Takes a step at the lab, once for all variants. `is_due`: it may be the zero of this
-    /// variant's times.
+    /// Takes a step at the lab, once for all variants; its times, and why it was not taken.
+    /// `is_due`: it may be the zero of this variant's times.
     async fn take_together(
         &mut self,
         step: &Step,
         due: Moment,
         is_due: bool,
-    ) -> Result<Times, Arc<LabError>> {
+    ) -> Result<(Times, Option<String>), Arc<LabError>> {
         let is_zero = is_due && step.action.is_fault() && self.awaits_zero();
         let shared = Arc::clone(&self.shared);
         let met = shared
@@ -214,12 +220,15 @@ impl Running {
             .together(due, shared.take(step, is_zero))
             .await;
         let done = met.outcome?;
+        if done.refused.is_some() {
+            return Ok((done.times(met.due), done.refused));
+        }
         if let Some(baseline) = done.baseline.as_ref().filter(|_| is_zero) {
             self.baseline = Arc::clone(baseline);
             self.zero = Some(done.begun);
         }
         let Action::Network(NetworkAction::Reboot(reboot)) = &step.action else {
-            return Ok(done.times(met.due));
+            return Ok((done.times(met.due), None));
         };
         let Reboot {
             host,
@@ -236,10 +245,9 @@ impl Running {
         };
         let back = shared.come_back(host, returning);
         let forgotten = shared.barrier.together(done.until, back).await.outcome?;
-        Ok(Times {
-            until: forgotten.until,
-            ..done.times(met.due)
-        })
+        let times = done.times(met.due);
+        let until = forgotten.until;
+        Ok((Times { until, ..times }, None))
     }
 
     /// Steps before the connection only prepare the network; none of them is the zero.

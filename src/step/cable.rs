@@ -108,6 +108,10 @@ impl Act for Cable {
         }
     }
 
+    fn waits_for(&self, fault: &Fault, world: &World) -> bool {
+        flaps(fault, self.side, world)
+    }
+
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let side = self.side;
         still(world, side)?;
@@ -123,13 +127,17 @@ impl Act for Cable {
     }
 }
 
-/// A link that goes out and in by itself is left to itself.
-pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
-    let flaps = |fault: &Fault| match fault {
+/// Whether the fault is that this link flaps.
+pub(super) fn flaps(fault: &Fault, side: Side, world: &World) -> bool {
+    match fault {
         Fault::Flapping(end) => world.is_same_link(Side::Cable(*end), side),
         _ => false,
-    };
-    let Some(earlier) = world.may_last(flaps) else {
+    }
+}
+
+/// A link that goes out and in by itself is left to itself.
+pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
+    let Some(earlier) = world.may_last(|fault| flaps(fault, side, world)) else {
         return Ok(());
     };
     let early =

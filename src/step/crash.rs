@@ -41,6 +41,10 @@ impl Act for Crash {
         vec![Named::new("host", self.host.node(), Need::Any)]
     }
 
+    fn waits_for(&self, fault: &Fault, _: &World) -> bool {
+        *fault == Fault::Down(self.host)
+    }
+
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let host = self.host;
         is_back(world, host)?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::{DurationNanoSeconds, serde_as};
 
-use super::cable::{plugged, still};
+use super::cable::{flaps, plugged, still};
 use super::{Act, Kind, MOST_TIMES, Named, Need, StepKind};
 use crate::file::{Context, Key, Reported, Shape, Table, Value, end};
 use crate::model::{End, Side};
@@ -92,6 +92,10 @@ impl Act for Flap {
 
     fn machines(&self) -> Vec<Named> {
         vec![Named::new("at", self.at.node(), Need::Any)]
+    }
+
+    fn waits_for(&self, fault: &Fault, world: &World) -> bool {
+        flaps(fault, Side::Cable(self.at), world)
     }
 
     fn act(&self, world: &mut World) -> Result<(), Refusal> {

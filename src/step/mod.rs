@@ -19,7 +19,7 @@ use crate::file::{
 use crate::model::{End, Family, Node, ProbeEvent, Segments};
 pub use crate::world::Named;
 pub use crate::world::Need;
-use crate::world::{Cause, Firewalled, Refusal, World};
+use crate::world::{Cause, Fault, Firewalled, Refusal, World};
 
 /// Calls a macro with all steps: first those of an end's program, which each variant of a dual-stack
 /// case takes by itself, then those at the network, which the variants take together. A row is the
@@ -176,6 +176,12 @@ pub(crate) trait Act: fmt::Display {
     /// or cannot do what it needs.
     fn machines(&self) -> Vec<Named>;
 
+    /// Whether the step acts only after this fault has ended by itself. `check` refuses a step that
+    /// comes before that by the file's times; the lab may need a little longer, and the step waits.
+    fn waits_for(&self, _: &Fault, _: &World) -> bool {
+        false
+    }
+
     /// Changes the network as the step does.
     ///
     /// # Errors
@@ -307,6 +313,12 @@ impl Action {
     #[must_use]
     pub fn machines(&self) -> Vec<Named> {
         self.step().machines()
+    }
+
+    /// Whether the step acts only after a fault of this network has ended by itself.
+    pub(crate) fn must_wait(&self, world: &World) -> bool {
+        let step = self.step();
+        world.faults().any(|fault| step.waits_for(fault, world))
     }
 
     /// Changes the network as the step does.

@@ -74,6 +74,10 @@ impl Act for Reboot {
         vec![Named::new("host", self.host.node(), Need::Any)]
     }
 
+    fn waits_for(&self, fault: &Fault, _: &World) -> bool {
+        *fault == Fault::Down(self.host)
+    }
+
     /// Also out of a crash: a machine that hangs is switched off and on.
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let Self {

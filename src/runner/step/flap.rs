@@ -7,6 +7,7 @@ use crate::lab::error::LabError;
 use crate::model::{Moment, Side};
 use crate::runner::shared::{SharedLab, note};
 use crate::step::{CableChange, Flap, Step, StepKind};
+use crate::world::Fault;
 
 /// Done when the cable is out for the first time. The others, and each time that it is in again,
 /// come when they are due, counted from the first: what is late does not delay what follows.
@@ -14,8 +15,6 @@ pub(super) async fn take(shared: &SharedLab, flap: &Flap, step: &Step) -> Result
     let Flap { at, count, period } = *flap;
     let cable = Side::Cable(at);
     let begun = Moment::now();
-    // A later step at the cable waits for the end, which the machine may bring later than the file.
-    let busy = shared.link(cable).lock_owned().await;
     shared.lab.pull(cable).await?;
     let (lab, lost, records) = shared.background();
     let line = step.line;
@@ -40,7 +39,7 @@ pub(super) async fn take(shared: &SharedLab, flap: &Flap, step: &Step) -> Result
             let what = format!("{change} the {at}'s cable ({} of {count})", half / 2 + 1);
             note(&records, line, &what, kind, (due, from));
         }
-        drop(busy);
+        lab.ended(&Fault::Flapping(at));
     });
     Ok(())
 }

@@ -58,17 +58,20 @@ impl SharedLab {
         // Before the fault, as the counters: on a busy machine a probe may go out before the step
         // is over.
         let begun = Moment::now();
-        self.act(step).await?;
+        let refused = self.lab.act(step).await.err();
+        if refused.is_none() {
+            self.change(step).await?;
+        }
         Ok(Done {
             from,
             begun,
             until: Moment::now(),
             baseline: read,
+            refused: refused.map(|refusal| refusal.message),
         })
     }
 
-    async fn act(&self, step: &Step) -> Result<(), LabError> {
-        self.lab.act(step);
+    async fn change(&self, step: &Step) -> Result<(), LabError> {
         match &step.action {
             Action::Network(action) => on_network(self, action, step).await,
             // Each variant takes it by itself.
