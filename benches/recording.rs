@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpeer::endpoint::{Endpoint, socket};
+use deadpeer::endpoint::{EndWitness, Endpoint, socket};
 use deadpeer::kernel;
 use deadpeer::lab::Lab;
 use deadpeer::model::{CLIENT_PORT, End, Moment, Node, SERVER_PORT};
@@ -246,8 +246,9 @@ async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let from = lab.plans[0].socket_address(End::Client, CLIENT_PORT);
     let listener = socket::listen(lab.node(Node::SERVER), server, &connection.server).await?;
     let client = socket::connect(lab.node(Node::CLIENT), from, server, &connection.client).await?;
-    let mut client = Endpoint::new(client, CLIENT_PORT);
-    let mut server = Endpoint::new(listener.accept().await?.0, CLIENT_PORT);
+    let witness = EndWitness::default();
+    let mut client = Endpoint::new(client, CLIENT_PORT, &witness);
+    let mut server = Endpoint::new(listener.accept().await?.0, CLIENT_PORT, &witness);
     let mut counts_from = Moment::now();
     for step in &case.case.steps {
         match &step.action {

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::poll;
+use super::witness::{EndWitness, WatchedSocket};
 use crate::model::{Ended, ErrnoName, Linger, Moment, NextWrite, PollEvent};
 use crate::wire::Write;
 
@@ -63,15 +64,18 @@ struct Shared {
     /// kernel reports an error once: the next call reads end of file, which must not come
     /// first.
     call: Mutex<()>,
+    watched: WatchedSocket,
 }
 
 impl Shared {
     /// A system call of the program that may return the socket's error, which is then the end of
     /// the connection, as is a read of no bytes. `unread`: the error is known to be there since
-    /// then.
+    /// then. `waiting`: the program has waited in this call since then, so that the end counts from
+    /// when the kernel reported it, however late this task is.
     fn call(
         &self,
         unread: Option<Seen>,
+        waiting: Option<Moment>,
         call: impl FnOnce(&TcpStream) -> nix::Result<usize>,
     ) -> nix::Result<usize> {
         let _call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,19 +83,25 @@ impl Shared {
         // socket: to read an error is to clear it.
         let (at, poll) = unread.unwrap_or_else(|| (Moment::now(), poll::events(&self.stream)));
         let result = call(&self.stream);
+        let end = |ended, poll| {
+            let at = waiting.map_or(at, |since| self.reported(ended, since, at));
+            self.read.send_modify(|read| read.end(ended, at, poll));
+        };
         match result {
-            Ok(0) => self
-                .read
-                .send_modify(|read| read.end(Ended::EndOfFile, at, poll)),
+            Ok(0) => end(Ended::EndOfFile, poll),
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             // The program itself has said that it writes nothing more.
             Err(Errno::EPIPE) if !poll.contains(&PollEvent::PollHup) => {}
-            Err(errno) => {
-                let ended = Ended::Error(ErrnoName::from_raw(errno as i32));
-                self.read.send_modify(|read| read.end(ended, at, poll));
-            }
+            Err(errno) => end(Ended::Error(ErrnoName::from_raw(errno as i32)), poll),
         }
         result
+    }
+
+    /// When the kernel reported the end to a program that waits for it since then, and that is told
+    /// of it now.
+    fn reported(&self, ended: Ended, since: Moment, now: Moment) -> Moment {
+        let reported = self.watched.reported(ended);
+        reported.map_or(now, |at| at.max(since).min(now))
     }
 }
 
@@ -113,8 +123,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// Starts to read.
     #[must_use]
-    pub fn new(stream: TcpStream, connection: u16) -> Self {
+    pub fn new(stream: TcpStream, connection: u16, witness: &EndWitness) -> Self {
         let socket = Arc::new(Shared {
+            watched: witness.watch(&stream),
             stream,
             read: watch::Sender::new(Read::default()),
             call: Mutex::default(),
@@ -171,7 +182,7 @@ impl Endpoint {
         let at = Moment::now();
         let count = self
             .socket
-            .call(None, |stream| nix::unistd::write(stream, bytes))?;
+            .call(None, None, |stream| nix::unistd::write(stream, bytes))?;
         let end = self.written() + count;
         self.writes.push(Write { at, end });
         Ok(count)
@@ -203,7 +214,7 @@ impl Endpoint {
         let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
         let unread = self.read.borrow().unread_error.clone();
         let written = match unread {
-            Some(unread) => self.socket.call(Some(unread), write),
+            Some(unread) => self.socket.call(Some(unread), None, write),
             None => write(&self.socket.stream),
         };
         match written {
@@ -331,7 +342,7 @@ impl Endpoint {
             }
         };
         // The error is noted by the call.
-        self.socket.call(unread, read).ok();
+        self.socket.call(unread, None, read).ok();
     }
 
     /// Forgets the connection as a machine does that loses power: no FIN, no RST. Under
@@ -428,16 +439,17 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
         let Ok(ready) = ready else {
             return;
         };
-        if may_read.borrow().is_none() {
+        let Some(since) = *may_read.borrow() else {
             continue;
-        }
+        };
         // One at a time: of several together, try_io knows no readiness.
         let heard = if ready.is_error() {
             Interest::ERROR
         } else {
             Interest::READABLE
         };
-        let read_now = || Ok(socket.call(None, |stream| nix::unistd::read(stream, &mut buffer))?);
+        let read = |stream: &TcpStream| nix::unistd::read(stream, &mut buffer);
+        let read_now = || Ok(socket.call(None, Some(since), read)?);
         match socket.stream.try_io(heard, read_now) {
             Ok(0) => return,
             Ok(count) => socket.read.send_modify(|read| {

@@ -4,5 +4,7 @@
 pub mod connection;
 mod poll;
 pub mod socket;
+mod witness;
 
 pub use connection::Endpoint;
+pub use witness::EndWitness;

@@ -8,9 +8,10 @@ use nix::libc;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::witness::EndWitness;
 use crate::lab::error::LabError;
 use crate::lab::node::LabNode;
-use crate::model::{EndSettings, Family};
+use crate::model::{EndSettings, Ended, ErrnoName, Family, Moment};
 use crate::setting::{self, OptionKind, SocketOption};
 use crate::sys;
 
@@ -46,7 +47,7 @@ pub async fn connect(
     address: SocketAddr,
     settings: &EndSettings,
 ) -> Result<TcpStream, LabError> {
-    let socket = ready(node, from, address, settings).await?;
+    let socket = TcpSocket::from_std_stream(ready(node, from, address, settings).await?.into());
     let failed = |source| LabError::Connect {
         address,
         node: node.node.to_string(),
@@ -59,7 +60,7 @@ pub async fn connect(
     }
 }
 
-/// Connects however long it takes; the inner error is what `connect` says.
+/// Connects however long it takes; what `connect` says, and when the kernel reported that.
 ///
 /// # Errors
 /// [`LabError::Socket`].
@@ -68,9 +69,35 @@ pub(crate) async fn try_connect(
     from: SocketAddr,
     address: SocketAddr,
     settings: &EndSettings,
-) -> Result<io::Result<TcpStream>, LabError> {
+    witness: &EndWitness,
+) -> Result<(io::Result<TcpStream>, Moment), LabError> {
     let socket = ready(node, from, address, settings).await?;
-    Ok(socket.connect(address).await)
+    let failed = |error: io::Error| (Err(error), Moment::now());
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Ok(failed(error)),
+        _ => {}
+    }
+    let stream = match TcpStream::from_std(socket.into()) {
+        Ok(stream) => stream,
+        Err(error) => return Ok(failed(error)),
+    };
+    // It has a state only from here on.
+    let watched = witness.watch(&stream);
+    let said = match stream.writable().await {
+        Ok(()) => stream.take_error(),
+        Err(error) => Err(error),
+    };
+    let now = Moment::now();
+    Ok(match said {
+        Ok(None) => (Ok(stream), now),
+        Ok(Some(error)) => {
+            let ended = Ended::Error(ErrnoName::from_raw(
+                error.raw_os_error().unwrap_or_default(),
+            ));
+            (Err(error), watched.reported(ended).unwrap_or(now))
+        }
+        Err(error) => (Err(error), now),
+    })
 }
 
 /// A socket of the client, bound.
@@ -79,7 +106,7 @@ async fn ready(
     from: SocketAddr,
     address: SocketAddr,
     settings: &EndSettings,
-) -> Result<TcpSocket, LabError> {
+) -> Result<Socket, LabError> {
     let settings = settings.clone();
     make(
         node,
@@ -98,7 +125,7 @@ async fn ready(
                 }
             };
             socket.bind(&SocketAddr::new(unspecified, from.port()).into())?;
-            Ok(TcpSocket::from_std_stream(socket.into()))
+            Ok(socket)
         },
     )
     .await

@@ -35,11 +35,14 @@ impl Running {
         self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
         self.zero = Some(Moment::now());
         let (opened, accepted) = self.open().await?;
+        let witness = &self.shared.context.witness;
         for (port, said, at) in opened {
             match said {
                 Ok(stream) => {
                     self.client.add_socket(&stream)?;
-                    self.client.endpoints.push(Endpoint::new(stream, port));
+                    self.client
+                        .endpoints
+                        .push(Endpoint::new(stream, port, witness));
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(raw) => {
@@ -59,10 +62,12 @@ impl Running {
         let plan = self.plan();
         let to = plan.socket_address(End::Server, SERVER_PORT);
         let settings = &self.prepared.case.connection.client;
+        let witness = &self.shared.context.witness;
         let opening = try_join_all(self.ports.iter().map(|&port| async move {
             let from = plan.socket_address(End::Client, port);
-            let opened = socket::try_connect(node, from, to, settings).await?;
-            Ok::<_, LabError>((port, opened, Moment::now()))
+            let opened = socket::try_connect(node, from, to, settings, witness).await?;
+            let (said, at) = opened;
+            Ok::<_, LabError>((port, said, at))
         }));
         let mut accepted = Vec::new();
         let mut opening = pin!(opening);
@@ -111,7 +116,7 @@ impl Running {
         for (stream, peer) in accepted {
             if self.ports.contains(&peer.port()) {
                 self.server.add_socket(&stream)?;
-                let endpoint = Endpoint::new(stream, peer.port());
+                let endpoint = Endpoint::new(stream, peer.port(), &self.shared.context.witness);
                 self.server.endpoints.push(endpoint);
             } else {
                 self.fillers.push(stream);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::teardown::LabSlot;
+use crate::endpoint::EndWitness;
 use crate::lab::drops::DropMonitor;
 use crate::lab::tables::NeighbourTables;
 use crate::model::Family;
@@ -16,6 +17,7 @@ pub(super) struct CaseContext {
     /// Where requests to rtnetlink are made.
     pub(super) netlink: Handle,
     pub(super) stalls: StallWatch,
+    pub(super) witness: EndWitness,
     /// Where it shares the machine with other cases.
     pub(super) slot: Option<LabSlot>,
     /// Only where other cases share them.

@@ -82,13 +82,18 @@ impl Running {
         let ports: Vec<u16> = (CLIENT_PORT..).take(connection.count.into()).collect();
         let mut steps = prepared.case.steps.iter();
         if !steps.any(|step| step.action.opens()) {
+            let witness = &shared.context.witness;
             for &port in &ports {
                 let (connected, accepted) =
                     connect((lab, family), connection, port, &listener).await?;
                 client.add_socket(&connected)?;
                 server.add_socket(&accepted)?;
-                client.endpoints.push(Endpoint::new(connected, port));
-                server.endpoints.push(Endpoint::new(accepted, port));
+                client
+                    .endpoints
+                    .push(Endpoint::new(connected, port, witness));
+                server
+                    .endpoints
+                    .push(Endpoint::new(accepted, port, witness));
             }
         }
         Ok(Self {

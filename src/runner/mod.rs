@@ -40,6 +40,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use crate::endpoint::EndWitness;
 use crate::guest::GuestMachine;
 use crate::outcome::{CaseResult, Event, Verdict};
 use crate::prepare::Prepared;
@@ -127,9 +128,9 @@ pub async fn run(
     events: mpsc::UnboundedSender<Event>,
 ) -> Vec<CaseResult> {
     let permits = Arc::new(Semaphore::new(options.place.at_once(options.jobs)));
-    let stalls = match options.place {
-        Place::Here => StallWatch::start(),
-        Place::Guest(_) => StallWatch::default(),
+    let (stalls, witness) = match options.place {
+        Place::Here => (StallWatch::start(), EndWitness::start()),
+        Place::Guest(_) => (StallWatch::default(), EndWitness::default()),
     };
     let budget = Arc::new(ResourceBudget::new());
     let mut tasks = JoinSet::new();
@@ -139,6 +140,7 @@ pub async fn run(
             entries: variants,
             options: options.clone(),
             stalls: stalls.clone(),
+            witness: witness.clone(),
             budget: Arc::clone(&budget),
         };
         let (permits, events) = (Arc::clone(&permits), events.clone());

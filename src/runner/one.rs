@@ -11,6 +11,7 @@ use super::case::Seen;
 use super::context::CaseContext;
 use super::permit::RunSlot;
 use super::{Entry, Options, Place, case};
+use crate::endpoint::EndWitness;
 use crate::job::{self, JobResult};
 use crate::judge;
 use crate::lab::drops::DropMonitor;
@@ -32,6 +33,7 @@ pub(super) struct One {
     pub(super) entries: Vec<Entry>,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
+    pub(super) witness: EndWitness,
     pub(super) budget: Arc<ResourceBudget>,
 }
 
@@ -106,6 +108,7 @@ impl One {
         let shared = CaseContext {
             netlink: self.budget.netlink(),
             stalls: self.stalls,
+            witness: self.witness,
             slot: Some(slot),
             tables: self.budget.tables(),
             drops: None,
@@ -160,6 +163,7 @@ pub(super) async fn attempt_alone(variants: Vec<Prepared>) -> Vec<JobResult> {
     let alone = CaseContext {
         netlink: Handle::current(),
         stalls: StallWatch::default(),
+        witness: EndWitness::default(),
         slot: None,
         tables: None,
         drops,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, anyhow, ensure};
-use deadpeer::endpoint::{Endpoint, socket};
+use deadpeer::endpoint::{EndWitness, Endpoint, socket};
 use deadpeer::lab::Lab;
 use deadpeer::model::{CLIENT_PORT, End, Hz, SERVER_PORT};
 use deadpeer::prepare::{Prepared, prepare};
@@ -77,8 +77,9 @@ async fn connect_and_panic(prepared: &Prepared) -> anyhow::Result<()> {
     let listener = socket::listen(server, address, &connection.server).await?;
     let connected = socket::connect(client, from, address, &connection.client).await?;
     let (accepted, peer) = listener.accept().await?;
-    let mut near = Endpoint::new(connected, peer.port());
-    let mut far = Endpoint::new(accepted, peer.port());
+    let witness = EndWitness::default();
+    let mut near = Endpoint::new(connected, peer.port(), &witness);
+    let mut far = Endpoint::new(accepted, peer.port(), &witness);
     near.write(b"hello").await?;
     far.received_from(&near, 5).await?;
     let link = lab.uplink(End::Server);
