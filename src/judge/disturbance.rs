@@ -7,20 +7,21 @@
 
 use std::time::Duration;
 
-use crate::model::{ALLOWANCE, Moment, STEP_TIME};
+use crate::model::{ALLOWANCE, Moment, ROUND_TRIP, STEP_TIME};
 use crate::outcome::{EndObservation, Observation};
 use crate::prepare::Prepared;
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
 
 /// Everything that came late or was lost, each with its figure; empty where the case ran on time.
-pub(super) fn disturbances(observation: &Observation) -> Vec<String> {
+pub(super) fn disturbances(prepared: &Prepared, observation: &Observation) -> Vec<String> {
     let steps = observation.evidence.delays().map(|(step, delay)| {
         let (what, line, allowed) = (&step.what, step.line, seconds(STEP_TIME));
         format!("{what} (line {line}) {delay}; {allowed} is allowed for")
     });
     steps
         .chain(machine(observation))
+        .chain(round_trips(prepared, observation))
         .chain((observation.ends.iter()).flat_map(|end| at_end(end, observation.zero)))
         .collect()
 }
@@ -58,6 +59,27 @@ fn machine(observation: &Observation) -> impl Iterator<Item = String> {
         )
     });
     [stood, dropped, refused].into_iter().flatten()
+}
+
+/// The kernel's retransmission timeouts contain the round trip that it has measured
+/// (`tcp_rtt_estimator`), and a machine can make that long: a segment that arrives while the program
+/// is in a system call on the socket waits for the call's end (`tcp_add_backlog`). Where a step opens
+/// the connections, an earlier step may have made the network slow, and nothing is said.
+fn round_trips(prepared: &Prepared, observation: &Observation) -> Option<String> {
+    if prepared.case.steps.iter().any(|step| step.action.opens()) {
+        return None;
+    }
+    let before = observation.evidence.sockets.iter();
+    let before = before.take_while(|sample| sample.at <= observation.zero);
+    let measured = before.filter_map(|sample| {
+        let info = sample.state.as_ref()?.info.as_ref()?;
+        Some((Duration::from_micros(info.rtt.into()), sample.end))
+    });
+    let (longest, end) = measured.max()?;
+    (longest > ROUND_TRIP).then(|| {
+        let (longest, allowed) = (seconds(longest), seconds(ROUND_TRIP));
+        format!("the round trip that the kernel of the {end} measured was {longest}; {allowed} is allowed for")
+    })
 }
 
 fn at_end(end: &EndObservation, zero: Moment) -> impl Iterator<Item = String> {

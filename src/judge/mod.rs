@@ -51,7 +51,7 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             }),
         };
     }
-    let disturbances = disturbance::disturbances(observation);
+    let disturbances = disturbance::disturbances(prepared, observation);
     if disturbances.is_empty() || limit {
         Verdict::Failed(mismatches)
     } else {

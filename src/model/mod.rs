@@ -53,7 +53,7 @@ pub use segments::Unreachable;
 pub use segments::{Filter, Which};
 pub use socket::PollEvent;
 pub use socket::{Ended, TcpState, TimerKind};
-pub(crate) use tolerance::{ALLOWANCE, STEP_TIME};
+pub(crate) use tolerance::{ALLOWANCE, ROUND_TRIP, STEP_TIME};
 pub use topology::Topology;
 pub(crate) use topology::{LARGEST_MTU, Link, Machine, SMALLEST_MTU};
 pub use topology::{Preset, Role, Side};

@@ -20,15 +20,12 @@ use std::time::Duration;
 
 use super::interval::Interval;
 use super::wheel::lateness;
-use crate::model::Hz;
+use crate::model::{Hz, ROUND_TRIP};
 
 /// `TCP_RTO_MAX` (`include/net/tcp.h`).
 const RTO_MAX: Duration = Duration::from_secs(120);
 /// `TCP_RTO_MIN`, the floor of the deviation's part in the timeout (`tcp_rtt_estimator`).
 const RTO_MIN: Duration = Duration::from_millis(200);
-/// The round trip at most: 40 ms of delayed acknowledgement (`TCP_DELACK_MIN`, `TCP_ATO_MIN`); the
-/// lab's own is below 1 ms.
-const ROUND_TRIP_MAX: Duration = Duration::from_millis(40);
 /// `net.ipv4.tcp_retries2` by default.
 const RETRIES: u32 = 15;
 /// `tcp_model_timeout` for 15 retries: 200 ms doubled nine times, then six times 120 s.
@@ -100,7 +97,7 @@ impl InFlight {
     #[must_use]
     pub(crate) fn loss_probe(&self, hz: Hz) -> Option<Interval> {
         let timeout = armed_at_any_time(first_timeout(hz), hz);
-        let several = Interval::up_to(ROUND_TRIP_MAX * 2 + hz.jiffy() * 3);
+        let several = Interval::up_to(ROUND_TRIP * 2 + hz.jiffy() * 3);
         match (self.stuck, self.bytes) {
             (Stuck::Unsent, _) => None,
             // The smallest maximum segment on Ethernet: IPv6 with timestamps.
@@ -146,7 +143,7 @@ fn first_timeout(hz: Hz) -> Interval {
     let ticks = |time| hz.time(hz.jiffies(time));
     Interval::new(
         ticks(RTO_MIN + Duration::from_micros(1)),
-        ticks(RTO_MIN + ROUND_TRIP_MAX),
+        ticks(RTO_MIN + ROUND_TRIP),
     )
 }
 

@@ -1,7 +1,7 @@
-use super::{mismatches, only};
-use crate::evidence::{Evidence, SocketSample, SocketState, Timer};
+use super::{judge, mismatches, only};
+use crate::evidence::{Evidence, SocketSample, SocketState, TcpInfo, Timer};
 use crate::model::{CLIENT_PORT, End, TcpState, TimerKind};
-use crate::outcome::{EndObservation, Observation};
+use crate::outcome::{EndObservation, Observation, Verdict};
 use crate::testing::{Line, MS, at, client, crashed, observed};
 use crate::wire::icmp::Quoted;
 use crate::wire::{IcmpMessage, Neighbours};
@@ -39,6 +39,48 @@ fn retransmissions_and_resets_are_counted_from_the_fault_to_the_end() {
     let prepared = crashed(r#"error = "ETIMEDOUT", within = "4s..4.1s", retransmissions = 0"#);
     let found = only(mismatches(&prepared, &seen(client(vec![line]))));
     assert_eq!(found.observed, "1, at 0.21s");
+}
+
+#[test]
+fn a_round_trip_that_the_machine_has_made_long_leaves_no_verdict() {
+    let late = |rtt, at_nanos| {
+        let sample = SocketSample {
+            at: at(at_nanos),
+            end: End::Client,
+            connection: CLIENT_PORT,
+            state: Some(SocketState {
+                state: TcpState::Established,
+                timer: None,
+                receive_queue: 0,
+                send_queue: 0,
+                info: Some(TcpInfo {
+                    rtt,
+                    ..TcpInfo::default()
+                }),
+            }),
+        };
+        let end = client(vec![
+            Line::established(-40 * MS).fails("ETIMEDOUT", 4_300 * MS),
+        ]);
+        let observation = Observation {
+            evidence: Evidence {
+                sockets: vec![sample],
+                ..Evidence::default()
+            },
+            ..seen(end)
+        };
+        judge(&crashed(r#"error = "ETIMEDOUT""#), &observation)
+    };
+    let Verdict::Undecided(undecided) = late(100_000, -20 * MS) else {
+        panic!("a verdict over a round trip of 100 ms");
+    };
+    assert_eq!(
+        undecided.disturbances,
+        ["the round trip that the kernel of the client measured was 0.1s; 0.04s is allowed for"]
+    );
+    assert!(matches!(late(40_000, -20 * MS), Verdict::Failed(_)));
+    // What the fault has made long.
+    assert!(matches!(late(100_000, 20 * MS), Verdict::Failed(_)));
 }
 
 #[test]
