@@ -165,7 +165,7 @@ fn timeout() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One case fails after a second and a half, others would take four or more.
+/// One case fails at once, others would take four seconds or more.
 fn fail_fast() -> anyhow::Result<()> {
     let mixed = file("mixed")?;
     let finished = run(&[

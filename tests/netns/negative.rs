@@ -56,7 +56,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "window-too-short",
         &[
-            "expected ETIMEDOUT 1s..3.5s",
+            "expected ETIMEDOUT 1s..3.2s",
             "observed ETIMEDOUT after 4.",
             "too late",
         ],
