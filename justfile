@@ -1,5 +1,5 @@
-# The commands of a developer: `just` lists them, `just NAME` runs one (https://just.systems). Just is optional: each recipe can be
-# typed by hand.
+# The commands for developers: `just` lists them, `just NAME` runs one (https://just.systems). Just is optional: each
+# recipe can be run by hand.
 
 msrv := `sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml`
 

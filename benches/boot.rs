@@ -1,5 +1,5 @@
-//! What a case costs in a guest of its own, by the clock on the wall: from the boot to what was
-//! observed. Fails beyond the bound.
+//! Measures the wall-clock time of a case in a guest of its own, from the start of the boot to the
+//! observation. Fails if a median exceeds the bound.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,10 +24,10 @@ use tokio::runtime::Runtime;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How often each is measured.
+/// The number of measurements of each case.
 const ROUNDS: usize = 25;
 
-/// The median of a case may not take longer.
+/// The bound of the median of a case.
 const BOUND: Duration = Duration::from_millis(150);
 
 fn main() {
@@ -65,7 +65,7 @@ fn main() {
             assert!(matches!(ran[0].attempt, Attempt::Observed(_)), "{ran:?}");
         });
         println!("{:39} {time:?}", case.case.id.to_string());
-        // Fifty connections are not what the bound is about.
+        // The bound does not apply to a case with fifty connections.
         if time > BOUND && case.case.connection.count == 1 {
             beyond.push(case.case.id.to_string());
         }

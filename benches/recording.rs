@@ -1,17 +1,19 @@
-//! What recording costs: the same labs, connections and faults with everything that a run records
-//! and without any of it, in turn.
+//! Measures the cost of recording: the same labs, connections and faults run alternately with
+//! everything that a run records, and without any recording.
 //!
-//! `cargo bench --bench recording`, as root or rootless, on an idle machine. Fails beyond a bound.
+//! `cargo bench --bench recording`, as root or rootless, on an idle machine. Fails if a bound is
+//! exceeded.
 //!
-//! * *Shift*: data in flight towards a crashed server, a user timeout of 200 ms, from the write to
-//!   the error. Timers under 256 ms are exact to a jiffy (`calc_wheel_index`); those of a second
-//!   would hide a shift of a millisecond behind the wheel's 32 ms.
-//! * *Processor*: an idle connection whose keepalive ends it after four seconds, a hundred at once.
-//!   The time that the process has taken of the processors, for each lab, as a share of the time
-//!   that the lab was there.
-//! * *Told late*: in the same cases, from the RST that the kernel sends when it gives up
-//!   (`tcp_send_active_reset`, by the capture's timestamp) to the moment at which `read` has
-//!   returned the error.
+//! * *Shift*: data is in flight to a crashed server, with a user timeout of 200 ms. Measured from
+//!   the write to the error. Timers under 256 ms are exact to a jiffy (`calc_wheel_index`). Timers
+//!   of a second have a granularity of 32 ms in the timer wheel, which would hide a shift of a
+//!   millisecond.
+//! * *Processor*: keepalive ends an idle connection after four seconds, with a hundred such labs at
+//!   once. Measured is the processor time of the process for each lab, as a share of the lab's
+//!   lifetime.
+//! * *Told late*: in the same cases, the time from the RST that the kernel sends when it gives up
+//!   (`tcp_send_active_reset`, the timestamp of the capture) to the return of `read` with the
+//!   error.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -70,10 +72,10 @@ host = "server"
 error = "ETIMEDOUT"
 "#;
 
-/// After an exchange, until the last acknowledgement is there that the kernel has delayed
+/// The wait after an exchange, for the last acknowledgement, which the kernel delays
 /// (`TCP_DELACK_MIN`, 40 ms).
 const ACKNOWLEDGED: Duration = Duration::from_millis(60);
-/// Between two batches: the kernel takes labs down in its own time.
+/// The pause between two batches: the kernel removes labs asynchronously.
 const PAUSE: Duration = Duration::from_millis(300);
 
 const MOST_SHIFT: Duration = Duration::from_millis(1);
@@ -135,35 +137,35 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// Both ways of running the same case.
+/// The measurements of a case, with and without recording.
 #[derive(Default)]
 struct Measured {
     recorded: Batches,
     bare: Batches,
 }
 
-/// What came of running one way.
+/// The measurements of one way.
 #[derive(Default)]
 struct Batches {
-    /// From the write, or else from the fault, to the error.
+    /// The times from the write, or else from the fault, to the error.
     times: Vec<Duration>,
-    /// From the RST to the error.
+    /// The times from the RST to the error.
     told_late: Vec<Duration>,
-    /// What the process has taken of the processors.
+    /// The processor time of the process.
     processor: Duration,
-    /// The sum of the times that the labs were there.
+    /// The sum of the lifetimes of the labs.
     labs: Duration,
 }
 
 impl Batches {
-    /// Of one processor, for each lab.
+    /// The share of one processor that a lab takes.
     fn share(&self) -> f64 {
         self.processor.as_secs_f64() / self.labs.as_secs_f64()
     }
 }
 
 impl Measured {
-    /// In turn, so that whatever else the machine does meets both.
+    /// Runs both ways alternately, so that other load on the machine affects both.
     fn new(
         runtime: &tokio::runtime::Runtime,
         case: &Prepared,
@@ -215,7 +217,7 @@ impl Batches {
     }
 }
 
-/// As `harness run` does it.
+/// Runs the case as `harness run` does.
 async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, Failure> {
     let entry = Entry {
         prepared: Arc::new(case.clone()),
@@ -238,7 +240,8 @@ async fn recorded(case: &Prepared, at_once: usize) -> Result<Vec<Observation>, F
     results.into_iter().map(observation).collect()
 }
 
-/// The same with nothing but the connection: from the write, or else from the fault, to the error.
+/// Runs the case without recording. Returns the time from the write, or else from the fault, to the
+/// error.
 async fn bare(case: &Prepared) -> Result<Duration, Failure> {
     let connection = &case.case.connection;
     let lab = Lab::build(case.networks(), connection, &Handle::current()).await?;
@@ -286,7 +289,7 @@ fn prepared(text: &str) -> Result<Prepared, Failure> {
     cases.into_iter().next().ok_or_else(|| "no case".into())
 }
 
-/// Of the processors, by this process, in user mode and in the kernel.
+/// The processor time of this process, in user mode and in the kernel.
 fn used() -> Result<Duration, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let time = |time: nix::sys::time::TimeVal| {

@@ -1,7 +1,7 @@
-//! A thousand labs at once: how far their time of detection lies from that of one alone, and what
-//! they take. Fails beyond a bound.
+//! Compares the detection time of a thousand concurrent labs with that of one lab, and measures the
+//! duration and the memory of the run. Fails if a bound is exceeded.
 //!
-//! Needs root, or unprivileged user namespaces. The machine should do nothing else.
+//! Needs root or unprivileged user namespaces, and an idle machine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,20 +19,20 @@ use deadpeer::outcome::{CaseResult, Verdict};
 use deadpeer::record::Record;
 
 const LABS: usize = 1000;
-/// How often the case runs alone, one run after the other.
+/// The number of runs of the single lab, one after the other.
 const ALONE: usize = 5;
 
 const SHIFT: Duration = Duration::from_millis(30);
 const BEYOND_THE_LONGEST: Duration = Duration::from_secs(10);
 const MEMORY: u64 = 300 * 1024 * 1024;
 
-/// What one run of the harness came to.
+/// The results of one run of the harness.
 struct Run {
     took: Duration,
     results: Vec<CaseResult>,
-    /// The most labs that were there at one time.
+    /// The maximum number of concurrent labs.
     labs: usize,
-    /// The most memory that was resident, in bytes.
+    /// The maximum resident memory in bytes.
     memory: u64,
 }
 
@@ -40,11 +40,11 @@ fn main() {
     let one = run(&["--repeat", &ALONE.to_string(), "-j", "1"]);
     let many = run(&["--repeat", &LABS.to_string()]);
     let detection = |run: &Run| median(run.results.iter().map(detected).collect());
-    let (alone, other_family) = (detection(&one), detection(&many));
+    let (alone, concurrent) = (detection(&one), detection(&many));
     let longest = many.results.iter().map(observed).max().unwrap();
-    let shift = other_family.abs_diff(alone);
+    let shift = concurrent.abs_diff(alone);
     println!(
-        "from the fault to the error, median:  alone {alone:?}, beside {LABS} others {other_family:?}, shift {shift:?}"
+        "from the fault to the error, median:  alone {alone:?}, beside {LABS} others {concurrent:?}, shift {shift:?}"
     );
     println!(
         "all of them:                          {:?}, the longest case {longest:?}",
@@ -88,8 +88,9 @@ fn run(arguments: &[&str]) -> Run {
     }
 }
 
-/// What the harness has while it runs: each lab of two machines holds two namespaces, and the
-/// harness lives in a third one.
+/// The maximum number of labs and of bytes of resident memory while the harness runs. A lab of two
+/// hosts holds two namespaces. The harness holds a third one for itself, which the integer division
+/// ignores.
 fn watch(harness: &mut Child) -> (usize, u64) {
     let process = Path::new("/proc").join(harness.id().to_string());
     let (mut namespaces, mut memory) = (0, 0);
@@ -108,7 +109,7 @@ fn count_namespaces(process: &Path) -> Option<usize> {
     Some(targets.filter(|target| of_network(target)).count())
 }
 
-/// `VmHWM` (proc_pid_status(5)).
+/// The peak resident memory in bytes: `VmHWM` (proc_pid_status(5)).
 fn most_resident(process: &Path) -> Option<u64> {
     let status = fs::read_to_string(process.join("status")).ok()?;
     let line = status
@@ -118,7 +119,7 @@ fn most_resident(process: &Path) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// From the fault to the error.
+/// The time from the fault to the error.
 fn detected(result: &CaseResult) -> Duration {
     let observation = result
         .observation
@@ -128,7 +129,7 @@ fn detected(result: &CaseResult) -> Duration {
     at.since(observation.zero)
 }
 
-/// From the first namespace to the error.
+/// The time from the creation of the first namespace to the error.
 fn observed(result: &CaseResult) -> Duration {
     result
         .observation

@@ -1,8 +1,8 @@
-//! How long a lab takes: from nothing to the established connection, and what dropping it costs,
-//! against the same lab made by a shell script of `ip` commands (which only builds, and connects
-//! nothing).
+//! Measures the set-up time of a lab, up to the established connection, and the time to drop it.
+//! Compares the set-up with a shell script of `ip` commands that builds the same lab without a
+//! connection.
 //!
-//! `cargo bench --bench setup`, as root or rootless. Fails where a median is beyond its bound.
+//! `cargo bench --bench setup`, as root or rootless. Fails if a median exceeds its bound.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -21,19 +21,20 @@ use deadpeer::privilege;
 use tokio::runtime::Handle;
 
 const ROUNDS: usize = 40;
-/// After each lab: the kernel frees namespaces in its own time, about a tenth of a second. Until
-/// then their neighbour entries count against the one table that all namespaces share
-/// (`net.ipv6.neigh.default.gc_thresh3`, 1024), and where there was a bridge, the lock of rtnetlink
-/// is held for an RCU barrier (`br_multicast_dev_del`), for which the next lab would wait.
+/// The pause after each lab. The kernel frees namespaces asynchronously, about a tenth of a second
+/// later. Until then their neighbour entries count against the limit of the one table that all
+/// namespaces share (`net.ipv6.neigh.default.gc_thresh3`, 1024). If the lab had a bridge, the
+/// kernel also holds the rtnetlink lock during an RCU barrier (`br_multicast_dev_del`), and the
+/// next lab would wait for it.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Median bounds for the set-up up to the established connection.
+/// The bounds of the median set-up time, up to the established connection.
 const BOUNDS: [(Preset, Option<Duration>); 3] = [
     (Preset::Direct, Some(Duration::from_millis(6))),
     (Preset::Switched, None),
     (Preset::Routed, Some(Duration::from_millis(10))),
 ];
-/// Of the shell script's time.
+/// The bound of the set-up time as a share of the shell script's time.
 const RATIO: f64 = 0.5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let plan = NetworkPlan::new(&topology.into(), family);
             let script = script(&plan);
             let (mut built, mut dropped, mut scripted) = (Vec::new(), Vec::new(), Vec::new());
-            // One after the other in turn, so that whatever else the machine does meets both.
+            // The lab and the script alternate, so that other load on the machine affects both.
             for _ in 0..ROUNDS {
                 let (build, drop) = runtime.block_on(lab(&plan))?;
                 built.push(build);
@@ -80,7 +81,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Builds the lab, connects, and takes it down: the two times.
+/// Builds the lab, connects, and drops the lab. Returns the time of the set-up and that of the
+/// drop.
 async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>> {
     let settings = EndSettings::default();
     let connection = Connection {
@@ -108,7 +110,7 @@ async fn lab(plan: &NetworkPlan) -> Result<(Duration, Duration), Box<dyn Error>>
     Ok((established, begun.elapsed()))
 }
 
-/// The same lab as `ip` commands, with named namespaces as `ip` wants them.
+/// The `ip` commands that build the same lab, with named namespaces, which `ip` requires.
 fn script(plan: &NetworkPlan) -> String {
     let mut lines = Vec::new();
     for node in &plan.nodes {
@@ -168,8 +170,8 @@ fn script(plan: &NetworkPlan) -> String {
     lines.join("\n")
 }
 
-/// Runs the commands in a mount namespace of their own, where the names that `ip netns add` leaves
-/// are gone with the shell.
+/// Runs the commands in a new mount namespace, so that the names that `ip netns add` creates
+/// disappear with the shell.
 fn shell(commands: &str) -> Result<Duration, Box<dyn Error>> {
     let begun = Instant::now();
     let mut shell = Command::new("unshare")

@@ -1,4 +1,5 @@
-# Sourced by what installs packages on a Debian or Ubuntu: names those that are missing, and installs them at once.
+# Sourced by the scripts that install packages on Debian or Ubuntu: collects the missing packages, and installs them at
+# once.
 # shellcheck shell=bash
 
 as_root=()
@@ -6,7 +7,7 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
 
-# Needs a package unless the command that it brings is there.
+# need COMMAND PACKAGE...: adds the packages unless the command is installed.
 packages=()
 need() {
     command -v "$1" > /dev/null || packages+=("${@:2}")
@@ -16,7 +17,7 @@ update_packages() {
     "${as_root[@]}" apt-get update
 }
 
-# After update_packages.
+# Installs the packages. Call update_packages first.
 install_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${packages[@]}"
 }

@@ -1,8 +1,8 @@
-//! Waiting for a moment of `CLOCK_MONOTONIC`, and the moments of `CLOCK_REALTIME` stamps.
+//! Waits for a moment of `CLOCK_MONOTONIC`, and translates `CLOCK_REALTIME` time stamps.
 //!
-//! The kernel stamps captured frames with `CLOCK_REALTIME`; [`Translation`] brings them over with
-//! an offset that is sampled next to the read, so a step of the wall clock between two reads shifts
-//! nothing.
+//! The kernel stamps captured frames with `CLOCK_REALTIME`. [`Translation`] converts the stamps
+//! with an offset that is sampled next to each read, so a step of the wall clock between two reads
+//! has no effect.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,11 +17,11 @@ use crate::model::Moment;
 use crate::model::moment::nanoseconds;
 use crate::sys;
 
-/// Waits until the moment has come, to the resolution of the clock.
+/// Waits until the moment, with the resolution of the clock.
 ///
 /// A timer of the runtime is a timeout of `epoll_wait`, which the kernel may extend by a thousandth
 /// (for a nice process by a 200th), up to 100 ms (`select_estimate_accuracy`), in virtual time as
-/// well. A timer of its own (`timerfd_create`(2)) has no such slack.
+/// well. A timer descriptor (`timerfd_create`(2)) has no such slack.
 pub(crate) async fn sleep_until(moment: Moment) {
     if moment.remaining().is_zero() {
         return;
@@ -30,13 +30,13 @@ pub(crate) async fn sleep_until(moment: Moment) {
         Ok(alarm) => alarm.readable().await.is_ok(),
         Err(_) => false,
     };
-    // Where there is no descriptor for it, later is better than never.
+    // If no timer descriptor is available, the less precise timer of the runtime is used.
     if !expired {
         tokio::time::sleep(moment.remaining()).await;
     }
 }
 
-/// A descriptor that is readable from the moment on.
+/// A timer descriptor that becomes readable at the moment.
 fn alarm(moment: Moment) -> io::Result<AsyncFd<OwnedFd>> {
     let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
     let timer = TimerFd::new(timerfd::ClockId::CLOCK_MONOTONIC, flags)?;
@@ -51,18 +51,20 @@ fn alarm(moment: Moment) -> io::Result<AsyncFd<OwnedFd>> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Translation {
     offset: i128,
-    /// Between the readings before and after: what the offset may be wrong by.
+    /// The time between the readings before and after, in nanoseconds: the maximum error of the
+    /// offset.
     bracket: u64,
 }
 
-/// Close enough: a reading of the clocks takes some tens of nanoseconds.
+/// A sufficiently small bracket, in nanoseconds: a reading of the clocks takes some tens of
+/// nanoseconds.
 const TIGHT: u64 = 1_000;
-/// So often is tried to be close; a busy machine may interrupt any of them.
+/// The maximum number of samples: a busy machine may interrupt any of them.
 const TRIES: usize = 8;
 
 impl Translation {
-    /// Samples both clocks: the closest of a few tries, because an interruption between the
-    /// readings would count as offset.
+    /// Samples both clocks several times and returns the sample with the smallest bracket, because
+    /// an interruption between the readings would change the offset.
     #[must_use]
     pub(crate) fn sample() -> Self {
         let mut best = Self::sample_once();
@@ -95,7 +97,7 @@ impl Translation {
         Duration::from_nanos(u64::try_from(-self.offset).unwrap_or_default())
     }
 
-    /// A `CLOCK_REALTIME` stamp as a moment.
+    /// Converts a `CLOCK_REALTIME` time stamp to a moment.
     #[must_use]
     pub(crate) fn monotonic(self, realtime: Duration) -> Moment {
         let nanos = i128::try_from(realtime.as_nanos())

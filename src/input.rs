@@ -1,7 +1,5 @@
-//! Files that a user names: regular ones, of a bounded size.
-//!
-//! A FIFO blocks whoever opens it until somebody writes, and a device such as `/dev/zero` has no
-//! end.
+//! Reads files that a user names. Only regular files of a bounded size are read: open(2) of a FIFO
+//! blocks until a writer opens it, and a device such as `/dev/zero` has no end.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read};
@@ -13,10 +11,10 @@ use nix::fcntl::OFlag;
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// The system refused.
+    /// A system call failed.
     #[error(transparent)]
     System(#[from] io::Error),
-    /// It is something else than a regular file.
+    /// It is not a regular file.
     #[error("it is {0}, not a regular file")]
     NotRegular(&'static str),
     /// It is larger than the limit.
@@ -24,17 +22,17 @@ pub enum InputError {
     TooLarge(u64),
 }
 
-/// The bytes of a regular file, of which there are at most `limit`.
+/// Reads a regular file of at most `limit` bytes.
 ///
 /// # Errors
 /// See [`InputError`].
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
-    // To open a device can have an effect: one that is no regular file is not opened.
+    // The type is checked before open(2), because opening a device can have side effects.
     regular(fs::metadata(path)?.file_type())?;
     let file = open(path)?;
     let metadata = file.metadata()?;
     regular(metadata.file_type())?;
-    // What a file of /proc has, or one that grows, its length does not tell.
+    // The reported length of a file in /proc, or of a growing file, is not its real length.
     let mut bytes = Vec::new();
     if metadata.len() <= limit {
         file.take(limit + 1).read_to_end(&mut bytes)?;
@@ -45,7 +43,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
     Err(InputError::TooLarge(limit))
 }
 
-/// Without waiting, should a FIFO have taken the file's place meanwhile.
+/// Opens the file without blocking, in case a FIFO has replaced it since the check.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new()

@@ -1,8 +1,7 @@
-//! What a guest is sent for: one case, there and back again; in a network that carries both
-//! families, its two variants.
+//! Jobs for a guest: one case, or both variants of a case in a network that carries both families.
 //!
-//! The guest runs it exactly as the harness does on its own kernel, and returns what was observed.
-//! Judging is the host's.
+//! The guest runs the case exactly as the harness does on its own kernel, and returns the
+//! observation. The host judges it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,67 +16,68 @@ use crate::outcome::Attempt;
 use crate::prepare::Prepared;
 use crate::scenario::Case;
 
-/// What a guest is asked.
+/// A job for a guest.
 #[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Job {
-    /// What kernel it is.
+    /// Describe the kernel of the guest.
     Describe,
-    /// What becomes of the variants of a case.
+    /// Run the variants of a case.
     Run {
         variants: Vec<Case>,
         ticks: Ticks,
-        /// To wait before anything is done: when a timer fires depends on the phase of jiffies at
-        /// which it is armed.
+        /// The delay before the case begins. It sets the phase of the jiffies at which timers are
+        /// armed, and the expiry of a timer depends on that phase.
         #[serde_as(as = "DurationNanoSeconds<u64>")]
         phase: Duration,
     },
 }
 
-/// What the running kernel says of itself.
+/// A description of the kernel of a guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// `uname -r`.
     pub release: String,
-    /// The tick that it was built with, where it tells.
+    /// The tick rate (`CONFIG_HZ`), if it is known.
     pub hz: Option<Hz>,
 }
 
-/// What came of a case, or of one of its variants.
+/// The result of a case, or of one of its variants.
 #[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct JobResult {
-    /// What was observed, or why nothing could be.
+    /// The observation, or the reason why there is none.
     pub attempt: Attempt,
-    /// How long it took by the clock of the kernel that it ran on.
+    /// The duration, by the clock of the kernel that it ran on.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub took: Duration,
 }
 
-/// Why a guest gave no answer.
+/// Why a guest returned no result.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// It gave none.
+    /// The guest failed.
     #[error(transparent)]
     Guest(#[from] GuestError),
-    /// It could not be told what to do.
-    #[error("the case cannot be written down for the guest: {0}")]
+    /// The job cannot be encoded.
+    #[error("cannot encode the case for the guest: {0}")]
     Job(serde_json::Error),
-    /// It gave one that is none.
-    #[error("the guest's answer cannot be understood: {0}")]
+    /// The result cannot be decoded.
+    #[error("cannot decode the result of the guest: {0}")]
     Answer(serde_json::Error),
 }
 
 impl JobError {
-    /// Whether the guest was stopped at its limit.
+    /// Whether the guest was killed because it exceeded its time limit.
     #[must_use]
     pub(crate) fn is_limit(&self) -> bool {
         matches!(self, Self::Guest(error) if matches!(error.failure, Failure::Limit(_)))
     }
 }
 
-/// Asks a machine's kernel what it is, which also proves that it boots.
+/// Boots a guest and returns the description of its kernel. Success also proves that the kernel
+/// boots.
 ///
 /// # Errors
 /// [`JobError`].
@@ -85,10 +85,10 @@ pub async fn describe(machine: &GuestMachine, limit: Duration) -> Result<Descrip
     send(machine, &Job::Describe, limit).await
 }
 
-/// Runs the variants of one case on a machine that is booted for it; what came of each.
+/// Boots a guest and runs the variants of one case in it. Returns the result of each variant.
 ///
 /// # Errors
-/// [`JobError`]: nothing is known of the case then.
+/// [`JobError`]; then there is no observation of the case.
 pub async fn run(
     machine: &GuestMachine,
     variants: &[Arc<Prepared>],

@@ -1,4 +1,4 @@
-//! What the running kernel says of itself.
+//! Properties of the running kernel.
 
 use std::fs;
 use std::io::Read;
@@ -7,8 +7,8 @@ use flate2::read::GzDecoder;
 
 use crate::model::Hz;
 
-/// The tick that the kernel was built with, from its own configuration; `None` where that is not to
-/// be had. (`sysconf` and `times(2)` tell `USER_HZ`, which is always 100.)
+/// The tick rate of the kernel (`CONFIG_HZ`), from its configuration; `None` if the configuration
+/// is not available. (`sysconf` and `times(2)` use `USER_HZ`, which is always 100.)
 #[must_use]
 pub fn hz() -> Option<Hz> {
     embedded_config()
@@ -17,7 +17,7 @@ pub fn hz() -> Option<Hz> {
         .and_then(Hz::from_config)
 }
 
-/// `CONFIG_IKCONFIG_PROC`.
+/// The configuration that the kernel itself contains (`CONFIG_IKCONFIG_PROC`).
 fn embedded_config() -> Option<String> {
     let compressed = fs::File::open("/proc/config.gz").ok()?;
     let mut text = String::new();
@@ -32,19 +32,19 @@ pub fn release() -> Option<String> {
     Some(release.trim().to_owned())
 }
 
-/// Whether it is of this series or a later one; `false` where that is not to be had.
+/// Whether the kernel is of this series or a later one; `false` if its release is not available.
 #[must_use]
 pub(crate) fn is_since(series: (u32, u32)) -> bool {
     release().is_some_and(|release| series_of(&release) >= Some(series))
 }
 
-/// The first two numbers.
+/// The first two numbers of a release.
 fn series_of(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Where distributions put it.
+/// The configuration in the places where distributions install it.
 fn installed_config() -> Option<String> {
     let release = release()?;
     [
@@ -55,11 +55,11 @@ fn installed_config() -> Option<String> {
     .find_map(|path| fs::read_to_string(path).ok())
 }
 
-/// How many frames the kernel has dropped since it booted because a processor's input queue was
-/// full (`net.core.netdev_max_backlog`, one for all namespaces; second column of
-/// `/proc/net/softnet_stat`). A veth pair passes its frames through that queue, and TCP takes such
-/// a drop for local congestion: a keepalive probe is then sent again half a second later
-/// without being counted (`TCP_RESOURCE_PROBE_INTERVAL`).
+/// The number of frames that the kernel has dropped since boot because a processor's input queue
+/// was full (second column of `/proc/net/softnet_stat`; the limit `net.core.netdev_max_backlog`
+/// applies to all namespaces). A veth pair passes its frames through that queue. TCP treats such a
+/// drop as local congestion: it then sends a keepalive probe again half a second later without
+/// counting it (`TCP_RESOURCE_PROBE_INTERVAL`).
 #[must_use]
 pub(crate) fn backlog_drops() -> u64 {
     fs::read_to_string("/proc/net/softnet_stat")

@@ -1,34 +1,36 @@
-//! deadpeer: how and when a program learns that its TCP peer is gone, on the real kernel.
+//! deadpeer: tests how and when a program detects that its TCP peer is gone, on the real kernel.
 //!
-//! Data flows one way, and all but the middle is pure:
+//! Data flows in one direction. All modules except the runner, the lab and the endpoints are pure:
 //!
 //! ```text
 //! scenario (file to checked types) -> prepare (plan, oracle) -> runner (lab, endpoint) -> judge
 //! -> report
 //! ```
 //!
-//! ARCHITECTURE.md has the layers, which a test enforces, and their invariants. From below:
+//! ARCHITECTURE.md describes the layers, which a test enforces, and their invariants. From the
+//! lowest layer to the highest:
 //!
-//! * [`model`]: the vocabulary that all other modules share
+//! * [`model`]: the basic types that all other modules share
 //! * [`world`]: the modelled network, on which the steps act
-//! * `file`: a TOML file as it is read, with its keys
-//! * [`step`], [`setting`]: the steps of a case and the settings of an end, one file each
-//! * [`scenario`]: the file format, with every error of a file at once; [`shipped`]: the files that
-//!   come with the program; [`mod@reference`]: the schema and the reference of the format
-//! * [`oracle`]: what Linux will do, each rule with the kernel function it comes from
+//! * `file`: reads a TOML file with its keys
+//! * [`step`], [`setting`]: the steps of a case and the settings of an end, one file for each
+//! * [`scenario`]: the file format; it reports all errors of a file at once; [`shipped`]: the files
+//!   that are part of the program
+//! * [`oracle`]: predictions of Linux's behaviour; each rule cites its kernel function
 //! * [`plan`], [`prepare`]: a case with its network and its prediction
-//! * [`wire`], [`evidence`]: what frames mean, and what a case leaves behind
+//! * [`wire`], [`evidence`]: decoded frames, and the evidence that a case records
 //! * [`lab`], [`endpoint`]: namespaces, and the sockets in them
-//! * [`runner`]: many cases at once
-//! * [`outcome`], [`judge`]: what was observed, and the verdict on it
-//! * [`record`]: the result of a run as data, saved and read back
+//! * [`runner`]: runs many cases at once
+//! * [`outcome`], [`judge`]: the observation of a case, and the verdict on it
+//! * [`record`]: the result of a run as data, which is saved and read back
 //! * [`mod@reference`]: the reference and the JSON Schema of scenario files, from the key tables
-//! * [`report`]: functions of events and results
-//! * [`job`]: a case that is sent to a guest; [`guest`]: a kernel of its own for a job, with this
+//! * [`report`]: reports, which are functions of events and results
+//! * [`job`]: a case that is sent to a guest; [`guest`]: a separate kernel for a job, with this
 //!   program as its init
-//! * [`privilege`]: no more rights than are needed, and a user namespace where there is no root;
-//!   [`limits`]: those of this process; [`input`]: files that a user names
-//! * [`stall`]: when the machine itself stood still; [`processors`], `memory`: what it has
+//! * [`privilege`]: drops all rights that are not needed, and enters a user namespace without root;
+//!   [`limits`]: the resource limits of this process; [`input`]: files that a user names
+//! * [`stall`]: intervals in which the machine stood still; [`processors`], `memory`: processors
+//!   and the available memory of the machine
 
 pub mod clock;
 pub mod endpoint;

@@ -1,8 +1,8 @@
-//! The limits of this process (getrlimit(2)): raised where that is possible, and named where work
-//! does not fit in them.
+//! The resource limits of this process (getrlimit(2)): raises them if possible, and reports the
+//! limit that is too low for the work.
 //!
-//! What has no room for a thread's stack or heap does not fail but ends the process, wherever it is
-//! in its work. So these limits are looked at before it begins.
+//! If the stack or the heap of a thread exceeds a limit, the operation does not return an error:
+//! the process ends at that point. Therefore these limits are checked before a run begins.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,28 +12,30 @@ use std::thread::{self, available_parallelism};
 use nix::libc;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
-/// What the first thread needs at most is a quarter of this, in a debug build.
+/// The required stack of the first thread, in bytes. A debug build uses at most a quarter of it.
 const STACK: u64 = 1 << 20;
 
-/// What systems give it.
+/// The usual stack limit, in bytes.
 const USUAL_STACK: u64 = 8 << 20;
 
-/// What is mapped by a run of all that ships, and by the heaps of its threads: the C library
-/// reserves 64 MB for each, and a run has two or three of them on each processor.
+/// The address space that a run of all shipped scenarios maps, in bytes.
 const ADDRESS_SPACE: u64 = 1 << 30;
+/// The additional address space for each processor, in bytes: the C library reserves 64 MB for the
+/// heap of each thread, and a run has two or three threads for each processor.
 const ADDRESS_SPACE_OF_A_PROCESSOR: u64 = 128 << 20;
 
-/// Threads of the runtime, threads that watch for stalls, and those in namespaces: of which as many
-/// work at once as cases are built.
+/// The threads for each processor: a worker of the runtime, a thread that watches for stalls, and
+/// threads in namespaces, two for each processor as the number of cases under construction.
 const THREADS_OF_A_PROCESSOR: usize = 4;
+/// The additional threads of a run.
 const THREADS: usize = 4;
 
-/// A limit that leaves no room for a run.
+/// A limit that is too low for a run.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
-    /// The first thread would overflow it.
+    /// The first thread would overflow its stack.
     #[error(
-        "the stack may have no more than {} kB, and {} kB are needed\n  help: raise the limit (RLIMIT_STACK): ulimit -s {}",
+        "the stack is limited to {} kB, but {} kB are needed\n  help: raise the limit (RLIMIT_STACK): ulimit -s {}",
         limit >> 10, STACK >> 10, USUAL_STACK >> 10
     )]
     Stack {
@@ -42,7 +44,7 @@ pub enum LimitError {
     },
     /// An allocation would fail.
     #[error(
-        "the address space may have no more than {} MB, and {} MB are needed\n  help: raise the limit (RLIMIT_AS): ulimit -v {}",
+        "the address space is limited to {} MB, but {} MB are needed\n  help: raise the limit (RLIMIT_AS): ulimit -v {}",
         limit >> 20, needed >> 20, needed >> 10
     )]
     AddressSpace {
@@ -58,18 +60,18 @@ pub enum LimitError {
         now(Resource::RLIMIT_NPROC)
     )]
     Threads {
-        /// How many a run needs.
+        /// The number of threads that a run needs.
         count: usize,
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Gives the first thread the stack that it needs. To be called before anything else: the kernel
-/// makes the stack larger when it is used.
+/// Raises the soft limit of the stack to the size that the first thread needs. It must be called
+/// before anything else; it takes effect because the kernel grows the stack on demand.
 ///
 /// # Errors
-/// [`LimitError::Stack`] where the hard limit forbids it.
+/// [`LimitError::Stack`] if the hard limit is too low.
 pub fn raise_stack_limit() -> Result<(), LimitError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_STACK) else {
         return Ok(());
@@ -84,7 +86,7 @@ pub fn raise_stack_limit() -> Result<(), LimitError> {
     Ok(())
 }
 
-/// Whether a run has room for its memory and its threads.
+/// Checks that the limits suffice for the address space and the threads of a run.
 ///
 /// # Errors
 /// [`LimitError`].
@@ -101,7 +103,7 @@ pub fn room_for_a_run() -> Result<(), LimitError> {
     start_at_once(count).map_err(|source| LimitError::Threads { count, source })
 }
 
-/// Starts so many threads, of which none ends before all have begun.
+/// Starts this number of threads. No thread ends before all have started.
 fn start_at_once(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     thread::scope(|scope| {
@@ -114,16 +116,16 @@ fn start_at_once(count: usize) -> io::Result<()> {
     })
 }
 
-/// A lab takes about a dozen descriptors; the soft limit of 1024 is for programs that use
-/// select(2).
+/// Raises the soft limit of open files to the hard limit. A lab needs about a dozen descriptors;
+/// the usual soft limit of 1024 exists for programs that use select(2).
 pub fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where it cannot be raised, the first open that goes beyond says so.
+        // If this fails, the first open(2) beyond the limit returns an error.
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
     }
 }
 
-/// The limit as it is, for a message; nothing where there is none.
+/// The current limit as text for a message; empty if there is no limit.
 fn now(resource: Resource) -> String {
     match getrlimit(resource) {
         Ok((limit, _)) if limit != RLIM_INFINITY => format!(" is {limit}"),
@@ -131,8 +133,8 @@ fn now(resource: Resource) -> String {
     }
 }
 
-/// What to do where a limit of the machine is reached, which many cases at once do; nothing where
-/// an error is of another kind.
+/// The help text for an error that means that a limit of the machine is reached, for example by
+/// many concurrent cases; empty for other errors.
 #[must_use]
 pub fn advice(source: &io::Error) -> String {
     let raise = match source.raw_os_error() {
@@ -145,7 +147,7 @@ pub fn advice(source: &io::Error) -> String {
         Some(libc::ENFILE) => {
             "raise the number of open files of the machine (sysctl fs.file-max)".to_owned()
         }
-        // create_user_ns and copy_net_ns, where inc_ucount refuses.
+        // create_user_ns and copy_net_ns return these if inc_ucount fails.
         Some(libc::ENOSPC | libc::EUSERS) => {
             "raise the number of namespaces that a user may have (sysctl user.max_net_namespaces)"
                 .to_owned()

@@ -1,4 +1,4 @@
-//! `harness`: arguments to a command, a command's result to an exit status; nothing else.
+//! `harness`: parses the arguments, runs the command, and returns its exit status.
 
 mod cli;
 

@@ -1,11 +1,11 @@
-//! How much memory there is for more: what the machine has left, and what the limits of the control
-//! groups leave of it. The kernel's own for a namespace counts in both, and so does what a guest
-//! keeps in a file without a name.
+//! The available memory: the least of what the machine has left and what the limits of the control
+//! groups leave. The kernel memory of a namespace counts in both, and so does the memory of a
+//! guest, which is in an unnamed file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// In bytes; `None` where nothing tells.
+/// The available memory in bytes; `None` if it is unknown.
 pub(crate) fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
     let machine = machine.and_then(|text| kilobytes(&text, "MemAvailable:"));
@@ -18,24 +18,24 @@ pub(crate) fn available() -> Option<u64> {
     machine.into_iter().chain(group).min()
 }
 
-/// A field of proc_meminfo(5).
+/// A field of proc_meminfo(5), converted to bytes.
 fn kilobytes(text: &str, field: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(field))?;
     let kilobytes: u64 = value.split_whitespace().next()?.parse().ok()?;
     Some(kilobytes * 1024)
 }
 
-/// A version of control groups (cgroups(7)). A system may have both, with memory in one of them.
+/// A version of control groups (cgroups(7)). A system may have both versions, with the memory
+/// controller in one of them.
 struct Version {
-    /// The second field of `/proc/self/cgroup`, in which one word names what the hierarchy
-    /// controls.
+    /// The name of the controller in the second field of `/proc/self/cgroup`; empty in version 2.
     controller: &'static str,
     /// The type of its file system.
     kind: &'static str,
     limit: &'static str,
     used: &'static str,
-    /// What the kernel has only read from files, in `memory.stat`: it takes that back before it
-    /// kills anybody.
+    /// The entry of `memory.stat` for inactive page cache. The kernel reclaims that memory before
+    /// it kills a process.
     cached: &'static str,
 }
 
@@ -57,16 +57,18 @@ const VERSIONS: [Version; 2] = [
 ];
 
 impl Version {
-    /// What the tightest limit of the process's own groups leaves; `None` where there is none.
+    /// The memory that the tightest limit of the process's control groups leaves, in bytes; `None`
+    /// if there is no limit.
     fn left(&self, groups: &str, mounts: &str) -> Option<u64> {
         let own = self.own_group(groups)?;
         let (root, point) = self.mount(mounts)?;
-        // A container may see no more than its own group, and nothing of where that lies.
+        // In a container, only its own group may be mounted, and the path in the host's hierarchy
+        // is not visible.
         let below = own.strip_prefix(root).unwrap_or(Path::new(""));
         self.left_in(Path::new(point), below)
     }
 
-    /// From `/proc/self/cgroup`.
+    /// The path of the process's own group, from `/proc/self/cgroup`.
     fn own_group<'t>(&self, groups: &'t str) -> Option<&'t Path> {
         groups.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
@@ -76,7 +78,7 @@ impl Version {
         })
     }
 
-    /// Which group is mounted, and where, from proc_pid_mountinfo(5).
+    /// The mounted group and its mount point, from proc_pid_mountinfo(5).
     fn mount<'t>(&self, mounts: &'t str) -> Option<(&'t str, &'t str)> {
         mounts.lines().find_map(|line| {
             let (place, kind) = line.split_once(" - ")?;
@@ -90,16 +92,18 @@ impl Version {
         })
     }
 
-    /// The least that any group from the mount down to one's own has left.
+    /// The least remaining memory of the groups from the mount point down to the process's own
+    /// group.
     fn left_in(&self, mount: &Path, own: &Path) -> Option<u64> {
         let groups = own.ancestors().map(|path| mount.join(path));
         groups.filter_map(|group| self.left_of(group)).min()
     }
 
-    /// The limit less what is used.
+    /// The remaining memory of one group: the limit minus the memory in use, without page cache.
     fn left_of(&self, group: PathBuf) -> Option<u64> {
         let read = |name| fs::read_to_string(group.join(name)).ok();
-        // Without a limit, "max", or of version 1 more than any machine has.
+        // Without a limit, the value is "max" in version 2, and more than any machine has in
+        // version 1.
         let limit: u64 = read(self.limit)?.trim().parse().ok()?;
         let used: u64 = read(self.used)?.trim().parse().ok()?;
         let statistics = read("memory.stat").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a run has to say of a case: data, and nothing but data. Every report is a function of it.
+//! The result of a case, as plain data. Every report is a function of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,33 +13,33 @@ use crate::prepare::Prepared;
 use crate::stall::Stall;
 use crate::wire::{Neighbours, Track, Write};
 
-/// One case and what became of it.
+/// One case with its result.
 #[serde_as]
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CaseResult {
     /// The case.
     pub prepared: Arc<Prepared>,
-    /// How long its guest waited before it began.
+    /// The delay in the guest before the case began.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub phase: Duration,
     /// The verdict.
     pub verdict: Verdict,
-    /// What was observed, where the lab could be built.
+    /// The observation; `None` if the lab could not be built.
     pub observation: Option<Observation>,
-    /// From the start of the case to its verdict, by the clock on the wall: for who watches. It is
-    /// no part of what is saved, in which two runs in virtual time do not differ.
+    /// The wall-clock time from the start of the case to its verdict, for the user. It is not
+    /// saved, so that saved results of two runs in virtual time are identical.
     #[serde(skip)]
     pub elapsed: Duration,
-    /// The same by the clock of the guest that it ran in, boot and verdict excluded, and up to its
-    /// own end where two variants ran in it side by side; `None` for a case that ran on this
-    /// kernel.
+    /// The duration of the case by the clock of its guest, without the boot and the verdict. If two
+    /// variants ran in the guest at the same time, it is the time to the end of this variant.
+    /// `None` for a case that ran on this kernel.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub guest_time: Option<Duration>,
 }
 
 impl CaseResult {
-    /// Leaves what its verdict was made of and the steps, which a row tells of, and not what
-    /// explains it.
+    /// Removes the evidence except the steps, which a table row counts. The data on which the
+    /// verdict is based remains.
     pub(crate) fn forget_evidence(&mut self) {
         if let Some(observation) = &mut self.observation {
             let steps = std::mem::take(&mut observation.evidence.steps);
@@ -51,13 +51,13 @@ impl CaseResult {
     }
 }
 
-/// What came of running a case.
+/// The result of the attempt to run a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempt {
-    /// It was observed.
+    /// The case was observed.
     Observed(Box<Observation>),
-    /// The kernel lacks what it needs; the reason.
+    /// The kernel lacks a feature that the case needs; the reason.
     Skipped(String),
     /// The lab could not be built or changed; the reason.
     Impossible(String),
@@ -67,23 +67,25 @@ pub enum Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything came as expected.
+    /// All expectations were met.
     Passed,
-    /// Something did not.
+    /// An expectation was not met.
     Failed(Vec<Mismatch>),
-    /// The kernel lacks what the case needs; the reason.
+    /// The kernel lacks a feature that the case needs, or the case cannot run in real time; the
+    /// reason.
     Skipped(String),
-    /// Something did not come as expected, and the case did not run on time, or was not recorded
-    /// whole: no verdict on the kernel.
+    /// An expectation was not met, but the case did not run on time; or the recording is incomplete
+    /// and an expectation depends on it. No verdict on the kernel.
     Undecided(Undecided),
     /// The lab could not be built or changed; the reason. No verdict on the kernel.
     Error(String),
-    /// The run was stopped before the case came to its end; why.
+    /// The run was stopped before the end of the case; the reason.
     Stopped(String),
 }
 
 impl Verdict {
-    /// Whether the case did not pass although it could be run, or could not be run.
+    /// Whether the case failed, has no verdict, or could not be run; `false` if it was skipped or
+    /// stopped.
     #[must_use]
     pub fn is_bad(&self) -> bool {
         match self {
@@ -96,54 +98,55 @@ impl Verdict {
 /// Why there is no verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Undecided {
-    /// What was late or lost, each with its figure; at least one.
+    /// The delays and losses, each with its figure; at least one.
     pub disturbances: Vec<String>,
-    /// What did not come as expected; none where the file asks for what was not recorded.
+    /// The expectations that were not met. Empty if the only reason is an incomplete recording.
     pub(crate) mismatches: Vec<Mismatch>,
 }
 
-/// One thing that did not come as expected.
+/// An expectation that was not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mismatch {
-    /// At which end; `None` for a step.
+    /// The end; `None` for a step or a time limit.
     pub end: Option<End>,
-    /// What was expected.
+    /// The expected behaviour.
     pub expected: String,
-    /// Where that expectation comes from: the file's line, or the oracle's rule.
+    /// The origin of the expectation: a line of the file, a rule of the oracle, or an option.
     pub because: String,
-    /// What happened.
+    /// The observed behaviour.
     pub observed: String,
 }
 
-/// What was seen of a case.
+/// The observation of a case.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
-    /// From the first namespace to the established connections.
+    /// The time from the start of the construction of the lab to the established connections.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub setup: Duration,
     /// The zero of the case's times.
     pub zero: Moment,
-    /// The ends that something is asked of.
+    /// The ends that have expectations.
     pub ends: Vec<EndObservation>,
-    /// When the machine itself stood still.
+    /// The intervals in which the machine stood still.
     pub(crate) stalls: Vec<Stall>,
-    /// How many frames the machine dropped meanwhile, those of other cases included, because its
-    /// input queue was full ([`crate::kernel::backlog_drops`]).
+    /// The number of frames, including those of other cases, that the machine dropped meanwhile
+    /// because an input queue was full ([`crate::kernel::backlog_drops`]).
     pub backlog_drops: u64,
-    /// How often the machine's neighbour table, which all namespaces share, was full meanwhile: a
-    /// packet that needed an entry was dropped.
+    /// The number of packets that were dropped meanwhile because the neighbour table, which all
+    /// namespaces share, had no room for an entry.
     pub neighbours_refused: u64,
-    /// Everything that was recorded.
+    /// The recorded evidence.
     pub evidence: Evidence,
-    /// Why the case did not come to its end, if it did not: then nothing can be said of what it
-    /// expects.
+    /// Why the case was cut short; `None` if it was completed. The expectations of a case that was
+    /// cut short are not judged.
     pub(crate) cut_short: Option<Cut>,
 }
 
 impl Observation {
-    /// How an end's first socket stood at the last look before its connection, or the watch, was
-    /// over. What the kernel shows from the last segment on is a socket that it takes down.
+    /// The state of an end's first socket in the last sample before the end of its connection or of
+    /// the watch. If the connection ended with an error, samples after the last segment are
+    /// ignored, because from then on the kernel closes the socket.
     #[must_use]
     pub fn last_state(&self, end: &EndObservation) -> Option<&SocketState> {
         let first = end.connections.first();
@@ -160,78 +163,78 @@ impl Observation {
     }
 }
 
-/// Why a case did not come to its end.
+/// Why a case was cut short.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Cut {
-    /// A step of traffic did not succeed.
+    /// A step failed.
     Step(BrokenStep),
-    /// It took longer than this limit.
+    /// The case exceeded this time limit.
     Timeout(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
 }
 
-/// A step of traffic that did not succeed.
+/// A step that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BrokenStep {
-    /// Its line in the file.
+    /// The line of the step in the file.
     pub line: usize,
-    /// What it was: "exchange from client".
+    /// The description of the step: "exchange from client".
     pub what: String,
-    /// Why it did not succeed.
+    /// Why it failed.
     pub error: String,
 }
 
-/// What one end saw.
+/// The observation of one end.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndObservation {
-    /// Which end.
+    /// The end.
     pub end: End,
-    /// One for each connection.
+    /// The observation of each connection.
     pub connections: Vec<ConnectionObservation>,
-    /// What was on its wire of ARP or NDP.
+    /// The captured ARP or NDP messages.
     pub neighbours: Neighbours,
-    /// By how much each counter of its namespace rose from zero time to the end of the watch.
+    /// The increase of each counter of its namespace from zero time to the end of the watch.
     pub counters: Counters,
-    /// Its open socket descriptors, where the file asks about them.
+    /// Its open socket descriptors, if the file has an expectation of them.
     pub descriptors: Option<Descriptors>,
-    /// Until when it was watched: what comes later is not judged. The exchange that proves a
-    /// survivor comes after.
+    /// The end of the watch. Later events are not judged. The exchange that proves survival comes
+    /// after the watch.
     pub watched_until: Moment,
-    /// How long after its outcome, or its time, its counters were read.
+    /// The delay from its outcome, or from the end of its time, to the read of the counters.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub look_delay: Duration,
-    /// How well it was recorded.
+    /// The quality of the recording.
     pub recording: Recording,
 }
 
-/// How well an end was recorded.
+/// The quality of the recording of an end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recording {
-    /// The looks at the socket that came late.
+    /// The late looks at the socket.
     pub(crate) late_looks: Vec<LateLook>,
-    /// How many frames the kernel dropped because the packet socket's buffer was full.
+    /// The number of frames that the kernel dropped because the packet socket's buffer was full.
     pub frames_lost: u32,
-    /// Why it ended before the case did, if it did.
+    /// Why the recording is incomplete for another reason, such as an error that ended it early.
     pub broken_off: Option<String>,
 }
 
-/// A look at a socket that came later than is allowed for after the frame that it follows.
+/// A look at a socket that occurred later after its frame than the allowance permits.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LateLook {
-    /// When.
+    /// The time of the look.
     pub at: Moment,
-    /// By how much.
+    /// The delay after the frame.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub by: Duration,
 }
 
 impl EndObservation {
-    /// By how much a counter rose; `None` where the kernel has none of this name. The kernel shows
-    /// the counter of an ICMP message type only once a message was counted (`icmpmsg_put`,
-    /// `snmp6_seq_show_icmpv6msg`).
+    /// The increase of a counter; `None` if the kernel has no counter of this name. For the counter
+    /// of an ICMP message type, it is zero if the kernel does not list it: the kernel lists such a
+    /// counter only after it has counted a message (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
     #[must_use]
     pub fn rise(&self, name: &CounterName) -> Option<u64> {
         let unseen = name.is_of_message_type().then_some(0);
@@ -239,30 +242,31 @@ impl EndObservation {
     }
 }
 
-/// What one end saw of one connection.
+/// The observation of one connection at one end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionObservation {
-    /// Whether the kernel had it, or a part of it, and the program never accepted it.
+    /// Whether the server's program has not accepted the connection, although its kernel may have
+    /// it in a queue.
     pub unaccepted: bool,
-    /// How it ended, and when the kernel reported it; `None` while it is open.
+    /// How the connection ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
-    /// Since when the program has read; `None` where it does not.
+    /// Since when the program has been reading; `None` if it does not read.
     pub reads_since: Option<Moment>,
-    /// What poll(2) told of the socket as it ended.
+    /// The events that poll(2) returned for the socket at the end of the connection.
     pub poll: Vec<PollEvent>,
-    /// What a write said after the outcome, where that is asked.
+    /// The result of a write after the outcome, if the file has an expectation of it.
     pub next_write: Option<NextWrite>,
-    /// The exchange that proves a survivor alive; the error where it failed.
+    /// The result of the exchange that proves survival.
     pub further_exchange: Option<Result<(), String>>,
-    /// What the application wrote.
+    /// The writes of the application.
     pub writes: Vec<Write>,
-    /// What was on the wire.
+    /// The captured segments.
     pub track: Track,
 }
 
 impl ConnectionObservation {
-    /// When the segment passed that came with the end of the connection, if one did: the peer's RST
-    /// or FIN, or this end's own RST, which the kernel sends as it gives up.
+    /// The time of the segment that belongs to the end of the connection, if there is one: the RST
+    /// or FIN of the peer, or the RST that this end's kernel sends when it gives the connection up.
     #[must_use]
     pub(crate) fn last_segment(&self) -> Option<Moment> {
         let (ended, at) = self.ended?;
@@ -275,8 +279,8 @@ impl ConnectionObservation {
         passed.filter(|passed| *passed <= at)
     }
 
-    /// How long the program took to read the end of the connection after it could, as far as the
-    /// wire shows it.
+    /// The delay from the moment when the program could read the end of the connection, according
+    /// to the capture, to the moment when it did. `None` if the capture does not show that moment.
     #[must_use]
     pub(crate) fn read_delay(&self) -> Option<Duration> {
         let (_, at) = self.ended?;
@@ -284,8 +288,8 @@ impl ConnectionObservation {
         Some(at.since(readable))
     }
 
-    /// How and when the program could learn of the end: when it did, unless the machine was too
-    /// busy to let it read in time.
+    /// How the connection ended, and when. If the program read the end late because the machine was
+    /// busy, this is the time when it could have read it; otherwise, the time when it did.
     #[must_use]
     pub(crate) fn told(&self) -> Option<(Ended, Moment)> {
         let (ended, at) = self.ended?;
@@ -299,18 +303,18 @@ impl ConnectionObservation {
 pub struct Descriptors {
     /// Before the connections were opened.
     pub before: usize,
-    /// With all of them open.
+    /// After the outcome, with the sockets of the connections still open.
     pub open: usize,
-    /// After the outcome.
+    /// After the sockets of ended connections were closed.
     pub after: usize,
 }
 
-/// What happens during a run, for those who watch.
+/// An event during a run, for reports of progress.
 #[derive(Debug)]
 pub enum Event {
-    /// The case at this place in the run's list has begun.
+    /// The case at this index of the run has begun.
     Started(usize, Arc<Prepared>),
-    /// It has come to its verdict.
+    /// The case at this index has its verdict.
     Finished(usize, Box<CaseResult>),
 }
 
@@ -320,7 +324,7 @@ mod tests {
     use crate::report::row::rows;
     use crate::testing::{crashed, observed};
 
-    /// A case may pass without the step that it was written for.
+    /// A case may pass although the step that it was written for was skipped.
     #[test]
     fn steps_that_were_not_taken_are_told_of_a_case_that_passed() {
         let at = Moment::from_nanos(0);

@@ -1,9 +1,7 @@
-//! A checked case to the network that will be built for it: names, indices, addresses, routes.
-//! Pure.
+//! Plans the network of a checked case: names, indices, addresses and routes. Pure functions.
 //!
-//! Everything is fixed in advance, link indices and hardware addresses included: nothing has to be
-//! asked of the kernel while the lab is built, and two runs of a case put the same bytes on the
-//! wire.
+//! Everything is fixed in advance, including link indices and hardware addresses. No value has to
+//! be read from the kernel while the lab is built, and two runs of a case send the same bytes.
 
 mod build;
 mod networks;
@@ -16,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{End, Family, Firewall, Node, NodeSysctls, Role, Sysctl, Topology};
 
-/// The link index of a switch's bridge; no planned link has it.
+/// The link index of the bridge of a switch. No planned link has this index.
 pub(crate) const SWITCH_BRIDGE: u32 = 10;
 
-/// The port of the first of those who fill the server's accept queue: behind all of the client's.
+/// The client's port of the first filler connection in the server's accept queue. It is above all
+/// ports of the connections under test.
 pub(crate) const FILLER_PORT: u16 = 41_000;
 
 /// The network of one case.
@@ -27,30 +26,30 @@ pub(crate) const FILLER_PORT: u16 = 41_000;
 pub struct NetworkPlan {
     /// IPv4 or IPv6.
     pub family: Family,
-    /// The client first, the server last.
+    /// The nodes: the client first, the server last.
     pub nodes: Vec<NodePlan>,
-    /// In the order of the topology.
+    /// The links, in the order of the topology.
     pub links: Vec<LinkPlan>,
 }
 
-/// One namespace.
+/// The plan of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodePlan {
-    /// Which machine it plays.
+    /// The machine that the namespace represents.
     pub node: Node,
-    /// What that does with what is not for itself.
+    /// The role of the machine.
     pub role: Role,
     /// Its interfaces, in the order of their indices.
     pub interfaces: Vec<InterfacePlan>,
     /// Routes besides the connected ones.
     pub routes: Vec<RoutePlan>,
-    /// Settings that the file asks for.
+    /// The sysctls that the file sets.
     pub sysctl: Vec<Sysctl>,
-    /// What it forwards; `None`: everything.
+    /// The firewall; `None`: it forwards everything.
     pub firewall: Option<Firewall>,
 }
 
-/// One interface.
+/// The plan of one interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InterfacePlan {
     /// Its name in its namespace.
@@ -59,7 +58,7 @@ pub struct InterfacePlan {
     pub index: u32,
     /// Its hardware address, from the documentation range 00-00-5E-00-53-00..FF (RFC 7042).
     pub mac: [u8; 6],
-    /// `None` for a port of the switch.
+    /// The address with its prefix; `None` for a port of a switch.
     pub address: Option<Subnet>,
 }
 
@@ -75,24 +74,24 @@ pub struct Subnet {
 /// A static route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoutePlan {
-    /// Towards which network.
+    /// The destination network.
     pub to: Subnet,
-    /// Through which router; `None` on a network that the node is attached to.
+    /// The address of the next router; `None` for a network that the node is attached to.
     pub via: Option<IpAddr>,
-    /// Out of which interface.
+    /// The link index of the outgoing interface.
     pub interface: u32,
-    /// Whether it is for when the first one is gone.
+    /// Whether it is the backup route, used while the primary route does not exist.
     pub is_backup: bool,
 }
 
 /// A veth pair: the two ends as (position in `nodes`, position in `interfaces`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkPlan {
-    /// The one that the topology names first.
+    /// The end that the topology names first.
     pub near: (usize, usize),
-    /// The other one.
+    /// The other end.
     pub far: (usize, usize),
-    /// The largest packet that it takes.
+    /// The MTU, in bytes.
     pub mtu: u16,
 }
 
@@ -103,7 +102,7 @@ impl std::fmt::Display for Subnet {
 }
 
 impl Subnet {
-    /// The network that the address lies in.
+    /// The network of the address.
     #[must_use]
     pub(crate) fn network(self) -> Self {
         let address = match self.address {
@@ -125,7 +124,7 @@ impl Subnet {
 }
 
 impl NetworkPlan {
-    /// Plans a network: [`build`], [`routes`].
+    /// Plans a network: first the machines and links ([`build`]), then the routes ([`routes`]).
     #[must_use]
     pub fn new(topology: &Topology, family: Family) -> Self {
         let (mut nodes, links) = build::machines(topology, family);
@@ -140,7 +139,8 @@ impl NetworkPlan {
         }
     }
 
-    /// The same network with this firewall on its router.
+    /// The same network with this firewall on its router. With NAT, only the router keeps its route
+    /// to the client's network among the machines that have no other path to it.
     #[must_use]
     pub(crate) fn with_firewall(mut self, firewall: Option<Firewall>) -> Self {
         let Some(firewall) = firewall else {
@@ -179,7 +179,7 @@ impl NetworkPlan {
         self.nodes.iter().find(|plan| plan.node == node)
     }
 
-    /// All that forward packets.
+    /// The machines that forward packets.
     pub(crate) fn routers(&self) -> impl Iterator<Item = Node> {
         let routers = self.nodes.iter().filter(|plan| plan.role == Role::Router);
         routers.map(|plan| plan.node)
@@ -191,8 +191,7 @@ impl NetworkPlan {
         address_of(&self.nodes, end)
     }
 
-    /// The interface by which a router that hides the client sends towards the server; `None` where
-    /// there is none.
+    /// The interface by which the router with NAT sends to the server; `None` without NAT.
     #[must_use]
     pub fn outside(&self) -> Option<&InterfacePlan> {
         let hides = |plan: &&NodePlan| plan.firewall.is_some_and(|firewall| firewall.nat);
@@ -202,7 +201,7 @@ impl NetworkPlan {
         interfaces.find(|interface| interface.index == route.interface)
     }
 
-    /// The address under which the other end knows this one: behind NAT, the router's.
+    /// The address of an end as the other end sees it. Behind NAT, it is the router's address.
     #[must_use]
     pub(crate) fn seen_address(&self, end: End) -> IpAddr {
         let outside = self.outside().filter(|_| end == End::Client);
@@ -210,7 +209,7 @@ impl NetworkPlan {
         outside.unwrap_or(self.address(end)).address
     }
 
-    /// A socket's address at one end of the connection.
+    /// The socket address of one end of the connection with this port.
     #[must_use]
     pub fn socket_address(&self, end: End, port: u16) -> SocketAddr {
         SocketAddr::new(self.address(end).address, port)
@@ -226,14 +225,15 @@ impl NetworkPlan {
         self.nodes.iter().find(has).map(|plan| plan.node)
     }
 
-    /// The route by which `on` reaches the network of `to`: a planned one, or that of the attached
-    /// network.
+    /// The route by which `on` reaches the network of `to`: the route of the attached network, or a
+    /// planned one.
     #[must_use]
     pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
         self.routes(on, to).into_iter().next()
     }
 
-    /// That route, and the one for when it is gone.
+    /// All routes by which `on` reaches the network of `to`: the primary route, then the backup
+    /// route.
     #[must_use]
     pub fn routes(&self, on: Node, to: End) -> Vec<RoutePlan> {
         let network = self.address(to).network();
@@ -250,8 +250,8 @@ impl NetworkPlan {
         attached.into_iter().chain(planned.copied()).collect()
     }
 
-    /// The route by which `on` would reach the network of `to` over this router, to which it must
-    /// be attached.
+    /// The route by which `on` would reach the network of `to` through this router. `None` if the
+    /// two share no network.
     #[must_use]
     pub fn route_via(&self, on: Node, to: End, via: Node) -> Option<RoutePlan> {
         let next = self.node(via)?.interfaces.iter();
@@ -267,8 +267,8 @@ impl NetworkPlan {
         })
     }
 
-    /// The two sides of a machine's link to another one, or of its only link, its own side first;
-    /// each as in [`LinkPlan`].
+    /// The two sides of a machine's link to another machine, or of its first link for `None`: its
+    /// own side first, each as in [`LinkPlan`].
     #[must_use]
     pub(crate) fn sides(&self, at: Node, to: Option<Node>) -> Option<[(usize, usize); 2]> {
         let name = |side: (usize, usize)| self.nodes[side.0].node;
@@ -291,8 +291,8 @@ impl NetworkPlan {
         sides.find_map(|(own, far)| (of(own) == (node, link)).then(|| of(far).0))
     }
 
-    /// The next node on the way from `on` to the end `to`: over which link, and its address there.
-    /// Behind NAT the server's way to the client ends at the router.
+    /// The next hop on the path from `on` to the end `to`: the link index, and the address of the
+    /// next node there. Behind NAT, the server's path to the client ends at the router.
     #[must_use]
     pub(crate) fn next_hop(&self, on: Node, to: End) -> Option<(u32, IpAddr)> {
         let across = to.peer().node() == on;
@@ -317,7 +317,7 @@ impl NetworkPlan {
 }
 
 impl NodePlan {
-    /// The interface on this network.
+    /// The interface of the node on this network.
     fn attached(&self, network: Subnet) -> Option<&InterfacePlan> {
         let on_it =
             |interface: &&InterfacePlan| interface.address.map(Subnet::network) == Some(network);
@@ -325,7 +325,7 @@ impl NodePlan {
     }
 }
 
-/// An end has one interface, with an address.
+/// The address of an end. An end always has exactly one interface, with an address.
 fn address_of(nodes: &[NodePlan], end: End) -> Subnet {
     let mut own = nodes.iter().filter(|plan| plan.node == end.node());
     let address = own.next().and_then(|plan| plan.interfaces.first()?.address);

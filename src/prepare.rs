@@ -1,5 +1,5 @@
-//! From checked scenarios to cases that are ready to run: each with its network and with what the
-//! oracle says of it. Pure.
+//! Prepares checked cases for a run: adds the network plan and the prediction of the oracle to each
+//! case. Pure functions.
 
 mod silence;
 mod warnings;
@@ -24,36 +24,37 @@ use crate::world::World;
 /// A case that is ready to run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Prepared {
-    /// The file it comes from.
+    /// The file that contains the case.
     pub path: PathBuf,
     /// The case itself.
     pub case: Case,
     /// Its network, in the family of its connection.
     pub network: NetworkPlan,
-    /// What the same network has of the other family, where it carries both.
+    /// The plan of the same network in the other family, if the network carries both.
     pub other_family: Option<NetworkPlan>,
-    /// What is known of the kernel's tick.
+    /// The tick rate of the kernel, as far as it is known.
     pub ticks: Ticks,
-    /// What the oracle says of the client; `None` where its rules do not settle it.
+    /// The prediction of the oracle for the client; `None` if no rule applies, or if the client has
+    /// no expectation.
     pub client: Option<Prediction>,
-    /// What it says of the server.
+    /// The prediction of the oracle for the server; `None` as for the client.
     pub server: Option<Prediction>,
 }
 
-/// The window that an error is judged by.
+/// The window in which an error must occur.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// Not before.
+    /// The earliest time.
     pub earliest: Duration,
-    /// Not after, on an unloaded machine.
+    /// The latest time, on an unloaded machine.
     pub latest: Duration,
-    /// Counted from where.
+    /// The origin of both times.
     pub from: WindowOrigin,
-    /// Who says so: `line 14 of the file`, or the oracle's formula.
+    /// The source of the window: `within, line 14`, or the formula of the oracle.
     pub formula: String,
 }
 
-/// Where a window starts to count.
+/// The origin of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowOrigin {
     /// Zero time.
@@ -62,13 +63,13 @@ pub enum WindowOrigin {
     LastReceived,
     /// The first transmission of the data that is never acknowledged.
     FirstUnacknowledged,
-    /// Whichever of the two applies to the connection as it was captured.
+    /// `FirstUnacknowledged` if the captured connection has such data, otherwise `LastReceived`.
     Activity,
 }
 
 impl WindowOrigin {
-    /// The moment itself, for a connection as it had been captured by `at`; `None` where there was
-    /// no such moment.
+    /// The moment of the origin, for a connection with the segments captured before `at`; `None` if
+    /// the connection has no such origin.
     #[must_use]
     pub(crate) fn moment(
         self,
@@ -88,7 +89,7 @@ impl WindowOrigin {
     }
 }
 
-/// How a person names it.
+/// The text of the origin in messages.
 impl std::fmt::Display for WindowOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
@@ -103,7 +104,7 @@ impl std::fmt::Display for WindowOrigin {
 /// Prepares every case.
 ///
 /// # Errors
-/// Every expectation of an error for which neither the file nor the oracle has a window.
+/// One diagnostic for each expected error for which neither the file nor the oracle has a window.
 pub fn prepare(
     scenarios: Vec<Scenario>,
     ticks: impl Into<Ticks>,
@@ -123,7 +124,7 @@ pub fn prepare(
 }
 
 impl Prepared {
-    /// Adds to a case what follows from it.
+    /// Adds the network plans and the predictions to a case.
     #[must_use]
     pub fn new(path: PathBuf, case: Case, ticks: Ticks) -> Self {
         let network = |family| {
@@ -153,13 +154,14 @@ impl Prepared {
         }
     }
 
-    /// Whether it shares its lab with the case of the other family.
+    /// Whether the case shares its lab with the variant of the other family.
     #[must_use]
     pub(crate) fn is_variant(&self) -> bool {
         self.other_family.is_some()
     }
 
-    /// All that the network carries, IPv4 first: what a lab is built from.
+    /// The network plans of all families that the network carries, IPv4 first. A lab is built from
+    /// them.
     #[must_use]
     pub fn networks(&self) -> Vec<NetworkPlan> {
         let carried = std::iter::once(&self.network).chain(&self.other_family);
@@ -168,7 +170,7 @@ impl Prepared {
         networks
     }
 
-    /// The modelled network of each family that it carries, before the first step, in the order of
+    /// The modelled network of each family before the first step, in the order of
     /// [`Self::networks`].
     #[must_use]
     pub(crate) fn worlds(&self) -> Vec<World> {
@@ -180,7 +182,7 @@ impl Prepared {
         self.networks().iter().map(of).collect()
     }
 
-    /// What the oracle says of one end.
+    /// The prediction of the oracle for one end.
     #[must_use]
     pub fn prediction(&self, end: End) -> Option<&Prediction> {
         match end {
@@ -189,15 +191,15 @@ impl Prepared {
         }
     }
 
-    /// The ends that something is asked of.
+    /// The ends that have expectations, with these.
     pub fn observed(&self) -> impl Iterator<Item = (End, &Expectation)> {
         [End::Client, End::Server]
             .into_iter()
             .filter_map(|end| Some((end, self.case.expect.end(end)?)))
     }
 
-    /// The window for the error that is expected at one end: the file's, else the oracle's. None
-    /// where it is to survive.
+    /// The window for the error that is expected at one end: the window of the file, or else that
+    /// of the oracle. `None` if the connection is expected to stay open.
     #[must_use]
     pub fn window(&self, end: End) -> Option<Window> {
         let expectation = self.case.expect.end(end)?;
@@ -216,7 +218,7 @@ impl Prepared {
             });
         }
         match &self.prediction(end)?.outcome {
-            // Of a close the oracle knows nothing.
+            // The oracle has no rule for a close by the peer.
             PredictedOutcome::Error { .. } if expected == Ended::EndOfFile => None,
             PredictedOutcome::Error { window, .. } => Some(Window {
                 earliest: window.earliest,
@@ -231,8 +233,8 @@ impl Prepared {
         }
     }
 
-    /// How long the case will take at most, as far as is known in advance: for progress, not for
-    /// judging.
+    /// The maximum duration of the case, as far as it is known in advance. It is used for progress,
+    /// sampling rates and time limits of sockets, not for the verdict.
     #[must_use]
     pub fn duration(&self) -> Duration {
         let steps = &self.case.steps;
@@ -257,7 +259,7 @@ impl Prepared {
             .fold(all, Duration::max)
     }
 
-    /// How long a step waits, as far as is known in advance.
+    /// The time that a step waits before it begins, as far as it is known in advance.
     #[must_use]
     pub(crate) fn start_time(&self, start: Start) -> Duration {
         match start {

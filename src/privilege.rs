@@ -1,13 +1,13 @@
-//! Rights: as few as the work needs. Out of the host's network namespace, into one of the harness's
-//! own; with a user namespace first where there is no root.
+//! Reduces the rights of the process to those that it needs, and moves it from the host's network
+//! namespace into a new one. Without root, it first enters a new user namespace.
 //!
-//! This happens once, before any thread exists. Afterwards not even a mistake can reach the host's
-//! network: every thread of the process starts in an empty namespace.
+//! This happens once, before the process starts a second thread. Each later thread starts in the
+//! new, empty namespace, so that not even a mistake can change the host's network.
 //!
-//! * [`become_caller`]: under sudo, files are those of the user who called it
-//! * [`isolate`]: what a lab on this kernel needs, and nothing beyond it
-//! * [`renounce`]: where no lab on this kernel is needed
-//! * `user_of_guests`, [`without_privileges`]: as whom a guest runs, and with what
+//! * [`become_caller`]: under sudo, takes the identity of the user who called it
+//! * [`isolate`]: keeps only the rights for a lab on this kernel
+//! * [`renounce`]: drops these rights too, for a run without a lab on this kernel
+//! * `user_of_guests`, [`without_privileges`]: the user and the rights of a guest
 
 mod caller;
 mod capabilities;
@@ -30,14 +30,15 @@ use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user,
 use refusal::Refusal;
 pub use refusal::Refused;
 
-/// Leaves the host's network namespace, and keeps no more rights than labs in new ones need. Must
-/// be called while the process has one thread.
+/// Leaves the host's network namespace, and keeps only the rights that labs in new namespaces need.
+/// Must be called while the process has one thread.
 ///
 /// # Errors
-/// [`Refused`], with what to do about it, where the system allows neither way.
+/// [`Refused`], with a remedy, if the system permits neither root's way nor a user namespace.
 pub fn isolate() -> Result<(), Refused> {
     let refused = |refusal| move |source| Refused::new(refusal, source);
-    // Whoever lacks a lab's rights is root of a user namespace afterwards, and of nothing else.
+    // Without root's rights, the process becomes root of a new user namespace, and has no rights
+    // outside of it.
     let mut kept = FOR_LABS | without_labs();
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => {}
@@ -52,13 +53,14 @@ pub fn isolate() -> Result<(), Refused> {
     keep_for_good(kept).map_err(refused(Refusal::Capabilities))
 }
 
-/// The caller becomes root of a new user namespace, and of nothing else: files that it writes still
-/// belong to the caller.
+/// The caller becomes root of a new user namespace, without rights outside of it. Files that the
+/// process writes still belong to the caller.
 fn enter_user_namespace() -> Result<(), Refused> {
     let (uid, gid) = (geteuid(), getegid());
     let failed = |refusal| move |errno: Errno| Refused::new(refusal, errno.into());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(failed(Refusal::User))?;
-    // Who was another user a moment ago owns none of these files otherwise (proc_pid(5)).
+    // After a change of user, the process does not own the files below /proc/self unless it is
+    // dumpable (proc_pid(5)).
     set_dumpable(true).map_err(failed(Refusal::Map("prctl(PR_SET_DUMPABLE)")))?;
     // user_namespaces(7): a group map needs setgroups denied first.
     let maps = [
@@ -69,12 +71,13 @@ fn enter_user_namespace() -> Result<(), Refused> {
     for (path, map) in maps {
         fs::write(path, map).map_err(|source| Refused::new(Refusal::Map(path), source))?;
     }
-    // Where AppArmor confines user namespaces they can be made, but give no capabilities; this
-    // shows it.
+    // If AppArmor restricts user namespaces, a process can create one but gets no capabilities in
+    // it. This call fails then.
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed(Refusal::NetworkOfUser))
 }
 
-/// A container has `/proc/sys` read-only, whatever namespaces its programs are in.
+/// Fails with `EROFS` if `/proc/sys/net` is mounted read-only. Containers mount it so, and a new
+/// namespace does not change that.
 fn are_sysctls_writable() -> io::Result<()> {
     let flags = statvfs("/proc/sys/net")?.flags();
     if flags.contains(FsFlags::ST_RDONLY) {
@@ -83,20 +86,20 @@ fn are_sysctls_writable() -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up all that only a lab on this kernel needs. Must be called while the process has one
-/// thread, and is final.
+/// Drops permanently the rights that only a lab on this kernel needs. Must be called while the
+/// process has one thread.
 ///
 /// # Errors
-/// What the system says of the change.
+/// The error of the system calls.
 pub fn renounce() -> io::Result<()> {
     keep_for_good(without_labs())
 }
 
-/// The user that owns nothing, and the group of that name.
+/// The user `nobody`, which owns no files, and the group of the same number.
 const NOBODY: u32 = 65534;
 
-/// As whom a guest of root runs: nobody, where this process may become that. Others keep their
-/// user.
+/// The user of a guest if this process is root: `nobody`. `None` if this process is not root or
+/// cannot become `nobody`: the guest then has the user of this process.
 pub(crate) fn user_of_guests() -> Option<u32> {
     let is_mapped = |path| {
         let map = fs::read_to_string(path).unwrap_or_default();
@@ -106,8 +109,8 @@ pub(crate) fn user_of_guests() -> Option<u32> {
     (may && is_mapped("/proc/self/uid_map") && is_mapped("/proc/self/gid_map")).then_some(NOBODY)
 }
 
-/// Whether a map of user_namespaces(7) has it: the first number inside, the first outside, and how
-/// many.
+/// Whether `nobody` is in a map of user_namespaces(7). Each line contains the first number inside,
+/// the first number outside, and the count.
 fn has_nobody(map: &str) -> bool {
     map.lines().any(|line| {
         let numbers: Vec<u32> = (line.split_whitespace())

@@ -1,9 +1,10 @@
-//! The processors of this machine, and who may run on which.
+//! The processors of this machine, and the affinity of threads.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// The numbers of those that this thread may use; none where the kernel does not say.
+/// The numbers of the processors that this thread may use; empty if the kernel does not report
+/// them.
 #[must_use]
 pub fn processors() -> Vec<usize> {
     let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
@@ -12,11 +13,11 @@ pub fn processors() -> Vec<usize> {
         .collect()
 }
 
-/// Restricts a thread, or a process of one thread and what it will start, to one processor. Zero is
-/// the thread that asks.
+/// Restricts a thread, and the threads and processes that it starts later, to one processor. Zero
+/// is the calling thread.
 ///
 /// # Errors
-/// What `sched_setaffinity` returns.
+/// The error of `sched_setaffinity`.
 pub(crate) fn restrict(thread: Pid, processor: usize) -> nix::Result<()> {
     let mut one = CpuSet::new();
     one.set(processor)?;

@@ -1,7 +1,6 @@
-//! A run's result: what every text and every file about it is made of. It is saved as JSON, and
-//! read again.
+//! The result of a run, from which every report is made. It is saved as JSON and read back.
 //!
-//! Nothing of it depends on when or how fast the run went, so two runs in virtual time give the
+//! It does not depend on the date or the speed of the run, so two runs in virtual time give the
 //! same bytes.
 
 use std::borrow::Cow;
@@ -16,65 +15,65 @@ use serde_json::Value;
 use crate::outcome::CaseResult;
 use crate::text::{self, printable};
 
-/// The version of the file's format; it rises with every change that a reader may stumble over.
+/// The version of the file's format. Every incompatible change increases it.
 pub(crate) const FORMAT: u32 = 3;
 
-/// What became of a run. Times without a unit in their description are nanoseconds; moments are
-/// nanoseconds on `CLOCK_MONOTONIC` of the kernel that the case ran on.
+/// The result of a run. Times without a unit in their description are in nanoseconds; moments are
+/// in nanoseconds on `CLOCK_MONOTONIC` of the kernel that the case ran on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The version of this format.
     pub format: u32,
-    /// The version of the harness that made it.
+    /// The version of the harness that wrote the file.
     pub harness: String,
-    /// At how many phases of the kernel's clock each case ran (`--phases`).
+    /// The number of phases of the kernel's clock at which each case ran (`--phases`).
     pub phases: NonZeroU32,
-    /// How often it ran at each (`--repeat`).
+    /// The number of runs of each case at each phase (`--repeat`).
     pub repeat: NonZeroU32,
-    /// One for each kernel, in the order of `--kernels`.
+    /// The results on each kernel, in the order of `--kernels`.
     pub kernels: Vec<OnKernel>,
 }
 
-/// What became of all cases on one kernel.
+/// The results of all cases on one kernel.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct OnKernel {
     /// `native`, or the name of the kernel's file.
     pub kernel: String,
-    /// Its `uname -r`, where it was found out.
+    /// The output of `uname -r` on the kernel, if known.
     pub release: Option<String>,
     /// Whether a signal stopped the run.
     pub interrupted: bool,
-    /// In the order of the files and their cases; for each case its phases, for each phase its
-    /// repetitions.
+    /// The results, in the order of the files and their cases. Each case has its phases in order,
+    /// and each phase its repetitions.
     pub results: Vec<CaseResult>,
-    /// How long it took by the clock on the wall, for who watches.
+    /// The wall-clock time of the run, for the user.
     #[serde(skip)]
     pub elapsed: Duration,
 }
 
-/// Why a file is not a run's result.
+/// Why a file is not the result of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It is no JSON, or not of this shape.
+    /// It is not JSON, or has another structure.
     #[error("it is no result of `harness run --report-json`: {reason}, at {place}")]
     Shape {
-        /// What is wrong.
+        /// The error.
         reason: String,
-        /// Where: `kernels[0].results[3].verdict`.
+        /// The path of the wrong value: `kernels[0].results[3].verdict`.
         place: String,
     },
-    /// It is of another version.
+    /// It has another format version.
     #[error(
-        "its format is {found}, and this harness reads {FORMAT}; the one that wrote it reads it"
+        "its format is version {found}, but this harness reads version {FORMAT}; use the harness that wrote it"
     )]
     Format {
-        /// The version that it names.
+        /// The version in the file.
         found: u64,
     },
 }
 
 impl Record {
-    /// A run by this program.
+    /// The result of a run by this program.
     #[must_use]
     pub fn new(phases: NonZeroU32, repeat: NonZeroU32, kernels: Vec<OnKernel>) -> Self {
         Self {
@@ -86,12 +85,13 @@ impl Record {
         }
     }
 
-    /// Reads one back.
+    /// Reads a saved result.
     ///
     /// # Errors
     /// See [`RecordError`].
     pub fn read(text: &str) -> Result<Self, RecordError> {
-        // The version first: what is wrong with a file of another says nothing.
+        // The version is checked first: structural errors in a file of another version are
+        // meaningless.
         let version: Version = shaped(text)?;
         if version.format != u64::from(FORMAT) {
             return Err(RecordError::Format {
@@ -113,8 +113,8 @@ impl Record {
         self.phases.get() > 1 || self.repeat.get() > 1
     }
 
-    /// Every result with the kernel it is of and, where there is more than one, words for the
-    /// kernel and the run.
+    /// Every result with its kernel and with a label, which names the kernel and the run if there
+    /// is more than one.
     pub fn results(&self) -> impl Iterator<Item = (&OnKernel, String, &CaseResult)> {
         let several = self.kernels.len() > 1;
         self.kernels.iter().flat_map(move |run| {
@@ -129,10 +129,10 @@ impl Record {
     }
 }
 
-/// Names the runs of one kernel by what there is more than one of.
+/// Labels of the runs on one kernel. A label names only the properties that differ between runs.
 #[derive(Debug, Clone)]
 pub struct Labels {
-    /// The kernel, where there are several.
+    /// The kernel, if there are several.
     pub kernel: Option<String>,
     /// As in [`Record`].
     pub phases: NonZeroU32,
@@ -141,8 +141,8 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Which run a result is of, by its place among all on its kernel: `on linux-6.1, phase 3 of
-    /// 43, run 2 of 5`; nothing where each case runs once.
+    /// The label of a result, by its index among all results on its kernel: `on linux-6.1, phase 3
+    /// of 43, run 2 of 5`; empty if each case runs once.
     #[must_use]
     pub fn of(&self, position: usize) -> String {
         let (phases, repeat) = (self.phases.get(), self.repeat.get());
@@ -169,9 +169,10 @@ struct Version {
     format: u64,
 }
 
-/// Every string of it is [`printable`], whoever wrote the file.
+/// Decodes JSON. Every string in the value is [`printable`], whatever the file contains.
 fn shaped<T: DeserializeOwned>(text: &str) -> Result<T, RecordError> {
-    // A document in memory takes several times its length, and hardly any needs to be one.
+    // A `Value` takes several times the length of the text in memory. Only a text that may contain
+    // control characters needs this step, which is rare.
     let may_control = text.contains(text::controls) || text.contains(r"\u") || text.contains(r"\r");
     if may_control || text.contains(r"\b") || text.contains(r"\f") {
         let mut value: Value = decoded(&mut serde_json::Deserializer::from_str(text))?;
@@ -280,7 +281,7 @@ mod tests {
         let error = Record::read(r#"{"format": 1, "cases": []}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "its format is 1, and this harness reads 3; the one that wrote it reads it"
+            "its format is version 1, but this harness reads version 3; use the harness that wrote it"
         );
     }
 

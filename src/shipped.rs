@@ -1,5 +1,5 @@
-//! The scenarios that ship, as they were when the program was built: a copy without its source tree
-//! knows them too.
+//! The shipped scenarios. They are compiled into the program, so that it works without its source
+//! tree.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,7 +15,7 @@ macro_rules! files {
     };
 }
 
-/// All of them, and what is wrong with any.
+/// All shipped scenarios, and the errors of those that cannot be read.
 #[must_use]
 pub fn scenarios() -> (Vec<Scenario>, Vec<LoadError>) {
     let mut scenarios = Vec::new();
@@ -29,7 +29,7 @@ pub fn scenarios() -> (Vec<Scenario>, Vec<LoadError>) {
     (scenarios, errors)
 }
 
-/// The files that a path of the source tree means: one, or all in and below a folder.
+/// The files of a path in the source tree: one file, or all files in and below a folder.
 pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> {
     let path = path.strip_prefix(".").unwrap_or(path).to_owned();
     let is_below =
@@ -38,8 +38,8 @@ pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> 
     files.filter(move |(name, _)| is_below(name))
 }
 
-/// The files that a person may mean: by the path in the source tree or its end, with `.toml` or
-/// without.
+/// The files that match a name: the path in the source tree or its last components, with or without
+/// `.toml`. Exact matches take precedence.
 #[must_use]
 pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
     let name = name.strip_suffix(".toml").unwrap_or(name);
@@ -61,8 +61,8 @@ pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// The paths that a person may mean by a path that does not exist: those of the files of this name,
-/// that of the folder, or that of the file with the nearest name.
+/// Suggestions for a path that does not exist: the paths of the files of this name, the path of the
+/// folder, or the path of the file with the most similar name.
 #[must_use]
 pub fn meant(name: &str) -> Vec<String> {
     let files = named(name);
@@ -75,7 +75,7 @@ pub fn meant(name: &str) -> Vec<String> {
     vec![format!("{ROOT}{}/", name.trim_end_matches('/'))]
 }
 
-/// The paths of the files in a folder, which is named as it is below `scenarios/`.
+/// The paths of the files in a folder. The name of the folder is relative to `scenarios/`.
 #[must_use]
 pub fn in_folder(name: &str) -> Vec<&'static str> {
     let mut parts = Path::new(name).components();
@@ -85,7 +85,7 @@ pub fn in_folder(name: &str) -> Vec<&'static str> {
     files.map(|(path, _)| path).collect()
 }
 
-/// The path of the file whose name is nearest, if it is near enough to be a slip of the hand.
+/// The path of the file with the most similar name, if it is similar enough for a typing error.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
     let stems = SCENARIOS.iter().map(|(path, _)| stem(path));
@@ -94,17 +94,17 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     paths.into_iter().find(|path| stem(path) == meant)
 }
 
-/// `slow/grpc` of `scenarios/slow/grpc.toml`.
+/// The path without `scenarios/` and `.toml`: `slow/grpc` for `scenarios/slow/grpc.toml`.
 #[must_use]
 pub fn stem(path: &str) -> &str {
     let path = path.strip_prefix(ROOT).unwrap_or(path);
     path.strip_suffix(".toml").unwrap_or(path)
 }
 
-/// The folder that has them all.
+/// The folder of all shipped scenarios.
 const ROOT: &str = "scenarios/";
 
-/// Path in the source tree and text of each, in the order of their paths.
+/// The path in the source tree and the text of each file, in the order of the paths.
 pub(crate) const SCENARIOS: &[(&str, &str)] = &files![
     "alive",
     "cable-pulled",

@@ -1,10 +1,10 @@
-//! Times at which the machine itself stood still: a hypervisor that takes the processor away delays
-//! the kernel's timers and the harness alike, so what is lost to it is no finding about the
+//! Stalls: intervals in which the machine stood still. A hypervisor that takes the processor away
+//! delays the kernel's timers and the harness alike, so such a delay is not a property of the
 //! kernel's timers.
 //!
-//! One thread on each processor beats at a steady pace and notes every beat that comes late. A
-//! timer that was due meanwhile, or the restart of one, may be late by as much; a kernel that is
-//! late without the machine standing still is not excused by it.
+//! One thread on each processor wakes up (beats) at a fixed period and notes every late beat. A
+//! timer that is due or restarted during a stall may be late by the length of the stall. A timer
+//! that is late without a stall is not excused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,22 +18,23 @@ use serde::{Deserialize, Serialize};
 use crate::model::Moment;
 use crate::processors::{processors, restrict};
 
-/// From beat to beat.
+/// The period of the beats.
 const PERIOD: Duration = Duration::from_millis(20);
-/// What the scheduler of a busy machine may take to wake a thread is no stall.
+/// The minimum delay of a beat that counts as a stall. The scheduler of a busy machine may delay a
+/// wake-up by less.
 const LATE: Duration = Duration::from_millis(10);
 
-/// A time at which the machine stood still, at least in part: a timer that was due within it may
-/// have been late by all that was left of it.
+/// An interval in which the machine stood still for at least a part. A timer that was due within it
+/// may have been late by the rest of the interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Stall {
-    /// The last beat that came in time.
+    /// The time of the last punctual beat.
     pub from: Moment,
-    /// The beat that was late.
+    /// The time of the late beat.
     pub until: Moment,
 }
 
-/// How much of the time between two moments is covered by these stalls; they may overlap.
+/// The part of the time between two moments that these stalls cover. The stalls may overlap.
 #[must_use]
 pub(crate) fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration {
     let mut total = Duration::ZERO;
@@ -48,11 +49,11 @@ pub(crate) fn stalled(stalls: &[Stall], from: Moment, until: Moment) -> Duration
     total
 }
 
-/// Watches for stalls for as long as it lives; clones share what is seen.
+/// Watches for stalls until it is dropped. Clones share one list of stalls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StallWatch {
     seen: Arc<Mutex<Vec<Stall>>>,
-    /// None where nothing beats: in virtual time there is no machine to wait for.
+    /// `None` if no thread beats: in virtual time the machine cannot stall.
     beating: Option<Arc<Beating>>,
 }
 
@@ -73,7 +74,7 @@ impl StallWatch {
         let seen = Arc::new(Mutex::new(Vec::new()));
         for processor in processors() {
             let (stop, seen) = (Arc::clone(&stop), Arc::clone(&seen));
-            // A machine without room for one more thread is watched by the others.
+            // If a thread cannot be started, the threads on the other processors suffice.
             thread::Builder::new()
                 .name("stall-watch".to_owned())
                 .spawn(move || beat(processor, &stop, &seen))
@@ -92,7 +93,7 @@ impl StallWatch {
         }
     }
 
-    /// The stalls that lie between two moments, at least in part.
+    /// The stalls that overlap the time between two moments.
     #[must_use]
     pub(crate) fn between(&self, from: Moment, until: Moment) -> Vec<Stall> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +103,7 @@ impl StallWatch {
 }
 
 fn beat(processor: usize, stop: &AtomicBool, seen: &Mutex<Vec<Stall>>) {
-    // A thread that may not be pinned beats wherever it is.
+    // If the thread cannot be restricted to the processor, it beats on any processor.
     restrict(Pid::from_raw(0), processor).ok();
     let mut last = Moment::now();
     while !stop.load(Ordering::Relaxed) {

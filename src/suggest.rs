@@ -1,14 +1,15 @@
-//! "Did you mean": the nearest of the words that would have been right.
+//! "Did you mean": finds the valid word that is most similar to an invalid one.
 
-/// The candidate nearest to a word, if it is near enough to be a slip of the hand.
+/// The candidate most similar to a word, if it is similar enough for a typing error: the
+/// Damerau-Levenshtein distance is at most a third of the word's length, or 1.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let allowed = (length / 3).max(1);
     candidates
         .into_iter()
-        // What is so much longer or shorter is not compared: that takes time and memory with the
-        // product of both lengths.
+        // A candidate with a larger difference in length is not compared, because the comparison
+        // takes time and memory in proportion to the product of both lengths.
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());

@@ -1,4 +1,4 @@
-//! The one place with unsafe code.
+//! System calls that need unsafe code. No other module contains unsafe code.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -16,16 +16,16 @@ use nix::unistd::{pipe2, setsid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// From `<asm-generic/fcntl.h>`; the libc crate has it for other systems only.
+/// The value from `<asm-generic/fcntl.h>`. The libc crate defines it for other systems only.
 const F_SETSIG: libc::c_int = 10;
 
 /// Registers a descriptor with the runtime's reactor, for reading.
 ///
 /// # Errors
-/// What `epoll_ctl` returns.
+/// The error of `epoll_ctl`.
 #[expect(
     unsafe_code,
-    reason = "AsyncFd asks for a promise that every OwnedFd keeps"
+    reason = "AsyncFd requires a guarantee that every OwnedFd gives"
 )]
 pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd owns its descriptor, returns the same number each time, and keeps it open
@@ -34,10 +34,10 @@ pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     registered.map_err(|error| error.into_parts().1)
 }
 
-/// Sets a socket option that takes an int.
+/// Sets a socket option of type int.
 ///
 /// # Errors
-/// What `setsockopt` returns.
+/// The error of `setsockopt`.
 #[expect(unsafe_code, reason = "no safe crate sets an option by its number")]
 pub(crate) fn set_option(
     socket: &impl AsRawFd,
@@ -45,7 +45,7 @@ pub(crate) fn set_option(
     option: libc::c_int,
     value: libc::c_int,
 ) -> io::Result<()> {
-    // SAFETY: the kernel reads as many bytes as an int has, from an int.
+    // SAFETY: the kernel reads `size_of::<c_int>()` bytes from an int.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -58,10 +58,10 @@ pub(crate) fn set_option(
     Errno::result(result).map(drop).map_err(io::Error::from)
 }
 
-/// The value of a socket option that is an int.
+/// The value of a socket option of type int.
 ///
 /// # Errors
-/// What `getsockopt` returns.
+/// The error of `getsockopt`.
 #[expect(unsafe_code, reason = "no safe crate reads an option by its number")]
 pub fn option(
     socket: &impl AsRawFd,
@@ -70,7 +70,7 @@ pub fn option(
 ) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut length = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: the kernel writes no more bytes than an int has, to an int.
+    // SAFETY: the kernel writes at most `size_of::<c_int>()` bytes to an int.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -84,18 +84,18 @@ pub fn option(
     Ok(value)
 }
 
-/// How many frames a packet socket has dropped since it was last asked (`PACKET_STATISTICS`,
+/// The number of frames that a packet socket has dropped since the last call (`PACKET_STATISTICS`,
 /// packet(7)).
 ///
 /// # Errors
-/// What `getsockopt` returns.
+/// The error of `getsockopt`.
 #[expect(unsafe_code, reason = "no safe crate has this socket option")]
 pub(crate) fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     // struct tpacket_stats: packets, drops.
     let mut statistics = [0_u32; 2];
     let mut size = size_of_val(&statistics) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes
-    // make a u32.
+    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and every bit
+    // pattern is a valid u32.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -112,19 +112,19 @@ pub(crate) fn packets_dropped(socket: &OwnedFd) -> io::Result<u32> {
     }
 }
 
-/// How many connections wait to be accepted (`TCP_INFO`, of a listening socket `sk_ack_backlog`:
-/// `tcp_get_info`).
+/// The number of connections in the accept queue of a listening socket. `TCP_INFO` of such a socket
+/// returns `sk_ack_backlog` in `tcpi_unacked` (`tcp_get_info`).
 ///
 /// # Errors
-/// What `getsockopt` returns.
+/// The error of `getsockopt`.
 #[expect(unsafe_code, reason = "no safe crate has this socket option")]
 pub(crate) fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32> {
     // The beginning of struct tcp_info: eight bytes of flags, rto, ato, snd_mss, rcv_mss, unacked,
     // sacked.
     let mut info = [0_u32; 8];
     let mut size = size_of_val(&info) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and any bytes
-    // make a u32.
+    // SAFETY: the kernel writes at most `size` bytes, which is the size of the array, and every bit
+    // pattern is a valid u32.
     let result = unsafe {
         libc::getsockopt(
             listener.as_raw_fd(),
@@ -138,14 +138,14 @@ pub(crate) fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32>
     Ok(info[6])
 }
 
-/// How many bytes a pipe holds (`FIONREAD`, pipe(7)).
+/// The number of unread bytes in a pipe (`FIONREAD`, pipe(7)).
 ///
 /// # Errors
-/// What `ioctl` returns.
+/// The error of `ioctl`.
 #[expect(unsafe_code, reason = "no safe crate has this request")]
 pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
     let mut bytes = 0;
-    // SAFETY: with this request the kernel writes one int, which `bytes` is.
+    // SAFETY: with this request the kernel writes one int, and `bytes` is an int.
     let result = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
     if result == 0 {
         Ok(bytes)
@@ -154,18 +154,18 @@ pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
     }
 }
 
-/// The number of the inherited end of a leash.
+/// The descriptor number of the inherited end of the kill-on-drop pipe.
 const LEASH: RawFd = 1000;
 
-/// The numbers under which descriptors can be inherited.
+/// The descriptor numbers that a child can inherit.
 pub(crate) const INHERITED: [RawFd; 5] = [LEASH + 1, LEASH + 2, LEASH + 3, LEASH + 4, LAST];
 
 /// The last of them.
 const LAST: RawFd = LEASH + 5;
 
-/// Keeps the numbers of inherited descriptors free, in that they are taken for good: what stands
-/// there between fork and exec is replaced, and must be nothing that the child still needs, however
-/// many descriptors are open.
+/// Reserves the numbers of inherited descriptors permanently, by opening `/dev/null` under them.
+/// Between fork and exec, dup2(2) replaces the descriptors with these numbers, so none of them may
+/// be one that the child still needs, however many descriptors are open.
 fn reserve() -> io::Result<()> {
     static RESERVED: OnceLock<nix::Result<()>> = OnceLock::new();
     let reserved = *RESERVED.get_or_init(|| {
@@ -186,25 +186,24 @@ fn reserve() -> io::Result<()> {
     })
 }
 
-/// Prepares a command whose process, with all that it starts, is killed when the returned
-/// descriptor is closed: by whoever holds it, or by the kernel when the holder ends, in whatever
-/// way.
+/// Prepares a command with a kill-on-drop pipe: its process, and all processes that it starts, are
+/// killed when the returned descriptor is closed, either by its owner or by the kernel when the
+/// owner's process ends in any way.
 ///
-/// The descriptor is one end of a pipe. The other end is inherited, and set to send `SIGKILL` to
-/// the process group when there is something to read, which a closed pipe counts as (`F_SETSIG` in
-/// fcntl(2)). Unlike a parent's death signal, that reaches processes that are forked later, and it
-/// does not depend on the thread that forks.
+/// The returned descriptor is one end of a pipe. The child inherits the other end. That end sends
+/// `SIGKILL` to the process group when it becomes readable, which includes the closing of the pipe
+/// (`F_SETSIG` in fcntl(2)). Unlike a parent-death signal, this also kills processes that are
+/// forked later, and it does not depend on the thread that forks.
 ///
-/// The process has a session of its own, so that a terminal's signals do not reach it, and leaves
-/// no core dump. Its addresses are not randomized: a user-mode kernel manages the gap before its
-/// heap as memory, so that each boot would be another, and slower. It inherits the given
-/// descriptors under the given numbers, which must be of [`INHERITED`]; here they are closed when
-/// the command is dropped. (The numbers are on a guest's command line, and a kernel seeds its
-/// random numbers with that.)
+/// The process has its own session, so that signals of a terminal do not reach it, and it leaves no
+/// core dump. Its addresses are not randomized: a user-mode kernel manages the gap before its heap
+/// as memory, so that each boot would differ and would be slower. The child inherits the given
+/// descriptors under the given numbers, which must be in [`INHERITED`]; in this process they are
+/// closed when the command is dropped. (The numbers are fixed because they are on the command line
+/// of a guest, and a kernel seeds its random numbers with the command line.)
 ///
 /// # Errors
-/// What `pipe2` returns, and `EBUSY` where the numbers were taken by others before this was first
-/// called.
+/// The error of `pipe2`, and `EBUSY` if other descriptors had these numbers before the first call.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
@@ -217,7 +216,7 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
     let prepare = move || {
         let group = setsid()?;
         setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-        // A container's seccomp filter may refuse it.
+        // The seccomp filter of a container may refuse this, so an error is ignored.
         personality::get()
             .and_then(|persona| personality::set(persona | Persona::ADDR_NO_RANDOMIZE))
             .ok();
@@ -236,17 +235,18 @@ pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io:
         }
         Ok(())
     };
-    // SAFETY: the closure makes system calls only. It does not allocate (an errno becomes an
-    // io::Error without), takes no lock, and its descriptors are open until it is dropped with
-    // the command.
+    // SAFETY: the closure makes system calls only. It does not allocate (an errno is converted to
+    // an io::Error without allocation), takes no lock, and its descriptors are open until it is
+    // dropped with the command.
     unsafe {
         command.pre_exec(prepare);
     }
     Ok(near)
 }
 
-/// Has a command do this between fork and exec. It may make system calls only: another thread may
-/// hold any lock, the allocator's too.
+/// Registers a function that the child of a command calls between fork and exec. The function may
+/// make system calls only: another thread may have held any lock at the fork, including the lock of
+/// the allocator.
 #[expect(
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
@@ -267,17 +267,17 @@ mod tests {
 
     use super::*;
 
-    /// The descriptors that are handed over, and what the standard library tells a failed start by,
-    /// have numbers like any other.
+    /// The inherited descriptors, and the pipe by which the standard library reports a failed exec,
+    /// may have any number.
     #[test]
     fn what_is_inherited_arrives_however_many_descriptors_are_open() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
-        // The numbers are reserved by the first leash of a process.
+        // The first call in a process reserves the numbers.
         let first = leash(&mut Command::new("true"), Vec::new()).unwrap();
         let mut open = vec![File::open("/dev/null").unwrap()];
         for _ in 0..20 {
-            // What is handed over crosses the reserved numbers.
+            // The numbers of the inherited descriptors get past the reserved ones.
             while open.last().unwrap().as_raw_fd() < LEASH - 20 {
                 open.push(File::open("/dev/null").unwrap());
             }
@@ -302,7 +302,8 @@ mod tests {
         drop(first);
     }
 
-    /// The shell is killed, and so is what it has started: its output would stay open otherwise.
+    /// The shell is killed, and so are the processes that it has started: otherwise the output
+    /// would stay open.
     #[test]
     fn a_closed_leash_kills_the_whole_group() {
         let mut command = Command::new("sh");

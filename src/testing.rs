@@ -1,5 +1,5 @@
-//! Cases from a file's text and observations made by hand, for the tests of what judges and reports
-//! them.
+//! Cases from the text of a file and hand-made observations, for the tests of the judge and the
+//! reports.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,10 +16,10 @@ pub(crate) const MS: i64 = 1_000_000;
 /// Nanoseconds.
 pub(crate) const S: i64 = 1_000 * MS;
 
-/// Where zero time lies on the clock.
+/// Zero time on the clock.
 const ZERO: u64 = 1_000_000_000_000;
 
-/// So many nanoseconds after zero time, or before.
+/// The moment this number of nanoseconds after zero time; a negative number is before it.
 pub(crate) fn at(nanos: i64) -> Moment {
     Moment::from_nanos(ZERO.saturating_add_signed(nanos))
 }
@@ -37,9 +37,9 @@ pub(crate) fn case(text: &str) -> Prepared {
     cases.remove(0)
 }
 
-/// The peer crashes while the connection is idle. Last activity, then 1 s, then three probes 1 s
-/// apart: the oracle says 4 s to 4.128 s (four timers, each late by 32 ms at most). The expectation
-/// stands in line 3.
+/// A case in which the peer crashes while the connection is idle. The last activity is followed by
+/// 1 s of idle time and three probes at intervals of 1 s, so the oracle predicts 4 s to 4.128 s
+/// (four timers, each late by at most 32 ms). The expectation is in line 3.
 pub(crate) fn crashed(expect: &str) -> Prepared {
     case(&crash(expect))
 }
@@ -68,16 +68,16 @@ pub(crate) fn errno(name: &str) -> ErrnoName {
     ErrnoName::parse(name).unwrap()
 }
 
-/// One end's view of one connection, written down segment by segment.
+/// A builder for one end's view of one connection, segment by segment.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     connection: ConnectionObservation,
-    /// The next sequence number out, and in.
+    /// The next sequence number in each direction: sent, and received.
     next: (u32, u32),
 }
 
 impl Line {
-    /// Established; the last segment of that came in at this time.
+    /// Establishes the connection; the last segment of the handshake arrives at this time.
     pub(crate) fn established(nanos: i64) -> Self {
         let line = Self {
             connection: ConnectionObservation {
@@ -107,37 +107,37 @@ impl Line {
         self
     }
 
-    /// Payload goes out.
+    /// Sends payload.
     pub(crate) fn out(mut self, nanos: i64, len: u32) -> Self {
         let (seq, ack) = self.next;
         self.next.0 += len;
         self.segment(nanos, Direction::Out, seq, ack, len)
     }
 
-    /// The payload that went out last goes out once more.
+    /// Retransmits the last payload.
     pub(crate) fn out_again(self, nanos: i64, len: u32) -> Self {
         let (seq, ack) = self.next;
         self.segment(nanos, Direction::Out, seq - len, ack, len)
     }
 
-    /// All that went out is acknowledged.
+    /// Acknowledges all sent data.
     pub(crate) fn answered(self, nanos: i64) -> Self {
         let (ack, seq) = self.next;
         self.segment(nanos, Direction::In, seq, ack, 0)
     }
 
-    /// A keepalive probe goes out.
+    /// Sends a keepalive probe.
     pub(crate) fn probe(self, nanos: i64) -> Self {
         let (seq, ack) = self.next;
         self.segment(nanos, Direction::Out, seq - 1, ack, 0)
     }
 
-    /// Keepalive probes go out at these times.
+    /// Sends keepalive probes at these times.
     pub(crate) fn probes(self, times: &[i64]) -> Self {
         times.iter().fold(self, |line, nanos| line.probe(*nanos))
     }
 
-    /// A RST comes in.
+    /// Receives a RST.
     pub(crate) fn reset(mut self, nanos: i64) -> Self {
         self.connection.track.observe(&Segment {
             at: at(nanos),
@@ -156,26 +156,26 @@ impl Line {
         self
     }
 
-    /// The application is told.
+    /// Reports this error to the application.
     pub(crate) fn fails(mut self, name: &str, nanos: i64) -> Self {
         self.connection.ended = Some((Ended::Error(errno(name)), at(nanos)));
         self
     }
 
-    /// The application reads the end of the stream.
+    /// Reports the end of the stream to the application.
     pub(crate) fn closes(mut self, nanos: i64) -> Self {
         self.connection.ended = Some((Ended::EndOfFile, at(nanos)));
         self
     }
 
-    /// The exchange at the end was tried.
+    /// Sets the result of the exchange at the end.
     pub(crate) fn exchanged(mut self, outcome: Result<(), &str>) -> Self {
         self.connection.further_exchange = Some(outcome.map_err(str::to_owned));
         self
     }
 }
 
-/// What the client saw, watched for 5.5 s.
+/// The observation of the client, watched for 5.5 s.
 pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
     EndObservation {
         end: End::Client,
@@ -189,7 +189,7 @@ pub(crate) fn client(lines: Vec<Line>) -> EndObservation {
     }
 }
 
-/// The same at the server.
+/// The observation of the server.
 pub(crate) fn server(lines: Vec<Line>) -> EndObservation {
     EndObservation {
         end: End::Server,
@@ -204,7 +204,7 @@ pub(crate) fn counters(rises: &[(&str, u64)]) -> Counters {
         .collect()
 }
 
-/// What was seen of a case whose steps could all be taken.
+/// The observation of a case whose steps were all taken.
 pub(crate) fn observed(ends: Vec<EndObservation>) -> Observation {
     Observation {
         setup: Duration::from_millis(120),

@@ -1,4 +1,4 @@
-//! How numbers, long lines and what comes from a file are written for a person.
+//! Formats numbers, long lines and text from files for output.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use textwrap::Options;
 
 /// The text with an escape, such as `\u{1b}`, for each character that would control the terminal or
-/// hide something. All that a file, a saved result or a guest says goes through here where it comes
-/// in, so that nothing behind that has to think of it.
+/// hide text. All text from a file, a saved result or a guest passes through this function on
+/// input, so that later code needs no such check.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(controls) {
@@ -20,8 +20,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
-/// Whether a terminal is controlled by the character (C0 but for line feed and tab, DEL, C1), or
-/// the order or the sight of others (UAX #9, and characters without width).
+/// Whether the character controls a terminal (C0 except line feed and tab, DEL, C1), or changes the
+/// order or the visibility of other characters (UAX #9, and characters without width).
 #[must_use]
 pub fn controls(c: char) -> bool {
     match c {
@@ -32,8 +32,8 @@ pub fn controls(c: char) -> bool {
     }
 }
 
-/// Each line broken at spaces into lines no longer than `width`, of which those behind the first
-/// are indented by two more than it.
+/// Breaks each line at spaces into lines of at most `width` columns. Continuation lines are
+/// indented by two columns more than the first one.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> String {
     let fit_line = |line: &str| {
@@ -43,16 +43,16 @@ pub fn fit(text: &str, width: usize) -> String {
     text.lines().map(fit_line).collect::<Vec<_>>().join("\n")
 }
 
-/// The line broken at spaces into lines no longer than `width`, of which those behind the first are
-/// indented.
+/// Breaks the line at spaces into lines of at most `width` columns. Continuation lines are indented
+/// by `indent` columns.
 #[must_use]
 pub(crate) fn hang(line: &str, indent: usize, width: usize) -> String {
     let indent = " ".repeat(indent.min(width / 2));
     textwrap::fill(line, Options::new(width).subsequent_indent(&indent))
 }
 
-/// The name in so many columns, without its middle where it does not fit: `real-time/progr…ipv6`.
-/// Most names differ at their end.
+/// The name in at most `width` columns. A longer name loses its middle: `real-time/progr…ipv6`. The
+/// end is kept, because most names differ at their end.
 #[must_use]
 pub(crate) fn shorten(name: &str, width: usize) -> String {
     let letters: Vec<char> = name.chars().collect();
@@ -78,7 +78,8 @@ pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How far a guest's clock went in how long: `2h 13m 15s of kernel time, 61500 times as fast`.
+/// The time of a guest and its speed against wall-clock time: `2h 13m 15s of kernel time, 61500
+/// times as fast`.
 #[must_use]
 pub fn warp(guest: Duration, wall: Duration) -> String {
     let time = if guest < Duration::from_secs(60) {

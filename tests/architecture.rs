@@ -1,5 +1,5 @@
-//! The layers hold: no module imports one of its own layer or above, and no two files import each
-//! other.
+//! Verifies the layers: no module imports one of its own layer or above, and no two files import
+//! each other.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 use syn::{ItemMod, ItemUse, UseTree};
 
-/// From the lowest to the highest; the modules of one layer do not import each other.
+/// The layers, from the lowest to the highest. The modules of one layer do not import each other.
 /// ARCHITECTURE.md gives the reasons.
 const LAYERS: &[&[&str]] = &[
     &[
@@ -34,7 +34,7 @@ const LAYERS: &[&[&str]] = &[
 
 type Module = Vec<String>;
 
-/// The files of the library, by their modules. What tests alone have is left out.
+/// The files of the library, by their modules, without test code.
 fn files() -> BTreeMap<Module, String> {
     let mut found = BTreeMap::new();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -67,7 +67,7 @@ fn collect(folder: &Path, module: &mut Module, found: &mut BTreeMap<Module, Stri
     }
 }
 
-/// The paths that a file names, from the root of the crate.
+/// The paths in a file, resolved from the root of the crate.
 struct Paths<'m> {
     module: &'m [String],
     found: Vec<Module>,
@@ -127,8 +127,8 @@ impl<'a> Visit<'a> for Paths<'_> {
     }
 
     fn visit_macro(&mut self, item: &'a syn::Macro) {
-        // What a macro is given may be anything: its tokens are looked through for paths from the
-        // root.
+        // The arguments of a macro need not be valid syntax, so the tokens are searched for paths
+        // that start with `crate::`.
         let text = item.tokens.to_string().replace(' ', "");
         for path in text.split("crate::").skip(1) {
             let end = path.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c));
@@ -189,7 +189,7 @@ fn no_module_imports_its_own_layer_or_above() {
     assert!(upwards.is_empty(), "{upwards:#?}");
 }
 
-/// A file and those of its submodules may import each other.
+/// A file and the files of its submodules may import each other.
 #[test]
 fn no_circle_of_files() {
     let is_family = |a: &Module, b: &Module| a.starts_with(b) || b.starts_with(a);
@@ -214,7 +214,7 @@ fn no_circle_of_files() {
     assert!(circles.is_empty(), "{circles:#?}");
 }
 
-/// The test sees what it is to see.
+/// The visitor finds all kinds of imports.
 #[test]
 fn imports_are_found_wherever_they_stand() {
     let text = "use super::a::{B, c::D}; use crate::model::End as E;\n\

@@ -1,5 +1,5 @@
-//! What a person is told about each kind of mistake in a scenario file: one fixture a kind, its
-//! errors in a snapshot beside it.
+//! The messages for each kind of mistake in a scenario file: one fixture for each kind, with its
+//! messages in a snapshot beside it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

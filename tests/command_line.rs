@@ -1,4 +1,4 @@
-//! The command line, as far as it needs no privileges: `check`, `list`, help and version.
+//! The parts of the command line that need no privileges: `check`, `list`, help and version.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use nix::pty::{Winsize, openpty};
 
-/// Runs the harness in the source tree, where `scenarios/` is.
+/// Runs the harness at the root of the source tree, which contains `scenarios/`.
 fn harness(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
@@ -26,7 +26,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a command that must succeed prints.
+/// The standard output of a command, which must succeed.
 fn printed(arguments: &[&str]) -> String {
     let output = harness(arguments);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -35,7 +35,8 @@ fn printed(arguments: &[&str]) -> String {
     out
 }
 
-/// What is said of a mistake, which is always said on standard error alone.
+/// The standard error of a command, which must fail with status 2 and print nothing on standard
+/// output.
 fn refused(arguments: &[&str]) -> String {
     let output = harness(arguments);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -47,7 +48,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Every file in a folder and below it.
+/// All files below a directory.
 fn below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap()
@@ -142,17 +143,17 @@ fn check_judges_only_the_cases_that_are_selected() {
 fn check_asks_for_a_window_that_follows_from_no_rule() {
     let said = refused(&["check", "tests/netns/negative/no-window.toml"]);
     insta::assert_snapshot!(said, @r#"
-    error: the time of this error follows from no rule that the oracle has
+    error: the oracle has no rule for the time of this error
       --> tests/netns/negative/no-window.toml:18:9
        |
     18 | error = "ECONNRESET"
        |         ^^^^^^^^^^^^ in no-window/ipv4
        |
-       = help: it has none for the step in line 13, `reboot the client, 0s down`; state the window: `within = "4s..4.5s"`
+       = help: it has no rule for the step in line 13, `reboot the client, 0s down`; state the window: `within = "4s..4.5s"`
     "#);
 }
 
-/// What is said of a file that is valid all the same.
+/// The warnings for a valid file.
 fn warned(arguments: &[&str]) -> String {
     let output = harness(arguments);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -177,19 +178,25 @@ fn check_warns_where_the_oracle_contradicts_the_file() {
 #[test]
 fn run_refuses_a_limit_of_no_time() {
     let said = refused(&["run", "--timeout", "0s", "scenarios"]);
-    assert!(said.contains("no case is over in no time"), "{said}");
+    assert!(
+        said.contains("the limit must be greater than zero"),
+        "{said}"
+    );
 }
 
-/// Whatever would be ignored is refused.
+/// An option that would have no effect is an error.
 #[test]
 fn run_refuses_what_does_not_fit_the_kernel() {
-    // Any program counts as a kernel for user mode until it is started.
+    // Any program is accepted as a user-mode kernel until it is started.
     let program = env!("CARGO_BIN_EXE_harness");
     for (arguments, expected) in [
-        (&["--warp", "--kernel", "native"][..], "--warp cannot make"),
+        (
+            &["--warp", "--kernel", "native"][..],
+            "--warp cannot run this machine's own kernel",
+        ),
         (
             &["--warp", "--kernels", &format!("native,{program}")],
-            "leave out `native` or --warp",
+            "omit `native` or --warp",
         ),
         (
             &["--kernels", "7.2,native,7.2"],
@@ -197,13 +204,10 @@ fn run_refuses_what_does_not_fit_the_kernel() {
         ),
         (
             &["--modules", "/lib/modules"],
-            "--modules is for a distribution's kernel",
+            "--modules needs a distribution's kernel",
         ),
-        (&["--modules", "/", "--kernel", program], "--modules is for"),
-        (
-            &["--modules", "/", "--kernels", program],
-            "--modules is for",
-        ),
+        (&["--modules", "/", "--kernel", program], "--modules needs"),
+        (&["--modules", "/", "--kernels", program], "--modules needs"),
         (&["--phases", "2"], "--phases needs virtual time"),
     ] {
         let said = refused(&[&["run", "scenarios"], arguments].concat());
@@ -253,7 +257,7 @@ fn run_without_a_path_is_a_usage_error() {
     assert!(said.contains("<PATH>"), "{said}");
 }
 
-/// Paths and summaries, without the space between.
+/// The paths and summaries of a listing.
 fn columns(listed: &str) -> Vec<(String, String)> {
     let split = |line: &str| {
         let (path, summary) = line.split_once("  ")?;
@@ -310,21 +314,22 @@ fn help_has_examples_and_the_exit_statuses() {
     let after = help.find("Examples:").unwrap();
     insta::assert_snapshot!(&help[after..], @r"
     Examples:
-      harness run scenarios/                     every scenario that ships, all cases at once
+      harness run scenarios/                     every shipped scenario, all cases in parallel
       harness run scenarios/unreachable.toml     one scenario
       harness run --filter ipv6 scenarios/       only the cases whose name contains ipv6
-      harness check my.toml                      is it valid, and what would it do?
+      harness check my.toml                      validate a file and print the plan of its cases
 
     Exit status:
-      0    every case passed, or was skipped and another one passed (not with --deny-skips)
+      0    every case passed or was skipped, and at least one passed (with --deny-skips,
+           a skipped case is a failure)
       1    an expectation failed
-      2    usage, or an invalid scenario
+      2    usage error, or invalid scenario
       3    a case has no verdict, because it did not run on time; or a lab could not be
            built (privileges), a kernel is missing or does not boot, or output could
            not be written
       4    nothing ran: every case was skipped (not with --allow-skips)
       130  interrupted
-    Where several apply, the highest.
+    If several apply, the exit status is the highest.
     ");
 }
 
@@ -341,8 +346,8 @@ fn the_help_of_run_has_examples() {
     assert_eq!(of_run, statuses(&printed(&["--help"])).0);
     assert!(of_run.contains("3    a case has no verdict"), "{of_run}");
     insta::assert_snapshot!(end, @r"
-    Without root, the harness makes its network namespaces in a user namespace of its own, where the
-    system allows that. In virtual time (--warp) the harness needs neither root nor a user namespace.
+    Without root, the harness creates its network namespaces in its own user namespace, if the system
+    allows that. In virtual time (--warp), the harness needs neither root nor a user namespace.
     ");
 }
 
@@ -353,7 +358,7 @@ fn a_result_never_overwrites_a_scenario_of_its_run() {
     fs::copy("scenarios/alive.toml", &path).unwrap();
     let before = fs::read_to_string(&path).unwrap();
     let folder = folder.path().to_str().unwrap();
-    // Another name of the same file.
+    // A different path of the same file.
     let result = format!("{folder}/./alive.toml");
     let said = refused(&["run", "--report-json", &result, folder]);
     assert_eq!(
@@ -379,7 +384,8 @@ fn a_path_that_does_not_exist_may_mean_a_scenario_that_ships() {
     }
 }
 
-/// What is said on a terminal of which the columns are known, and the rows not.
+/// The standard error of the harness on a terminal with this number of columns and an unknown
+/// number of rows.
 fn said_on_a_terminal(columns: u16, arguments: &[&str]) -> String {
     let size = Winsize {
         ws_row: 0,
@@ -394,7 +400,7 @@ fn said_on_a_terminal(columns: u16, arguments: &[&str]) -> String {
         .stdout(Stdio::null())
         .stderr(terminal.slave);
     command.status().unwrap();
-    // The last descriptor of the other side is closed with it: reading ends with EIO.
+    // This closes the last descriptor of the terminal's other side, so that reading ends with EIO.
     drop(command);
     let mut said = Vec::new();
     File::from(terminal.master)
@@ -424,7 +430,7 @@ fn errors_and_notes_fit_the_terminal() {
     }
 }
 
-/// Before anything is run.
+/// The error is reported before a case runs.
 #[test]
 fn captures_need_a_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -444,7 +450,7 @@ fn captures_need_a_folder() {
     }
 }
 
-/// With this on standard input, in a folder that is empty.
+/// Runs the harness in an empty directory, with this standard input.
 fn elsewhere(arguments: &[&str], input: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut child = command(arguments)
@@ -490,7 +496,7 @@ fn show_prints_a_scenario_that_ships() {
         said.starts_with("error: nat is a folder: name one of nat/flushed, nat/late-reset, "),
         "{said}"
     );
-    insta::assert_snapshot!(refused(&["show", "unreachabel"]), @"error: no scenario that ships is named unreachabel: did you mean unreachable? `harness list` shows them all");
+    insta::assert_snapshot!(refused(&["show", "unreachabel"]), @"error: no shipped scenario is named unreachabel: did you mean unreachable? `harness list` prints all names");
 }
 
 #[test]
@@ -584,14 +590,14 @@ fn nothing_in_a_file_controls_the_terminal() {
     plain(&command(&["check"]));
 }
 
-/// Each says what to do.
+/// Each error names the remedy.
 #[test]
 fn slips_on_the_command_line_are_explained() {
     let kernel = ["run", "--kernel", "6.6", "scenarios"];
     for (arguments, expected) in [
         (
             &["run", "--timeout", "2", "scenarios"][..],
-            "it has no unit: did you mean 2s?",
+            "the unit is missing: did you mean 2s?",
         ),
         (&["run", "--repeat", "0", "scenarios"], "at least 1"),
         (&["run", "--phases", "0", "scenarios"], "at least 1"),
@@ -602,21 +608,24 @@ fn slips_on_the_command_line_are_explained() {
         ),
         (
             &kernel,
-            "there is no series 6.6, and no file of that name: 6.1, 6.12, 7.2, a path, or native",
+            "no kernel series or file is named 6.6: use 6.1, 6.12, 7.2, a path, or native",
         ),
         (&["schema"], "use `harness schema scenario` (for editors)"),
         (
             &["trace", "scenarios/alive.toml"],
-            "a scenario is read by `harness check` and `harness run`",
+            "use `harness check` or `harness run` for a scenario file",
         ),
         (
             &["trace", "tests/bad_input/errno.snap"],
-            "`harness run --report-json FILE scenarios/` writes one",
+            "create one with `harness run --report-json FILE scenarios/`",
         ),
-        (&["run", "--filter", "a[", "scenarios"], "it is no glob"),
+        (
+            &["run", "--filter", "a[", "scenarios"],
+            "not a valid glob pattern",
+        ),
         (
             &["run", "--filter", "nowhere,!x", "scenarios"],
-            "error: --filter nowhere,!x selects no case; `harness list --cases PATH` shows their names",
+            "error: --filter nowhere,!x selects no case; `harness list --cases PATH` prints the case names",
         ),
     ] {
         let said = refused(arguments);
@@ -624,8 +633,8 @@ fn slips_on_the_command_line_are_explained() {
     }
 }
 
-/// Relocations would cost each guest time; what is distributed has none the less a variable address
-/// (`build.rs`).
+/// A fixed address avoids relocations, which would cost time in each guest. The profile for
+/// distribution nevertheless has a variable address (`build.rs`).
 #[cfg(target_env = "gnu")]
 #[test]
 fn the_program_has_a_fixed_address_in_the_profile_release() {

@@ -1,4 +1,4 @@
-//! What a file means whose network carries both families.
+//! The cases of a file whose network has both families.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::path::Path;
@@ -22,7 +22,7 @@ fn text(family: &str, rest: &str) -> String {
     )
 }
 
-/// Name, family and what the network carries.
+/// The name, the family and the stack of each case.
 fn variants(family: &str) -> Vec<(String, Family, Stack)> {
     let told = |case: &Case| (case.id.to_string(), case.family, case.stack);
     let all = prepared(&text(family, "expect.client.survives = '1s'"));
@@ -30,7 +30,7 @@ fn variants(family: &str) -> Vec<(String, Family, Stack)> {
 }
 
 #[test]
-fn a_dual_network_makes_two_strands_and_may_stand_beside_others() {
+fn a_dual_network_makes_two_variants_and_may_stand_beside_others() {
     let ipv4 = ("file/dual-ipv4".to_owned(), Family::Ipv4, Stack::Dual);
     let ipv6 = ("file/dual-ipv6".to_owned(), Family::Ipv6, Stack::Dual);
     assert_eq!(variants("'dual'"), [ipv4.clone(), ipv6.clone()]);
@@ -39,7 +39,7 @@ fn a_dual_network_makes_two_strands_and_may_stand_beside_others() {
 }
 
 #[test]
-fn both_strands_have_the_same_machines_with_the_addresses_of_both_families() {
+fn both_variants_have_the_same_machines_with_the_addresses_of_both_families() {
     let both = prepared(&text("'dual'", "expect.client.survives = '1s'"));
     let networks = both[0].networks();
     assert_eq!(networks, both[1].networks());
@@ -55,7 +55,7 @@ fn both_strands_have_the_same_machines_with_the_addresses_of_both_families() {
     assert_eq!(both[1].network, networks[1]);
     assert_eq!(both[1].network.family, Family::Ipv6);
     let lines = plan::lines(&both[1]).join("\n");
-    let beside = "beside it   ipv4: client 192.0.2.1/24 - router";
+    let beside = "also over   ipv4: client 192.0.2.1/24 - router";
     assert!(lines.contains(beside), "{lines}");
 }
 

@@ -1,4 +1,4 @@
-//! Every step of the network arrives in the checked types, and is told in words.
+//! Every network step is decoded to its type and described in words.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::path::Path;
@@ -84,9 +84,9 @@ fn each_step_is_told_in_words() {
     assert_eq!(
         told,
         [
-            "impair what the client sends: delay 0.1s, jitter 0.02s, reorder 25 %, loss 5 %, duplicate 100 %, rate 64 kbit/s, \
+            "impair packets from the client: delay 0.1s, jitter 0.02s, reorder 25 %, loss 5 %, duplicate 100 %, rate 64 kbit/s, \
              seed 4294967295",
-            "stop impairing what the client sends",
+            "stop impairing packets from the client",
             "remove the client's address",
             "restore the client's address",
             "remove the neighbour entry of the router towards the server",
@@ -100,7 +100,7 @@ fn each_step_is_told_in_words() {
     );
 }
 
-/// What is a repair is none of the faults, of which the first is the zero of all times.
+/// A repair is not a fault. The first fault is the zero time of a case.
 #[test]
 fn what_is_undone_is_a_repair() {
     let repairs: Vec<usize> = steps()

@@ -1,6 +1,6 @@
-//! Input that nobody means well with, or that a program has written by mistake: what is no regular
-//! file, what is too large, and files whose errors or steps are so many that anything but linear
-//! time shows.
+//! Hostile input, or input that a faulty program has written: files that are not regular, files
+//! that are too large, and files with so many errors or steps that any algorithm worse than linear
+//! shows.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,17 +28,18 @@ connection.client.keepalive = { idle = \"1s\", interval = \"1s\", probes = 3 }
 expect.client.survives = \"6s\"
 ";
 
-/// Of an unoptimized build, for what takes a second of it; quadratic it takes minutes.
+/// The limit on processor time. An unoptimized build takes about a second; a quadratic algorithm
+/// would take minutes.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The processor time of this thread, which other programs do not change.
+/// The processor time of this thread, which does not depend on other programs.
 fn used() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .unwrap()
         .into()
 }
 
-/// Does all that `check` does with a file, and returns its messages.
+/// Processes a file as `check` does, and returns the errors.
 fn messages(text: &str) -> Vec<String> {
     let begun = used();
     let path = Path::new("much.toml");
@@ -216,7 +217,7 @@ fn long_words_and_deep_tables_are_refused() {
     }
 }
 
-/// Stopped after a while: what opens a FIFO waits for ever.
+/// Runs the harness with a time limit of 30 s: opening a FIFO would block without end.
 fn harness(arguments: &[&str]) -> Output {
     let mut command = Command::new("timeout");
     command.args(["30", env!("CARGO_BIN_EXE_harness")]);
@@ -241,7 +242,7 @@ fn what_is_no_regular_file_is_no_input() {
         (folder, "a FIFO"),
         ("/dev/zero", "a device"),
     ] {
-        let why = format!("is no scenario file: it is {kind}, not a regular file");
+        let why = format!("is not a scenario file: it is {kind}, not a regular file");
         for command in ["check", "list", "run"] {
             refused(&[command, path], &why);
         }
@@ -261,9 +262,9 @@ fn what_is_too_large_is_no_input() {
     let large = path.to_str().unwrap();
     refused(
         &["check", large],
-        "is no scenario file: it is larger than 1 MiB",
+        "is not a scenario file: it is larger than 1 MiB",
     );
-    // It has no blocks on the disk.
+    // The file is sparse.
     fs::File::options()
         .write(true)
         .open(&path)

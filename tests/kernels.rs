@@ -1,4 +1,4 @@
-//! The commands about kernels, as far as they build none.
+//! The commands for kernels, without a build that succeeds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
-/// Runs the harness with a cache that is empty, and returns that too.
+/// Runs the harness with an empty cache. Returns the output and the directory of the cache.
 fn harness(arguments: &[&str], path: Option<&str>) -> (Output, TempDir) {
     let cache = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
@@ -27,7 +27,7 @@ fn harness(arguments: &[&str], path: Option<&str>) -> (Output, TempDir) {
         .env("XDG_CACHE_HOME", cache.path())
         .env_remove("HARNESS_KERNEL")
         .env_remove("CLICOLOR_FORCE")
-        // The folder is closed to whoever runs these tests through sudo.
+        // The user who runs these tests through sudo cannot access the directory.
         .env_remove("SUDO_UID");
     if let Some(path) = path {
         command.env("PATH", path);
@@ -96,13 +96,9 @@ fn a_run_in_virtual_time_without_a_kernel_tells_how_to_build_one() {
 #[test]
 fn what_is_no_kernel_is_missing_as_one() {
     for (file, status, expected) in [
-        ("Cargo.toml", 3, "Cargo.toml: this is no kernel"),
+        ("Cargo.toml", 3, "Cargo.toml: not a kernel"),
         ("./6.13", 3, "./6.13: cannot read a kernel: No such file"),
-        (
-            "6.13",
-            2,
-            "there is no series 6.13, and no file of that name",
-        ),
+        ("6.13", 2, "no kernel series or file is named 6.13"),
     ] {
         let (output, _cache) = harness(&["run", "--kernel", file, "scenarios/alive.toml"], None);
         assert_eq!(output.status.code(), Some(status), "{output:?}");
@@ -110,14 +106,14 @@ fn what_is_no_kernel_is_missing_as_one() {
     }
 }
 
-/// A program that is not what it seems.
+/// Creates a shell script in place of a program.
 fn program(folder: &Path, name: &str, script: &str) {
     let path = folder.join(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// All that a build needs, by name.
+/// Creates scripts in place of all tools of a build.
 fn tools(folder: &Path) {
     for name in [
         "ld", "strip", "make", "flex", "bison", "bc", "m4", "tar", "xz", "dpkg-deb",
@@ -127,14 +123,14 @@ fn tools(folder: &Path) {
     program(folder, "gcc", "echo /libc.a");
 }
 
-/// Few systems have backports among their sources.
+/// Few systems have the backports suite among their package sources.
 #[test]
 fn a_package_that_apt_does_not_know_is_looked_for_in_its_own_suite() {
     let asked = |version: &str| {
         let folder = tempfile::tempdir().unwrap();
         tools(folder.path());
         let log = folder.path().join("asked");
-        // It knows no package, and has no list of them to update but of the suite that it is told.
+        // This apt-get has no package, and can update only the lists of the given suite.
         let script = format!(
             "echo \"$@\" >> {}\n[ \"$9\" = update ] && exit 0\nexit 1",
             log.display()
@@ -166,7 +162,7 @@ fn a_package_that_apt_does_not_know_is_looked_for_in_its_own_suite() {
     assert!(said.contains("kernel/v7.x/"), "{said}");
 }
 
-/// A build whose source takes for ever to copy: none of the programs is what it seems.
+/// A build whose copy of the source never ends. All of its programs are scripts.
 #[test]
 fn a_build_that_is_told_to_stop_removes_what_it_has_made() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -219,8 +215,8 @@ fn what_a_killed_build_has_left_is_gone_when_kernels_are_listed() {
     assert!(!left.exists());
 }
 
-/// In a user namespace of its own, which a lab on this kernel needs where there is no root, the
-/// harness looks like root that sudo has lent.
+/// In a user namespace of its own, which the harness needs for a lab without root, the harness
+/// looks like root that was started by sudo.
 #[test]
 fn the_cache_is_the_users_own_also_where_labs_need_a_user_namespace() {
     const NOBODY: u32 = 65534;

@@ -1,5 +1,5 @@
-//! Limits of the process that leave no room for a run: each is named, and none ends the program in
-//! the middle of its work.
+//! Limits of the process that are too low for a run: the error names the limit, and no limit ends
+//! the program during a run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,8 +16,9 @@ use nix::unistd::geteuid;
 
 const NOBODY: u32 = 65534;
 
-/// Runs a scenario under a limit, in a guest whose kernel is a program that is none: whether it is
-/// started shows how far the run comes. As root, it is nobody's run, for few limits hold for root.
+/// Runs a scenario under a limit, in a guest whose kernel is a program that is not a kernel.
+/// Whether it is started shows how far the run proceeds. If the tests run as root, the run is one
+/// of `nobody`, since few limits apply to root.
 fn run_under(limit: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
@@ -45,7 +46,7 @@ fn run_under(limit: &str) -> Output {
         .expect("prlimit is in the package util-linux")
 }
 
-/// What is said of it.
+/// The standard error of the run, which must fail with status 3.
 fn refused(limit: &str) -> String {
     let output = run_under(limit);
     let said = String::from_utf8(output.stderr).unwrap();
@@ -68,28 +69,28 @@ fn too_few_threads() {
 #[test]
 fn too_small_an_address_space() {
     let said = refused("--as=100000000:100000000");
-    assert!(said.contains("may have no more than 95 MB"), "{said}");
+    assert!(said.contains("is limited to 95 MB"), "{said}");
     assert!(said.contains("(RLIMIT_AS): ulimit -v "), "{said}");
 }
 
 #[test]
 fn too_small_a_stack() {
     let said = refused("--stack=65536:65536");
-    assert!(said.contains("may have no more than 64 kB"), "{said}");
+    assert!(said.contains("is limited to 64 kB"), "{said}");
     assert!(said.contains("(RLIMIT_STACK): ulimit -s 8192"), "{said}");
 }
 
-/// The kernel's file, which is no kernel, is started then.
+/// The harness then starts the program that stands for the kernel.
 #[test]
 fn a_small_stack_is_made_larger_where_that_is_allowed() {
     let said = refused("--stack=65536:8388608");
     assert!(
-        said.contains("harness: it ended before it was done"),
+        said.contains("harness: it ended before it sent a result"),
         "{said}"
     );
 }
 
-/// What a guest inherits has its place above them.
+/// The numbers of the descriptors that a guest inherits are above this limit.
 #[test]
 fn too_few_descriptors_for_a_guest() {
     let said = refused("--nofile=1000:1000");

@@ -1,5 +1,5 @@
-//! Files and folders to scenarios: what is found, in which order, and what is said when something
-//! is wrong.
+//! Loading scenarios from files and directories: the files that are found, their order, and the
+//! errors.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,7 +29,7 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
     folder
 }
 
-/// The errors as a person sees them, with the temporary folder's name taken out.
+/// The errors as they are printed, with `DIR` in place of the temporary directory.
 fn explained(folder: &Path, paths: &[PathBuf]) -> String {
     let errors = load(paths).expect_err("everything is accepted");
     let rendered = errors.render(false);

@@ -1,4 +1,4 @@
-//! What `harness check` prints of every case that ships, on a kernel with 250 ticks a second: a
+//! The output of `harness check` for every shipped case, on a kernel with 250 ticks per second: one
 //! snapshot for each file.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -11,7 +11,7 @@ use deadpeer::prepare::prepare;
 use deadpeer::report::plan;
 use deadpeer::scenario;
 
-/// The stems of the files of one kind in a folder of the source tree.
+/// The stems of the files with this extension in a directory of the source tree.
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
     fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
         .unwrap()

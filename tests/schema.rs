@@ -1,5 +1,4 @@
-//! The JSON Schemas: of scenarios against what the decoder takes and refuses, of results against
-//! results.
+//! Compares the JSON Schema of scenarios with the decoder, and that of results with results.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::BTreeSet;
@@ -74,10 +73,10 @@ fn every_shipped_and_every_good_file_is_valid() {
     }
 }
 
-/// What only shows when a file is seen as a whole, or in the kernel's own terms: a schema knows
-/// each value by itself.
+/// Invalid files that the schema accepts. Their errors depend on several values, or on the kernel's
+/// rules, while a schema checks each value separately.
 const BEYOND: &[&str] = &[
-    // What one table gives, against what another does.
+    // One table contradicts another.
     "blackhole",
     "case_named_twice",
     "conntrack_without_firewall",
@@ -105,7 +104,7 @@ const BEYOND: &[&str] = &[
     "preset_missing_without_table",
     "probes_without_keepalive",
     "when_without_keepalive",
-    // What a step does, against what those before it did.
+    // A step contradicts an earlier step.
     "connect",
     "done_twice",
     "filter_sequence",
@@ -120,17 +119,17 @@ const BEYOND: &[&str] = &[
     "still_down",
     "undone_before_done",
     "undone_twice",
-    // One value against another.
+    // One value contradicts another.
     "probes_contradict",
     "route_on_switch",
     "route_to_itself",
     "tcp_memory",
-    // How much time is written in a text.
+    // The value of a duration, which is a string.
     "keepalive_fraction",
     "keepalive_time_too_short",
     "survives_zero",
     "user_timeout",
-    // Which numbers ICMP messages have.
+    // The numbers of ICMP messages.
     "counter_of_message_type",
 ];
 
@@ -149,8 +148,8 @@ fn every_bad_file_is_refused_but_those_that_no_schema_can_know() {
     assert_eq!(accepted, beyond);
 }
 
-/// A place in a file where keys are known, with the definition that knows them in the schema, and a
-/// text that puts `ODD` there.
+/// The places of a file that have a set of known keys: the definition in the schema, and a text
+/// with `ODD` at that place.
 fn places() -> Vec<(String, String)> {
     let mut places: Vec<(String, String)> = [
         ("", "ODD"),
@@ -175,7 +174,7 @@ fn places() -> Vec<(String, String)> {
     let schema = schema();
     for kind in schema["$defs"].as_object().unwrap().keys() {
         if let Some(kind) = kind.strip_prefix("step-") {
-            // What a filter takes depends on what it does.
+            // The keys of a filter depend on its action.
             let action = match kind {
                 "filter" => ", action = \"reject\", with = \"rst\"",
                 _ => "",
@@ -209,7 +208,7 @@ fn keys_of_schema(definition: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The decoder names the keys that it takes where it meets one that is like none of them.
+/// The keys that the decoder accepts: the help of an unknown key lists them if none is similar.
 fn keys_of_decoder(text: &str) -> BTreeSet<String> {
     let text = text.replace("ODD", "qqqqqqqqqqqq = 1");
     let wrong = scenario::parse(Path::new("odd.toml"), &text).unwrap_err();

@@ -1,4 +1,4 @@
-//! `harness check`: is it valid, and what would it do?
+//! `harness check`: validates scenarios and prints the plan of their cases.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use deadpeer::text::plural;
 
 use super::filter::Filter;
 use super::load::{load, prepare, warn};
-use super::{Exit, unless_unread};
+use super::{Exit, ignore_broken_pipe};
 
-/// What `check` takes.
+/// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArguments {
-    /// Files and folders, `-` for standard input
+    /// Files and folders, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     };
     warn(&cases, &scenarios);
-    unless_unread(print(&cases))?;
+    ignore_broken_pipe(print(&cases))?;
     Ok(Exit::Passed)
 }
 

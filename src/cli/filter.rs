@@ -1,4 +1,4 @@
-//! `--filter`: which cases are meant, by their names.
+//! `--filter`: selects cases by their names.
 
 use std::path::{Component, Path};
 use std::str::FromStr;
@@ -9,19 +9,19 @@ use glob::Pattern as Glob;
 
 use super::complain;
 
-/// What the commands that take cases have.
+/// The `--filter` options of a command that takes cases.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Filter {
-    /// Only the cases whose name contains TEXT, or is TEXT where that has `*`, `?` or `[...]`;
-    /// with `!TEXT`, not those. The name may begin with the folder:
-    /// `nat/flushed/both-probe/ipv4`. Several with commas between, or each with its own
+    /// Select the cases whose name contains TEXT. If TEXT has `*`, `?` or `[...]`, it is a glob
+    /// pattern for the whole name. `!TEXT` excludes the cases that match. The name may begin with
+    /// the folder: `nat/flushed/both-probe/ipv4`. Separate several patterns with commas, or repeat
     /// --filter
     #[arg(long = "filter", value_name = "TEXT", value_delimiter = ',')]
     patterns: Vec<Pattern>,
 }
 
 impl Filter {
-    /// Keeps the cases that are meant, in each file.
+    /// Removes the cases that are not selected from each file.
     pub(super) fn narrow(&self, scenarios: &mut [Scenario]) {
         for scenario in scenarios {
             let path = &scenario.path;
@@ -29,35 +29,36 @@ impl Filter {
         }
     }
 
-    /// Whether the case is meant.
+    /// Returns whether the case is selected.
     pub(super) fn selects(&self, prepared: &Prepared) -> bool {
         self.selects_name(&prepared.path, &prepared.case.id.0)
     }
 
-    /// Whether the case of this name in this file is meant: where anything is asked for it is one
-    /// of that, and it is nothing that is left out.
+    /// Returns whether the case of this name in this file is selected: it matches a pattern without
+    /// `!`, if there are any, and it matches no pattern with `!`.
     fn selects_name(&self, path: &Path, name: &str) -> bool {
         let names = [name, &in_folder(path, name)];
         let of =
-            |leaves_out| (self.patterns.iter()).filter(move |one| one.leaves_out == leaves_out);
+            |is_excluded| (self.patterns.iter()).filter(move |one| one.excludes == is_excluded);
         let matches = |one: &Pattern| names.into_iter().any(|name| one.matches(name));
         let is_wanted = of(false).next().is_none() || of(false).any(matches);
         is_wanted && !of(true).any(matches)
     }
 
-    /// Writes that no case is meant.
+    /// Reports on standard error that the patterns select no case.
     pub(super) fn complain(&self) {
         let patterns = self.patterns.iter().map(|one| one.text.as_str());
         let patterns = patterns.collect::<Vec<_>>().join(",");
         complain(&format!(
-            "--filter {patterns} selects no case; `harness list --cases PATH` shows their names"
+            "--filter {patterns} selects no case; `harness list --cases PATH` prints the case names"
         ));
     }
 }
 
-/// The name of a case behind the folder of its file: `nat/flushed/both-probe/ipv4`. The folder is
-/// that below `scenarios/`, or as a relative path names it. An absolute path elsewhere is no part
-/// of the name: nobody means the folders above a project.
+/// Returns the name of a case, prefixed with the folder of its file:
+/// `nat/flushed/both-probe/ipv4`. The folder is the part of the path below `scenarios/`, or else
+/// the folder of a relative path. Any other absolute path adds no folder to the name, because a
+/// pattern is not meant to match the folders above a project.
 fn in_folder(path: &Path, name: &str) -> String {
     let folders = path.parent().into_iter().flat_map(Path::components);
     let mut parts: Vec<_> = folders.collect();
@@ -76,26 +77,27 @@ fn in_folder(path: &Path, name: &str) -> String {
     whole
 }
 
-/// One of them.
+/// One pattern of `--filter`.
 #[derive(Debug, Clone)]
 struct Pattern {
-    /// As it was written.
+    /// The pattern as the user wrote it.
     text: String,
-    leaves_out: bool,
-    what: What,
+    /// Whether it begins with `!`.
+    excludes: bool,
+    matcher: Matcher,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum Matcher {
     Contains(String),
     Is(Glob),
 }
 
 impl Pattern {
     fn matches(&self, name: &str) -> bool {
-        match &self.what {
-            What::Contains(text) => name.contains(text.as_str()),
-            What::Is(glob) => glob.matches(name),
+        match &self.matcher {
+            Matcher::Contains(text) => name.contains(text.as_str()),
+            Matcher::Is(glob) => glob.matches(name),
         }
     }
 }
@@ -104,19 +106,19 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let left_out = text.strip_prefix('!');
-        let what = match left_out.unwrap_or(text) {
-            "" => return Err("it is empty: write a part of a case's name".to_owned()),
+        let excluded = text.strip_prefix('!');
+        let matcher = match excluded.unwrap_or(text) {
+            "" => return Err("the pattern is empty: write a part of a case name".to_owned()),
             glob if glob.contains(['*', '?', '[']) => {
                 let glob = Glob::new(glob);
-                What::Is(glob.map_err(|error| format!("it is no glob: {error}"))?)
+                Matcher::Is(glob.map_err(|error| format!("not a valid glob pattern: {error}"))?)
             }
-            part => What::Contains(part.to_owned()),
+            part => Matcher::Contains(part.to_owned()),
         };
         Ok(Self {
             text: text.to_owned(),
-            leaves_out: left_out.is_some(),
-            what,
+            excludes: excluded.is_some(),
+            matcher,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `harness kernel`.
+//! `harness kernel`: builds and lists kernels for virtual time.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
@@ -14,9 +14,9 @@ use kernel_builder::{Build, BuildError, Cache, Kernel, KernelSpec, Series, Stage
 use tokio::runtime::Builder;
 
 use super::signals::Signals;
-use super::{Exit, complain, unless_unread};
+use super::{Exit, complain, ignore_broken_pipe};
 
-/// What `kernel` takes.
+/// The arguments of `kernel`.
 #[derive(Debug, clap::Args)]
 pub(super) struct KernelArguments {
     #[command(subcommand)]
@@ -25,7 +25,7 @@ pub(super) struct KernelArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum KernelCommand {
-    /// Build a kernel for virtual time, unless it is built already
+    /// Build a kernel for virtual time, unless it is already built
     Build(BuildArguments),
     /// List the kernels that are built
     List,
@@ -34,7 +34,7 @@ enum KernelCommand {
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 struct BuildArguments {
-    /// The series: 6.1, 6.12 or 7.2
+    /// The kernel series: 6.1, 6.12 or 7.2
     #[arg(long, value_name = "SERIES", default_value_t = KernelSpec::default().series)]
     version: Series,
     /// The kernel's tick: 100, 250, 300 or 1000
@@ -47,9 +47,9 @@ struct BuildArguments {
 }
 
 const AFTER_HELP: &str = "\
-The source is that of Debian's package linux-source-SERIES: the one that is installed, or else apt-get downloads it,
-that of 7.2 from trixie-backports, whether that is among the system's sources or not.
-Neither that nor the build needs root. The path of the kernel is printed on standard output.
+The source is Debian's package linux-source-SERIES. If the package is not installed, apt-get downloads it; that of
+7.2 comes from trixie-backports, which need not be among the system's package sources.
+Neither the download nor the build needs root. The path of the kernel is printed on standard output.
 
 Examples:
   harness kernel build
@@ -89,7 +89,7 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
                 let took = humantime::format_duration(elapsed);
                 writeln!(anstream::stderr(), "built in {took}")?;
             }
-            unless_unread(writeln!(anstream::stdout(), "{}", kernel.path.display()))?;
+            ignore_broken_pipe(writeln!(anstream::stdout(), "{}", kernel.path.display()))?;
             Ok(Exit::Passed)
         }
         Err(error) => {
@@ -102,13 +102,15 @@ fn build(cache: &Cache, arguments: &BuildArguments) -> anyhow::Result<Exit> {
     }
 }
 
-/// The harness may be killed, and leaves no process then.
+/// Starts a command. Its process is killed when the harness ends, even if the harness itself is
+/// killed.
 fn spawn(mut command: Command) -> io::Result<(Child, OwnedFd)> {
     let kill_on_drop = sys::leash(&mut command, Vec::new())?;
     Ok((command.spawn()?, kill_on_drop))
 }
 
-/// From here on a signal ends the build, which removes what it has made, instead of the process.
+/// From then on, a signal stops the build instead of terminating the process. A build that is
+/// stopped removes its files.
 fn stop_on_signal(stop: Stop) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
@@ -122,12 +124,14 @@ fn stop_on_signal(stop: Stop) -> io::Result<()> {
     Ok(())
 }
 
-/// A moving line on a terminal, a line for each stage elsewhere.
+/// Shows the progress of a build: one animated line on a terminal, or else a line for each stage.
 struct Progress {
     spec: KernelSpec,
     bar: ProgressBar,
+    /// Whether standard error is a terminal.
     moving: bool,
     begun: bool,
+    /// The line of the stage that was written last.
     last: String,
 }
 
@@ -167,11 +171,11 @@ impl Progress {
     }
 }
 
-/// What is going on, and the part of it that changes all the time.
+/// Returns the name of the stage, and its detail that changes often.
 fn wording(stage: Stage<'_>) -> (String, String) {
     match stage {
         Stage::Waiting => (
-            "another process builds it, waiting".to_owned(),
+            "waiting: another process is building it".to_owned(),
             String::new(),
         ),
         Stage::Downloading => ("downloading the source".to_owned(), String::new()),
@@ -182,7 +186,7 @@ fn wording(stage: Stage<'_>) -> (String, String) {
 }
 
 fn list(cache: &Cache) -> anyhow::Result<Exit> {
-    // What cannot be removed is no reason not to list the rest.
+    // If leftovers cannot be removed, the kernels are listed all the same.
     if let Err(error) = cache.clean() {
         complain(&error.to_string());
     }
@@ -196,7 +200,7 @@ fn list(cache: &Cache) -> anyhow::Result<Exit> {
         )?;
         return Ok(Exit::Passed);
     }
-    unless_unread(print(&kernels))?;
+    ignore_broken_pipe(print(&kernels))?;
     Ok(Exit::Passed)
 }
 
@@ -222,7 +226,7 @@ fn line(kernel: &Kernel) -> String {
         humantime::format_rfc3339_seconds(kernel.built),
         kernel.path.display(),
         if kernel.stale {
-            "  (stale: from another version of the harness; build it anew)"
+            "  (stale: built by another version of the harness; build it again)"
         } else {
             ""
         }

@@ -1,4 +1,4 @@
-//! `harness list`.
+//! `harness list`: prints scenarios or their cases, one line each.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,23 +8,24 @@ use deadpeer::scenario::{Case, Clock, Scenario};
 use deadpeer::shipped;
 
 use super::filter::Filter;
-use super::load::{sources, tell_wrong};
-use super::{Exit, unless_unread};
+use super::load::{print_errors, sources};
+use super::{Exit, ignore_broken_pipe};
 
-/// What `list` takes.
+/// The arguments of `list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArguments {
-    /// Files and folders, `-` for standard input; without any, the scenarios that ship
+    /// Files and folders, or `-` for standard input; the default is the shipped scenarios
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Their cases, each with its place and whether it takes long
+    /// List the cases, each with its file and line, and whether it is slow
     #[arg(long)]
     cases: bool,
     #[command(flatten)]
     filter: Filter,
 }
 
-/// Lists what can be read; what cannot is told, and makes the exit status.
+/// Lists all files that can be read. If a file cannot be read, its errors go to standard error and
+/// the result is [`Exit::Usage`].
 pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
     let (mut scenarios, wrong) = if arguments.paths.is_empty() {
         shipped::scenarios()
@@ -46,9 +47,9 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
         };
         scenarios.iter().map(line).collect()
     };
-    unless_unread(print(&lines))?;
+    ignore_broken_pipe(print(&lines))?;
     if !wrong.is_empty() {
-        tell_wrong(wrong);
+        print_errors(wrong);
         return Ok(Exit::Usage);
     }
     if lines.is_empty() {
@@ -58,7 +59,7 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// `scenarios/slow/grpc.toml:20, slow`.
+/// The place of a case, and the clock that it needs: `scenarios/slow/grpc.toml:20, slow`.
 fn place(scenario: &Scenario, case: &Case) -> String {
     let clock = match case.clock {
         Clock::Any => "",

@@ -1,4 +1,4 @@
-//! From paths on the command line to cases that are ready to run.
+//! Loads the paths of the command line and prepares their cases.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,37 +10,41 @@ use deadpeer::scenario;
 use deadpeer::scenario::{FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
 use deadpeer::shipped;
 
-use super::{color_on_stderr, fitted, note, tell};
+use super::{color_on_stderr, fitted, note, write_stderr};
 
-/// Standard input, where a file is read, and standard output, where one is written.
+/// The path that stands for standard input when reading, and for standard output when writing.
 pub(super) const STREAM: &str = "-";
 
-/// Loads everything, or writes all that is wrong with it to standard error.
+/// Loads the scenarios. If any has an error, writes all errors to standard error and returns
+/// `None`.
 pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Vec<Scenario>>> {
     Ok(scenario::load_from(sources(paths)?)
-        .map_err(|LoadErrors(wrong)| tell_wrong(wrong))
+        .map_err(|LoadErrors(errors)| print_errors(errors))
         .ok())
 }
 
-/// Writes what could not be loaded to standard error. Of a path that does not exist it tells which
-/// scenario that ships may be meant.
-pub(super) fn tell_wrong(mut wrong: Vec<LoadError>) {
-    for error in &mut wrong {
+/// Writes the errors to standard error. For a path that does not exist, the message suggests the
+/// shipped scenarios with a similar name.
+pub(super) fn print_errors(mut errors: Vec<LoadError>) {
+    for error in &mut errors {
         if let LoadError::Missing { path, meant } = error {
             *meant = shipped::meant(&path.to_string_lossy());
         }
     }
-    let rendered = wrong.iter().map(|error| {
+    let rendered = errors.iter().map(|error| {
         let text = error.render(color_on_stderr());
-        // A place in a file is shown in columns.
+        // An excerpt of a file marks a column, so it must not be wrapped.
         let has_place = matches!(error, LoadError::Invalid(_));
         if has_place { text } else { fitted(&text) }
     });
-    tell(&rendered.collect::<Vec<_>>().join("\n\n"));
+    write_stderr(&rendered.collect::<Vec<_>>().join("\n\n"));
 }
 
-/// What the paths mean: `-` is standard input, and what is not there but ships with the program is
-/// its own copy, which is told.
+/// Returns the sources that the paths stand for: `-` is standard input. A path that does not exist
+/// but is that of a shipped scenario is the copy that is built into the program; a note says so.
+///
+/// # Errors
+/// Standard input cannot be read.
 pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -67,25 +71,25 @@ pub(super) fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Prepares everything for a kernel of that tick, or writes all that cannot be judged to standard
-/// error.
+/// Prepares all cases for a kernel of that tick. If cases cannot be judged, writes their
+/// diagnostics to standard error and returns `None`.
 pub(super) fn prepare(scenarios: Vec<Scenario>, ticks: Ticks) -> Option<Vec<Prepared>> {
     prepare::prepare(scenarios, ticks)
-        .map_err(|unjudgeable| tell_of_files(&unjudgeable))
+        .map_err(|unjudgeable| print_diagnostics(&unjudgeable))
         .ok()
 }
 
-/// Writes to standard error where the oracle contradicts what the cases expect.
+/// Writes a warning to standard error wherever the oracle contradicts the expectation of a case.
 pub(super) fn warn(cases: &[Prepared], scenarios: &[Scenario]) {
-    tell_of_files(&prepare::warnings(cases, scenarios));
+    print_diagnostics(&prepare::warnings(cases, scenarios));
 }
 
-fn tell_of_files(files: &[FileDiagnostics]) {
+fn print_diagnostics(files: &[FileDiagnostics]) {
     let rendered: Vec<String> = files
         .iter()
         .map(|file| file.render(color_on_stderr()))
         .collect();
     if !rendered.is_empty() {
-        tell(&rendered.join("\n\n"));
+        write_stderr(&rendered.join("\n\n"));
     }
 }

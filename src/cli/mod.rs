@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
 
 mod check;
 mod filter;
@@ -41,22 +41,23 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  harness run scenarios/                     every scenario that ships, all cases at once
+  harness run scenarios/                     every shipped scenario, all cases in parallel
   harness run scenarios/unreachable.toml     one scenario
   harness run --filter ipv6 scenarios/       only the cases whose name contains ipv6
-  harness check my.toml                      is it valid, and what would it do?";
+  harness check my.toml                      validate a file and print the plan of its cases";
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0    every case passed, or was skipped and another one passed (not with --deny-skips)
+  0    every case passed or was skipped, and at least one passed (with --deny-skips,
+       a skipped case is a failure)
   1    an expectation failed
-  2    usage, or an invalid scenario
+  2    usage error, or invalid scenario
   3    a case has no verdict, because it did not run on time; or a lab could not be
        built (privileges), a kernel is missing or does not boot, or output could
        not be written
   4    nothing ran: every case was skipped (not with --allow-skips)
   130  interrupted
-Where several apply, the highest.";
+If several apply, the exit status is the highest.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -66,9 +67,9 @@ enum Command {
     Check(check::CheckArguments),
     /// List scenarios or their cases, with one line each
     List(list::ListArguments),
-    /// Print a scenario that ships
+    /// Print a shipped scenario
     Show(show::ShowArguments),
-    /// The timelines of a result that was saved
+    /// Print the timelines of a saved result
     Trace(trace::TraceArguments),
     /// Print the JSON Schema of a result, or of a scenario
     Schema(schema::SchemaArguments),
@@ -103,7 +104,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Color::Never => anstream::ColorChoice::Never,
     };
     color.write_global();
-    let result = give_up_rights(&arguments.command).and_then(|()| match arguments.command {
+    let result = drop_privileges(&arguments.command).and_then(|()| match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check),
         Command::List(list) => list::list(&list),
@@ -119,15 +120,16 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Says why no command can run.
+/// Prints why no command can run, and returns [`Exit::Environment`].
 pub(crate) fn refused(error: &LimitError) -> ExitCode {
     complain(&error.to_string());
     ExitCode::from(Exit::Environment as u8)
 }
 
-/// Before any file is opened: under sudo, each is opened with the rights of the user who called it.
-/// Whether `run` needs what root may is for `run` to find out.
-fn give_up_rights(command: &Command) -> anyhow::Result<()> {
+/// Drops the privileges that the command does not need. This happens before any file is opened, so
+/// that under sudo each file is opened with the rights of the user who called sudo. `run` drops the
+/// rest itself, because only `run` finds out whether it needs them.
+fn drop_privileges(command: &Command) -> anyhow::Result<()> {
     privilege::become_caller()?;
     match command {
         Command::Run(_) => Ok(()),
@@ -140,37 +142,39 @@ fn give_up_rights(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-/// Output that nobody reads any more (`harness list | head -1`) is no reason to stop, nor to change
-/// the exit status.
-fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
+/// Ignores a write that failed because the reader has closed the pipe (`harness list | head -1`):
+/// the command goes on, and the exit status does not change.
+fn ignore_broken_pipe(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),
     }
 }
 
-/// Writes an error message.
+/// Writes an error message to standard error.
 fn complain(message: &str) {
-    tell(&fitted(&format!("error: {}", printable(message))));
+    write_stderr(&fitted(&format!("error: {}", printable(message))));
 }
 
-/// Writes what a person should know.
+/// Writes a note to standard error.
 fn note(message: &str) {
-    tell(&fitted(&format!("note: {}", printable(message))));
+    write_stderr(&fitted(&format!("note: {}", printable(message))));
 }
 
-/// Writes to standard error; where even that cannot be written, the exit status still tells.
-fn tell(text: &str) {
+/// Writes a line to standard error. A write error is ignored: the exit status still reports the
+/// failure.
+fn write_stderr(text: &str) {
     writeln!(anstream::stderr(), "{text}").ok();
 }
 
-/// The text in lines that are as wide as standard error.
+/// Returns the text, wrapped to the width of standard error.
 fn fitted(text: &str) -> String {
     fit(text, width_of(io::stderr()))
 }
 
-/// How long a line may be: as wide as the terminal, and of any length elsewhere. A terminal may
-/// know its columns without its rows.
+/// Returns the maximum length of a line in columns: the width of the terminal, or `usize::MAX` if
+/// the stream is not a terminal. Only the columns are used, because a terminal may report its
+/// columns but no rows.
 fn width_of(stream: impl AsFd) -> usize {
     let columns = tcgetwinsize(stream).map_or(0, |size| size.ws_col);
     match columns {

@@ -1,4 +1,4 @@
-//! A result that `run --report-json` saved.
+//! Reads a result that `run --report-json` wrote.
 
 use std::path::Path;
 
@@ -8,19 +8,23 @@ use deadpeer::record::Record;
 
 use super::{Exit, complain};
 
-/// The most bytes of a result. One of every scenario that ships has about 40 MiB.
+/// The maximum size of a result file in bytes. A result of all shipped scenarios has about 40 MiB.
 const LARGEST: u64 = 1 << 30;
 
-/// Reads it; the inner error is the exit status of a file that is none, which has been told.
+/// Reads a result. The inner error is the exit status if the file is not a result; the error
+/// message has been written then.
+///
+/// # Errors
+/// The file cannot be read.
 pub(super) fn saved(path: &Path) -> anyhow::Result<Result<Record, Exit>> {
     let refused = |why: &str| {
         let help = if path
             .extension()
             .is_some_and(|extension| extension == "toml")
         {
-            "a scenario is read by `harness check` and `harness run`"
+            "use `harness check` or `harness run` for a scenario file"
         } else {
-            "`harness run --report-json FILE scenarios/` writes one"
+            "create one with `harness run --report-json FILE scenarios/`"
         };
         complain(&format!("{}: {why}\n  help: {help}", path.display()));
         Ok(Err(Exit::Usage))

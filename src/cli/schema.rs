@@ -1,16 +1,16 @@
-//! `harness schema`: the JSON Schemas of what goes in and of what comes out.
+//! `harness schema`: prints the JSON Schema of a scenario file or of a result.
 
 use std::io::{self, Write};
 
 use deadpeer::record::Record;
 use deadpeer::scenario;
 
-use super::{Exit, complain, unless_unread};
+use super::{Exit, complain, ignore_broken_pipe};
 
-/// What `schema` takes.
+/// The arguments of `schema`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemaArguments {
-    /// Of which file
+    /// The type of file that the schema describes
     #[arg(value_enum)]
     of: Option<Of>,
 }
@@ -19,14 +19,14 @@ pub(super) struct SchemaArguments {
 enum Of {
     /// The result of `harness run --report-json`
     Result,
-    /// A scenario, for editors
+    /// A scenario file, for editors
     Scenario,
 }
 
 pub(super) fn schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
     let Some(of) = arguments.of else {
         complain(
-            "which schema? use `harness schema scenario` (for editors) or `harness schema result` (of the file that \
+            "no schema is named: use `harness schema scenario` (for editors) or `harness schema result` (the file that \
              `run --report-json` writes)",
         );
         return Ok(Exit::Usage);
@@ -35,6 +35,6 @@ pub(super) fn schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
         Of::Result => serde_json::to_string_pretty(&Record::schema())?,
         Of::Scenario => scenario::SCHEMA.trim_end().to_owned(),
     };
-    unless_unread(writeln!(io::stdout(), "{text}"))?;
+    ignore_broken_pipe(writeln!(io::stdout(), "{text}"))?;
     Ok(Exit::Passed)
 }

@@ -1,16 +1,16 @@
-//! `harness show`: a scenario that ships, as it is in the program.
+//! `harness show`: prints a shipped scenario, the copy that is built into the program.
 
 use std::io::{self, Write};
 
 use deadpeer::shipped;
 
-use super::{Exit, complain, unless_unread};
+use super::{Exit, complain, ignore_broken_pipe};
 
-/// What `show` takes.
+/// The arguments of `show`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct ShowArguments {
-    /// Its path as `harness list` prints it, or the end of that: unreachable, slow/grpc
+    /// The path as `harness list` prints it, or the last part of it: unreachable, slow/grpc
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -23,7 +23,7 @@ pub(super) fn show(arguments: &ShowArguments) -> anyhow::Result<Exit> {
     let name = arguments.name.as_str();
     match shipped::named(name).as_slice() {
         [(_, text)] => {
-            unless_unread(write!(io::stdout(), "{text}"))?;
+            ignore_broken_pipe(write!(io::stdout(), "{text}"))?;
             Ok(Exit::Passed)
         }
         [] => {
@@ -33,7 +33,7 @@ pub(super) fn show(arguments: &ShowArguments) -> anyhow::Result<Exit> {
         several => {
             let paths: Vec<&str> = several.iter().map(|(path, _)| *path).collect();
             let paths = paths.join(" or ");
-            complain(&format!("{name} may be {paths}: say which"));
+            complain(&format!("{name} is ambiguous: use {paths}"));
             Ok(Exit::Usage)
         }
     }
@@ -48,5 +48,5 @@ fn unknown(name: &str) -> String {
     let meant = shipped::nearest(name);
     let meant = meant.map(|path| format!("did you mean {}? ", shipped::stem(path)));
     let meant = meant.unwrap_or_default();
-    format!("no scenario that ships is named {name}: {meant}`harness list` shows them all")
+    format!("no shipped scenario is named {name}: {meant}`harness list` prints all names")
 }

@@ -1,22 +1,23 @@
-//! Ctrl-C, `kill` and a terminal that is closed, from the moment at which they are first listened
-//! to.
+//! Handles the signals that stop the harness: SIGINT (Ctrl-C), SIGTERM (`kill`), and SIGHUP (the
+//! terminal is closed).
 
 use std::fs;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What asks the harness to stop. A signal that comes while nobody waits for it is not lost.
+/// The signals that stop the harness. A signal that arrives while no task waits for it is not lost.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// `None` where whoever started the harness has it ignored, as nohup(1) does.
+    /// `None` if SIGHUP was ignored when the harness was started, for example by nohup(1).
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// Must be called in a runtime. From here on, no signal of these ends the process by itself.
+    /// Installs the handlers. From then on, none of these signals terminates the process by itself.
+    /// Must be called within a Tokio runtime.
     pub(super) fn listen() -> io::Result<Self> {
         let hangup = (!ignores_hangup()?).then(|| signal(SignalKind::hangup()));
         Ok(Self {
@@ -26,7 +27,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one; nothing is lost where this is given up.
+    /// Waits for the next signal. Dropping the future before it completes loses no signal.
     pub(super) async fn next(&mut self) {
         let hangup = async {
             match &mut self.hangup {
@@ -42,8 +43,8 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP was ignored when the process began (proc_pid_status(5)): bit 0 of the mask is
-/// signal 1.
+/// Returns whether the process ignores SIGHUP, as inherited at its start: bit 0 of `SigIgn` in
+/// `/proc/self/status` stands for signal 1 (proc_pid_status(5)).
 fn ignores_hangup() -> io::Result<bool> {
     let status = fs::read_to_string("/proc/self/status")?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

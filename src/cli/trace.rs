@@ -1,4 +1,4 @@
-//! `harness trace`: the timelines of a result that was saved.
+//! `harness trace`: prints the timelines of a saved result.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use deadpeer::report::{detail, summary};
 
 use super::filter::Filter;
 use super::saved::saved;
-use super::{Exit, unless_unread, width_of};
+use super::{Exit, ignore_broken_pipe, width_of};
 
-/// What `trace` takes.
+/// The arguments of `trace`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct TraceArguments {
-    /// A result of `harness run --report-json`
+    /// A file that `harness run --report-json` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(super) fn trace(arguments: &TraceArguments) -> anyhow::Result<Exit> {
         arguments.filter.complain();
         return Ok(Exit::Usage);
     }
-    unless_unread(print(&record, selects))?;
+    ignore_broken_pipe(print(&record, selects))?;
     Ok(Exit::Passed)
 }
 

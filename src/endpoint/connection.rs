@@ -1,5 +1,5 @@
-//! One end of one connection: it writes when it is told to, and reads all the time, as a program
-//! does that waits for its peer.
+//! One end of one connection. It writes on request and reads continuously, like a program that
+//! waits for its peer.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -20,29 +20,29 @@ use super::witness::{EndWitness, WatchedSocket};
 use crate::model::{Ended, ErrnoName, Linger, Moment, NextWrite, PollEvent};
 use crate::wire::Write;
 
-/// More bytes than a send buffer and a receive buffer have room for, whatever the case sets
-/// (`scenario::memory` bounds what it may claim).
-const ENDLESS: usize = 64 << 20;
+/// The limit of [`Endpoint::fill`], in bytes. It is more than a send buffer and a receive buffer
+/// can hold, whatever the case sets (`scenario::memory` bounds the buffers of a case).
+const FILL_LIMIT: usize = 64 << 20;
 
-/// What the program has learned from its socket.
+/// What the program has read from its socket.
 #[derive(Debug, Clone, Default)]
 struct Read {
     total: usize,
-    /// The bytes of the latest exchange.
+    /// The latest bytes, at most [`KEPT`].
     recent: Vec<u8>,
     ended: Option<(Ended, Moment)>,
-    /// What poll(2) reported before that was read.
+    /// The events that poll(2) reported right before the end was read.
     poll: Vec<PollEvent>,
-    /// When the socket had an error that nobody has read yet, because the program does not read,
-    /// and what poll(2) reported then.
+    /// The time at which the socket got an error that is still unread because the program does not
+    /// read, and the events that poll(2) reported then.
     unread_error: Option<Seen>,
 }
 
-/// A moment, and what poll(2) reported then.
+/// A moment, and the events that poll(2) reported then.
 type Seen = (Moment, Vec<PollEvent>);
 
 impl Read {
-    /// The first call that returns the end of the connection decides.
+    /// Records the end of the connection. Only the first call has an effect.
     fn end(&mut self, ended: Ended, at: Moment, poll: Vec<PollEvent>) {
         if self.ended.is_none() {
             self.ended = Some((ended, at));
@@ -55,23 +55,24 @@ impl Read {
     }
 }
 
-/// What the reader and the writer of an end share.
+/// The state that the reader task and the writer of an end share.
 #[derive(Debug)]
 struct Shared {
     stream: TcpStream,
     read: watch::Sender<Read>,
-    /// Held from a system call that may return the socket's error until the error is noted. The
-    /// kernel reports an error once: the next call reads end of file, which must not come
-    /// first.
+    /// Held from a system call that may return the socket's error until the error is recorded. The
+    /// kernel reports an error only once, and the next read returns end of file, which must not be
+    /// recorded first.
     call: Mutex<()>,
     watched: WatchedSocket,
 }
 
 impl Shared {
-    /// A system call of the program that may return the socket's error, which is then the end of
-    /// the connection, as is a read of no bytes. `unread`: the error is known to be there since
-    /// then. `waiting`: the program has waited in this call since then, so that the end counts from
-    /// when the kernel reported it, however late this task is.
+    /// Makes a system call of the program that may return the socket's error. The error, or a read
+    /// of no bytes, is recorded as the end of the connection. `unread`: the time since which the
+    /// error is known to be pending, with the events of poll(2). `waiting`: the time since which
+    /// the program has waited in this call. With it, the end is recorded with the time at which the
+    /// kernel reported it, even if this task runs late.
     fn call(
         &self,
         unread: Option<Seen>,
@@ -79,8 +80,8 @@ impl Shared {
         call: impl FnOnce(&TcpStream) -> nix::Result<usize>,
     ) -> nix::Result<usize> {
         let _call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
-        // The moment at which the kernel reported readiness, before anything is asked of the
-        // socket: to read an error is to clear it.
+        // The time and the events are taken before the call, because a call that reads an error
+        // clears it.
         let (at, poll) = unread.unwrap_or_else(|| (Moment::now(), poll::events(&self.stream)));
         let result = call(&self.stream);
         let end = |ended, poll| {
@@ -90,15 +91,16 @@ impl Shared {
         match result {
             Ok(0) => end(Ended::EndOfFile, poll),
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
-            // The program itself has said that it writes nothing more.
+            // EPIPE without POLLHUP: the program itself has shut down its sending direction.
             Err(Errno::EPIPE) if !poll.contains(&PollEvent::PollHup) => {}
             Err(errno) => end(Ended::Error(ErrnoName::from_raw(errno as i32)), poll),
         }
         result
     }
 
-    /// When the kernel reported the end to a program that waits for it since then, and that is told
-    /// of it now.
+    /// Returns the time at which the kernel reported the end to a program that has waited since
+    /// `since`, limited to the range from `since` to `now`. It is `now` if the witness has not seen
+    /// the end.
     fn reported(&self, ended: Ended, since: Moment, now: Moment) -> Moment {
         let reported = self.watched.reported(ended);
         reported.map_or(now, |at| at.max(since).min(now))
@@ -108,20 +110,20 @@ impl Shared {
 /// One end of one connection. Dropping it closes the socket.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The client's port, which names the connection at both ends.
+    /// The client's port, which identifies the connection at both ends.
     pub connection: u16,
     socket: Arc<Shared>,
     read: watch::Receiver<Read>,
-    /// One task, which ends with this. It shares the socket.
+    /// The reader task, which shares the socket. It is aborted on drop.
     reader: JoinSet<()>,
-    /// Since when the reader is to read; `None` while it is not to.
+    /// The time since which the reader reads; `None` while it does not read.
     reads: watch::Sender<Option<Moment>>,
-    /// What was written, in order.
+    /// The writes, in order.
     pub writes: Vec<Write>,
 }
 
 impl Endpoint {
-    /// Starts to read.
+    /// Creates the endpoint and starts to read.
     #[must_use]
     pub fn new(stream: TcpStream, connection: u16, witness: &EndWitness) -> Self {
         let socket = Arc::new(Shared {
@@ -143,10 +145,10 @@ impl Endpoint {
         }
     }
 
-    /// Writes everything, waiting for room where there is none.
+    /// Writes all bytes. Waits while the send buffer is full.
     ///
     /// # Errors
-    /// What `write` returns.
+    /// The error of `write`.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -162,10 +164,11 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Writes what the kernel has room for now, and waits for nothing; how many bytes it took.
+    /// Writes as many bytes as the send buffer has room for, without waiting. Returns the number of
+    /// bytes written.
     ///
     /// # Errors
-    /// What `write` returns.
+    /// The error of `write`.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -188,27 +191,28 @@ impl Endpoint {
         Ok(count)
     }
 
-    /// Writes until the kernel takes nothing more for so long: the peer's window is full, and the
-    /// send buffer.
+    /// Writes until the kernel accepts no more bytes for the time `patience`: the peer's window and
+    /// the send buffer are full.
     ///
     /// # Errors
-    /// What `write` returns, or that the kernel has taken more than both ends have room for.
+    /// The error of `write`, or an error if the kernel has accepted more than both ends have room
+    /// for.
     pub async fn fill(&mut self, patience: Duration) -> io::Result<()> {
         let bytes = vec![b'.'; 16 * 1024];
-        for _ in 0..ENDLESS / bytes.len() {
+        for _ in 0..FILL_LIMIT / bytes.len() {
             match tokio::time::timeout(patience, self.write(&bytes)).await {
                 Ok(written) => written?,
                 Err(_) => return Ok(()),
             }
         }
-        let mebibytes = ENDLESS >> 20;
+        let mebibytes = FILL_LIMIT >> 20;
         Err(io::Error::other(format!(
             "the kernel took {mebibytes} MiB: the peer reads all that is written"
         )))
     }
 
-    /// One more write, of one byte, at once, after everything that is watched: what it returns is
-    /// no end, unless it takes the error that nobody has read.
+    /// Writes one more byte at once, after the observation of this end. An error of this write is
+    /// not recorded as the end of the connection, unless it is the unread error.
     #[must_use]
     pub(crate) fn write_once(&self) -> NextWrite {
         let write = |stream: &TcpStream| nix::unistd::write(stream, b"!");
@@ -223,10 +227,10 @@ impl Endpoint {
         }
     }
 
-    /// Reads on, or leaves what comes to the kernel.
+    /// Resumes or stops reading. While it is stopped, received data stays in the kernel.
     pub(crate) fn read_on(&self, on: bool) {
         if on {
-            // The program is about to read it.
+            // The program reads the error from here on.
             self.socket
                 .read
                 .send_modify(|read| read.unread_error = None);
@@ -239,22 +243,22 @@ impl Endpoint {
         });
     }
 
-    /// Since when the program has read; `None` where it does not.
+    /// Returns the time since which the program reads, or `None` if it does not read.
     #[must_use]
     pub(crate) fn reads_since(&self) -> Option<Moment> {
         *self.reads.borrow()
     }
 
-    /// What poll(2) told as it ended.
+    /// Returns the events that poll(2) reported right before the end was read.
     #[must_use]
     pub(crate) fn poll_events(&self) -> Vec<PollEvent> {
         self.read.borrow().poll.clone()
     }
 
-    /// Says that nothing more will be sent.
+    /// Shuts down the sending direction, which sends a FIN.
     ///
     /// # Errors
-    /// What shutdown(2) returns.
+    /// The error of shutdown(2).
     pub(crate) fn shut_down(&self) -> io::Result<()> {
         Ok(nix::sys::socket::shutdown(
             self.socket.stream.as_raw_fd(),
@@ -262,17 +266,17 @@ impl Endpoint {
         )?)
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     #[must_use]
     pub fn written(&self) -> usize {
         self.writes.last().map_or(0, |write| write.end)
     }
 
-    /// Waits until everything that `peer` has written is here, and returns the last `count` bytes
-    /// of it.
+    /// Waits until all bytes that `peer` has written are received, and returns the last `count` of
+    /// them.
     ///
     /// # Errors
-    /// The error or end of file that came first.
+    /// The error or end of file, if it came first.
     pub async fn received_from(&mut self, peer: &Self, count: usize) -> io::Result<Vec<u8>> {
         let total = peer.written();
         let outcome = self
@@ -289,20 +293,20 @@ impl Endpoint {
         Ok(read.recent[read.recent.len().saturating_sub(count)..].to_vec())
     }
 
-    /// How the connection ended, and when the kernel reported it, as far as the program has read
-    /// it.
+    /// Returns how the connection ended, and when the kernel reported that; `None` if the program
+    /// has not read an end.
     #[must_use]
     pub fn ended(&self) -> Option<(Ended, Moment)> {
         self.read.borrow().ended
     }
 
-    /// Whether the connection has ended, even if the program has not read it.
+    /// Returns whether the connection has ended, even if the program has not read the end.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.read.borrow().is_over()
     }
 
-    /// Since when the connection has ended, even if the program has not read it.
+    /// Returns when the connection ended, even if the program has not read the end.
     #[must_use]
     pub fn over_since(&self) -> Option<Moment> {
         let read = self.read.borrow();
@@ -310,8 +314,8 @@ impl Endpoint {
         read.ended.map(|(_, at)| at).or(unread)
     }
 
-    /// Whether the connection has ended with an error. After an end of file, the program may still
-    /// write.
+    /// Returns whether the connection has ended with an error. After an end of file, the program
+    /// may still write.
     #[must_use]
     pub(crate) fn is_broken(&self) -> bool {
         let read = self.read.borrow();
@@ -319,16 +323,16 @@ impl Endpoint {
         read.unread_error.is_some() || read.ended.is_some_and(error)
     }
 
-    /// Waits for the end, read or not.
+    /// Waits until the connection has ended, even if the program has not read the end.
     pub async fn end(&self) {
         let mut read = self.read.clone();
-        // The sender is in this end's own hands.
+        // The sender cannot be dropped meanwhile, because this end owns it.
         read.wait_for(Read::is_over).await.ok();
     }
 
-    /// Reads the error of a connection that has ended while its program did not read, as of the
-    /// moment at which it ended. This is the last that is done with the socket, because the
-    /// kernel reports an error once.
+    /// Reads the error of a connection that ended while the program did not read, and records it
+    /// with the time at which it occurred. This must be the last use of the socket, because the
+    /// kernel reports an error only once.
     pub(crate) fn read_error(&self) {
         let unread = self.read.borrow().unread_error.clone();
         if unread.is_none() || self.ended().is_some() {
@@ -336,33 +340,37 @@ impl Endpoint {
         }
         let read = |stream: &TcpStream| {
             match nix::sys::socket::getsockopt(stream, sockopt::SocketError)? {
-                // There was a message in the error queue alone (IP_RECVERR), which ends nothing.
+                // The error queue has a message, but the socket has no error (IP_RECVERR). The
+                // connection has not ended.
                 0 => Err(Errno::EAGAIN),
                 error => Err(Errno::from_raw(error)),
             }
         };
-        // The error is noted by the call.
+        // `call` records the error.
         self.socket.call(unread, None, read).ok();
     }
 
-    /// Forgets the connection as a machine does that loses power: no FIN, no RST. Under
-    /// `TCP_REPAIR` closing a socket sends nothing (`__tcp_close`).
+    /// Closes the socket without a FIN or a RST, like a machine that loses power. Under
+    /// `TCP_REPAIR`, closing a socket sends nothing (`__tcp_close`).
     ///
     /// # Errors
-    /// What `setsockopt(TCP_REPAIR)` returns.
+    /// The error of `setsockopt(TCP_REPAIR)`.
     pub(crate) async fn forget(self) -> io::Result<()> {
         setsockopt(&self.socket.stream, sockopt::TcpRepair, &1)?;
         self.close().await;
         Ok(())
     }
 
-    /// Closes the socket as programs do: with a FIN, or, with a linger of zero, as [`Self::close`].
-    /// `forgotten`: the time until the case has ended. An orphan whose FIN nobody acknowledges
-    /// would keep its namespace for minutes after a harness that is killed
-    /// (`tcp_orphan_retries`), so from then on the kernel gives it up.
+    /// Closes the socket like a program: with a FIN, or with a RST if the linger time is zero, as
+    /// [`Self::close`] does. `forgotten`: the time until the end of the case. If the peer does not
+    /// acknowledge the FIN, the orphaned socket would keep its namespace for minutes after the
+    /// harness is killed (`tcp_orphan_retries`). Therefore the kernel drops the socket after this
+    /// time plus the linger time (`TCP_USER_TIMEOUT`), unless the program has set that option
+    /// itself.
     ///
     /// # Errors
-    /// What the socket's options return.
+    /// The error of setting a socket option, of starting the closing thread, or that the socket is
+    /// still in use.
     pub(crate) async fn close_as_set(
         self,
         linger: Option<Linger>,
@@ -382,8 +390,9 @@ impl Endpoint {
         self.close_and_wait().await
     }
 
-    /// close(2) sleeps while it lingers, on a socket that does not block as well (`inet_release`).
-    /// It does so on a thread that nobody waits for when the program ends.
+    /// Closes the socket and waits until close(2) returns. close(2) sleeps while it lingers, even
+    /// on a non-blocking socket (`inet_release`), so it runs on a separate thread. The program does
+    /// not wait for that thread when it ends.
     async fn close_and_wait(mut self) -> io::Result<()> {
         self.reader.shutdown().await;
         let Some(socket) = Arc::into_inner(self.socket) else {
@@ -393,25 +402,28 @@ impl Endpoint {
         let (done, closed) = oneshot::channel();
         std::thread::Builder::new().spawn(move || {
             drop(stream);
-            // Nobody waits any more only when the case is over.
+            // The receiver is dropped only if the case is over.
             done.send(()).ok();
         })?;
         closed.await.map_err(io::Error::other)
     }
 
-    /// Closes the socket, with a RST, for certain by the time that this returns: the reader shares
-    /// it.
+    /// Closes the socket, with a RST unless another linger time was set. The reader shares the
+    /// socket, so this waits for the reader to end: the socket is closed when this returns.
     pub(crate) async fn close(mut self) {
         self.reader.shutdown().await;
     }
 }
 
-/// An error is not always readable: with `IP_RECVERR`, one that does not end the connection is not.
-const HEARD: Interest = Interest::READABLE.add(Interest::ERROR);
+/// The readiness that the reader waits for. An error does not always make the socket readable: with
+/// `IP_RECVERR`, an error that does not end the connection does not.
+const READINESS: Interest = Interest::READABLE.add(Interest::ERROR);
 
-/// How much of what came is kept: the largest payload of an exchange.
+/// The number of received bytes that are kept: the largest payload of an exchange.
 const KEPT: usize = 64 * 1024;
 
+/// The reader task: reads while the program is to read, and otherwise waits for an error of the
+/// socket.
 async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Moment>>) {
     let mut buffer = vec![0; 4096];
     loop {
@@ -423,14 +435,14 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
                 },
                 () = unread_error(&socket) => {}
             }
-            // Nothing more comes of the socket until the program reads.
+            // The error is recorded. There is nothing more to observe until the program reads.
             if may_read.wait_for(Option::is_some).await.is_err() {
                 return;
             }
         }
         let ready = tokio::select! {
-            ready = socket.stream.ready(HEARD) => ready,
-            // It may be that it is not to read any more.
+            ready = socket.stream.ready(READINESS) => ready,
+            // Reading may have been stopped.
             changed = may_read.changed() => match changed {
                 Ok(()) => continue,
                 Err(_) => return,
@@ -442,15 +454,15 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
         let Some(since) = *may_read.borrow() else {
             continue;
         };
-        // One at a time: of several together, try_io knows no readiness.
-        let heard = if ready.is_error() {
+        // Only one interest at a time: for a combination of several, try_io finds no readiness.
+        let interest = if ready.is_error() {
             Interest::ERROR
         } else {
             Interest::READABLE
         };
         let read = |stream: &TcpStream| nix::unistd::read(stream, &mut buffer);
         let read_now = || Ok(socket.call(None, Some(since), read)?);
-        match socket.stream.try_io(heard, read_now) {
+        match socket.stream.try_io(interest, read_now) {
             Ok(0) => return,
             Ok(count) => socket.read.send_modify(|read| {
                 read.total += count;
@@ -464,15 +476,15 @@ async fn read_all(socket: Arc<Shared>, mut may_read: watch::Receiver<Option<Mome
     }
 }
 
-/// Waits until the socket of a program that does not read has an error, and notes when. The error
-/// stays where it is.
+/// Waits until the socket of a program that does not read has an error, and records the time. The
+/// error stays in the socket.
 async fn unread_error(socket: &Shared) {
     loop {
         if socket.stream.ready(Interest::ERROR).await.is_err() {
             return;
         }
-        // Within the call, which clears the readiness that it was given and none that has come
-        // since.
+        // The check runs inside try_io, which clears only the readiness that it was called with,
+        // and none that has come since.
         let seen = socket.stream.try_io(Interest::ERROR, || {
             let seen = (Moment::now(), poll::events(&socket.stream));
             if seen.1.contains(&PollEvent::PollErr) {

@@ -1,5 +1,5 @@
-//! The two ends of the connection: sockets made inside the hosts' namespaces, ordinary async
-//! objects from then on.
+//! The two ends of a connection. Their sockets are created inside the hosts' namespaces and are
+//! ordinary async objects after that.
 
 pub mod connection;
 mod poll;

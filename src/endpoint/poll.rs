@@ -15,13 +15,13 @@ fn flag(event: PollEvent) -> PollFlags {
     }
 }
 
-/// What there is now.
+/// Returns the current events of the socket.
 pub(super) fn events(socket: impl AsFd) -> Vec<PollEvent> {
-    let asked = PollFlags::IN | PollFlags::RDHUP;
-    let mut sockets = [PollFd::new(&socket, asked)];
-    // Without a wait it cannot be interrupted, and of a socket that is open it says nothing wrong.
+    let requested = PollFlags::IN | PollFlags::RDHUP;
+    let mut sockets = [PollFd::new(&socket, requested)];
+    // With a timeout of zero, poll(2) cannot be interrupted, and it cannot fail for an open socket.
     poll(&mut sockets, Some(&Timespec::default())).ok();
-    let told = sockets[0].revents();
-    let is_told = |event: &PollEvent| told.contains(flag(*event));
-    PollEvent::ALL.into_iter().filter(is_told).collect()
+    let returned = sockets[0].revents();
+    let is_set = |event: &PollEvent| returned.contains(flag(*event));
+    PollEvent::ALL.into_iter().filter(is_set).collect()
 }

@@ -1,4 +1,4 @@
-//! Sockets made and set inside a host's namespace.
+//! Creates and configures sockets inside a host's namespace.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,8 +15,8 @@ use crate::model::{EndSettings, Ended, ErrnoName, Family, Moment};
 use crate::setting::{self, OptionKind, SocketOption};
 use crate::sys;
 
-/// Opens the server's listening socket. What is set on it is inherited by every socket that it
-/// accepts (`inet_csk_clone_lock`).
+/// Opens the server's listening socket. Every accepted socket inherits its options
+/// (`inet_csk_clone_lock`).
 ///
 /// # Errors
 /// [`LabError::Socket`].
@@ -36,11 +36,11 @@ pub async fn listen(
     .await
 }
 
-/// Connects from the client's namespace, from a port that the caller chooses: the kernel's own
+/// Connects from the client's namespace and from a port that the caller chooses: the kernel's own
 /// choice differs from run to run.
 ///
 /// # Errors
-/// [`LabError::Socket`], or [`LabError::Connect`] where the connection is refused or times out.
+/// [`LabError::Socket`], or [`LabError::Connect`] if the connection is refused or times out.
 pub async fn connect(
     node: &LabNode,
     from: SocketAddr,
@@ -53,14 +53,15 @@ pub async fn connect(
         node: node.node.to_string(),
         source,
     };
-    // A SYN is repeated for minutes; across a lab that is up it is answered at once.
+    // The kernel retransmits a SYN for minutes. In a lab that is up, the SYN is answered at once.
     match tokio::time::timeout(PATIENCE, socket.connect(address)).await {
         Ok(connected) => connected.map_err(failed),
         Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
     }
 }
 
-/// Connects however long it takes; what `connect` says, and when the kernel reported that.
+/// Connects without a time limit. Returns the result of `connect`, and the time at which the kernel
+/// reported it.
 ///
 /// # Errors
 /// [`LabError::Socket`].
@@ -81,14 +82,14 @@ pub(crate) async fn try_connect(
         Ok(stream) => stream,
         Err(error) => return Ok(failed(error)),
     };
-    // It has a state only from here on.
+    // The socket can be watched only from here on: before `connect`, it has no connection.
     let watched = witness.watch(&stream);
-    let said = match stream.writable().await {
+    let result = match stream.writable().await {
         Ok(()) => stream.take_error(),
         Err(error) => Err(error),
     };
     let now = Moment::now();
-    Ok(match said {
+    Ok(match result {
         Ok(None) => (Ok(stream), now),
         Ok(Some(error)) => {
             let ended = Ended::Error(ErrnoName::from_raw(
@@ -100,7 +101,7 @@ pub(crate) async fn try_connect(
     })
 }
 
-/// A socket of the client, bound.
+/// Returns a socket of the client that is bound to its port.
 async fn ready(
     node: &LabNode,
     from: SocketAddr,
@@ -114,12 +115,12 @@ async fn ready(
         move || {
             let socket = open(address)?;
             apply(&socket, address, &settings)?;
-            // The port alone: connect(2) chooses the address, as it does for a program that binds
-            // nothing.
+            // Bind only the port: connect(2) chooses the address, as it does for a program that
+            // does not bind.
             let unspecified: IpAddr = match from {
                 SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 SocketAddr::V6(_) => {
-                    // The other family of a dual-stack case has the same port.
+                    // The other family of a dual-stack case uses the same port.
                     socket.set_only_v6(true)?;
                     Ipv6Addr::UNSPECIFIED.into()
                 }
@@ -134,12 +135,13 @@ async fn ready(
 /// How long a connection may take to be established on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// More than the most connections that a case may have.
+/// The backlog of the listening socket, which is larger than the largest number of connections of a
+/// case.
 const BACKLOG: i32 = 1024;
 
-/// Why there is no socket.
+/// The reason why a socket could not be created or configured.
 enum Refused {
-    /// The kernel lacks an option, which another one has.
+    /// The kernel lacks a socket option that newer kernels have.
     Missing {
         word: &'static str,
         since: &'static str,
@@ -154,6 +156,8 @@ impl From<io::Error> for Refused {
     }
 }
 
+/// Creates a socket with `work` inside the node's namespace. `doing` describes the work in an
+/// error.
 async fn make<T: Send + 'static>(
     node: &LabNode,
     doing: String,
@@ -184,15 +188,16 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
         Some(Protocol::TCP),
     )?;
     socket.set_nonblocking(true)?;
-    // An orphan in FIN-WAIT would keep its namespace alive for minutes after this process is gone,
-    // killed or not. With a linger of zero the kernel frees the socket when its descriptor is
-    // closed, with a RST in place of a FIN (tcp_close).
+    // An orphaned socket in FIN-WAIT would keep its namespace alive for minutes after this process
+    // has ended, killed or not. With a linger time of zero, the kernel frees the socket when its
+    // descriptor is closed, and sends a RST instead of a FIN (tcp_close).
     socket.set_linger(Some(Duration::ZERO))?;
-    // A payload is one segment at once, not held back for an acknowledgement (RFC 896).
+    // Send a payload at once as one segment, without waiting for an acknowledgement (RFC 896).
     socket.set_tcp_nodelay(true)?;
     Ok(socket)
 }
 
+/// Sets the socket options of an end.
 fn apply(socket: &Socket, address: SocketAddr, settings: &EndSettings) -> Result<(), Refused> {
     let family = match address {
         SocketAddr::V4(_) => Family::Ipv4,
@@ -220,12 +225,13 @@ fn apply(socket: &Socket, address: SocketAddr, settings: &EndSettings) -> Result
     Ok(())
 }
 
-/// What is too large is cut in silence (`sk_setsockopt`).
+/// Checks that the kernel has doubled the size of a buffer. The kernel silently reduces a size that
+/// is too large (`sk_setsockopt`).
 fn doubled(asked: i32, got: i32, sysctl: &str) -> io::Result<()> {
     if got == 2 * asked {
         return Ok(());
     }
     let cut =
-        format!("of a buffer of {asked} bytes the kernel made {got} and not the double: {sysctl}");
+        format!("the kernel set a buffer of {asked} bytes to {got}, not to twice that: {sysctl}");
     Err(io::Error::other(cut))
 }

@@ -1,7 +1,8 @@
-//! When the kernel reported the end of a connection.
+//! Records when the kernel reports the end of a connection.
 //!
-//! The task that reads a socket may run late on a busy machine. A thread that does nothing else is
-//! woken up in time, as those are that watch for stalls ([`crate::stall`]): it notes the moment.
+//! The task that reads a socket may run late on a busy machine. A thread that does nothing else
+//! wakes up in time, like the threads that watch for stalls ([`crate::stall`]). It records the
+//! time.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,55 +23,59 @@ const STOP: u64 = 0;
 /// How many events one call of epoll_wait(2) takes.
 const EVENTS: usize = 64;
 
-/// Notes when sockets end, for as long as it lives; clones share the thread.
+/// Records when the connections of sockets end. Clones share one thread, which ends with the last
+/// clone.
 #[derive(Debug, Clone, Default)]
 pub struct EndWitness(
-    /// `None` where there is no thread: in virtual time nothing is late.
+    /// `None` if there is no thread. None is needed in virtual time, where no task is late.
     Option<Arc<Witness>>,
 );
 
-/// What ends the thread when it is dropped.
+/// The handle of the thread. Its drop ends the thread.
 #[derive(Debug)]
 struct Witness(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     epoll: OwnedFd,
-    /// The thread has it too: a closed descriptor is one that epoll forgets, whatever it has to say.
+    /// The eventfd that ends the thread. The thread holds it too, because epoll forgets a closed
+    /// descriptor together with its pending event.
     stop: OwnedFd,
     watched: Mutex<Watched>,
 }
 
-/// The sockets that are watched, by their numbers.
+/// The watched sockets, by their numbers.
 #[derive(Debug, Default)]
 struct Watched {
     last: u64,
     signals: HashMap<u64, Arc<Signals>>,
 }
 
-/// When a socket was shut down, the first time.
+/// The times at which a socket was first reported as shut down.
 #[derive(Debug, Default)]
 struct Signals {
-    /// By the peer's FIN, or altogether: `EPOLLRDHUP`.
+    /// By the peer's FIN, or in both directions: `EPOLLRDHUP`.
     shut: OnceLock<Moment>,
-    /// Altogether, which is what an error does that ends the connection (`tcp_done`): `EPOLLHUP`.
-    /// `EPOLLERR` also comes for an error that ends nothing (`IP_RECVERR`).
+    /// In both directions, as by an error that ends the connection (`tcp_done`): `EPOLLHUP`.
+    /// `EPOLLERR` is not used, because it is also reported for an error that does not end the
+    /// connection (`IP_RECVERR`).
     hung_up: OnceLock<Moment>,
 }
 
-/// A socket that is watched until this is dropped.
+/// A watched socket. Dropping this ends the watch.
 #[derive(Debug, Default)]
 pub(super) struct WatchedSocket(Option<(Arc<Shared>, u64, Arc<Signals>)>);
 
 impl EndWitness {
-    /// Starts the thread. A machine without room for one more thread has no witness, and the tasks
-    /// that read are as late as they are.
+    /// Starts the thread. If the machine has no room for one more thread, there is no witness, and
+    /// an end is recorded with the time at which the reading task sees it.
     #[must_use]
     pub fn start() -> Self {
         Self(Witness::start().ok().map(Arc::new))
     }
 
-    /// Notes from now on when the socket ends; it must have a connection, or be about to.
+    /// Starts to record when the connection of the socket ends. The socket must be connected or
+    /// connecting.
     pub(super) fn watch(&self, socket: impl AsFd) -> WatchedSocket {
         let Some(witness) = &self.0 else {
             return WatchedSocket::default();
@@ -82,7 +87,7 @@ impl EndWitness {
         let watched = WatchedSocket(Some((Arc::clone(shared), number, signals)));
         let added = epoll::add(&shared.epoll, &socket, data, flags);
         match added {
-            // As it was connecting.
+            // The socket was already added when it was connecting.
             Err(Errno::EXIST) => epoll::modify(&shared.epoll, &socket, data, flags),
             other => other,
         }
@@ -120,7 +125,7 @@ impl Shared {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what is reported, until the thread is to end.
+    /// Records the reported events until the thread is to end.
     fn note(&self) {
         let mut buffer = [MaybeUninit::<Event>::uninit(); EVENTS];
         loop {
@@ -164,7 +169,8 @@ impl Watched {
 }
 
 impl WatchedSocket {
-    /// When the kernel reported that the connection has ended so; `None`: nobody has seen it.
+    /// Returns the time at which the kernel reported this kind of end, or `None` if it was not
+    /// reported or not seen.
     pub(super) fn reported(&self, ended: Ended) -> Option<Moment> {
         let (_, _, signals) = self.0.as_ref()?;
         match ended {
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fin_and_a_rst_are_seen_when_they_come_whoever_reads_later() {
+    fn a_fin_and_a_rst_are_recorded_when_they_arrive() {
         let witness = EndWitness::start();
         let reset = Ended::Error(ErrnoName::from_raw(nix::libc::ECONNRESET));
         for (abort, ended, other) in [(false, Ended::EndOfFile, Some(reset)), (true, reset, None)] {
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_has_not_ended() {
+    fn an_open_connection_has_not_ended() {
         let witness = EndWitness::start();
         let (near, mut far) = pair();
         let watched = witness.watch(&near);
@@ -243,6 +249,6 @@ mod tests {
             }
             sleep(Duration::from_millis(20));
         }
-        panic!("the thread still has it");
+        panic!("the thread is still running");
     }
 }

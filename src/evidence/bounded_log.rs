@@ -1,19 +1,19 @@
-//! A list that stops to grow: its beginning and its end are kept, because a case begins with what
-//! it is about and ends with what came of it.
+//! A log of bounded size. It keeps its beginning and its end, because the beginning of a case
+//! contains its faults and the end contains the outcome.
 
 use std::collections::VecDeque;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was kept of a list.
+/// The items of a log that were kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Excerpt<T> {
-    /// In order.
+    /// The items, in order.
     pub items: Vec<T>,
-    /// How many were not kept.
+    /// The number of items that were discarded.
     pub cut: u64,
-    /// Before which of those that were kept they came.
+    /// The index of the first kept item after the discarded ones.
     pub cut_before: usize,
 }
 
@@ -27,7 +27,7 @@ impl<T> Default for Excerpt<T> {
     }
 }
 
-/// Keeps the first and the last of what it is given.
+/// Keeps the first and the last items that are added.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundedLog<T> {
     half: usize,
@@ -37,7 +37,7 @@ pub(crate) struct BoundedLog<T> {
 }
 
 impl<T> BoundedLog<T> {
-    /// Keeps so many at the beginning, and as many at the end.
+    /// Creates a log that keeps `half` items from the beginning and `half` from the end.
     #[must_use]
     pub(crate) fn new(half: usize) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl<T> BoundedLog<T> {
         }
     }
 
-    /// Takes one more.
+    /// Adds an item. Discards an item from the middle if the log is full.
     pub(crate) fn push(&mut self, item: T) {
         if self.first.len() < self.half {
             self.first.push(item);
@@ -61,13 +61,13 @@ impl<T> BoundedLog<T> {
         self.last.push_back(item);
     }
 
-    /// The last one.
+    /// Returns the last item.
     #[must_use]
     pub(crate) fn last(&self) -> Option<&T> {
         self.last.back().or(self.first.last())
     }
 
-    /// What was kept.
+    /// Returns the items that were kept.
     #[must_use]
     pub(crate) fn finish(self) -> Excerpt<T> {
         let mut items = self.first;
@@ -87,15 +87,15 @@ mod tests {
 
     #[test]
     fn the_middle_is_cut_and_counted() {
-        let mut keeper = BoundedLog::new(2);
+        let mut log = BoundedLog::new(2);
         for item in 0..3 {
-            keeper.push(item);
+            log.push(item);
         }
-        assert_eq!(keeper.last(), Some(&2));
+        assert_eq!(log.last(), Some(&2));
         for item in 3..10 {
-            keeper.push(item);
+            log.push(item);
         }
-        let kept = keeper.finish();
+        let kept = log.finish();
         assert_eq!(
             (kept.items, kept.cut, kept.cut_before),
             (vec![0, 1, 8, 9], 6, 2)
@@ -103,10 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_is_kept_whole() {
-        let mut keeper = BoundedLog::new(2);
-        keeper.push('a');
-        let kept = keeper.finish();
+    fn a_short_log_is_kept_whole() {
+        let mut log = BoundedLog::new(2);
+        log.push('a');
+        let kept = log.finish();
         assert_eq!((kept.items, kept.cut), (vec!['a'], 0));
     }
 }

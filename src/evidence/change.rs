@@ -1,4 +1,4 @@
-//! What the kernel announced of a namespace's network (rtnetlink(7) multicast).
+//! Changes of a namespace's network that the kernel announced (rtnetlink(7) multicast).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Family, Moment, Node};
 
-/// One announcement.
+/// One announced change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkChange {
     /// When the harness read it.
     pub at: Moment,
-    /// In whose namespace.
+    /// The node whose namespace has changed.
     pub node: Node,
     /// What has changed.
     pub change: Change,
 }
 
-/// What has changed.
+/// A change of a node's network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// A link's state.
+    /// A link has changed its state.
     Link {
-        /// Its name.
+        /// The name of the link.
         interface: String,
-        /// What it is now.
+        /// The new state.
         state: LinkState,
     },
     /// A neighbour entry (arp(7)) is new or has another state.
@@ -42,9 +42,9 @@ pub enum Change {
         /// The neighbour.
         address: IpAddr,
     },
-    /// There is a route more.
+    /// A route was added.
     RouteAdded(String),
-    /// There is a route less.
+    /// A route was deleted.
     RouteDeleted(String),
 }
 
@@ -61,13 +61,13 @@ pub enum LinkState {
 }
 
 impl Change {
-    /// Whether it makes a difference to what runs over this family.
+    /// Returns whether the change affects connections of this address family.
     #[must_use]
     pub(crate) fn concerns(&self, family: Family) -> bool {
         let is_ipv6 = match self {
             Self::Link { .. } => return true,
             Self::Neighbour { address, .. } | Self::NeighbourGone { address } => address.is_ipv6(),
-            // An address of IPv6 is never without a colon, and one of IPv4 never has any.
+            // An IPv6 address always contains a colon, an IPv4 address never does.
             Self::RouteAdded(route) | Self::RouteDeleted(route) => route.contains(':'),
         };
         is_ipv6 == (family == Family::Ipv6)

@@ -1,8 +1,8 @@
-//! What a case leaves behind: frames, counters, socket states, changes of the network. Data, and
-//! nothing but data.
+//! The evidence of a case: frames, counters, socket states, and changes of the network. This module
+//! contains data only.
 //!
-//! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. What is kept is bounded
-//! for each case; what was cut is counted.
+//! All moments are `CLOCK_MONOTONIC` of the kernel that the case ran on. The size of the evidence
+//! is bounded for each case; discarded items are counted.
 
 mod bounded_log;
 mod change;
@@ -37,66 +37,69 @@ use crate::wire::Frame;
 #[serde_as]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
-    /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`: what makes a moment a date.
+    /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`. It converts a moment to a date.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub epoch: Duration,
-    /// The steps that were taken, in order.
+    /// The steps of the case, in order.
     pub steps: Vec<StepTaken>,
     /// The frames at each host's interface.
     pub captures: Vec<Captured>,
-    /// The state of each end's first connection and its timer, whenever something had happened.
+    /// The samples of each end's first connection: the socket's state and its timer, after each
+    /// event and in regular intervals.
     pub sockets: Vec<SocketSample>,
-    /// How many more looks there were that were not kept.
+    /// The number of samples that were discarded.
     pub sockets_cut: u64,
-    /// What the kernel announced of links, addresses, neighbours and routes.
+    /// The changes of links, neighbour entries and routes that the kernel announced.
     pub changes: Vec<NetworkChange>,
-    /// How many more there were that were not kept.
+    /// The number of changes that were discarded.
     pub changes_cut: u64,
-    /// The packets of the case that the kernel dropped, and why; `None` where it does not tell.
+    /// The packets of the case that the kernel dropped, with the reasons; `None` if the kernel does
+    /// not report them.
     pub(crate) drops: Option<Excerpt<PacketDrop>>,
-    /// By how much each host's counters rose from zero time to the end of the case; those that
-    /// did.
+    /// The increases of the counters of each host and router from zero time to the end of the case,
+    /// without zero increases.
     pub counters: Vec<NodeCounters>,
 }
 
-/// What one packet socket saw.
+/// The frames that one packet socket captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Captured {
-    /// Whose interface.
+    /// The host of the interface.
     pub node: Node,
-    /// Its name in the host's namespace.
+    /// The name of the interface in the host's namespace.
     pub interface: String,
     /// In the order in which the kernel delivered them.
     pub frames: Excerpt<Frame>,
 }
 
-/// One namespace's counters.
+/// The counters of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeCounters {
-    /// Whose.
+    /// The node of the namespace.
     pub node: Node,
-    /// By how much each rose.
+    /// The increase of each counter.
     pub rises: Counters,
 }
 
 impl Evidence {
-    /// The steps that came later or took longer than what is expected of a case allows for.
+    /// Returns the steps with a delay that is larger than the expectations of a case allow for, and
+    /// the delay of each.
     pub(crate) fn delays(&self) -> impl Iterator<Item = (&StepTaken, Delay)> {
         (self.steps.iter()).filter_map(|step| Some((step, step.delay()?)))
     }
 
-    /// What was captured of one host.
+    /// Returns the capture of one host.
     #[must_use]
     pub(crate) fn capture(&self, node: Node) -> Option<&Captured> {
         self.captures.iter().find(|capture| capture.node == node)
     }
 
-    /// The looks at one end's socket, in order.
+    /// Returns the samples of one end's socket, in order.
     pub(crate) fn samples(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
         self.sockets.iter().filter(move |sample| sample.end == end)
     }
 
-    /// The looks at one end's first connection.
+    /// Returns the samples of one end's first connection, in order.
     pub fn samples_of_first(&self, end: End) -> impl DoubleEndedIterator<Item = &SocketSample> {
         let samples = self.samples(end);
         samples.filter(|sample| sample.connection == CLIENT_PORT)

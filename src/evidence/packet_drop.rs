@@ -1,4 +1,4 @@
-//! Why the kernel dropped a packet (`drop_monitor`).
+//! Packets that the kernel dropped, with the reasons (`drop_monitor`).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,14 @@ use crate::wire::Frame;
 /// One packet that the kernel dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PacketDrop {
-    /// Who dropped it: the host that it came in at, or else the one that its source address names.
+    /// The node that dropped it: the node at which it arrived, or, if it arrived at none, the node
+    /// that has its source MAC address.
     pub node: Node,
-    /// The reason as the kernel spells it: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED`
-    /// where it has no name for it.
+    /// The reason in the kernel's spelling: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED` if
+    /// the kernel has no name for it.
     pub reason: String,
-    /// The kernel's function that let it go.
+    /// The kernel function that dropped it.
     pub function: String,
-    /// The packet, with the moment at which it was dropped.
+    /// The packet, with the time at which it was dropped.
     pub frame: Frame,
 }

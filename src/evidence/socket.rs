@@ -1,4 +1,4 @@
-//! A socket as `sock_diag(7)` shows it, as `ss -tinope` does.
+//! The state of a socket as `sock_diag(7)` returns it and `ss -tinope` prints it.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::model::{End, Moment, TcpState, TimerKind};
 
-/// One look at one end's socket.
+/// One sample of one end's socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SocketSample {
-    /// When.
+    /// The time of the sample.
     pub at: Moment,
-    /// Whose.
+    /// The end that has the socket.
     pub end: End,
-    /// The client's port: which of the case's connections.
+    /// The client's port, which identifies the connection within the case.
     pub connection: u16,
-    /// `None` where the kernel has no such connection, which is then closed.
+    /// The state; `None` if the kernel has no such connection any more, because it is closed.
     pub state: Option<SocketState>,
 }
 
-/// The state of a socket that the kernel has.
+/// The state of a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SocketState {
     /// The connection's state.
     pub state: TcpState,
-    /// The timer that is armed; `None` where none is.
+    /// The timer that is armed; `None` if no timer is armed.
     pub timer: Option<Timer>,
     /// Bytes received that the application has not read.
     pub receive_queue: u32,
     /// Bytes written that the peer has not acknowledged.
     pub send_queue: u32,
-    /// What `TCP_INFO` says.
+    /// The `TCP_INFO` of the connection.
     pub info: Option<TcpInfo>,
 }
 
@@ -40,14 +40,14 @@ pub struct SocketState {
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Timer {
-    /// Which.
+    /// The kind of the timer.
     pub kind: TimerKind,
-    /// In how long it fires, to the millisecond.
+    /// The time until it expires, with a resolution of one millisecond.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub expires: Duration,
 }
 
-/// The part of `struct tcp_info` (include/uapi/linux/tcp.h) that tells how a connection dies; the
+/// The fields of `struct tcp_info` (include/uapi/linux/tcp.h) that show how a connection fails. The
 /// names are the kernel's without `tcpi_`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TcpInfo {
@@ -63,15 +63,15 @@ pub struct TcpInfo {
     pub rtt: u32,
     /// Segments in flight.
     pub unacked: u32,
-    /// Segments that are taken for lost.
+    /// Segments that the kernel considers lost.
     pub lost: u32,
     /// Segments retransmitted in the life of the connection.
     pub total_retrans: u32,
     /// Milliseconds since data was last sent.
     pub last_data_sent: u32,
-    /// Milliseconds since data last came in.
+    /// Milliseconds since data was last received.
     pub last_data_recv: u32,
-    /// Milliseconds since an acknowledgement last came in.
+    /// Milliseconds since an acknowledgement was last received.
     pub last_ack_recv: u32,
     /// Congestion window, in segments.
     pub snd_cwnd: u32,

@@ -1,4 +1,4 @@
-//! Steps that were taken, and when.
+//! The steps of a case, with their times.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,58 +10,58 @@ use crate::model::{Moment, STEP_TIME};
 use crate::step::StepKind;
 use crate::text::seconds;
 
-/// A step that was taken.
+/// A step, with its times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTaken {
-    /// Its line in the file.
+    /// The line of the step in the scenario file.
     pub line: usize,
-    /// What it was: `crash server`, `return of server`.
+    /// The description of the step: `crash server`, `return of server`.
     pub what: String,
-    /// What it is for.
+    /// The purpose of the step.
     pub kind: StepKind,
-    /// When it was due.
+    /// When the step was due.
     pub due: Moment,
-    /// When it began.
+    /// When the step began.
     pub from: Moment,
-    /// When it was done.
+    /// When the step was completed.
     pub until: Moment,
-    /// Whether it is at an end's own program or connection. Such a step may wait for the peer, as
-    /// an exchange does and a close that lingers, so its length is no delay.
+    /// Whether the step acts on an end's own program or connection. Such a step may wait for the
+    /// peer, as an exchange does, or a close with linger. Its duration is therefore not a delay.
     pub waits_for_peer: bool,
-    /// Why it was not taken, or not to its end: the connection had ended before. `None` for a step
-    /// that was taken.
+    /// The reason why the step was not taken or not completed: the connection had ended before.
+    /// `None` for a step that was taken.
     pub not_taken: Option<String>,
 }
 
-/// Why what came after a step cannot be held against what is expected, which allows for
-/// [`STEP_TIME`].
+/// A delay of a step that is larger than [`STEP_TIME`], which is what the expectations allow for.
+/// After such a delay, a failed expectation does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
-    /// It began so much later than it was due.
+    /// The time from when the step was due to when it began.
     Begun(Duration),
-    /// It was done so much later than it was due.
+    /// The time from when the step was due to when it was completed.
     Done(Duration),
-    /// It took so long.
+    /// The duration of the step.
     Took(Duration),
 }
 
 impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Begun(late) => write!(f, "was begun {} late", seconds(*late)),
-            Self::Done(late) => write!(f, "was done {} late", seconds(*late)),
+            Self::Begun(late) => write!(f, "started {} late", seconds(*late)),
+            Self::Done(late) => write!(f, "was completed {} late", seconds(*late)),
             Self::Took(long) => write!(f, "took {}", seconds(*long)),
         }
     }
 }
 
 impl StepTaken {
-    /// Its delay, where that is more than is allowed for.
+    /// Returns the delay of the step if it is larger than [`STEP_TIME`].
     ///
-    /// What comes of a repair depends on when it is done: a probe that was to meet a whole path may
-    /// meet a broken one. What breaks or sends depends on when it begins, and a fault that
-    /// takes long may have let through what it was to stop. How long traffic takes is the
-    /// network's business.
+    /// The effect of a repair depends on when it is completed: if it is late, a probe can meet a
+    /// path that is still broken. The effect of a fault or of traffic depends on when it begins. In
+    /// addition, a fault that takes long may have let packets pass that it should have stopped. The
+    /// duration of traffic depends on the network and is not a delay.
     pub(super) fn delay(&self) -> Option<Delay> {
         if self.not_taken.is_some() {
             return None;
@@ -84,7 +84,8 @@ mod tests {
     use super::*;
     use crate::testing::{MS, at};
 
-    /// Of a step that was due 1 s after zero, begun and done so many milliseconds later.
+    /// Returns the delay of a step that was due 1 s after zero, and that began and was completed
+    /// this many milliseconds later.
     fn delay(kind: StepKind, from: i64, until: i64) -> Option<Delay> {
         let step = StepTaken {
             line: 1,
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repair_is_late_when_it_is_done_late() {
+    fn a_repair_is_late_when_it_is_completed_late() {
         assert_eq!(delay(StepKind::Repair, 0, 50), None);
         let late = Some(Delay::Done(ms(60)));
         assert_eq!(delay(StepKind::Repair, 0, 60), late);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_or_sends_is_late_when_it_begins_late() {
+    fn a_fault_or_traffic_is_late_when_it_begins_late() {
         assert_eq!(delay(StepKind::Traffic, 50, 5_000), None);
         assert_eq!(delay(StepKind::Fault, 50, 100), None);
         for kind in [StepKind::Traffic, StepKind::Fault] {

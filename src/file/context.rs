@@ -1,4 +1,4 @@
-//! What is carried through decoding and checking: the text, and the errors found so far.
+//! The state of decoding and checking: the text, and the errors found so far.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -6,41 +6,41 @@ use std::ops::Range;
 
 use super::Diagnostic;
 
-/// Proof that an error has been reported; nothing but [`Context::report`] makes one.
+/// Proof that an error has been reported. Only [`Context::report`] creates one.
 ///
-/// A `Result<T, Reported>` hence never fails in silence, and whoever gets an `Err` knows that there
-/// is nothing left to say.
+/// A `Result<T, Reported>` therefore never fails without a message, and the receiver of an `Err`
+/// reports nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reported(());
 
-/// A value and where the file gives it.
+/// A value and its byte range in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) span: Range<usize>,
 }
 
-/// What a file gives for an optional key: nothing, a value, or something wrong that has been
-/// reported.
+/// The value of an optional key: absent (`Ok(None)`), valid, or invalid and already reported
+/// (`Err`).
 ///
-/// Checks that need a value which was wrong stay silent, so one mistake is one error.
+/// A check that needs an invalid value is skipped, so that one mistake gives one error.
 pub(crate) type Given<T> = Result<Option<At<T>>, Reported>;
 
 /// The text of a file and the errors found in it.
 pub(crate) struct Context {
-    /// Where the text has a line break.
+    /// The offsets of the line breaks in the text, ascending.
     breaks: Vec<usize>,
-    /// Each with its number in the order in which they were found.
+    /// The errors, each with its sequence number.
     found: HashMap<Key, (usize, Diagnostic)>,
-    /// How many were found, with those that were taken back.
+    /// The number of errors found, including the withdrawn ones: the next sequence number.
     count: usize,
-    /// Those that were taken back.
+    /// The withdrawn errors.
     withdrawn: HashSet<Key>,
-    /// Whether each table has keys that nobody asked for, by its place in memory.
+    /// The result of the check for unknown keys, by the memory address of the table.
     checked: HashMap<usize, Result<(), Reported>>,
 }
 
-/// What two errors differ in: place and message.
+/// The identity of an error: span and message.
 type Key = (Option<Range<usize>>, String);
 
 fn key(diagnostic: &Diagnostic) -> Key {
@@ -60,8 +60,8 @@ impl Context {
         }
     }
 
-    /// Records an error, once: the cases of a file share its parts, so the same one comes up again
-    /// for each of them.
+    /// Records an error, unless it is recorded already: the cases of a file share its tables, so
+    /// that each case finds the same error again.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
         let key = key(&diagnostic);
         if self.withdrawn.contains(&key) {
@@ -74,33 +74,33 @@ impl Context {
         Reported(())
     }
 
-    /// Takes an error back, for good, in favour of a more precise one, which the caller reports
-    /// next.
+    /// Withdraws an error for good: a later report of the same error is ignored too. The caller
+    /// then reports a more precise error in its place.
     pub(crate) fn withdraw(&mut self, diagnostic: &Diagnostic) {
         let key = key(diagnostic);
         self.found.remove(&key);
         self.withdrawn.insert(key);
     }
 
-    /// Whether the table at this place in memory has keys that nobody asked for; `None`: that is
-    /// not known yet.
+    /// The stored result of the check for unknown keys of the table at this memory address; `None`
+    /// if the table has not been checked yet.
     pub(super) fn checked(&self, place: usize) -> Option<Result<(), Reported>> {
         self.checked.get(&place).copied()
     }
 
-    /// Keeps it.
+    /// Stores that result.
     pub(super) fn check(&mut self, place: usize, result: Result<(), Reported>) {
         self.checked.insert(place, result);
     }
 
-    /// Line (from 1) of a place in the text.
+    /// The line (from 1) in which a byte range begins.
     pub(crate) fn line(&self, place: &Range<usize>) -> usize {
         1 + self
             .breaks
             .partition_point(|line_break| *line_break < place.start)
     }
 
-    /// The result if nothing was reported, else the errors in the order of the text.
+    /// Returns the result if nothing was reported, else the errors in the order of the text.
     pub(crate) fn finish<T>(self, result: Result<T, Reported>) -> Result<T, Vec<Diagnostic>> {
         match result {
             Ok(value) if self.found.is_empty() => Ok(value),
@@ -108,7 +108,7 @@ impl Context {
         }
     }
 
-    /// The errors in the order of the text.
+    /// Returns the errors in the order of the text.
     pub(crate) fn into_errors(self) -> Vec<Diagnostic> {
         let mut found: Vec<_> = self.found.into_values().collect();
         let start = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.start);

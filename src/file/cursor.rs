@@ -1,7 +1,7 @@
-//! Reading TOML values one key at a time, with an error for each that is wrong.
+//! A cursor that reads TOML values key by key, and reports an error for each invalid value.
 //!
-//! A table remembers which keys were asked for, so what is left over at the end is unknown, and the
-//! keys that were asked for are the ones to suggest.
+//! A table records the keys that its reader looks up. At the end, every other key is an unknown
+//! key, and the recorded keys are the suggestions in its error.
 
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -17,14 +17,14 @@ use super::{Problem, quantity};
 use crate::suggest::{alternatives, nearest};
 use crate::text::{printable, seconds};
 
-/// The most elements of a list.
+/// The maximum number of elements of a list.
 const LONGEST_LIST: usize = 1000;
-/// The most entries of a table whose keys are names: counters, sysctls, ICMP messages.
+/// The maximum number of entries of a table whose keys are names: counters, sysctls, ICMP messages.
 const MOST_ENTRIES: usize = 128;
 
-/// A value and the key that it was found under.
+/// A value and the path of its key.
 pub(crate) struct Value<'t> {
-    /// Dotted, from the top of the file, for messages.
+    /// The dotted path from the top of the file, for messages.
     path: String,
     node: &'t Spanned<DeValue<'t>>,
 }
@@ -35,34 +35,34 @@ pub(crate) struct Table<'t> {
     path: String,
     span: Option<Range<usize>>,
     entries: &'t DeTable<'t>,
-    asked: Vec<&'static str>,
-    /// What was required, and the error for it.
+    allowed: Vec<&'static str>,
+    /// The required keys that the table does not have, each with the error that was reported.
     missing: Vec<(&'static str, Diagnostic)>,
-    /// Where its keys are known beforehand.
+    /// The description of the table, where it has one.
     kind: Option<&'static TableKind>,
 }
 
 impl<'t> Table<'t> {
-    /// The whole file.
+    /// The root table of a file.
     pub(crate) fn root(entries: &'t DeTable<'t>) -> Self {
         Self {
             path: String::new(),
             span: None,
             entries,
-            asked: Vec::new(),
+            allowed: Vec::new(),
             missing: Vec::new(),
             kind: None,
         }
     }
 
-    /// The same, of which all keys are known beforehand.
+    /// Allows all keys of a table of this kind.
     pub(crate) fn of(mut self, kind: &'static TableKind) -> Self {
         kind.names().for_each(|key| self.allow(key));
         self.kind = Some(kind);
         self
     }
 
-    /// The header, the key or the braces of the table; `None` for the file as a whole.
+    /// The byte range of the table's header, key or braces; `None` for the root table.
     pub(crate) fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
@@ -71,7 +71,7 @@ impl<'t> Table<'t> {
         self.entries.is_empty()
     }
 
-    /// Reports that it is empty.
+    /// Reports that the table is empty.
     pub(crate) fn empty(&self, help: &str, cx: &mut Context) -> Reported {
         let message = format!("`{}` is empty", self.path);
         cx.report(Diagnostic::new(self.span(), message).help(help))
@@ -81,20 +81,20 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
-    /// Makes a key one of those that the table may have, whatever its value.
+    /// Allows a key without reading its value.
     pub(crate) fn allow(&mut self, key: &'static str) {
-        if !self.asked.contains(&key) {
-            self.asked.push(key);
+        if !self.allowed.contains(&key) {
+            self.allowed.push(key);
         }
     }
 
-    /// Where the value of a key is.
+    /// The byte range of the value of a key.
     pub(crate) fn place_of(&self, key: &str) -> Option<Range<usize>> {
         self.entries.get(key).map(Spanned::span)
     }
 
-    /// The value of `action`, else of `do`, else the table: what an error about the whole step
-    /// points to.
+    /// The byte range that an error about a whole step points to: the value of `action`, else of
+    /// `do`, else the table.
     pub(crate) fn place(&self) -> Range<usize> {
         let place = self
             .place_of("action")
@@ -103,7 +103,7 @@ impl<'t> Table<'t> {
         place.unwrap_or_default()
     }
 
-    /// The keys, each with the place of its value.
+    /// The keys, each with the byte range of its value.
     pub(crate) fn places(&self) -> Vec<(String, Range<usize>)> {
         let entries = self.entries.iter();
         entries
@@ -111,7 +111,7 @@ impl<'t> Table<'t> {
             .collect()
     }
 
-    /// The value of a key, which thereby is one of those that the table may have.
+    /// Allows a key, and returns its value if the table has it.
     pub(crate) fn ask(&mut self, key: &'static str) -> Option<Value<'t>> {
         self.allow(key);
         let node = self.entries.get(key)?;
@@ -119,6 +119,7 @@ impl<'t> Table<'t> {
         Some(Value { path, node })
     }
 
+    /// Allows a key, and reads its value if the table has it.
     pub(crate) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -133,7 +134,7 @@ impl<'t> Table<'t> {
         Ok(Some(At { value, span }))
     }
 
-    /// `example` shows what to add where the key is missing.
+    /// Allows a key and reads its value. A missing key is an error, whose help is "add `example`".
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
@@ -153,16 +154,17 @@ impl<'t> Table<'t> {
         Err(cx.report(missing))
     }
 
-    /// Reports what was not asked for.
+    /// Reports every key that is not allowed.
     ///
-    /// Where the result is used, a table with an unknown key is as good as wrong, and no check
-    /// complains of the key that was meant.
+    /// A caller that uses the result treats a table with an unknown key as invalid. No check then
+    /// reports that the key which the author meant is missing.
     pub(crate) fn finish(self, cx: &mut Context) -> Result<(), Reported> {
         self.unknown(cx)
     }
 
-    /// The same, for a table that is read further. The tables that cases share are read again for
-    /// each case, and give the same errors, so the result of the first time is kept.
+    /// Does the same as [`Table::finish`], but keeps the table for further reading. The tables that
+    /// cases share are read again for each case and give the same errors, so the first result is
+    /// stored and returned again.
     pub(crate) fn unknown(&self, cx: &mut Context) -> Result<(), Reported> {
         let place = std::ptr::from_ref(self.entries).addr();
         if let Some(known) = cx.checked(place) {
@@ -177,14 +179,14 @@ impl<'t> Table<'t> {
         let (misplaced, mut result) = self.keepalive_in_parts(cx);
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if self.asked.contains(&name) || misplaced.contains(&name) {
+            if self.allowed.contains(&name) || misplaced.contains(&name) {
                 continue;
             }
             let message = match self.path.as_str() {
                 "" => format!("unknown key `{name}`"),
                 path => format!("unknown key `{name}` in `{path}`"),
             };
-            let meant = nearest(name, self.asked.iter().copied());
+            let meant = nearest(name, self.allowed.iter().copied());
             if let Some((_, missing)) = self.missing.iter().find(|(key, _)| Some(*key) == meant) {
                 cx.withdraw(missing);
             }
@@ -194,7 +196,7 @@ impl<'t> Table<'t> {
         result
     }
 
-    /// Reports the keys that belong to `keepalive` together, and returns them.
+    /// Reports all unknown keys that belong into `keepalive` in one error, and returns them.
     fn keepalive_in_parts(&self, cx: &mut Context) -> (Vec<&'t str>, Result<(), Reported>) {
         let mut parts: Vec<(&str, Range<usize>, Option<String>)> = Vec::new();
         for (key, node) in self.entries {
@@ -205,7 +207,7 @@ impl<'t> Table<'t> {
                 _ => None,
             };
             let alone = [(name, None)];
-            if !self.asked.contains(&name) && elsewhere::keepalive(&self.path, &alone).is_some() {
+            if !self.allowed.contains(&name) && elsewhere::keepalive(&self.path, &alone).is_some() {
                 parts.push((name, key.span(), value));
             }
         }
@@ -238,7 +240,7 @@ impl<'t> Table<'t> {
         } else if let Some(meant) = meant {
             format!("did you mean `{meant}`?")
         } else {
-            format!("the keys here are {}", alternatives(&self.asked, "and"))
+            format!("the keys here are {}", alternatives(&self.allowed, "and"))
         }
     }
 
@@ -255,13 +257,13 @@ impl<'t> Value<'t> {
         self.node.span()
     }
 
-    /// Its node in the tree, by its place in memory.
+    /// The memory address of the value's node in the TOML tree, as an identity.
     pub(crate) fn node(&self) -> usize {
         std::ptr::from_ref(self.node).addr()
     }
 
-    /// The keys of a table with their values; none of anything else. Nothing is checked: whoever
-    /// reads the table does so.
+    /// The keys of a table with their values; empty if the value is not a table. Nothing is checked
+    /// here: the reader of the table checks its keys.
     pub(crate) fn keys(&self) -> Vec<(At<&'t str>, Value<'t>)> {
         let DeValue::Table(table) = self.node.get_ref() else {
             return Vec::new();
@@ -278,7 +280,7 @@ impl<'t> Value<'t> {
         &self.path
     }
 
-    /// Reports that the value is of the wrong type.
+    /// Reports that the value has the wrong type. `what` is the expected type, in words.
     pub(crate) fn expected(&self, what: &str, help: Option<String>, cx: &mut Context) -> Reported {
         let found = match self.node.get_ref() {
             DeValue::String(_) => "a string",
@@ -293,13 +295,13 @@ impl<'t> Value<'t> {
         cx.report(Diagnostic::new(self.span(), message).maybe_help(help))
     }
 
-    /// The beginning of an error about a time that is out of range.
+    /// An error about a duration that is out of range, without a help.
     pub(crate) fn cannot_be(&self, time: Duration) -> Diagnostic {
         let message = format!("`{}` cannot be {}", self.path, seconds(time));
         Diagnostic::new(self.span(), message)
     }
 
-    /// Reports what is wrong with the value.
+    /// Reports this problem at the value.
     pub(crate) fn wrong(&self, problem: Problem, cx: &mut Context) -> Reported {
         cx.report(Diagnostic::new(self.span(), problem.message).maybe_help(problem.help))
     }
@@ -321,7 +323,7 @@ impl<'t> Value<'t> {
         self.table_or(None, cx)
     }
 
-    /// A table, with what to do in case it is none.
+    /// The value as a table. `help` is the help of the error if it is not one.
     pub(crate) fn table_or(
         &self,
         help: Option<&str>,
@@ -332,7 +334,7 @@ impl<'t> Value<'t> {
                 path: self.path.clone(),
                 span: Some(self.span()),
                 entries,
-                asked: Vec::new(),
+                allowed: Vec::new(),
                 missing: Vec::new(),
                 kind: None,
             }),
@@ -356,7 +358,7 @@ impl<'t> Value<'t> {
         Ok(elements)
     }
 
-    /// Reports that there are too many of something.
+    /// Reports an error if `count` is greater than `most`; `what` names the counted items.
     pub(crate) fn at_most(
         &self,
         most: usize,
@@ -382,7 +384,7 @@ impl<'t> Value<'t> {
         self.entries_or(None, cx)
     }
 
-    /// The same, with what to do in case it is no table.
+    /// The same; `help` is the help of the error if the value is not a table.
     pub(crate) fn entries_or(
         &self,
         help: Option<&str>,
@@ -408,7 +410,7 @@ impl<'t> Value<'t> {
         Some(array.iter().map(element).collect())
     }
 
-    /// A string with something in it, for a person to read.
+    /// A string that is not blank, with its control characters made printable.
     pub(crate) fn text(&self, cx: &mut Context) -> Result<String, Reported> {
         match self.as_str() {
             Some(text) if !text.trim().is_empty() => Ok(printable(text).into_owned()),
@@ -420,7 +422,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// An integer within a range, as the type that holds such integers.
+    /// An integer within a range, converted to the caller's type.
     pub(crate) fn integer<T>(
         &self,
         range: RangeInclusive<u64>,
@@ -459,7 +461,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// A string that is read by one of the functions in [`quantity`].
+    /// A string that one of the functions in [`quantity`] parses.
     pub(crate) fn quantity<T>(
         &self,
         what: &str,
@@ -472,12 +474,12 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// A duration that programs and kernels count in seconds.
+    /// A duration. The help for a number without a unit suggests seconds.
     pub(crate) fn duration(&self, cx: &mut Context) -> Result<Duration, Reported> {
         self.duration_in(quantity::Unit::Seconds, cx)
     }
 
-    /// A duration; `unit` is what a number alone is probably meant in.
+    /// A duration. The help for a number without a unit suggests `unit`.
     pub(crate) fn duration_in(
         &self,
         unit: quantity::Unit,
@@ -496,7 +498,7 @@ impl<'t> Value<'t> {
         self.quantity("a duration such as `\"2.5s\"`", read, cx)
     }
 
-    /// One of a few words.
+    /// The value that belongs to one of these words.
     pub(crate) fn word<T: Clone>(
         &self,
         words: &[(&str, T)],
@@ -527,7 +529,7 @@ impl<'t> Value<'t> {
         Err(cx.report(Diagnostic::new(self.span(), message).help(help)))
     }
 
-    /// One of a few values, each under the name that it is displayed with.
+    /// One of these values, by the name that its `Display` gives.
     pub(crate) fn one_of<T: Clone + ToString>(
         &self,
         values: &[T],

@@ -1,5 +1,5 @@
-//! One error or warning about a scenario file, and how it looks to a person: place, source line,
-//! underline, what to do.
+//! An error or warning about a scenario file, and its rendering: position, source line, underline,
+//! help.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,39 +8,39 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::text::{controls, plural, printable};
 
-/// The most errors or warnings of one file that a person is shown.
+/// The maximum number of errors or warnings that are shown for one file.
 pub(crate) const MOST_SHOWN: usize = 20;
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The file cannot be run.
     Error,
-    /// It can, but is probably not what its author means.
+    /// The file can be run, but probably does not do what its author means.
     Warning,
 }
 
-/// One thing that is wrong with a file.
+/// An error or a warning about a file.
 ///
 /// Spans are byte ranges in the file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Error or warning.
     pub severity: Severity,
-    /// What is wrong.
+    /// The problem, in one line.
     pub message: String,
-    /// Where; `None` where the file as a whole is meant.
+    /// The text that is underlined; `None` if the diagnostic is about the file as a whole.
     pub span: Option<Range<usize>>,
-    /// What to write beside the underlined text.
+    /// The label beside the underlined text.
     pub label: Option<String>,
-    /// Other places that have to do with it, and what each of them is.
+    /// The spans of related text, each with its label.
     pub related: Vec<(Range<usize>, String)>,
-    /// What to do about it.
+    /// What the author can write instead.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error at a place, or in the file as a whole.
+    /// An error at a span, or about the file as a whole.
     pub fn new(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -52,35 +52,35 @@ impl Diagnostic {
         }
     }
 
-    /// The same as a warning.
+    /// Turns the error into a warning.
     #[must_use]
     pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
 
-    /// Adds what to write beside the underlined text.
+    /// Sets the label beside the underlined text.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// Adds another place.
+    /// Adds the span of related text.
     #[must_use]
     pub fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.related.push((span, label.into()));
         self
     }
 
-    /// Adds what to do.
+    /// Sets the help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds what to do, if there is anything to say.
+    /// Sets the help, or removes it.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
@@ -88,20 +88,20 @@ impl Diagnostic {
     }
 }
 
-/// Everything that is wrong with one file.
+/// The errors, or the warnings, of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDiagnostics {
     /// The file.
     pub path: PathBuf,
-    /// What it says, for rendering.
+    /// The text of the file, for rendering.
     pub text: String,
     /// At least one.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl FileDiagnostics {
-    /// Each over several lines, an empty line between each two, without a line break at the end:
-    /// the first 20, and the number of the others.
+    /// Renders the first 20 diagnostics over several lines each, and then the number of the others.
+    /// An empty line separates them; there is no line break at the end.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         let shown = self.diagnostics.len().min(MOST_SHOWN);
@@ -124,8 +124,8 @@ impl FileDiagnostics {
     }
 }
 
-/// The diagnostic as text over several lines, without a line break at the end; `text` is the file
-/// that it is about.
+/// Renders a diagnostic over several lines, without a line break at the end. `text` is the text of
+/// the file.
 #[must_use]
 pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> String {
     let path = path.to_string_lossy();
@@ -145,8 +145,9 @@ pub fn render(path: &Path, text: &str, diagnostic: &Diagnostic, color: bool) -> 
     renderer(color).render(&[group])
 }
 
-/// The text without what controls a terminal, and as long: spans still hold. What has one byte the
-/// renderer shows as a picture of it.
+/// Replaces characters that control a terminal by characters of the same length in UTF-8, so that
+/// the spans stay valid. Control characters of one byte stay: the renderer replaces them by
+/// symbols.
 fn in_place(text: &str) -> String {
     let shown = text.chars().map(|c| match (controls(c), c.len_utf8()) {
         (true, 2) => '·',
@@ -156,7 +157,7 @@ fn in_place(text: &str) -> String {
     shown.collect()
 }
 
-/// An error without a place in a text, in the same dress.
+/// Renders an error that has no position in a text, in the same layout.
 pub(crate) fn render_message(message: &str, color: bool) -> String {
     let title = Level::ERROR.primary_title(printable(message));
     renderer(color).render(&[Group::with_title(title)])

@@ -1,11 +1,11 @@
-//! Names from elsewhere: what sockets, sysctls and well-known programs call the things that a
-//! scenario sets, and keys that belong to another table.
+//! Hints for names from elsewhere: the names that socket options, sysctls and well-known programs
+//! have for the settings of a scenario, and keys that belong into another table.
 
 use super::quantity;
 use super::shape::{Form, Shape, TableKind};
 
-/// A key of an end with an example, and the names that it has elsewhere: in lower case, without
-/// what is between the words.
+/// An example of each key of an end, and the names that the key has elsewhere: lower-case letters
+/// and digits only.
 const OF_ENDS: [(&str, &[&str]); 12] = [
     (
         "keepalive = { idle = \"30s\" }",
@@ -79,17 +79,17 @@ const OF_ENDS: [(&str, &[&str]); 12] = [
     ("linger = \"0s\"", &["solinger"]),
 ];
 
-/// Keys of a file or a case that end up in a step when they are written below its header.
+/// Keys of a file or a case. TOML puts them into the step if they are written below its header.
 const BELONG_ABOVE_STEPS: [&str; 5] = ["connection", "expect", "name", "note", "topology"];
 
 const NAT: &str = "a router that has a firewall can translate addresses: write \
                    `preset = \"routed\"` and `firewall = { nat = true }`";
 
-/// What is not the name of a step, and what to write.
+/// Words that are not a step, and the help for each.
 const STEPS: [(&[&str], &str); 8] = [
     (
         &["sleep", "wait", "delay", "idle"],
-        "no step only waits: give the next one `after = \"2s\"`",
+        "there is no step that only waits: set `after = \"2s\"` in the next step",
     ),
     (
         &["pull", "unplug", "plug", "link", "down"],
@@ -113,7 +113,7 @@ const STEPS: [(&[&str], &str); 8] = [
     ),
     (
         &["restart", "reset-host", "power-off", "poweroff"],
-        "write `do = \"reboot\"`, or `do = \"crash\"` for a host that stays away",
+        "write `do = \"reboot\"`, or `do = \"crash\"` for a host that does not come back",
     ),
     (
         &["netem", "latency", "jitter"],
@@ -121,25 +121,25 @@ const STEPS: [(&[&str], &str); 8] = [
     ),
 ];
 
-/// What to write in place of an unknown key of the table at `path`.
+/// The help for an unknown key of the table at `path`.
 pub(super) fn instead_of(path: &str, key: &str, kind: Option<&TableKind>) -> Option<String> {
     let table = path.strip_prefix("case.").unwrap_or(path);
     if kind.is_some_and(|kind| belongs_to_end(kind, key)) {
         let [client, server] = ["client", "server"].map(|end| format!("`[{path}.{end}]`"));
         return Some(format!(
-            "each end has its own: write `{key}` in {client} or {server}"
+            "`{key}` is set for each end: write it in {client} or {server}"
         ));
     }
     if table.ends_with("step") && BELONG_ABOVE_STEPS.contains(&key) {
         return Some(format!(
-            "what stands below `[[{path}]]` belongs to the step: write `{key}` above it"
+            "keys below `[[{path}]]` belong to the step: write `{key}` above it"
         ));
     }
     match (table, key) {
         ("" | "case", "client" | "server") => {
             let case = case(path);
             return Some(format!(
-                "did you mean `[{case}connection.{key}]`? what the {key} must see is in `[{case}expect.{key}]`"
+                "did you mean `[{case}connection.{key}]`? the expectations for the {key} are in `[{case}expect.{key}]`"
             ));
         }
         ("topology", "nat") => return Some(NAT.to_owned()),
@@ -167,7 +167,7 @@ pub(super) fn instead_of(path: &str, key: &str, kind: Option<&TableKind>) -> Opt
     }
 }
 
-/// Whether a table has one of its own for each end, with such a key.
+/// Whether a table has a table for each end, and the key belongs into those.
 fn belongs_to_end(kind: &TableKind, key: &str) -> bool {
     let of_ends = kind.keys.iter().map(|key| key.describe());
     let mut of_ends = of_ends.filter(|known| ["client", "server"].contains(&known.name));
@@ -177,7 +177,8 @@ fn belongs_to_end(kind: &TableKind, key: &str) -> bool {
     })
 }
 
-/// An entry of an end, written in the table at `path`; `None` where that is no table for it.
+/// The help that moves an entry into the tables of the ends, as seen from the table at `path`;
+/// `None` if no end is below or at that table.
 fn in_ends(path: &str, entry: &str) -> Option<String> {
     match path.strip_prefix("case.").unwrap_or(path) {
         "connection.client" | "connection.server" => Some(format!("write `{entry}`")),
@@ -198,8 +199,8 @@ fn case(path: &str) -> &'static str {
     }
 }
 
-/// What to write in place of unknown keys of the table at `path` that all belong to `keepalive`,
-/// with the values that they have; `None` where one of them does not.
+/// The help for unknown keys of the table at `path` that all belong into `keepalive`, given with
+/// their values; `None` if one of them does not belong there.
 pub(crate) fn keepalive(path: &str, given: &[(&str, Option<String>)]) -> Option<String> {
     let mut entries: Vec<(&str, String)> = Vec::new();
     for (key, value) in given {
@@ -213,7 +214,7 @@ pub(crate) fn keepalive(path: &str, given: &[(&str, Option<String>)]) -> Option<
         let own = value.as_deref().and_then(|value| own(inside, key, value));
         entries.push((inside, own.unwrap_or_else(|| usual.to_owned())));
     }
-    // A switch that turns keepalive on is not needed beside its numbers.
+    // `idle`, `interval` or `probes` turn keepalive on, so the switch is not needed with them.
     if entries.len() > 1 {
         entries.retain(|(inside, _)| *inside != "sysctl");
     }
@@ -226,13 +227,13 @@ pub(crate) fn keepalive(path: &str, given: &[(&str, Option<String>)]) -> Option<
     in_ends(path, &format!("keepalive = {{ {entries} }}"))
 }
 
-/// The author's value of a key of `keepalive`, as TOML.
+/// The author's value of a key of `keepalive`, as TOML; `None` if it is not a valid value.
 fn own(inside: &str, key: &str, value: &str) -> Option<String> {
     let count = value.parse::<u64>().ok();
     match (inside, count) {
         ("sysctl", _) => None,
         ("probes", count) => count.map(|count| count.to_string()),
-        // The initial delay of Node.js counts in milliseconds.
+        // Node.js gives the initial delay in milliseconds.
         (_, Some(count)) if letters(key) == "keepaliveinitialdelay" => {
             let seconds = count / 1000;
             (seconds > 0).then(|| format!("\"{seconds}s\""))
@@ -244,13 +245,13 @@ fn own(inside: &str, key: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The key of `keepalive` that an example of it gives.
+/// The first key inside an example such as `keepalive = { idle = "30s" }`; `None` for other keys.
 fn inside_keepalive(example: &'static str) -> Option<&'static str> {
     let inside = example.strip_prefix("keepalive = { ")?;
     Some(inside.split_once(" =")?.0)
 }
 
-/// In lower case, without what is between the words.
+/// The letters and digits of a key, in lower case.
 fn letters(key: &str) -> String {
     let letters = key.chars().filter(char::is_ascii_alphanumeric);
     letters.collect::<String>().to_ascii_lowercase()
@@ -264,14 +265,14 @@ fn of_end(key: &str) -> Option<&'static str> {
     Some(example)
 }
 
-/// What to write in place of a preset that there is not.
+/// The help for a word that is not a preset.
 pub(crate) fn preset(word: &str) -> Option<&'static str> {
     ["nat", "masquerade"]
         .contains(&word.to_lowercase().as_str())
         .then_some(NAT)
 }
 
-/// What to write in place of a step that there is not.
+/// The help for a word that is not a step.
 pub(crate) fn step(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     let mut known = STEPS.iter();

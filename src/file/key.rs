@@ -1,5 +1,5 @@
-//! The keys of a table: one description of each, from which it is read, completed in errors, and
-//! put into the JSON Schema and the reference.
+//! The keys of a table. One description of each key serves for reading it, for the help of errors,
+//! for the JSON Schema and for the reference.
 
 use super::context::{At, Context, Given, Reported};
 use super::cursor::{Table, Value};
@@ -19,22 +19,22 @@ pub(crate) struct Key<T: 'static> {
     presence: Presence,
 }
 
-/// How a value is read.
+/// The way to read a value.
 enum Reader<T: 'static> {
-    /// One of these words.
+    /// The value is one of these words.
     Words(&'static [(&'static str, T)]),
-    /// By a function.
+    /// A function reads the value.
     Function(Shape, fn(&Value, &mut Context) -> Result<T, Reported>),
 }
 
 /// Whether a table must have the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Presence {
-    /// It may be absent.
+    /// The key may be absent.
     Optional,
-    /// It may be absent beside some values of other keys; otherwise this is to be added.
+    /// Some values of other keys require the key. The text completes "add ..." in the error.
     Sometimes(&'static str),
-    /// It must be there; this is to be added.
+    /// The key is required. The text completes "add ..." in the error.
     Required(&'static str),
 }
 
@@ -68,7 +68,7 @@ impl<T> Key<T> {
         }
     }
 
-    /// It must be there; where it is not, `example` is to be added.
+    /// Makes the key required. `example` completes "add ..." in the error for a missing key.
     pub(crate) const fn required(self, example: &'static str) -> Self {
         Self {
             presence: Presence::Required(example),
@@ -76,8 +76,8 @@ impl<T> Key<T> {
         }
     }
 
-    /// It may be absent beside some values of other keys. Where it must be there and is not,
-    /// `example` is to be added.
+    /// Makes the key required beside some values of other keys; [`Key::need`] is called there.
+    /// `example` completes "add ..." in the error for a missing key.
     pub(crate) const fn sometimes(self, example: &'static str) -> Self {
         Self {
             presence: Presence::Sometimes(example),
@@ -85,7 +85,7 @@ impl<T> Key<T> {
         }
     }
 
-    /// Its name.
+    /// The name of the key.
     pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
@@ -97,7 +97,7 @@ impl<T: Clone> Key<T> {
         table.optional(self.name, cx, |value, cx| self.read(value, cx))
     }
 
-    /// The value, which must be there.
+    /// The value; a missing key is an error.
     pub(crate) fn need(&self, table: &mut Table, cx: &mut Context) -> Result<At<T>, Reported> {
         let example = match self.presence {
             Presence::Required(example) | Presence::Sometimes(example) => example,
@@ -128,8 +128,7 @@ impl<T: Sync> Describe for Key<T> {
     }
 }
 
-/// A key whose value is read in another way than by its description: tables that are laid over each
-/// other, and lists of tables.
+/// The description of a key that other code reads: overlaid tables, and lists of tables.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
@@ -147,7 +146,7 @@ impl Describe for Part {
     }
 }
 
-/// An end, in the words of a file.
+/// The words of a file for the ends.
 pub(crate) const ENDS: [(&str, End); 2] = [("client", End::Client), ("server", End::Server)];
 
 /// A key that names an end.
@@ -180,7 +179,7 @@ pub(crate) const fn boolean(name: &'static str, about: &'static str) -> Key<bool
     Key::value(name, Shape::Boolean, |value, cx| value.boolean(cx), about)
 }
 
-/// The name of a machine, wherever a file has one.
+/// Reads the name of a machine.
 pub(crate) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
     match value.as_str() {
         Some(name) => named(name, value.span(), cx),
@@ -188,26 +187,26 @@ pub(crate) fn node(value: &Value, cx: &mut Context) -> Result<Node, Reported> {
     }
 }
 
-/// The machine of this name, which is written there.
+/// The machine of this name; an error is reported at `span` if the name is not valid.
 pub(crate) fn named(name: &str, span: Range<usize>, cx: &mut Context) -> Result<Node, Reported> {
     Node::named(name).ok_or_else(|| {
         let wrong = Diagnostic::new(span, format!("`{name}` is not a name of a machine"));
-        let help = "a name begins with a letter and has lower-case letters, digits and hyphens, twelve at most";
+        let help = "a name has at most 12 characters: lower-case letters, digits and hyphens, of which the first is a letter";
         cx.report(wrong.help(help))
     })
 }
 
-/// An end.
+/// Reads an end, `"client"` or `"server"`.
 pub(crate) fn end_word(value: &Value, cx: &mut Context) -> Result<End, Reported> {
     value.word(&ENDS, cx)
 }
 
-/// A share from 1 to 99 percent.
+/// Reads a share from 1 to 99 percent.
 pub(crate) fn percent(value: &Value, cx: &mut Context) -> Result<u8, Reported> {
     value.quantity("a string such as `\"30%\"`", quantity::percent, cx)
 }
 
-/// A timeout of connection tracking.
+/// Reads a timeout of connection tracking, in whole seconds.
 pub(crate) fn tracking_timeout(
     value: &Value,
     cx: &mut Context,
@@ -217,9 +216,12 @@ pub(crate) fn tracking_timeout(
         .then(|| TrackingSeconds::new(timeout.as_secs()))
         .flatten();
     seconds.ok_or_else(|| {
-        let message = format!("`{}` is no timeout that the kernel takes", value.path());
+        let message = format!(
+            "`{}` is not a timeout that the kernel accepts",
+            value.path()
+        );
         let help = format!(
-            "it takes whole seconds, 1s to {}s (24.8 days)",
+            "the kernel accepts whole seconds, 1s to {}s (24.8 days)",
             TrackingSeconds::MAX
         );
         value.wrong(Problem::new(message, help), cx)

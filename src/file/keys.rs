@@ -1,4 +1,5 @@
-//! The keys of a TOML text as they are written, before they are a tree: which one was there before.
+//! Repeated keys of a TOML text: a scan of the parser's events, because a text with a repeated key
+//! has no valid tree.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,10 +8,11 @@ use std::ops::Range;
 use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 use toml_parser::{Source, Span};
 
-/// As deep as the parser lets values lie within each other.
+/// The nesting limit of the `toml` parser.
 const DEEPEST: u32 = 80;
 
-/// Where the key that begins at each place was in the same table before.
+/// For the offset of each repeated key: the byte range of the same key's first occurrence in the
+/// same table.
 pub(crate) fn repeated(text: &str) -> HashMap<usize, Range<usize>> {
     let source = Source::new(text);
     let tokens = source.lex().into_vec();
@@ -44,19 +46,19 @@ fn place(span: Span) -> Range<usize> {
     span.start()..span.end()
 }
 
-/// Tables by number; the root has 0.
+/// The tables of the text, by number; the root table is 0.
 #[derive(Default)]
 struct Tables {
-    /// The table below a key of a table, and where the key was for the first time.
+    /// For a key of a table: the table below it, and the byte range of its first occurrence.
     below: HashMap<(usize, String), (usize, Range<usize>)>,
     count: usize,
-    /// The table of the last header, and the inline tables that are open.
+    /// A stack: the table of the last header, and the open inline tables.
     open: Vec<usize>,
-    /// The table that the next part of a key is in.
+    /// The table that contains the next part of a dotted key.
     parent: usize,
     /// The table below the last part.
     last: usize,
-    /// The last part, and the table that it is in.
+    /// The last part, and the table that contains it.
     part: (usize, String),
     repeated: HashMap<usize, Range<usize>>,
 }
@@ -94,7 +96,7 @@ impl Tables {
         self.parent = table;
     }
 
-    /// Each `[[header]]` begins a table of its own.
+    /// Each `[[header]]` begins a new table.
     fn enter_element(&mut self) {
         let fresh = self.fresh();
         if let Some((table, _)) = self.below.get_mut(&self.part) {
@@ -117,7 +119,7 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
-    /// The lines of the first keys, by those of the repeated ones.
+    /// Pairs of the line of a repeated key and the line of its first occurrence.
     fn repeated(text: &str) -> Vec<(usize, usize)> {
         let line = |place: usize| 1 + text[..place].matches('\n').count();
         let repeated = super::repeated(text).into_iter();

@@ -1,5 +1,5 @@
-//! Tables laid over each other: a case's over the file's own. What the upper one gives wins, key by
-//! key.
+//! Overlaid tables: the table of a case over the table of the file. For each key, the upper table
+//! wins.
 
 use std::ops::Range;
 
@@ -8,38 +8,38 @@ use super::cursor::{Table, Value};
 use super::key::Key;
 use super::shape::TableKind;
 
-/// Tables of the same kind, read as one.
+/// Tables of the same kind, which are read as one table.
 pub(crate) struct Layers<'t> {
-    /// The uppermost first.
+    /// The uppermost table first.
     layers: Vec<Layer<'t>>,
 }
 
-/// One of them.
+/// One of the overlaid tables.
 #[derive(Clone)]
 pub(crate) struct Layer<'t> {
-    /// `None` where there is none, or something else in its place.
+    /// `None` if the table is absent, or if another type is in its place.
     table: Option<Table<'t>>,
-    /// What is absent may be what something wrong was meant to be, so it counts as wrong rather
-    /// than as not given.
-    doubt: Option<Reported>,
+    /// Set if the table has an unknown key, or if another type is in its place. The author may have
+    /// meant an absent key by it, so an absent key counts as invalid and not as absent.
+    error: Option<Reported>,
 }
 
 impl<'t> Layer<'t> {
-    /// The layer of a table, of which all is known.
+    /// The layer of a table; `known` is the result of its check for unknown keys.
     pub(crate) fn new(table: Table<'t>, known: Result<(), Reported>) -> Self {
         Self {
             table: Some(table),
-            doubt: known.err(),
+            error: known.err(),
         }
     }
 
-    /// The table below a key of this one.
+    /// The table below a key of this table.
     fn inside(&self, key: &'static str, kind: &'static TableKind, cx: &mut Context) -> Self {
         let value = self.table.clone().and_then(|mut table| table.ask(key));
         match value {
             None => Self {
                 table: None,
-                doubt: self.doubt,
+                error: self.error,
             },
             Some(value) => Self::read(&value, kind, cx),
         }
@@ -54,7 +54,7 @@ impl<'t> Layer<'t> {
             }
             Err(reported) => Self {
                 table: None,
-                doubt: Some(reported),
+                error: Some(reported),
             },
         }
     }
@@ -68,20 +68,20 @@ impl<'t> Layer<'t> {
             Some(table) => read(table, cx),
             None => Ok(None),
         };
-        match (given, self.doubt) {
-            (Ok(None), Some(doubt)) => Err(doubt),
+        match (given, self.error) {
+            (Ok(None), Some(error)) => Err(error),
             (given, _) => given,
         }
     }
 }
 
 impl<'t> Layers<'t> {
-    /// The uppermost is the first.
+    /// The first layer is the uppermost.
     pub(crate) fn new(layers: Vec<Layer<'t>>) -> Self {
         Self { layers }
     }
 
-    /// The tables below a key, laid over each other in turn.
+    /// The tables below a key, as layers in the same order.
     pub(crate) fn inside(
         &self,
         key: &'static str,
@@ -92,13 +92,13 @@ impl<'t> Layers<'t> {
         Self::new(layers.map(|layer| layer.inside(key, kind, cx)).collect())
     }
 
-    /// Each by itself, the uppermost first.
+    /// Each layer alone, the uppermost first.
     pub(crate) fn each(&self) -> impl Iterator<Item = Self> {
         let layers = self.layers.iter();
         layers.map(|layer| Self::new(vec![layer.clone()]))
     }
 
-    /// What the uppermost table gives that gives anything.
+    /// The result of `read` for the uppermost table for which it is not absent.
     pub(crate) fn find<T>(
         &mut self,
         cx: &mut Context,
@@ -114,7 +114,7 @@ impl<'t> Layers<'t> {
         self.find(cx, |table, cx| key.get(table, cx))
     }
 
-    /// The same without its place.
+    /// The value of a key without its span.
     pub(crate) fn value<T: Clone>(
         &mut self,
         key: &Key<T>,
@@ -123,7 +123,7 @@ impl<'t> Layers<'t> {
         Ok(self.get(key, cx)?.map(|at| at.value))
     }
 
-    /// Refuses a table that has nothing.
+    /// Reports the uppermost table that is empty.
     pub(crate) fn not_empty(&self, help: &str, cx: &mut Context) -> Result<(), Reported> {
         let tables = self.layers.iter().filter_map(|layer| layer.table.as_ref());
         let mut empty = tables.filter(|table| table.is_empty());
@@ -132,7 +132,7 @@ impl<'t> Layers<'t> {
             .map_or(Ok(()), |table| Err(table.empty(help, cx)))
     }
 
-    /// Where the uppermost table is.
+    /// The byte range of the uppermost table.
     pub(crate) fn span(&self) -> Option<Range<usize>> {
         self.layers.first()?.table.as_ref()?.span()
     }

@@ -1,10 +1,8 @@
-//! A TOML file as it is read: its tree, the places of its values, and the errors of all of it at
-//! once.
+//! Reading of a TOML file: its tree, the byte ranges of its values, and all of its errors at once.
 //!
-//! [`Table`] and [`Value`] are a cursor over the tree of the `toml` crate. Each [`Key`] is
-//! described once: it is read from there, and the JSON Schema and the reference are made from
-//! there. A value that is wrong is reported once ([`Context`]), and checks that need it
-//! stay silent.
+//! [`Table`] and [`Value`] are a cursor over the tree of the `toml` crate. Each [`Key`] has one
+//! description: values are read by it, and the JSON Schema and the reference are generated from it.
+//! An invalid value is reported once ([`Context`]), and the checks that need it are skipped.
 
 mod context;
 mod cursor;

@@ -1,11 +1,11 @@
-//! Quantities that a file writes as text: durations, windows, ranges of counts, and the probes that
-//! a step waits for.
+//! Parsers for quantities that a file writes as text: durations, windows, ranges of counts, and the
+//! probes that a step waits for.
 
 use std::time::Duration;
 
 use crate::model::{CountRange, Percent, ProbeEvent};
 
-/// What is wrong with a text, and what to do.
+/// The message and the help of an error about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) message: String,
@@ -32,25 +32,25 @@ const UNITS: [(&str, u128); 7] = [
     ("d", 86_400_000_000_000),
 ];
 
-/// Longer than anything a kernel's TCP timer takes (127 probes at 32767 s are 48 days), short
-/// enough for every sum of durations.
+/// The longest duration. It is longer than any TCP timer of the kernel (127 probes at 32767 s are
+/// 48 days), and short enough that sums of durations do not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 const HOW_TO_WRITE: &str = "write a number and, directly after it, one of the units \
                             ns, us, ms, s, m, h, d: `250ms`, `2.5s`, `2h`";
 
-/// What a number without a unit is probably meant in.
+/// The unit that the author probably means by a number without a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Seconds,
-    /// As the socket option counts, and nothing finer.
+    /// The socket option takes whole seconds, so milliseconds are not suggested.
     WholeSeconds,
-    /// As the socket option counts.
+    /// The socket option takes milliseconds.
     Milliseconds,
 }
 
 impl Unit {
-    /// How to write the number: with either unit where both may be meant.
+    /// The number with its unit, for a help; with both units where both are plausible.
     pub(crate) fn of(self, number: &str) -> String {
         let in_seconds = format!("`\"{number}s\"`");
         let in_milliseconds = format!("`\"{number}ms\"`");
@@ -74,19 +74,20 @@ impl Unit {
     }
 }
 
-/// A number, with decimals if need be, directly followed by a unit; exact to the nanosecond.
+/// Parses a number, which may have decimals, directly followed by a unit. The result is exact to
+/// the nanosecond.
 pub(crate) fn duration(text: &str) -> Result<Duration, Problem> {
     duration_in(text, Unit::Seconds)
 }
 
-/// The same; `alone` is what a number without a unit is probably meant in.
+/// The same; `alone` is the unit that the help suggests for a number without a unit.
 pub(crate) fn duration_in(text: &str, alone: Unit) -> Result<Duration, Problem> {
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     if text.starts_with('-') {
-        let message = format!("`{text}` is negative; a duration is not");
+        let message = format!("`{text}` is negative; a duration cannot be negative");
         return Err(Problem::new(message, HOW_TO_WRITE));
     }
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
@@ -140,13 +141,14 @@ fn units() -> String {
     UNITS.map(|(name, _)| name).join(", ")
 }
 
-/// `0.decimals` of a unit in nanoseconds; `None` if that is not a whole number of them.
+/// `0.decimals` of a unit, in nanoseconds; `None` if that is not a whole number of nanoseconds.
 fn fraction_of(decimals: &str, unit: u128) -> Option<u128> {
     let decimals = decimals.trim_end_matches('0');
     if decimals.is_empty() {
         return Some(0);
     }
-    // A day has 16 decimals at most; the bound keeps the arithmetic within 128 bits.
+    // A number of days that is exact to the nanosecond has at most 16 decimals. The bound of 18
+    // keeps the arithmetic within 128 bits.
     let digits = u32::try_from(decimals.len())
         .ok()
         .filter(|digits| *digits <= 18)?;
@@ -155,7 +157,7 @@ fn fraction_of(decimals: &str, unit: u128) -> Option<u128> {
     scaled.is_multiple_of(divisor).then_some(scaled / divisor)
 }
 
-/// How many bytes `1kB` or `64KiB` are, for a message: numbers of bytes are written as integers.
+/// The number of bytes of `1kB` or `64KiB`, for a help: a file writes numbers of bytes as integers.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
@@ -171,32 +173,32 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// `30%`: whole, 1 to 100.
+/// Parses a share such as `30%`: whole percent, 1 to 100.
 pub(crate) fn share(text: &str) -> Result<Percent, Problem> {
     let number = text.strip_suffix('%').and_then(|n| n.parse().ok());
     number.and_then(Percent::new).ok_or_else(|| {
         let message = format!("`{text}` is not a share");
-        Problem::new(message, "write 1 to 100 percent, whole: `30%`")
+        Problem::new(message, "write a whole percentage from 1% to 100%: `30%`")
     })
 }
 
-/// `30%`: whole, 1 to 99.
+/// Parses a fraction such as `30%`: whole percent, 1 to 99.
 pub(crate) fn percent(text: &str) -> Result<u8, Problem> {
     let number = text.strip_suffix('%').and_then(|n| n.parse().ok());
     number.filter(|n| (1..=99).contains(n)).ok_or_else(|| {
         let message = format!("`{text}` is not a fraction");
-        Problem::new(message, "write 1 to 99 percent, whole: `30%`")
+        Problem::new(message, "write a whole percentage from 1% to 99%: `30%`")
     })
 }
 
-/// `4s..4.5s`, both ends included.
+/// Parses a window such as `4s..4.5s`, both ends included.
 pub(crate) fn window(text: &str) -> Result<(Duration, Duration), Problem> {
-    let how = "write where it begins and where it ends, both included: `4s..4.5s`";
+    let how = "write the first and the last time, both included: `4s..4.5s`";
     let Some((from, to)) = text.split_once("..") else {
         return Err(Problem::new(format!("`{text}` is not a window"), how));
     };
     if from.is_empty() || to.is_empty() {
-        let message = format!("the window `{text}` is open at one side");
+        let message = format!("the window `{text}` is incomplete");
         return Err(Problem::new(message, how));
     }
     let (begin, end) = (duration(from)?, duration(to)?);
@@ -207,7 +209,7 @@ pub(crate) fn window(text: &str) -> Result<(Duration, Duration), Problem> {
     Ok((begin, end))
 }
 
-/// `2..4` or `3..`, both ends included.
+/// Parses a range of counts such as `2..4` or `3..`, both ends included.
 pub(crate) fn count_range(text: &str) -> Result<CountRange, Problem> {
     let how = "write an integer without quotes, or a range with both ends included: `\"2..4\"`, `\"3..\"`";
     let wrong = || Problem::new(format!("`{text}` is not a range of counts"), how);
@@ -224,19 +226,19 @@ pub(crate) fn count_range(text: &str) -> Result<CountRange, Problem> {
     Ok(CountRange { min, max })
 }
 
-/// `2 probes answered`, `1 probe sent`.
+/// Parses the condition of `when`, such as `2 probes answered` or `1 probe sent`.
 pub(crate) fn when(text: &str) -> Result<(u32, ProbeEvent), Problem> {
     let how = "write a number of probes and what happened to them: \
                `2 probes answered`, `1 probe sent`";
-    let wrong = || Problem::new(format!("`{text}` is not something to wait for"), how);
+    let wrong = || Problem::new(format!("`{text}` is not a condition for `when`"), how);
     let words: Vec<&str> = text.split(' ').collect();
     let &[count, "probe" | "probes", what] = words.as_slice() else {
         return Err(wrong());
     };
     let count: u32 = digits(count).ok_or_else(wrong)?;
     if count == 0 {
-        let message = format!("`{text}` waits for nothing: it counts from 1");
-        let help = "leave `when` out to go on at once";
+        let message = format!("`{text}` waits for no probe: the number of probes is at least 1");
+        let help = "omit `when` to start the step at once";
         return Err(Problem::new(message, help));
     }
     let what = match what {
@@ -247,7 +249,7 @@ pub(crate) fn when(text: &str) -> Result<(u32, ProbeEvent), Problem> {
     Ok((count, what))
 }
 
-/// A number of digits only: no sign, as `str::parse` would allow.
+/// Parses a number that consists of digits only: `str::parse` would also allow a sign.
 fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     let only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     only_digits.then(|| text.parse().ok()).flatten()

@@ -1,12 +1,12 @@
-//! The shapes of values and the tables of keys, from which the JSON Schema and the reference are
-//! made.
+//! The shapes of values and the tables of keys. The JSON Schema and the reference are generated
+//! from them.
 
 use std::fmt;
 
 use crate::model::Family;
 use crate::suggest::alternatives;
 
-/// What is known of a key whatever the type of its values.
+/// The description of a key, independent of the type of its values.
 pub(crate) struct Description {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
@@ -14,13 +14,13 @@ pub(crate) struct Description {
     pub(crate) form: Form,
 }
 
-/// What a value may be.
+/// The values that a key accepts.
 pub(crate) enum Form {
     Words(Vec<&'static str>),
     Shape(Shape),
 }
 
-/// A key, whatever the type of its values.
+/// A key with its description, independent of the type of its values.
 pub(crate) trait Describe: Sync {
     fn describe(&self) -> Description;
 }
@@ -34,7 +34,7 @@ pub(crate) enum Shape {
     Machine,
     /// A duration such as `"1.5s"`.
     Duration,
-    /// A duration of whole seconds, from 1 s to this.
+    /// A duration of whole seconds, from 1 s to this number.
     Seconds(u64),
     /// An integer, both limits included.
     Integer(u64, u64),
@@ -46,9 +46,9 @@ pub(crate) enum Shape {
     Text,
     /// A string that is not empty.
     Payload,
-    /// The name of a case, with the most characters that it may have.
+    /// The name of a case, with the maximum number of its characters.
     CaseName(usize),
-    /// A share such as `"30%"`, up to this.
+    /// A share such as `"30%"`, from 1% to this percentage.
     Share(u8),
     /// A number, or a range of numbers.
     Count,
@@ -60,13 +60,13 @@ pub(crate) enum Shape {
     Write,
     /// A number of probes and their event, such as `"2 probes answered"`.
     When,
-    /// What is written into a sysctl.
+    /// The value of a sysctl: an integer or a string.
     SysctlValue,
     /// One of these words.
     OneOf(fn() -> Vec<String>),
     /// A list.
     List(List),
-    /// One value, or a list of several that differ.
+    /// One value, or a list of different values.
     OneOrMore(&'static Shape),
     /// A table whose keys are names.
     Map(Names, &'static Shape),
@@ -76,11 +76,11 @@ pub(crate) enum Shape {
     Step,
     /// The tables of steps.
     Steps,
-    /// The tables of this kind, of which there are so many at most.
+    /// A list of tables of this kind, with the maximum number of tables.
     Tables(&'static TableKind, usize),
 }
 
-/// A list: what is in it, and how much of it.
+/// A list: the shape of its elements, the limits of its length, and whether the elements differ.
 #[derive(Clone, Copy)]
 pub(crate) struct List {
     pub(crate) of: &'static Shape,
@@ -89,13 +89,13 @@ pub(crate) struct List {
     pub(crate) differ: bool,
 }
 
-/// The keys of a table that are names of the author's choice.
+/// The kind of names that a table has as keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
     /// Machines besides the client and the server.
     Machines,
-    /// Sysctls of a network namespace: these, and those that begin like these. What is no whole
-    /// name ends in `.`, `_` or `-`.
+    /// Sysctls of a network namespace: these names and name prefixes. A prefix ends in `.`, `_` or
+    /// `-`.
     Sysctls(&'static [&'static str]),
     /// Counters of the kernel.
     Counters,
@@ -105,14 +105,13 @@ pub(crate) enum Names {
 
 /// A table with its keys.
 pub(crate) struct TableKind {
-    /// The name of its definition in the JSON Schema; `None`: it has none, and stands where it is
-    /// used.
+    /// The name of its definition in the JSON Schema; `None` if the schema has it inline.
     pub(crate) name: Option<&'static str>,
     /// One sentence for the reference.
     pub(crate) about: &'static str,
-    /// In the order of the reference.
+    /// The keys, in the order of the reference.
     pub(crate) keys: &'static [&'static dyn Describe],
-    /// What is to hold between them.
+    /// The constraints between the keys.
     pub(crate) relations: &'static [Relation],
 }
 
@@ -123,30 +122,30 @@ impl TableKind {
     }
 }
 
-/// What is to hold between the keys of a table.
+/// A constraint between the keys of a table.
 #[derive(Clone, Copy)]
 pub(crate) enum Relation {
-    /// At least one of them is given.
+    /// At least one of these keys is given.
     Any(&'static [&'static str]),
-    /// Exactly one of them is given.
+    /// Exactly one of these keys is given.
     One(&'static [&'static str]),
-    /// Beside the first key all of the others are given.
+    /// If the first key is given, all of the others are given.
     Needs(&'static str, &'static [&'static str]),
-    /// Beside the first key at least one of the others is given.
+    /// If the first key is given, at least one of the others is given.
     NeedsOne(&'static str, &'static [&'static str]),
-    /// Beside any of the first keys none of the second ones is given.
+    /// If one of the first keys is given, none of the second keys is given.
     Excludes(&'static [&'static str], &'static [&'static str]),
-    /// A key is given only beside these words of another one.
+    /// `key` is given only if the key `beside` has one of these words.
     Only {
         key: &'static str,
         beside: &'static str,
         words: &'static [&'static str],
-        /// And it must be, where one of them is given.
+        /// These words also require `key`.
         is_required: bool,
     },
-    /// Beside this word of the first key none of the others is given.
+    /// If the first key has this word, none of the other keys is given.
     Never(&'static str, &'static str, &'static [&'static str]),
-    /// Without the first key, the second one has this shape.
+    /// If the first key is absent, the value of the second key has this shape.
     Without(&'static str, &'static str, &'static Shape),
 }
 
@@ -163,11 +162,11 @@ impl fmt::Display for Shape {
             Self::Integer(min, max) => write!(f, "an integer, {min} to {max}"),
             Self::Boolean => f.write_str("`true` or `false`"),
             Self::True => f.write_str("`true`"),
-            Self::Text | Self::Payload => f.write_str("a text"),
+            Self::Text | Self::Payload => f.write_str("a string"),
             Self::CaseName(most) => {
                 write!(
                     f,
-                    "a name of lower-case letters, digits and hyphens, {most} characters at most"
+                    "a name of at most {most} lower-case letters, digits and hyphens"
                 )
             }
             Self::Share(most) => write!(f, "a share, `\"1%\"` to `\"{most}%\"`"),
@@ -178,13 +177,13 @@ impl fmt::Display for Shape {
             Self::When => {
                 f.write_str("a number of probes, `\"2 probes answered\"` or `\"1 probe sent\"`")
             }
-            Self::SysctlValue => f.write_str("an integer or a text"),
+            Self::SysctlValue => f.write_str("an integer or a string"),
             Self::OneOf(words) => {
                 let words: Vec<String> =
                     words().iter().map(|word| format!("`\"{word}\"`")).collect();
                 f.write_str(&words.join(", "))
             }
-            Self::List(list) => write!(f, "a list; each: {}", list.of),
+            Self::List(list) => write!(f, "a list; each element: {}", list.of),
             Self::OneOrMore(one) => write!(f, "{one}; or a list of them"),
             Self::Map(names, value) => write!(f, "{{ {names} = {value} }}"),
             Self::Table(kind) => match kind.name {
@@ -194,10 +193,10 @@ impl fmt::Display for Shape {
                     write!(f, "a table: {}", keys.join(", "))
                 }
             },
-            Self::Step => f.write_str("the word of a step"),
+            Self::Step => f.write_str("the name of a step"),
             Self::Steps => f.write_str("[steps](#steps)"),
             Self::Tables(kind, most) => {
-                write!(f, "tables, {most} at most: {}", Self::Table(kind))
+                write!(f, "at most {most} tables: {}", Self::Table(kind))
             }
         }
     }
@@ -243,8 +242,11 @@ impl fmt::Display for Relation {
                     .collect();
                 let words = words.join(", ");
                 match is_required {
-                    true => write!(f, "`{key}` is for {words}, which needs it."),
-                    false => write!(f, "`{key}` is for {words}."),
+                    true => write!(
+                        f,
+                        "`{key}` is valid only with {words}, and is required there."
+                    ),
+                    false => write!(f, "`{key}` is valid only with {words}."),
                 }
             }
             Self::Never(key, word, others) => write!(

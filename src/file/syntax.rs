@@ -1,4 +1,4 @@
-//! What is wrong with a text that is not TOML, and what its author may have meant.
+//! Errors of a text that is not TOML, with hints at what its author may have meant.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::Context;
 use super::diagnostic::{Diagnostic, MOST_SHOWN};
 use super::keys;
 
-/// Reports each error, or what the text is instead.
+/// Reports each syntax error; or one error if the text is JSON or YAML.
 pub(crate) fn report(text: &str, errors: &[Error], cx: &mut Context) {
     if is_json(text) {
         let json = Diagnostic::new(None, "the file is JSON, and a scenario is TOML");
@@ -24,12 +24,12 @@ pub(crate) fn report(text: &str, errors: &[Error], cx: &mut Context) {
         return;
     }
     let repeated = keys::repeated(text);
-    // A hint may read the whole line of its error, and a line may have thousands of errors: only
-    // what is shown gets one.
+    // A hint may read the whole line of its error, and a line may have thousands of errors. Only
+    // the errors that are shown get a hint.
     let (shown, others) = errors.split_at(errors.len().min(MOST_SHOWN));
     for error in shown {
         let span = error.span();
-        // What the parser finds wrong behind it may be right.
+        // The parser's later errors may be consequences of this one.
         if let Some(pairs) = span.as_ref().and_then(|span| colons(text, span)) {
             cx.report(pairs);
             return;
@@ -39,7 +39,8 @@ pub(crate) fn report(text: &str, errors: &[Error], cx: &mut Context) {
             (Some(span), Some(first)) if error.message() == "duplicate key" => {
                 let twice = twice(text, span, first);
                 if is_list(text, span) {
-                    // The keys below it are in the same table then, and repeated too.
+                    // The keys below the second header are in the same table, and are reported as
+                    // repeated too.
                     cx.report(twice);
                     return;
                 }
@@ -80,7 +81,8 @@ fn is_json(text: &str) -> bool {
     text.starts_with('{') || serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// The first line of YAML: `key: value`, a document's beginning or an element of a list.
+/// An error if the line of the first syntax error is YAML: `key: value`, the start of a document,
+/// or an element of a list.
 fn yaml(text: &str, first: &Range<usize>) -> Option<Diagnostic> {
     let start = text
         .get(..first.start)?
@@ -110,8 +112,7 @@ fn yaml(text: &str, first: &Range<usize>) -> Option<Diagnostic> {
     Some(Diagnostic::new(span, "this is YAML, and a scenario is TOML").help(help))
 }
 
-/// A value of YAML or JSON as TOML writes it. What lies deeper than in one pair of braces stays as
-/// it is.
+/// Converts a value of YAML or JSON to TOML. Nested braces and brackets are left as they are.
 fn in_toml(value: &str) -> String {
     let value = value.trim();
     let inside = value.strip_prefix('{').and_then(|v| v.strip_suffix('}'));
@@ -132,7 +133,8 @@ fn in_toml(value: &str) -> String {
     }
 }
 
-/// Whether a header names a table of which a file has many, and makes one of it.
+/// Whether a header defines `step` or `case` as a single table, where a file needs `[[step]]` or
+/// `[[case]]`.
 fn is_list(text: &str, key: &Range<usize>) -> bool {
     let before = text.get(..key.start).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();
@@ -140,7 +142,8 @@ fn is_list(text: &str, key: &Range<usize>) -> bool {
     ["[", "[case."].contains(&line) && ["step", "case"].contains(&name)
 }
 
-/// `"idle": "1s"` of JSON or `{ idle: 1s }` of YAML in the line where the parser stops.
+/// An error if the line of a syntax error has a colon after a key, as `"idle": "1s"` in JSON or
+/// `{ idle: 1s }` in YAML.
 fn colons(text: &str, span: &Range<usize>) -> Option<Diagnostic> {
     let start = text.get(..span.start)?.rfind('\n').map_or(0, |end| end + 1);
     let line = text.get(start..)?.lines().next()?;
@@ -170,7 +173,7 @@ fn colons(text: &str, span: &Range<usize>) -> Option<Diagnostic> {
         .split_once('=')
         .map(|(key, table)| (key.trim(), table.trim()));
     let example = table.filter(|(_, table)| table.starts_with('{') && table.ends_with('}'));
-    let mut help = "write `=` for `:`".to_owned();
+    let mut help = "write `=` in place of `:`".to_owned();
     if let Some((key, table)) = example {
         help = format!("{help}: `{key} = {}`", in_toml(table));
     }
@@ -186,7 +189,7 @@ fn help(text: &str, span: &Range<usize>) -> Option<String> {
     curly(text, span).or_else(|| quotes(text, span))
 }
 
-/// Quotes as a word processor writes them.
+/// The help for typographic quotes, as word processors write them.
 fn curly(text: &str, span: &Range<usize>) -> Option<String> {
     let from = text.get(span.start..)?;
     let line = from.lines().next()?;
@@ -198,7 +201,8 @@ fn curly(text: &str, span: &Range<usize>) -> Option<String> {
     ))
 }
 
-/// The commonest slip, `idle = 10s`, which TOML takes for a strange number.
+/// The help for a value without quotes, such as `idle = 10s`: the most frequent mistake, which the
+/// parser reports as an invalid number.
 fn quotes(text: &str, span: &Range<usize>) -> Option<String> {
     let before = text.get(..span.start)?.trim_end_matches([' ', '\t']);
     let value = text.get(span.clone())?;

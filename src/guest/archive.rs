@@ -1,4 +1,4 @@
-//! A cpio archive as the kernel unpacks it into its first root file system.
+//! The cpio archive (newc format) that the kernel unpacks into its initial root file system.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -7,14 +7,14 @@ use cpio::newc::{Builder, ModeFileType, trailer};
 
 const PAGE: usize = 4096;
 
-/// How long an entry's header is with its path: 110 bytes and a name that ends with a zero, to the
-/// next multiple of four (`cpio.5`, newc).
+/// The length of an entry's header in bytes: 110 bytes, the path and a zero byte, padded to a
+/// multiple of four (`cpio.5`, newc).
 fn header(path: &str) -> usize {
     (110 + path.trim_start_matches('/').len() + 1).next_multiple_of(4)
 }
 
-/// Files with the folders that hold them. Archives may follow one another: the kernel unpacks each
-/// over those before it.
+/// An archive of files and their directories. The kernel accepts several archives in sequence and
+/// unpacks each one over the previous ones.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     bytes: Vec<u8>,
@@ -23,31 +23,31 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// A regular file that can be read and executed. The path is as in the guest, from `/`.
+    /// Adds a regular file with mode 0755. `path` is absolute, as in the guest.
     ///
-    /// A content of at least a page begins where a page does, and has its last page for itself: a
-    /// kernel that finds the archive in its memory need not copy it.
+    /// Content of one page or more starts on a page boundary and shares no page with another entry,
+    /// so that a kernel that maps the archive need not copy the content.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) -> io::Result<()> {
         self.folders_above(path)?;
         let has_pages = content.len() >= PAGE;
         if has_pages {
-            self.fill(header(path));
+            self.pad(header(path));
         }
         self.entry(path, ModeFileType::Regular, 0o755, (0, 0), content)?;
         if has_pages {
-            self.fill(0);
+            self.pad(0);
         }
         Ok(())
     }
 
-    /// Zeros until, after so many more bytes, a page begins. Between two entries, zeros mean
-    /// nothing (`do_reset` in `init/initramfs.c`).
-    fn fill(&mut self, more: usize) {
+    /// Appends zero bytes so that a page boundary follows after `more` further bytes. The kernel
+    /// ignores zero bytes between entries (`do_reset` in `init/initramfs.c`).
+    fn pad(&mut self, more: usize) {
         let end = (self.bytes.len() + more).next_multiple_of(PAGE) - more;
         self.bytes.resize(end, 0);
     }
 
-    /// An empty folder.
+    /// Adds a directory, unless the archive already contains it.
     pub(super) fn folder(&mut self, path: &str) -> io::Result<()> {
         self.folders_above(path)?;
         if self.folders.insert(path.to_owned()) {
@@ -56,18 +56,19 @@ impl Archive {
         Ok(())
     }
 
-    /// A character device, by its major and minor number.
+    /// Adds a character device with this major and minor number.
     pub(super) fn device(&mut self, path: &str, number: (u32, u32)) -> io::Result<()> {
         self.folders_above(path)?;
         self.entry(path, ModeFileType::Char, 0o600, number, &[])
     }
 
-    /// The archive's bytes.
+    /// Appends the trailer and returns the bytes of the archive.
     pub(super) fn finish(self) -> io::Result<Vec<u8>> {
         trailer(self.bytes)
     }
 
-    /// The kernel creates no folder that has no entry.
+    /// Adds the parent directories of a path. The kernel creates only the directories that have an
+    /// entry.
     fn folders_above(&mut self, path: &str) -> io::Result<()> {
         let inner = path.char_indices().skip(1).filter(|(_, c)| *c == '/');
         inner

@@ -1,5 +1,5 @@
-//! The last of what a guest's kernel and its init say on the console: the only witness where they
-//! say nothing else.
+//! Keeps the last lines of a guest's console. If a guest fails without a frame, the console is the
+//! only evidence of the cause.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,14 +12,14 @@ use tokio::time::sleep;
 
 use crate::sys;
 
-/// How many lines are kept: a panic's message is followed by about thirty, and by fifty where the
-/// stack has many old frames.
+/// The number of lines that are kept. About thirty lines follow the message of a kernel panic, and
+/// fifty if the stack has many old frames.
 const LINES: usize = 80;
 
-/// How long a line is at most, in bytes: what is longer goes on in the next one.
+/// The maximum length of a line in bytes. A longer line is split.
 const LINE: usize = 4096;
 
-/// The reading end of a guest's console.
+/// The reading end of the pipe that is a guest's console.
 #[derive(Debug)]
 pub(super) struct Console {
     pipe: Receiver,
@@ -28,7 +28,7 @@ pub(super) struct Console {
 
 impl Console {
     /// # Errors
-    /// What `epoll_ctl` returns.
+    /// The error of `epoll_ctl`.
     pub(super) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self {
             pipe: Receiver::from_owned_fd(pipe)?,
@@ -36,13 +36,15 @@ impl Console {
         })
     }
 
-    /// Makes room where the pipe fills, for ever: a console has no end that would mean anything.
+    /// Reads from the pipe whenever it is more than half full, so that the guest never blocks.
+    /// Never returns: the end of the console has no meaning.
     ///
-    /// *Why not read what comes?* A pipe that is read from becomes writable, of which a user-mode
-    /// kernel is told by an interrupt, at a moment that depends on the host. Before 6.12 it
-    /// then reads its clock once more, and each reading by the kernel takes 256 ns of virtual time
-    /// (`timer_read`). What a guest says that is well fits into the pipe.
-    pub(super) async fn listen<T>(&mut self) -> T {
+    /// *Why not read all output at once?* Reading makes the pipe writable. The host reports this to
+    /// a user-mode kernel by an interrupt, at a time that depends on the host. A kernel before 6.12
+    /// then reads its clock once more, and each reading by the kernel advances virtual time by 256
+    /// ns (`timer_read`). The output of a guest without a failure fits into the pipe, so that this
+    /// does not happen.
+    pub(super) async fn drain<T>(&mut self) -> T {
         const PACE: Duration = Duration::from_millis(100);
         let size = fcntl(&self.pipe, FcntlArg::F_GETPIPE_SZ).unwrap_or(0);
         loop {
@@ -58,14 +60,14 @@ impl Console {
         self.tail.take(there, |buffer| self.pipe.try_read(buffer));
     }
 
-    /// What is there now, and what was kept.
+    /// Reads the remaining output and returns the last lines.
     pub(super) fn tail(mut self) -> String {
         self.read();
         self.tail.text()
     }
 }
 
-/// The last lines of a text that comes in pieces.
+/// The last lines of a text that arrives in parts.
 #[derive(Debug, Default)]
 struct Tail {
     lines: VecDeque<Vec<u8>>,
@@ -73,8 +75,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// As much as there is, and what comes within the last piece of it: a guest may write as fast
-    /// as it is read, for ever.
+    /// Reads `there` bytes, or up to one buffer more. The bound is necessary: a guest can write as
+    /// fast as the host reads, without end.
     fn take(&mut self, there: usize, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) {
         let mut buffer = [0; 4096];
         let mut taken = 0;
@@ -94,7 +96,7 @@ impl Tail {
         }
     }
 
-    /// A part of one line.
+    /// Adds a part of one line.
     fn push_part(&mut self, part: &[u8]) {
         if self.unfinished.len() + part.len() > LINE {
             self.end_line();

@@ -1,4 +1,4 @@
-//! A guest that gave no result.
+//! The error of a guest that sent no result.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,72 +9,72 @@ use super::qemu::PROGRAM;
 use crate::limits::advice;
 use crate::text::plural;
 
-/// A guest that gave no result, with the last of its console.
+/// A guest sent no result. Contains the last lines of its console.
 #[derive(Debug, thiserror::Error)]
 #[error("guest kernel {}: {failure}{}", kernel.display(), quoted(console))]
 pub struct GuestError {
-    /// The kernel that was to run, or ran.
+    /// The kernel of the guest.
     pub kernel: PathBuf,
-    /// What happened.
+    /// The reason.
     #[source]
     pub failure: Failure,
-    /// The last lines of its console; empty where it said nothing.
+    /// The last lines of the guest's console; empty if the guest wrote none.
     pub console: String,
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// This program could not be packed for the guest.
+    /// This program, its libraries or the job could not be packed into an initramfs.
     #[error("cannot pack this program for the guest: {0}{help}", help = advice(.0))]
     Image(io::Error),
-    /// The machine, or the control group of this process, has too little memory for all guests at
-    /// once.
+    /// The available memory of the machine, or of this process's control group, is too small for
+    /// this number of concurrent guests.
     #[error(
-        "there is no room for the memory of {}: {free} MB are available of the {needed} MB that it takes{}",
+        "not enough memory for {}: {needed} MB needed, {free} MB available{}",
         plural(*guests, "guest"), fewer(*.possible)
     )]
     NoRoom {
-        /// How many guests there are to be.
+        /// The number of concurrent guests.
         guests: usize,
-        /// What they need, in MB.
+        /// The memory that they need, in MB.
         needed: u64,
-        /// What there is, in MB.
+        /// The available memory, in MB.
         free: u64,
-        /// How many guests that is enough for.
+        /// The number of guests that fit into the available memory.
         possible: u64,
     },
-    /// The modules that the kernel needs cannot be had.
+    /// A kernel module is missing or cannot be read.
     #[error(transparent)]
     Modules(#[from] ModuleError),
-    /// There is no QEMU.
+    /// QEMU is not installed.
     #[error(
-        "it needs {PROGRAM}, which is not there: install the package qemu-system-x86 (Debian, Ubuntu) or qemu-system-x86-core (Fedora)"
+        "{PROGRAM} is not installed: install the package qemu-system-x86 (Debian, Ubuntu) or qemu-system-x86-core (Fedora)"
     )]
     NoQemu,
-    /// The kernel could not be started.
+    /// The kernel's process could not be started.
     #[error("cannot start it: {0}{help}", help = advice(.0))]
     Start(io::Error),
-    /// The guest ended before it was done; how.
-    #[error("it ended before it was done ({0})")]
+    /// The guest ended before it sent a result. Contains the exit status of its process.
+    #[error("it ended before it sent a result ({0})")]
     Ended(String),
-    /// A user-mode kernel boots from files that only those know how to take that are built for this
-    /// version.
+    /// A user-mode kernel found no init process. Only a kernel that this version of the harness has
+    /// built can read the initramfs of this version. Contains the exit status.
     #[error(
-        "it has found nothing to boot ({0}): it was built by another version of the harness, or by somebody else\n  help: build it anew with `harness kernel build`, and name no other"
+        "it found no init process to start ({0}): this kernel was not built by this version of the harness\n  help: build one with `harness kernel build`, and run without a path to another kernel"
     )]
     Foreign(String),
-    /// The guest was not done within the limit of wall-clock time.
-    #[error("it was not done after {} of real time, and was stopped", humantime::format_duration(*.0))]
+    /// The guest sent no result within this limit of wall-clock time.
+    #[error("it sent no result after {} of real time, and was killed", humantime::format_duration(*.0))]
     Limit(Duration),
-    /// What came was no answer.
-    #[error("its answer cannot be read: {0}")]
+    /// The bytes from the guest are not a valid result.
+    #[error("its result cannot be decoded: {0}")]
     Garbled(io::Error),
-    /// The guest's init could not set the guest up.
-    #[error("its init could not set it up: {0}")]
+    /// The init process could not set up the guest.
+    #[error("its init process could not set up the guest: {0}")]
     Unready(String),
-    /// The handler panicked in the guest.
-    #[error("the program panicked in it: {0}")]
+    /// The handler panicked in the guest. Contains the panic message.
+    #[error("the program panicked in the guest: {0}")]
     Panicked(String),
 }
 
@@ -93,5 +93,5 @@ fn quoted(console: &str) -> String {
         .lines()
         .map(|line| format!("\n  | {line}"))
         .collect();
-    format!("\n  the last of its console:{}", lines.concat())
+    format!("\n  the last lines of its console:{}", lines.concat())
 }

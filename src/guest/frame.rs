@@ -1,34 +1,34 @@
-//! What a guest says, in frames: a kind, a length, a checksum and the bytes.
+//! The frames that a guest sends to the host: a kind, a length, a checksum and a payload.
 //!
-//! The line that carries them is a serial one, which a kernel message or a second program could
-//! write to as well, and which ends where the guest does, in the middle of anything.
+//! The checksum is necessary because the channel is a serial line: a kernel message or another
+//! process can also write to it, and the output ends at any byte if the guest ends.
 
 use std::io;
 
 use flate2::Crc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Kind, length, checksum of the kind and the bytes.
+/// The size of the header: kind, length, and checksum of the kind and the payload.
 const HEADER: usize = 1 + 4 + 4;
 
-/// More than any result; a length beyond it is not one.
+/// The maximum length of a payload. No result is as large, so a greater length is an error.
 const LARGEST: u32 = 1 << 30;
 
-/// A part of what the guest says.
+/// A frame from the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ChannelFrame {
-    /// What the handler returned.
+    /// The return value of the handler.
     Result(Vec<u8>),
-    /// The handler panicked; the message.
+    /// The handler panicked, with this message.
     Panic(String),
-    /// The guest could not be set up; why.
+    /// The guest could not be set up, for this reason.
     Unready(String),
-    /// Nothing follows.
+    /// The end: no frame follows.
     Done,
 }
 
 impl ChannelFrame {
-    /// The frame as it goes over the line.
+    /// The bytes of the frame on the channel.
     pub(super) fn encode(&self) -> Vec<u8> {
         let (kind, bytes): (u8, &[u8]) = match self {
             ChannelFrame::Result(bytes) => (b'R', bytes),
@@ -45,10 +45,11 @@ impl ChannelFrame {
         encoded
     }
 
-    /// Reads the next frame; `None` where the line ends before one begins.
+    /// Reads the next frame; `None` if the channel ends before the first byte of a frame.
     ///
     /// # Errors
-    /// `InvalidData` for what is no frame, `UnexpectedEof` for half of one.
+    /// `InvalidData` if the bytes are not a frame, `UnexpectedEof` if the channel ends within a
+    /// frame.
     pub(super) async fn read(line: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
         let mut kind = [0];
         if line.read(&mut kind).await? == 0 {
@@ -58,7 +59,7 @@ impl ChannelFrame {
         let length = line.read_u32_le().await?;
         let expected = line.read_u32_le().await?;
         if length > LARGEST {
-            return Err(garbled("a length that cannot be"));
+            return Err(garbled("the length of a frame is too large"));
         }
         let mut bytes = Vec::new();
         line.take(length.into()).read_to_end(&mut bytes).await?;
@@ -66,14 +67,14 @@ impl ChannelFrame {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if checksum(kind, &bytes) != expected {
-            return Err(garbled("a wrong checksum"));
+            return Err(garbled("the checksum of a frame is wrong"));
         }
         match kind {
             b'R' => Ok(Some(ChannelFrame::Result(bytes))),
             b'P' => Ok(Some(ChannelFrame::Panic(text(&bytes)))),
             b'U' => Ok(Some(ChannelFrame::Unready(text(&bytes)))),
             b'D' => Ok(Some(ChannelFrame::Done)),
-            _ => Err(garbled("an unknown kind of frame")),
+            _ => Err(garbled("the kind of a frame is unknown")),
         }
     }
 }

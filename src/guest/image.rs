@@ -1,5 +1,4 @@
-//! What a guest finds in its memory when it starts: this program, its libraries, modules, and a
-//! job.
+//! The initramfs of a guest: this program, its libraries, kernel modules, and a job.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,30 +13,30 @@ use super::archive::Archive;
 use super::modules::Module;
 use super::program::Program;
 
-/// Where the guest finds its job.
+/// The path of the job in the guest.
 pub(super) const JOB: &str = "/job";
 
-/// Where the guest finds the modules to load; their names are in the order of loading.
+/// The directory of the modules in the guest. The order of the file names is the order of loading.
 pub(super) const MODULES: &str = "/modules";
 
-/// Where the loader is told to look for libraries.
+/// The directory of the shared libraries in the guest, for `LD_LIBRARY_PATH`.
 pub(super) const LIBRARIES: &str = "/lib";
 
-/// An image, as two archives to be unpacked one after the other. Their files have no name: there is
-/// nothing to remove, whichever way the harness ends.
+/// The initramfs, as two archives that the kernel unpacks one after the other. Both files are
+/// unnamed, so that nothing remains when the harness ends for any reason.
 #[derive(Debug)]
 pub(super) struct Image {
-    /// This program and its libraries, in one file for all guests. None can write to it.
+    /// This program and its libraries. All guests share the file, and none can write to it.
     pub(super) program: OwnedFd,
-    /// Modules and a job, for one guest.
+    /// The modules and the job of one guest.
     pub(super) job: OwnedFd,
 }
 
 impl Image {
-    /// The image for one guest.
+    /// The initramfs for one guest.
     ///
     /// # Errors
-    /// Where this program's files cannot be read, or there is no memory for them.
+    /// The files of this program cannot be read, or there is no memory for the archives.
     pub(super) fn new(modules: &[Module], job: &[u8]) -> io::Result<Self> {
         let mut archive = Archive::default();
         archive.file(JOB, job)?;
@@ -52,14 +51,14 @@ impl Image {
         })
     }
 
-    /// Both archives in one file, for what takes no more than one.
+    /// Both archives in one file, since QEMU accepts only one.
     pub(super) fn joined(self) -> io::Result<OwnedFd> {
         let whole = [content(self.program.into())?, content(self.job.into())?].concat();
         sealed(&whole).map(OwnedFd::from)
     }
 }
 
-/// The same for each guest, so it is made once.
+/// The archive of this program. It is created once, since it is the same for all guests.
 fn program() -> io::Result<&'static File> {
     static MADE: OnceLock<File> = OnceLock::new();
     if let Some(made) = MADE.get() {
@@ -69,7 +68,7 @@ fn program() -> io::Result<&'static File> {
     Ok(MADE.get_or_init(|| made))
 }
 
-/// A file in memory that nobody can change.
+/// A file in memory with this content, sealed against changes.
 pub(super) fn sealed(content: &[u8]) -> io::Result<File> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file = File::from(memfd_create(c"deadpeer-guest", flags)?);
@@ -79,7 +78,7 @@ pub(super) fn sealed(content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Without its position, which all guests share.
+/// Reads a whole file without its file position, which all guests share.
 fn content(file: File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
@@ -92,7 +91,7 @@ fn pack(program: &Program) -> io::Result<Vec<u8>> {
     for folder in ["/proc", "/sys", "/dev", "/tmp"] {
         archive.folder(folder)?;
     }
-    // The kernel opens it for init before init can mount anything.
+    // The kernel opens the console for init before init can mount devtmpfs.
     archive.device("/dev/console", (5, 1))?;
     archive.file("/init", &program.executable)?;
     if let Some(interpreter) = &program.interpreter {

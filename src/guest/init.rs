@@ -1,4 +1,4 @@
-//! The guest's side: this program as the first process of a kernel that has nothing else.
+//! The init process of a guest: this program is process 1 and the only program.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -23,13 +23,14 @@ use nix::unistd::getpid;
 use super::frame::ChannelFrame;
 use super::image::{JOB, MODULES};
 
-/// The variable in which the kernel's command line names the device that the answer goes to.
+/// The environment variable with the path of the device to which init writes the frames. It is set
+/// on the kernel's command line.
 pub(super) const CHANNEL: &str = "DEADPEER_CHANNEL";
 
-/// In a guest that [`run`](super::run) has booted: gives the job to the handler, sends what it
-/// returns, and powers the guest off. Everywhere else: returns.
+/// In a guest that [`run`](super::run) has booted, passes the job to `handler`, sends the return
+/// value to the host, and powers the guest off. In any other process, returns at once.
 ///
-/// Must be called first thing in `main`, with one thread.
+/// Must be called at the start of `main`, while the process has one thread.
 pub fn enter_if_guest(handler: impl FnOnce(Vec<u8>) -> Vec<u8>) {
     if getpid().as_raw() != 1 {
         return;
@@ -41,13 +42,13 @@ pub fn enter_if_guest(handler: impl FnOnce(Vec<u8>) -> Vec<u8>) {
         Ok(()) => power_off().err(),
         Err(error) => Some(error),
     };
-    // The kernel panics when its init ends, and that is what is wanted here: the console is all
-    // that is left to tell of it.
+    // The kernel panics when init ends. This is intended: the console is the only remaining way to
+    // report the failure.
     panic!("the guest's init cannot go on: {failure:?}");
 }
 
 fn serve(channel: &Path, handler: impl FnOnce(Vec<u8>) -> Vec<u8>) -> io::Result<()> {
-    // The channel is a device, so it is not there before this.
+    // The channel is a device file, which does not exist before devtmpfs is mounted.
     mount_at("devtmpfs", "/dev", "mode=0755")?;
     let mut channel = open_raw(channel)?;
     let answer = match prepare() {
@@ -63,7 +64,7 @@ fn serve(channel: &Path, handler: impl FnOnce(Vec<u8>) -> Vec<u8>) -> io::Result
     Ok(())
 }
 
-/// A serial line that passes bytes as they are.
+/// Opens a serial line in raw mode.
 fn open_raw(device: &Path) -> io::Result<File> {
     let line = File::options().read(true).write(true).open(device)?;
     let mut settings = tcgetattr(&line)?;
@@ -72,7 +73,8 @@ fn open_raw(device: &Path) -> io::Result<File> {
     Ok(line)
 }
 
-/// Sets the guest up as far as a program expects of a system; the job.
+/// Mounts the usual file systems, raises the limit on descriptors, loads the modules, and returns
+/// the job.
 fn prepare() -> io::Result<Vec<u8>> {
     mount_at("proc", "/proc", "")?;
     mount_at("sysfs", "/sys", "")?;
@@ -81,26 +83,27 @@ fn prepare() -> io::Result<Vec<u8>> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     load_modules()?;
-    grow_old()?;
+    wait_for_uptime()?;
     fs::read(JOB)
 }
 
-/// Waits until the kernel has been up for a second.
+/// Waits until the uptime of the kernel is one second.
 ///
-/// On an infinitely fast processor, all before the first wait happens at the time 0. Kernels take
-/// some clocks' 0 for "never": a SYN whose timestamp is 0 ms has not been sent (`retrans_stamp`),
-/// and its connection lasts for one repetition longer.
-fn grow_old() -> io::Result<()> {
-    const AGE: Duration = Duration::from_secs(1);
+/// With an infinitely fast processor, everything before the first wait happens at time 0, and the
+/// kernel uses 0 in some time fields for "never". For example, a SYN with a timestamp of 0 ms
+/// counts as not sent (`retrans_stamp`), and its connection attempt lasts for one retransmission
+/// more.
+fn wait_for_uptime() -> io::Result<()> {
+    const UPTIME: Duration = Duration::from_secs(1);
     let up = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-    thread::sleep(AGE.saturating_sub(up));
+    thread::sleep(UPTIME.saturating_sub(up));
     Ok(())
 }
 
-/// Maps all that this program has so far, at once.
+/// Locks the present memory of this program, which maps all of its pages at once.
 ///
-/// A page that is not there costs a guest in user mode three switches between its processes when it
-/// is touched, which were a third of all its switches.
+/// Otherwise a user-mode guest needs three process switches for the first access to each page.
+/// These were a third of all process switches of a guest.
 fn populate() -> io::Result<()> {
     Ok(mlockall(MlockAllFlags::MCL_CURRENT)?)
 }
@@ -113,7 +116,7 @@ fn load_modules() -> io::Result<()> {
     for path in paths {
         let loaded = finit_module(&File::open(&path)?, c"", ModuleInitFlags::empty());
         match loaded {
-            // Something has loaded it before, or it is for a processor that is not this one.
+            // The module is already loaded, or it is for another processor.
             Ok(()) | Err(Errno::EEXIST | Errno::ENODEV) => {}
             Err(errno) => {
                 let error = io::Error::from(errno);

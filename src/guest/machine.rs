@@ -1,4 +1,4 @@
-//! The host's side: a machine, started for one job.
+//! The host side of a guest: starts a machine for one job and receives the result.
 
 use std::fs::{self, File};
 use std::io;
@@ -29,35 +29,34 @@ use super::uml;
 use crate::privilege;
 use crate::sys;
 
-/// What an unprivileged process may ask for, unless the system's administrator has changed it
-/// (pipe(7)).
+/// The size of the pipes in bytes: the maximum for an unprivileged process by default (pipe(7)).
 const PIPE: i32 = 1 << 20;
 
-/// The job of a boot that is only to show that it works.
+/// An empty job, for a boot that only tests whether the machine works.
 const PROBE: &[u8] = &[];
 
-/// What a kernel says that has unpacked no init (`kernel_init`).
+/// The message of a kernel that has not unpacked an init process (`kernel_init`).
 const NO_INIT: &str = "No working init found";
 
-/// A boot on KVM takes a second. One that takes longer than this is no gain over translated
-/// instructions.
+/// The time limit for the test of KVM. A boot on KVM takes about a second. A KVM that is slower
+/// than this limit has no advantage over emulation.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What a guest runs on.
+/// The machine of a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuestMachine {
-    /// A kernel built for user mode, in virtual time.
+    /// A user-mode kernel, in virtual time.
     Uml {
-        /// The kernel, which is a program.
+        /// The kernel, which is a program of the host.
         kernel: PathBuf,
     },
     /// A distribution's kernel in QEMU.
     Qemu {
-        /// The kernel, as a boot loader takes it (`vmlinuz`).
+        /// The kernel image, in the format for a boot loader (`vmlinuz`).
         kernel: PathBuf,
         /// A folder like `/lib/modules/VERSION`; `None` for a kernel that has everything built in.
         modules: Option<PathBuf>,
-        /// How it is executed.
+        /// How QEMU executes instructions.
         accel: Accel,
     },
 }
@@ -73,7 +72,7 @@ impl GuestMachine {
         }
     }
 
-    /// Under which numbers it finds its image.
+    /// The descriptors of the initramfs, with the numbers under which the process inherits them.
     fn inherits(&self, image: Image) -> io::Result<Vec<(OwnedFd, RawFd)>> {
         Ok(match self {
             GuestMachine::Uml { .. } => vec![(image.program, PROGRAM), (image.job, JOB)],
@@ -81,8 +80,8 @@ impl GuestMachine {
         })
     }
 
-    /// Its kernel, opened with the rights of this process: as whom the guest runs need not reach it
-    /// by its path.
+    /// Opens the kernel with the rights of this process. The user of the guest may not be able to
+    /// open the path.
     fn open_kernel(&self) -> io::Result<OwnedFd> {
         match self {
             GuestMachine::Uml { kernel } => Ok(File::open(kernel)?.into()),
@@ -92,9 +91,10 @@ impl GuestMachine {
         }
     }
 
-    /// A guest never runs as root: where this process does, its guest is nobody, in the group that
-    /// may use KVM.
-    fn lower(&self, command: &mut Command) {
+    /// Sets the user of the guest's process. A guest never runs as root: if this process is root
+    /// and may change its user, the guest runs as `nobody`, in the group of `/dev/kvm` if it needs
+    /// KVM.
+    fn set_user(&self, command: &mut Command) {
         let Some(nobody) = privilege::user_of_guests() else {
             return;
         };
@@ -103,11 +103,11 @@ impl GuestMachine {
             GuestMachine::Qemu { .. } => fs::metadata(qemu::KVM).map(|kvm| kvm.gid()).ok(),
         };
         let group = group.filter(|group| *group != 0).unwrap_or(nobody);
-        // Without any other group.
+        // The process has no supplementary groups.
         command.uid(nobody).gid(group);
     }
 
-    /// Whether its time leaps over what is idle.
+    /// Whether time is virtual: idle time passes at once.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         match self {
@@ -116,7 +116,8 @@ impl GuestMachine {
         }
     }
 
-    /// QEMU has threads that run beside each other, and finds memory for itself.
+    /// Whether the kernel is a user-mode kernel. QEMU needs neither a processor of its own, since
+    /// its threads run in parallel, nor a memory file.
     fn is_user_mode(&self) -> bool {
         matches!(self, GuestMachine::Uml { .. })
     }
@@ -128,7 +129,7 @@ impl GuestMachine {
         }
     }
 
-    /// Its kernel's file.
+    /// The path of the kernel.
     #[must_use]
     pub fn kernel(&self) -> &Path {
         match self {
@@ -137,13 +138,13 @@ impl GuestMachine {
     }
 }
 
-/// Boots a machine whose init is this program, gives it a job, and returns what its handler made of
-/// it (see [`enter_if_guest`](super::enter_if_guest)).
+/// Boots a machine with this program as init, sends a job, and returns the handler's return value
+/// (see [`enter_if_guest`](super::enter_if_guest)).
 ///
-/// The limit is one of wall-clock time. The guest is killed at once where the future is dropped.
+/// `limit` is wall-clock time. Dropping the future kills the guest at once.
 ///
 /// # Errors
-/// [`GuestError`], with the last of the guest's console.
+/// [`GuestError`], with the last lines of the guest's console.
 pub async fn run(
     machine: &GuestMachine,
     job: &[u8],
@@ -167,15 +168,15 @@ pub async fn run(
     Err(failed(failure, console))
 }
 
-/// Whether a user-mode kernel has ended because it does not know how to take its image.
+/// Whether a user-mode kernel ended because it could not read its initramfs.
 fn is_foreign(machine: &GuestMachine, console: &str) -> bool {
     matches!(machine, GuestMachine::Uml { .. }) && console.contains(NO_INIT)
 }
 
-/// How a distribution's kernel is best executed in real time on this machine.
+/// The fastest way to execute a distribution's kernel in real time on this machine.
 ///
-/// That there is `/dev/kvm` proves nothing: in a virtual machine it may fail seconds later, at an
-/// instruction that it cannot emulate. So the kernel itself is booted with it.
+/// Boots the kernel with KVM to find out. The existence of `/dev/kvm` is not sufficient: in a
+/// virtual machine, KVM may fail seconds later at an instruction that it cannot emulate.
 pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
     let machine = GuestMachine::Qemu {
         kernel: kernel.to_owned(),
@@ -185,16 +186,16 @@ pub async fn real_time(kernel: &Path, modules: Option<&Path>) -> Accel {
     match run(&machine, PROBE, PROBE_LIMIT).await {
         Ok(_) => Accel::Kvm,
         Err(error) => match error.failure {
-            // The handler has run; that it knows no such job is another matter.
+            // The handler has run, so KVM works. The panic is due to the empty job.
             Failure::Panicked(_) => Accel::Kvm,
             _ => Accel::Tcg,
         },
     }
 }
 
-/// A guest that runs as long as this value lives.
+/// A running guest. Dropping this value kills it.
 struct Guest {
-    leash: OwnedFd,
+    kill_on_drop: OwnedFd,
     place: Option<Place>,
     memory: Option<Memory>,
     process: Child,
@@ -213,7 +214,7 @@ impl Guest {
             GuestMachine::Uml { kernel } => uml::command(kernel),
             GuestMachine::Qemu { accel, .. } => qemu::command(*accel),
         };
-        machine.lower(&mut command);
+        machine.set_user(&mut command);
         let error_end = console_end.try_clone().map_err(Failure::Start)?;
         command.stdin(Stdio::null());
         command.stdout(console_end).stderr(error_end);
@@ -224,35 +225,37 @@ impl Guest {
         if let Some(memory) = &memory {
             inherited.push((memory.descriptor().map_err(Failure::Start)?, MEMORY));
         }
-        let leash = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
+        let kill_on_drop = sys::leash(command.as_std_mut(), inherited).map_err(Failure::Start)?;
         privilege::without_privileges(command.as_std_mut());
         let process = command
             .spawn()
             .map_err(|error| machine.not_started(error))?;
         Ok(Self {
-            place: machine.is_user_mode().then(|| seat(&process)).flatten(),
+            place: machine.is_user_mode().then(|| pin(&process)).flatten(),
             memory,
-            leash,
+            kill_on_drop,
             process,
             channel: BufReader::new(Receiver::from_owned_fd(channel).map_err(Failure::Start)?),
             console: Console::new(console).map_err(Failure::Start)?,
         })
     }
 
-    /// What the guest answers; `None` where it ends first.
+    /// The result of the guest; `None` if the guest ends without one.
     async fn answer(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         tokio::select! {
             answer = receive(&mut self.channel) => answer,
-            never = self.console.listen() => never,
+            never = self.console.drain() => never,
         }
     }
 
-    /// Kills it, if it has not ended; how it ended, and the last of its console.
+    /// Kills the guest if it still runs. Returns the exit status and the last lines of the console.
     async fn stop(mut self) -> (String, String) {
-        drop(self.leash);
+        drop(self.kill_on_drop);
         let ended = self.process.wait().await;
-        // On one processor, no program of the guest has run since its kernel has: they had all been
-        // killed before. On several, one might run for some microseconds more.
+        // The memory can be reused only if no process of the guest still runs. All of them are
+        // pinned to one processor, so none of the guest's programs can have run after the kernel
+        // process ended: they were killed before. On several processors, one could still run for
+        // some microseconds.
         if let (Ok(_), Some(_), Some(memory)) = (&ended, self.place, self.memory) {
             memory.give_back();
         }
@@ -264,18 +267,18 @@ impl Guest {
     }
 }
 
-/// A place for a process; where there is none, it runs wherever the host lets it, and slower.
-fn seat(process: &Child) -> Option<Place> {
+/// Pins a process to a processor. If this fails, the process runs on any processor, and slower.
+fn pin(process: &Child) -> Option<Place> {
     let id = i32::try_from(process.id()?).ok()?;
     let place = Place::take().ok()?;
     place.assign(Pid::from_raw(id)).ok()?;
     Some(place)
 }
 
-/// Reads what a guest says up to its answer; `None` where it ends first.
+/// Reads the frames of a guest up to the end of its result; `None` if the guest ends first.
 ///
 /// # Errors
-/// [`Failure`]: what it says of itself, or that it cannot be understood.
+/// [`Failure`], if the guest reports one or the frames cannot be decoded.
 pub async fn receive(channel: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, Failure> {
     let mut result = None;
     loop {
@@ -285,7 +288,7 @@ pub async fn receive(channel: &mut (impl AsyncRead + Unpin)) -> Result<Option<Ve
             Ok(Some(ChannelFrame::Unready(reason))) => return Err(Failure::Unready(reason)),
             Ok(Some(ChannelFrame::Done)) if result.is_some() => return Ok(result),
             Ok(Some(ChannelFrame::Done)) => {
-                return Err(Failure::Garbled(io::Error::other("it is empty")));
+                return Err(Failure::Garbled(io::Error::other("it is missing")));
             }
             Ok(None) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -294,10 +297,10 @@ pub async fn receive(channel: &mut (impl AsyncRead + Unpin)) -> Result<Option<Ve
     }
 }
 
-/// The reading and the writing end of a pipe that takes most results at once.
+/// The reading and the writing end of a pipe that is large enough for most results.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reading, writing) = pipe2(OFlag::O_CLOEXEC)?;
-    // A smaller one only means more switches between the guest and the harness.
+    // A smaller pipe only causes more process switches between the guest and the harness.
     fcntl(&writing, FcntlArg::F_SETPIPE_SZ(PIPE)).ok();
     Ok((reading, writing))
 }

@@ -1,9 +1,8 @@
-//! The memory of guests in user mode: files of the host without a name, which one guest after
-//! another has.
+//! The memory of user-mode guests: unnamed files of the host, which guests use one after another.
 //!
-//! What a guest touches of its memory for the first time, the host has to find and to clear, page
-//! by page. A file that a guest has had has its pages already; the next guest's kernel clears them
-//! all at once when it boots (`edits::memory`), so that no guest ever sees another's.
+//! At the first access to a page of a new file, the host must allocate and clear the page. A file
+//! that an earlier guest has used already has its pages. The kernel of the next guest clears all of
+//! them at boot (`edits::memory`), so that no guest can read the data of another guest.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,45 +17,48 @@ use super::GuestMachine;
 use super::error::Failure;
 use crate::memory;
 
-/// How much a guest is told it has. The kernel describes each page of it and sizes its hash tables
-/// by it, which is what a boot takes longest for. What it makes of it for TCP's buffers does not
-/// matter: a lab sets its own.
+/// The memory size on the guest's command line. The duration of a boot depends on it most: the
+/// kernel initializes a descriptor for each page and sizes its hash tables by it. The kernel's
+/// defaults for TCP buffers also depend on it, but have no effect, since a lab sets its own.
 pub(super) const SIZE: &str = "128M";
 
-/// What a guest may touch of it: most take 20 MB, or 40 where this program is a debug build, and 63
-/// in one with a case of a thousand connections.
+/// The memory in bytes that a guest may use: most guests use 20 MB (40 MB with a debug build of
+/// this program), and a case with a thousand connections uses 63 MB.
 const NEEDED: u64 = 64 << 20;
 
-/// What is kept for the next guest at most. It would have to clear what it does not need.
+/// The maximum size in bytes of a file that is kept for the next guest. The next guest would have
+/// to clear the pages of a larger file without needing them.
 const KEPT: u64 = 40 << 20;
 
-/// The files that no guest has.
+/// The files that no guest uses at present.
 static SPARE: Mutex<VecDeque<File>> = Mutex::new(VecDeque::new());
 
-/// A guest's memory.
+/// The memory file of a guest.
 #[derive(Debug)]
 pub(super) struct Memory(File);
 
 impl Memory {
-    /// A file that nobody else has: the one that has been nobody's for longest.
+    /// Takes a file that no other guest uses: the one that has been unused for the longest time, or
+    /// else a new one.
     pub(super) fn take() -> io::Result<Self> {
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = spare.pop_front();
         match spare {
             Some(file) => Ok(Self(file)),
-            // The kernel that has it gives it its length.
+            // The guest's kernel sets the length of the file.
             None => Ok(Self(
                 memfd_create(c"deadpeer-memory", MFdFlags::MFD_CLOEXEC)?.into(),
             )),
         }
     }
 
-    /// What the guest inherits.
+    /// A descriptor for the guest to inherit.
     pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
         self.0.try_clone().map(OwnedFd::from)
     }
 
-    /// Leaves it to the next guest. Nothing of this one may run any more.
+    /// Makes the file available to the next guest, unless it has become too large. No process of
+    /// this guest may still run.
     pub(super) fn give_back(self) {
         let kept = self.0.metadata().is_ok_and(|of| of.blocks() * 512 <= KEPT);
         if kept {
@@ -66,8 +68,8 @@ impl Memory {
     }
 }
 
-/// Whether there is memory for so many guests at once. The system would kill some process in the
-/// middle of its work.
+/// Checks that the available memory is sufficient for this number of concurrent guests. Otherwise
+/// the system would kill a process in the middle of a run. Only user-mode guests are checked.
 ///
 /// # Errors
 /// [`Failure::NoRoom`].
@@ -118,7 +120,7 @@ mod tests {
         assert!(!error.to_string().contains("-j"), "{error}");
     }
 
-    /// In one test, for it is the same heap of files for all that a process does.
+    /// One test, since the files are shared by the whole process.
     #[test]
     fn memory_goes_to_one_guest_after_another_unless_it_has_become_too_large() {
         let inode = |memory: &Memory| memory.0.metadata().unwrap().ino();

@@ -1,21 +1,24 @@
-//! A guest kernel with the harness itself as its init: bytes in, bytes out.
+//! Runs a job in a guest kernel whose init process is the harness itself. A job and its result are
+//! byte strings.
 //!
 //! ```text
-//! host:  run(machine, job) -> image (this program, its libraries, the job) -> kernel -> frames -> the result
+//! host:  run(machine, job) -> initramfs (program, libraries, job) -> kernel -> frames -> result
 //! guest: enter_if_guest(handler) -> set up -> handler(job) -> frames -> power off
 //! ```
 //!
-//! * [`archive`](mod@archive), [`program`], [`image`]: what the guest's memory starts with. The
-//!   guest never sees the host's files.
-//! * [`uml`]: the command line of a kernel built for user mode
-//! * [`qemu`], [`modules`]: that of a distribution's kernel, and the modules that it needs
-//! * [`machine`]: a guest's process, which dies with the harness, however the harness dies
-//! * [`processor`], [`memory`]: where it runs, and where its memory lies
-//! * [`frame`], [`console`]: what comes back
-//! * [`init`]: the guest's side
+//! * [`archive`](mod@archive), [`program`], [`image`]: the initramfs of a guest. A guest has no
+//!   access to the host's files.
+//! * [`uml`]: the command line of a user-mode kernel
+//! * [`qemu`], [`modules`]: the command line of a distribution's kernel, and the modules that it
+//!   needs
+//! * [`machine`]: the host process of a guest. The kernel kills it when the harness ends, also
+//!   after SIGKILL.
+//! * [`processor`], [`memory`]: the processor and the memory file of a guest
+//! * [`frame`], [`console`]: the result and the console output that the host receives
+//! * [`init`]: the init process inside the guest
 //!
-//! The exit status of a guest kernel means nothing. A result counts when the guest has said that it
-//! is done.
+//! The exit status of a guest kernel is not used. A result counts only if the frame `Done` follows
+//! it.
 
 mod archive;
 mod console;

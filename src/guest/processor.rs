@@ -1,7 +1,8 @@
-//! Which processor a guest runs on.
+//! Assigns guests to processors.
 //!
-//! A user-mode kernel and its programs are processes of the host that take turns, thousands of
-//! times during a boot. On one processor that costs about half of what it does across two.
+//! A user-mode kernel and its programs are processes of the host that run alternately, with
+//! thousands of switches during a boot. On one processor these switches cost about half as much as
+//! across two.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,17 +12,17 @@ use nix::unistd::Pid;
 
 use crate::processors::{processors, restrict};
 
-/// How many guests of this process run on which processor.
+/// The number of guests on each processor.
 static GUESTS: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
-/// A guest's place on a processor, taken as long as this value lives.
+/// The assignment of a guest to a processor, which ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     processor: usize,
 }
 
 impl Place {
-    /// On the processor, of those that this process may use, that has the fewest guests.
+    /// Chooses the processor with the fewest guests among those that this process may use.
     pub(super) fn take() -> nix::Result<Self> {
         let mut guests = GUESTS.lock().unwrap_or_else(PoisonError::into_inner);
         let processor = processors()
@@ -32,7 +33,7 @@ impl Place {
         Ok(Self { processor })
     }
 
-    /// Restricts a process, and what it will start, to this place's processor.
+    /// Pins a process and its future children to the processor.
     pub(super) fn assign(&self, process: Pid) -> nix::Result<()> {
         restrict(process, self.processor)
     }

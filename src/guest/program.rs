@@ -1,4 +1,5 @@
-//! The running program as files: what it takes to run the same program where there is nothing else.
+//! The running program as files: the executable, its dynamic loader and its shared libraries, which
+//! are sufficient to run the program where no other file exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,34 +13,35 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 type Header = FileHeader64<LittleEndian>;
 
-/// Linkers put the program headers behind the file's own: within so many bytes.
+/// The number of bytes that contain the ELF header and the program headers. Linkers place them at
+/// the start of the file.
 const HEADERS: u64 = 4096;
 
-/// A program and what its loader needs.
+/// A program and the files that its loader needs.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// The executable, without what is not loaded: a debug build is for the most part debug
-    /// information.
+    /// The executable up to the end of its last loaded segment. The rest of a debug build is debug
+    /// information, which is the larger part.
     pub(super) executable: Vec<u8>,
-    /// The dynamic loader, with the path at which the executable expects it; `None` for a static
-    /// program.
+    /// The dynamic loader, named by the path in the executable; `None` for a static program.
     pub(super) interpreter: Option<File>,
-    /// The shared libraries, each named as programs ask for it.
+    /// The shared libraries, each named by its soname.
     pub(super) libraries: Vec<File>,
 }
 
-/// A file's name, or its path where that matters, and its content.
+/// A file.
 #[derive(Debug)]
 pub(super) struct File {
+    /// The name; for the dynamic loader, the path.
     pub(super) name: String,
     pub(super) content: Vec<u8>,
 }
 
 impl Program {
-    /// The program that asks. Its libraries are those that are mapped at this moment, so they are
-    /// the right ones by construction.
+    /// The files of this process's program. The libraries are those that are mapped at present,
+    /// which are by definition the ones that the program uses.
     pub(super) fn running() -> io::Result<Self> {
-        let executable = cut(loaded(Path::new("/proc/self/exe"))?)?;
+        let executable = without_sections(read_loaded(Path::new("/proc/self/exe"))?)?;
         let interpreter = Elf::parse(&executable)?
             .interpreter()?
             .map(|path| {
@@ -70,7 +72,7 @@ fn mapped_libraries() -> io::Result<Vec<File>> {
             continue;
         }
         let content = read(&path)?;
-        // Not only libraries are mapped to be executed.
+        // Files other than libraries can be mapped for execution too.
         if let Ok(elf) = Elf::parse(&content) {
             let name = elf.soname().map_err(io::Error::other)?;
             libraries.push(File {
@@ -82,7 +84,7 @@ fn mapped_libraries() -> io::Result<Vec<File>> {
     Ok(libraries)
 }
 
-/// The files that are mapped for execution, from the text of `/proc/self/maps`.
+/// The files that are mapped for execution. `maps` is the text of `/proc/self/maps`.
 fn executable_mappings(maps: &str) -> BTreeSet<PathBuf> {
     maps.lines()
         .filter(|line| {
@@ -106,9 +108,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// An executable up to the end of its last loaded segment. What comes behind it is never read:
-/// debug information is the larger part.
-fn loaded(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads an executable up to the end of its last loaded segment, and not the rest: debug
+/// information is the larger part.
+fn read_loaded(path: &Path) -> io::Result<Vec<u8>> {
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let mut file = fs::File::open(path).map_err(named)?;
@@ -119,13 +121,13 @@ fn loaded(path: &Path) -> io::Result<Vec<u8>> {
     };
     more(&mut content, HEADERS).map_err(named)?;
     let end = Elf::parse(&content)?
-        .loaded()
+        .loaded_end()
         .ok_or_else(|| io::Error::other("the executable has no loaded segment"))?;
     more(&mut content, end).map_err(named)?;
     Ok(content)
 }
 
-/// An ELF file, as far as it matters here.
+/// An ELF file: the header and the program headers.
 struct Elf<'file> {
     file: &'file [u8],
     header: &'file Header,
@@ -148,7 +150,7 @@ impl<'file> Elf<'file> {
         })
     }
 
-    /// The path of the dynamic loader, where the program is a dynamic one.
+    /// The path of the dynamic loader; `None` for a static program.
     fn interpreter(&self) -> io::Result<Option<String>> {
         for segment in self.segments {
             let path = segment.interpreter(self.endian, self.file);
@@ -159,7 +161,7 @@ impl<'file> Elf<'file> {
         Ok(None)
     }
 
-    /// The name by which programs ask for the library.
+    /// The soname of the library.
     fn soname(&self) -> object::Result<Option<String>> {
         let sections = self.header.sections(self.endian, self.file)?;
         let dynamic = sections.dynamic_table(self.endian, self.file)?;
@@ -169,8 +171,8 @@ impl<'file> Elf<'file> {
             .map(|name| name.map(|name| String::from_utf8_lossy(name).into_owned()))
     }
 
-    /// Where the last loaded segment ends in the file.
-    fn loaded(&self) -> Option<u64> {
+    /// The offset in the file of the end of the last loaded segment.
+    fn loaded_end(&self) -> Option<u64> {
         self.segments
             .iter()
             .filter(|segment| segment.p_type(self.endian) == PT_LOAD)
@@ -179,9 +181,9 @@ impl<'file> Elf<'file> {
     }
 }
 
-/// Makes an executable whole again that ends with its last loaded segment.
-fn cut(mut file: Vec<u8>) -> io::Result<Vec<u8>> {
-    // The section headers are among what is cut off, so nothing may point to them.
+/// Makes a valid executable of one that was cut off after its last loaded segment.
+fn without_sections(mut file: Vec<u8>) -> io::Result<Vec<u8>> {
+    // The section headers are cut off, so the header must not refer to them.
     for (offset, size) in [
         (offset_of!(Header, e_shoff), 8),
         (offset_of!(Header, e_shnum), 2),

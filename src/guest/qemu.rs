@@ -1,4 +1,4 @@
-//! A distribution's kernel, in QEMU.
+//! The QEMU command line for a distribution's kernel.
 
 use tokio::process::Command;
 
@@ -6,24 +6,24 @@ use super::descriptors;
 use super::image::LIBRARIES;
 use super::init::CHANNEL;
 
-/// The program, as Debian, Ubuntu, Fedora and Arch call it.
+/// The name of the program in Debian, Ubuntu, Fedora and Arch.
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
-/// The device that QEMU executes a guest's instructions with.
+/// The device of KVM.
 pub(super) const KVM: &str = "/dev/kvm";
 
-/// In MB, as in user mode.
+/// The memory of a guest in MB.
 const MEMORY: &str = "1024";
 
-/// How instructions are executed, and with them how time passes.
+/// How QEMU executes instructions, and how time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accel {
-    /// Translated and counted: time is virtual, four nanoseconds an instruction, and idle time
+    /// By emulation, with virtual time: each instruction takes four nanoseconds, and idle time
     /// passes at once.
     Icount,
-    /// By the processor itself, in real time.
+    /// By the processor (KVM), in real time.
     Kvm,
-    /// Translated, in real time.
+    /// By emulation, in real time.
     Tcg,
 }
 
@@ -34,7 +34,7 @@ impl Accel {
                 "-accel",
                 "tcg,thread=single",
                 // With a larger shift the guest is so slow, by its own clock, that its watchdogs
-                // bark.
+                // fire.
                 "-icount",
                 "shift=2,sleep=off",
                 "-seed",
@@ -48,8 +48,8 @@ impl Accel {
     }
 }
 
-/// The command that boots the inherited kernel with the inherited image and answers on the
-/// inherited channel.
+/// The command that boots the inherited kernel with the inherited initramfs and writes the frames
+/// to the inherited channel.
 pub(super) fn command(accel: Accel) -> Command {
     let mut command = Command::new(PROGRAM);
     command
@@ -57,9 +57,10 @@ pub(super) fn command(accel: Accel) -> Command {
         .args(["-m", MEMORY, "-smp", "1"])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none"])
-        // A pipe cannot be opened by whom it does not belong to, nor truncated.
+        // The pipe is passed as a descriptor set: the user of the guest cannot open a pipe of
+        // another user by its path, and a pipe cannot be truncated.
         .args(["-add-fd", &format!("fd={},set=1", descriptors::CHANNEL)])
-        // The console, and the channel. Serial ports need no module.
+        // The console and the channel are serial ports, which need no kernel module.
         .args(["-serial", "stdio", "-chardev"])
         .arg("file,id=channel,path=/dev/fdset/1,append=on")
         .args(["-serial", "chardev:channel", "-kernel"])
@@ -72,8 +73,8 @@ pub(super) fn command(accel: Accel) -> Command {
 }
 
 fn kernel_command_line() -> String {
-    // A panic ends QEMU. A watchdog and a clock that must be watched wake the guest for nothing,
-    // which is what virtual time costs.
+    // A panic ends QEMU. A watchdog, or a clock that the kernel must check, would wake an idle
+    // guest without need, and each wake-up costs real time when time is virtual.
     format!(
         "console=ttyS0 quiet panic=-1 nokaslr nowatchdog tsc=reliable hpet=disable \
          LD_LIBRARY_PATH={LIBRARIES} {CHANNEL}=/dev/ttyS1"

@@ -1,9 +1,9 @@
-//! What kept a case from running on time.
+//! Disturbances: delays and losses caused by the machine, not by the case.
 //!
-//! A mismatch is a failure only where nothing did: every step, every look, every read and every end
-//! of a watch came within its allowance, the machine did not stand still, and no frame was lost to
-//! it. Otherwise there is no verdict, because a case that runs on time may come out as expected. In
-//! virtual time nothing is late.
+//! A mismatch is a failure only if the case ran without disturbance: every step, every look at a
+//! socket, every read and every end of a watch was within its allowance, the machine did not stall,
+//! and the machine lost no frame. Otherwise there is no verdict, because the same case without
+//! disturbance may meet its expectations. In virtual time nothing is late.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::prepare::Prepared;
 use crate::stall::stalled;
 use crate::text::{plural, seconds};
 
-/// Everything that came late or was lost, each with its figure; empty where the case ran on time.
+/// Describes every delay and loss with its figure. The list is empty if the case ran without
+/// disturbance.
 pub(super) fn disturbances(prepared: &Prepared, observation: &Observation) -> Vec<String> {
     let steps = observation.evidence.delays().map(|(step, delay)| {
         let (what, line, allowed) = (&step.what, step.line, seconds(STEP_TIME));
-        format!("{what} (line {line}) {delay}; {allowed} is allowed for")
+        format!("{what} (line {line}) {delay}; at most {allowed} is allowed")
     });
     steps
         .chain(machine(observation))
@@ -26,18 +27,19 @@ pub(super) fn disturbances(prepared: &Prepared, observation: &Observation) -> Ve
         .collect()
 }
 
-/// What may be missing, although everything that was recorded came as expected: the file asks for
-/// it.
+/// The gap in the recording of an end, if the file has an expectation of captured frames there. The
+/// missing frames may contradict the expectation, even if all recorded frames meet it.
 pub(super) fn unseen(prepared: &Prepared, observation: &Observation) -> Option<String> {
     observation.ends.iter().find_map(|end| {
         let expectation = prepared.case.expect.end(end.end)?;
         let lost = recording(end)?;
         let asked = expectation.asks_for_frames();
-        asked.then(|| format!("{lost}; the file asks what was on the wire"))
+        asked.then(|| format!("{lost}; the expectations of the file need every frame"))
     })
 }
 
-/// What the machine did to all that ran on it.
+/// The disturbances that affect the whole machine: stalls, dropped frames and full neighbour
+/// tables.
 fn machine(observation: &Observation) -> impl Iterator<Item = String> {
     let until = observation.ends.iter().map(|end| end.watched_until).max();
     let stood = until.map(|until| stalled(&observation.stalls, observation.zero, until));
@@ -45,7 +47,7 @@ fn machine(observation: &Observation) -> impl Iterator<Item = String> {
     let allowed = seconds(ALLOWANCE);
     let stood = stood.map(|stood| {
         let stood = seconds(stood);
-        format!("the machine stood still for {stood} in all; {allowed} is allowed for")
+        format!("the machine stood still for {stood} in all; at most {allowed} is allowed")
     });
     let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let dropped = (observation.backlog_drops > 0).then(|| {
@@ -55,16 +57,19 @@ fn machine(observation: &Observation) -> impl Iterator<Item = String> {
     let refused = (observation.neighbours_refused > 0).then(|| {
         let times = plural(count(observation.neighbours_refused), "time");
         format!(
-            "the machine's neighbour table was full {times} (raise net.ipv4.neigh.default.gc_thresh3 and its IPv6 namesake)"
+            "the machine's neighbour table was full {times} (raise net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3)"
         )
     });
     [stood, dropped, refused].into_iter().flatten()
 }
 
-/// The kernel's retransmission timeouts contain the round trip that it has measured
-/// (`tcp_rtt_estimator`), and a machine can make that long: a segment that arrives while the program
-/// is in a system call on the socket waits for the call's end (`tcp_add_backlog`). Where a step opens
-/// the connections, an earlier step may have made the network slow, and nothing is said.
+/// Describes the longest round-trip time that a kernel measured before the fault, if it is too
+/// long.
+///
+/// The retransmission timeout of the kernel depends on the measured round-trip time
+/// (`tcp_rtt_estimator`), and a busy machine can lengthen it: a segment that arrives while the
+/// program is in a system call on the socket waits for the end of the call (`tcp_add_backlog`).
+/// `None` if a step opens the connections, because an earlier step may have made the network slow.
 fn round_trips(prepared: &Prepared, observation: &Observation) -> Option<String> {
     if prepared.case.steps.iter().any(|step| step.action.opens()) {
         return None;
@@ -78,7 +83,7 @@ fn round_trips(prepared: &Prepared, observation: &Observation) -> Option<String>
     let (longest, end) = measured.max()?;
     (longest > ROUND_TRIP).then(|| {
         let (longest, allowed) = (seconds(longest), seconds(ROUND_TRIP));
-        format!("the round trip that the kernel of the {end} measured was {longest}; {allowed} is allowed for")
+        format!("the kernel of the {end} measured a round-trip time of {longest}; at most {allowed} is allowed")
     })
 }
 
@@ -87,12 +92,12 @@ fn at_end(end: &EndObservation, zero: Moment) -> impl Iterator<Item = String> {
     let late = |time: Option<Duration>, what: &str| {
         let time = seconds(time.filter(|time| *time > ALLOWANCE)?);
         Some(format!(
-            "{what} the {name} came {time} late; {allowed} is allowed for"
+            "{what} the {name} came {time} late; at most {allowed} is allowed"
         ))
     };
     let reads = end.connections.iter();
     let read = reads.filter_map(|connection| connection.read_delay());
-    // What was seen before the fault is not judged.
+    // Looks before the fault are not judged.
     let looks = end.recording.late_looks.iter();
     let look = looks.filter(|look| look.at >= zero).map(|look| look.by);
     [
@@ -105,18 +110,18 @@ fn at_end(end: &EndObservation, zero: Moment) -> impl Iterator<Item = String> {
     .flatten()
 }
 
-/// What may be missing from what was recorded.
+/// Describes the gap in the recording of an end, if it is incomplete.
 fn recording(end: &EndObservation) -> Option<String> {
     let name = end.end;
     let recording = &end.recording;
     if let Some(why) = &recording.broken_off {
-        return Some(format!("not all was recorded at the {name}: {why}"));
+        return Some(format!("the recording at the {name} is incomplete: {why}"));
     }
     (recording.frames_lost > 0).then(|| {
         let frames = plural(recording.frames_lost as usize, "frame");
         format!(
             "{frames} at the {name} were not recorded, because the packet socket's buffer was full (raise net.core.rmem_max, or run as \
-             root, which may exceed it)"
+             root: root may exceed that limit)"
         )
     })
 }

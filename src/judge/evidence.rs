@@ -1,4 +1,4 @@
-//! What else was on the wire and in the kernel, against what the file asks for.
+//! Compares the evidence on the wire and in the kernel with the expectations of the file.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,8 @@ use crate::text::seconds;
 use crate::wire::{IcmpError, IcmpFate};
 
 impl Judging<'_> {
-    /// The first mismatch of each kind, if there is one.
+    /// The mismatches of the evidence: at most one for each kind, of the first connection that has
+    /// one.
     pub(super) fn evidence(&self) -> Vec<Mismatch> {
         let asked = &self.expectation.evidence;
         let mut found = vec![
@@ -28,12 +29,12 @@ impl Judging<'_> {
                 |connection| &connection.track.rst_received,
             ),
             self.of_host(
-                ("ARP or NDP questions", "neighbours.solicited"),
+                ("ARP or NDP requests", "neighbours.solicited"),
                 asked.solicited,
                 |end| &end.neighbours.solicited,
             ),
             self.of_host(
-                ("ARP or NDP answers", "neighbours.advertised"),
+                ("ARP or NDP replies", "neighbours.advertised"),
                 asked.advertised,
                 |end| &end.neighbours.answered,
             ),
@@ -49,17 +50,18 @@ impl Judging<'_> {
         found.into_iter().flatten().collect()
     }
 
-    /// All that poll(2) told as the outcome came.
+    /// Compares the events that poll(2) returned at the outcome. They must be equal to the expected
+    /// ones; an empty expectation is not checked.
     fn poll(&self) -> Option<Mismatch> {
         let asked = &self.expectation.poll;
         if asked.is_empty() {
             return None;
         }
         self.of_connections(|connection| {
-            let told = &connection.poll;
-            (told != asked).then(|| {
-                let expected = format!("poll to tell {}", words(asked));
-                self.mismatch(expected, self.line("poll"), words(told))
+            let observed = &connection.poll;
+            (observed != asked).then(|| {
+                let expected = format!("poll(2) to return {}", words(asked));
+                self.mismatch(expected, self.line("poll"), words(observed))
             })
         })
     }
@@ -67,24 +69,25 @@ impl Judging<'_> {
     fn next_write(&self) -> Option<Mismatch> {
         let asked = self.expectation.next_write?;
         self.of_connections(|connection| {
-            let said = connection.next_write;
-            (said != Some(asked)).then(|| {
-                let said = said.map_or("it was not tried".to_owned(), |said| said.to_string());
+            let result = connection.next_write;
+            (result != Some(asked)).then(|| {
+                let result = result.map_or("no write was tried".to_owned(), |it| it.to_string());
                 self.mismatch(
                     format!("the next write: {asked}"),
                     self.line("next_write"),
-                    said,
+                    result,
                 )
             })
         })
     }
 
-    /// Between zero time and the end of the watch.
+    /// Whether the moment is between zero time and the end of the watch.
     fn is_watched(&self, at: Moment) -> bool {
         at >= self.observation.zero && at <= self.end.watched_until
     }
 
-    /// A count of moments against the range that a key asks for, with the moments.
+    /// Compares the number of watched moments with the range of a key. The mismatch lists the
+    /// moments.
     fn count(
         &self,
         (what, key): (&str, &str),
@@ -131,7 +134,8 @@ impl Judging<'_> {
         self.count(what, asked?, moments(self.end))
     }
 
-    /// Whoever sent an ICMP error about a connection, it must have been this machine.
+    /// Compares the senders of the ICMP errors with the expected node: at least one error must be
+    /// received, and the node must have sent all of them.
     fn icmp_from(&self) -> Option<Mismatch> {
         let expected = self.expectation.evidence.icmp_from?;
         let network = &self.prepared.network;
@@ -169,7 +173,7 @@ impl Judging<'_> {
         })
     }
 
-    /// The looks at the first connection of this end.
+    /// The socket samples of the first connection of this end.
     fn samples(&self) -> impl DoubleEndedIterator<Item = &SocketSample> {
         self.observation.evidence.samples_of_first(self.end.end)
     }
@@ -195,12 +199,13 @@ impl Judging<'_> {
         Some(self.mismatch(expected, self.line("timer"), observed))
     }
 
-    /// A connection that the kernel does not list any more is closed.
+    /// Compares the TCP state of the first connection. A connection that the kernel no longer lists
+    /// is in the state `CLOSE`.
     fn state(&self) -> Option<Mismatch> {
         let expected = self.expectation.evidence.state?;
         let ended = self.end.connections.first().and_then(|first| first.ended);
         let seen = match ended {
-            // It stays as it is: the last look tells.
+            // The state no longer changes, so the last sample has it.
             Some(_) => self.samples().next_back().map(|sample| {
                 let state = sample.state.as_ref();
                 state.map_or(TcpState::Close, |state| state.state)
@@ -219,8 +224,8 @@ impl Judging<'_> {
     }
 }
 
-/// What comes in about the RST of a connection that was given up depends on how fast the machine
-/// is.
+/// Whether the error arrived while the connection existed. Errors caused by the RST of a connection
+/// that was given up do not count, because their number depends on the speed of the machine.
 fn is_heard(error: &IcmpError) -> bool {
     error.fate != IcmpFate::NoConnection
 }

@@ -1,4 +1,4 @@
-//! Expectation and observation to a verdict. Pure.
+//! Compares the observation of a case with its expectations and returns a verdict. Pure functions.
 
 mod disturbance;
 mod evidence;
@@ -21,7 +21,7 @@ use crate::text::{plural, seconds};
 /// The verdict on a case that was observed.
 #[must_use]
 pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
-    // Whoever sets a limit wants to know that it was reached.
+    // A user who sets a limit wants to know that it was reached, even if there was a disturbance.
     let limit = matches!(observation.cut_short, Some(Cut::Timeout(_)));
     let mismatches = match &observation.cut_short {
         Some(cut) => vec![cut_short(cut)],
@@ -42,7 +42,7 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
             .collect(),
     };
     if mismatches.is_empty() {
-        // What came as expected although something was late came as expected.
+        // A case that meets its expectations passes, even if something was late.
         return match disturbance::unseen(prepared, observation) {
             None => Verdict::Passed,
             Some(unseen) => Verdict::Undecided(Undecided {
@@ -62,7 +62,7 @@ pub fn judge(prepared: &Prepared, observation: &Observation) -> Verdict {
     }
 }
 
-/// The verdict on a case that took too long, and cannot say what it saw.
+/// The verdict on a case that exceeded its time limit and returned no observation.
 #[must_use]
 pub(crate) fn timed_out(limit: Duration) -> Verdict {
     Verdict::Failed(vec![overdue(limit, "the case was still running")])
@@ -98,8 +98,8 @@ fn unobserved(end: End, expectation: &Expectation) -> Mismatch {
     }
 }
 
-/// The time from a window's origin to the moment, for this connection; `None` where there was no
-/// such origin.
+/// The time from the origin of a window to the moment `at`, for this connection; `None` if the
+/// connection has no such origin.
 #[must_use]
 pub(crate) fn time_from(
     origin: WindowOrigin,
@@ -137,8 +137,8 @@ impl Judging<'_> {
         }
     }
 
-    /// The first mismatch of the first connection that has one, with the number of connections that
-    /// have one where there are several.
+    /// The mismatch of the first connection that has one. If the end has several connections, the
+    /// mismatch states how many of them failed.
     fn of_connections(
         &self,
         judge: impl Fn(&ConnectionObservation) -> Option<Mismatch>,
@@ -162,12 +162,12 @@ impl Judging<'_> {
         stalled(&self.observation.stalls, from, until)
     }
 
-    /// Where the file asks for it.
+    /// The line of the file that has this key, as text.
     fn line(&self, key: &str) -> String {
         format!("line {}", self.expectation.line_of(key))
     }
 
-    /// Where the file states the outcome.
+    /// The line of the file that states the outcome, as text.
     fn outcome_line(&self) -> String {
         self.line(self.expectation.outcome.key())
     }

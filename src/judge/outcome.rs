@@ -1,4 +1,5 @@
-//! How and when each connection ended, against what the file and the oracle say.
+//! Compares how and when each connection ended with the expectations of the file and the prediction
+//! of the oracle.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ impl Judging<'_> {
     pub(super) fn outcomes(&self) -> Option<Mismatch> {
         if self.end.connections.is_empty() {
             let expected = "a connection to observe".to_owned();
-            let observed = format!("the {} has lost all of them", self.end.end);
+            let observed = format!("the {} has no connection left", self.end.end);
             return Some(self.mismatch(expected, self.outcome_line(), observed));
         }
         self.of_connections(|connection| self.outcome(connection))
@@ -31,7 +32,8 @@ impl Judging<'_> {
         }
     }
 
-    /// What no program has is open, and nothing else.
+    /// The mismatch of a connection that the server has not accepted. Such a connection is open, so
+    /// it meets only the outcome `open`.
     fn unaccepted(&self) -> Option<Mismatch> {
         let expected = match self.expectation.outcome {
             ExpectedOutcome::Open(_) => return None,
@@ -98,7 +100,7 @@ impl Judging<'_> {
             None => {
                 let after = seconds(at.since(zero));
                 let observed = format!(
-                    "{ended} {after} after the fault; nothing says when {}",
+                    "{ended} {after} after the fault; no captured frame shows when {}",
                     window.from
                 );
                 let (expected, because) = self.expected_window(&window, ended);
@@ -107,7 +109,8 @@ impl Judging<'_> {
         }
     }
 
-    /// The lower end is exact; the upper end allows for the machine.
+    /// Compares the time with the window. The earliest time is exact. The latest time is extended
+    /// by the allowance for the scheduler and the measured stalls of the machine.
     fn timing(
         &self,
         window: &Window,
@@ -121,7 +124,7 @@ impl Judging<'_> {
         } else if time > window.latest + allowed {
             let beyond = at_least(time - window.latest);
             let allowed = seconds(allowed);
-            format!("{beyond} too late, of which the machine may take {allowed}")
+            format!("{beyond} too late (tolerance {allowed})")
         } else {
             return None;
         };
@@ -130,7 +133,8 @@ impl Judging<'_> {
         Some(self.mismatch(expected, because, observed))
     }
 
-    /// The error and its window in words, and who says so.
+    /// The expected error with its window as text, and the origin of the window: the file or a rule
+    /// of the oracle.
     fn expected_window(&self, window: &Window, ended: Ended) -> (String, String) {
         let expected = format!(
             "{ended} {}..{} after {}",
@@ -155,7 +159,7 @@ fn surviving(time: Duration) -> String {
     format!("to survive for {} and then to exchange data", seconds(time))
 }
 
-/// A difference of less than a millisecond is a difference all the same.
+/// The time in seconds. A time of less than a millisecond is not shown as zero.
 fn at_least(time: Duration) -> String {
     if time < Duration::from_millis(1) {
         "less than 0.001s".to_owned()

@@ -1,4 +1,4 @@
-//! The probes on the wire against those that the file asks for.
+//! Compares the captured probes with the expectations of the file.
 
 use super::Judging;
 use crate::model::{ALLOWANCE, CountRange, EffectiveKeepalive};
@@ -8,7 +8,7 @@ use crate::text::seconds;
 use crate::wire::{Probe, ProbeKind};
 
 impl Judging<'_> {
-    /// The first mismatch of each kind, if there is one.
+    /// The mismatches of the probes: at most one for each kind.
     pub(super) fn probes(&self) -> Vec<Mismatch> {
         let (asked, window) = (&self.expectation.probes, &self.expectation.window_probes);
         let counts = [
@@ -47,7 +47,8 @@ impl Judging<'_> {
             .collect()
     }
 
-    /// Of the probes that a key is about, or of those that were answered.
+    /// Compares the number of probes of one kind, or the number of the answered ones, with the
+    /// range of the key.
     fn probe_count(
         &self,
         key: &str,
@@ -88,10 +89,10 @@ impl Judging<'_> {
         })
     }
 
-    /// The timer's zero is the last segment received before the first of the probes
-    /// (`keepalive_time_elapsed`). The kernel counts whole jiffies from the one that the
-    /// segment came in, so all of them may be early by one, and each restart of the timer late by
-    /// what the wheel allows.
+    /// Compares the times of the probes with `probes.at`. The times count from the last segment
+    /// that was received before the first probe (`keepalive_time_elapsed`). The kernel counts whole
+    /// jiffies from the jiffy in which the segment arrived, so every probe may be early by one
+    /// jiffy. Each restart of the timer may be late by the granularity of the timer wheel.
     fn probe_times(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let settings = self.prepared.case.connection.end(self.end.end);
         let keepalive = settings.keepalive.map(EffectiveKeepalive::new)?;
@@ -129,8 +130,9 @@ impl Judging<'_> {
             })
     }
 
-    /// From each probe to the next. The kernel counts whole jiffies, so it may be one short; each
-    /// restart of the timer may be late by what the wheel allows.
+    /// Compares the interval between consecutive probes with `probes.spacing`. The kernel counts
+    /// whole jiffies, so an interval may be one jiffy short. Each restart of the timer may be late
+    /// by the granularity of the timer wheel.
     fn spacing(&self, connection: &ConnectionObservation) -> Option<Mismatch> {
         let due = self.expectation.probes.spacing?;
         let ticks = self.prepared.ticks;

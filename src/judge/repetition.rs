@@ -1,24 +1,25 @@
-//! Whether a second run of a case was the first one over again.
+//! Compares the results of repeated runs of a case.
 
 use serde_json::Value;
 
 use crate::outcome::{CaseResult, Mismatch, Observation, Verdict};
 
-/// How alike two runs of a case must be.
+/// The degree to which two runs of a case must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alike {
-    /// In virtual time nothing may differ, packets' times included.
+    /// In virtual time, the observations must be identical, including the times of packets.
     ToTheNanosecond,
-    /// In real time no two runs are the same: it is the verdict that must be.
+    /// In real time, no two runs are identical, so observations are not compared. Only a case that
+    /// is skipped in one run and not in the other is a difference.
     InVerdict,
 }
 
-/// The verdict on a run of a case that had been run before: its own, unless the two differ where
-/// they must not.
+/// The verdict on a repeated run of a case: its own verdict, or a failure if it differs from the
+/// first run where it must not.
 ///
-/// Of a run without a verdict, nothing is known that could be compared. Of two in real time of
-/// which one failed, that one has its failure; what is left to be found is that one ran and the
-/// other could not.
+/// A run that is undecided, stopped or in error has nothing to compare. In real time, a failed run
+/// already has its own failure; the only further difference is that one run was skipped and the
+/// other was not.
 #[must_use]
 pub fn repeated(first: &CaseResult, other: &CaseResult, alike: Alike) -> Verdict {
     let own = other.verdict.clone();
@@ -61,7 +62,7 @@ fn mismatch(alike: Alike, observed: String) -> Mismatch {
     }
 }
 
-/// The first thing in which two observations of one case differ.
+/// Describes the first difference between two observations of one case.
 fn difference(first: &Observation, other: &Observation) -> Option<String> {
     match (serde_json::to_value(first), serde_json::to_value(other)) {
         (Ok(first), Ok(other)) => find("", &first, &other),
@@ -69,7 +70,8 @@ fn difference(first: &Observation, other: &Observation) -> Option<String> {
     }
 }
 
-/// `ends[0].watched_until is 5, not 4`.
+/// Describes the first difference between two values below `path`, as in `ends[0].watched_until is
+/// 5, not 4`.
 fn find(path: &str, first: &Value, other: &Value) -> Option<String> {
     match (first, other) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {

@@ -1,8 +1,9 @@
-//! The frames at one host's interface, with the kernel's own timestamps.
+//! Captures the frames at one host's interface, with kernel timestamps.
 //!
-//! A packet socket that was opened inside the namespace sees what the host sends once it has left
-//! the queue, and what it receives before the stack does. What is dropped before that (no carrier,
-//! a silent host) was never on the wire and is not seen.
+//! A packet socket inside the namespace sees outgoing frames after they have left the queue, and
+//! incoming frames before the network stack processes them. An outgoing frame that is dropped
+//! earlier (no carrier, a blackout of the host) was never on the wire, and the capture does not see
+//! it.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -28,22 +29,24 @@ use crate::wire::{Direction, Frame};
 const PACKET_OUTGOING: u8 = 4;
 
 /// `PACKET_OTHERHOST`: a frame for another hardware address, which a switch has flooded. A packet
-/// socket sees it, and a real interface would not have taken it (`eth_type_trans`, `ip_rcv_core`).
+/// socket sees it, although a real interface would not accept it (`eth_type_trans`, `ip_rcv_core`).
 const PACKET_OTHERHOST: u8 = 3;
 
-/// Bytes that may wait to be read.
+/// The size of the receive buffer, in bytes.
 const RECEIVE_BUFFER: usize = 32 << 20;
 
-/// Room for the headers; payload beyond is not kept.
+/// The number of bytes of a frame that are kept: enough for the headers, but not for all of the
+/// payload.
 pub(crate) const SNAP_LENGTH: usize = 256;
 
 /// A packet socket on one interface.
 #[derive(Debug)]
 pub(crate) struct Capture {
-    /// Taken only by the drop.
+    /// `None` only after the drop has taken the socket.
     socket: Option<AsyncFd<OwnedFd>>,
     interface: u32,
-    /// Of a network that carries both, what is of the other one is left to another capture.
+    /// The address family to capture. In a network with both families, another capture records the
+    /// other one.
     family: Family,
 }
 
@@ -51,7 +54,7 @@ impl Capture {
     /// Opens the socket inside the node's namespace.
     ///
     /// # Errors
-    /// [`LabError::Socket`] where the kernel refuses it.
+    /// [`LabError::Socket`] if the kernel refuses the socket or the timestamps.
     pub(crate) async fn open(
         node: &LabNode,
         interface: u32,
@@ -66,7 +69,7 @@ impl Capture {
                 source,
             }
         };
-        stamps::ask().map_err(failed("ask for timestamps"))?;
+        stamps::ask().map_err(failed("request timestamps"))?;
         node.namespace
             .run(move || {
                 let socket = open_packet_socket().map_err(failed("open a packet socket"))?;
@@ -80,10 +83,10 @@ impl Capture {
             .await
     }
 
-    /// The frames that have come since the last call; waits for at least one.
+    /// Waits for at least one frame, and returns the frames that have arrived since the last call.
     ///
     /// # Errors
-    /// What the socket reports.
+    /// The error of the socket.
     pub(crate) async fn next(&self) -> io::Result<Vec<Frame>> {
         loop {
             let Some(socket) = &self.socket else {
@@ -91,8 +94,8 @@ impl Capture {
             };
             let mut ready = socket.readable().await?;
             let frames = self.drain()?;
-            // Clears only the readiness that this guard saw: a frame that has come since is
-            // announced again.
+            // This clears only the readiness that this guard has seen. A frame that has arrived
+            // since then makes the socket ready again.
             ready.clear_ready();
             if !frames.is_empty() {
                 return Ok(frames);
@@ -100,10 +103,10 @@ impl Capture {
         }
     }
 
-    /// The frames that the kernel has ready now.
+    /// Returns the frames that are queued on the socket. Does not wait.
     ///
     /// # Errors
-    /// What the socket reports.
+    /// The error of the socket.
     pub(crate) fn drain(&self) -> io::Result<Vec<Frame>> {
         let clocks = Translation::sample();
         let mut frames = Vec::new();
@@ -116,7 +119,7 @@ impl Capture {
                     frames.extend(frame.filter(|frame| frame.family() == self.family));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(frames),
-                // The interface went down: the socket says so once and goes on.
+                // The interface went down. The socket reports this once and remains usable.
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENETDOWN) => {}
                 Err(error) => return Err(error),
             }
@@ -125,19 +128,19 @@ impl Capture {
 }
 
 impl Capture {
-    /// How many frames the kernel has dropped since it was last asked, because the receive buffer
-    /// was full.
+    /// Returns the number of frames that the kernel has dropped since the last call because the
+    /// receive buffer was full.
     ///
     /// # Errors
-    /// What reading the socket's statistics returns.
+    /// The error of reading the socket's statistics.
     pub(crate) fn lost(&self) -> io::Result<u32> {
         let socket = self.socket.as_ref();
         socket.map_or(Ok(0), |socket| sys::packets_dropped(socket.get_ref()))
     }
 }
 
-/// Closing a packet socket waits for an RCU grace period (`packet_release`), tens of milliseconds
-/// that no other case should wait for.
+/// Closing a packet socket waits for an RCU grace period (`packet_release`), which takes tens of
+/// milliseconds. A blocking task closes it, so that no other case has to wait.
 impl Drop for Capture {
     fn drop(&mut self) {
         if let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current()) {
@@ -155,16 +158,17 @@ fn open_packet_socket() -> io::Result<AsyncFd<OwnedFd>> {
         SockProtocol::EthAll,
     )?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-    // A thousand connections that probe in one tick come as one burst. This is a limit, not memory
-    // taken. Beyond net.core.rmem_max it needs CAP_NET_ADMIN in the initial user namespace;
-    // without, the kernel takes as much as it allows.
+    // The probes of a thousand connections can arrive as one burst. The value is a limit; the
+    // memory is not allocated in advance. A value above net.core.rmem_max needs CAP_NET_ADMIN in
+    // the initial user namespace. Without it, the kernel uses the largest value that it allows.
     if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
     }
     sys::watch(socket)
 }
 
-/// One frame; `None` if it is another interface's, or none of this host's.
+/// Receives one frame. Returns `None` if it belongs to another interface or to another host, or has
+/// no timestamp.
 fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<Option<Frame>> {
     let mut buffer = [0_u8; SNAP_LENGTH];
     let mut parts = [IoSliceMut::new(&mut buffer)];
@@ -173,7 +177,7 @@ fn receive(socket: &OwnedFd, interface: u32, clocks: Translation) -> io::Result<
         socket.as_raw_fd(),
         &mut parts,
         Some(&mut control),
-        // The whole length of what is cut short.
+        // Return the full length of a truncated frame.
         MsgFlags::MSG_TRUNC,
     )?;
     let stamp = stamps::of(&message)?;

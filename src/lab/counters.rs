@@ -25,7 +25,8 @@ pub async fn read(node: &LabNode) -> Result<Counters, LabError> {
         .await
 }
 
-/// By how much each counter that the kernel has rose between two readings.
+/// Returns the increase of each counter between two readings. A counter that did not increase is
+/// included with 0.
 #[must_use]
 pub(crate) fn rises(before: &Counters, after: &Counters) -> Counters {
     let rise = |(name, value): (&CounterName, &u64)| {
@@ -35,7 +36,7 @@ pub(crate) fn rises(before: &Counters, after: &Counters) -> Counters {
     after.iter().map(rise).collect()
 }
 
-/// `/proc/thread-self/net` is the calling thread's namespace.
+/// Reads the counters of the calling thread's namespace, which `/proc/thread-self/net` shows.
 fn read_here() -> io::Result<Counters> {
     let mut counters = Counters::new();
     for file in ["netstat", "snmp"] {
@@ -52,16 +53,17 @@ fn read_here() -> io::Result<Counters> {
     Ok(counters)
 }
 
-/// A file whose size is not known before it is read: the standard library would ask for it all the
-/// same, and begin with little.
+/// Reads a whole file of procfs, whose size is not known in advance. `fs::read_to_string` would
+/// query the size nevertheless and start with a small buffer.
 fn whole(path: &str) -> io::Result<String> {
-    const ENOUGH: usize = 1 << 16;
-    let mut text = String::with_capacity(ENOUGH);
+    const CAPACITY: usize = 1 << 16;
+    let mut text = String::with_capacity(CAPACITY);
     File::open(path)?.take(u64::MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// A line of names, then a line of values, both led by the group's name and a colon.
+/// Parses pairs of lines: a line of names, then a line of values. Both start with the name of the
+/// group and a colon.
 fn parse_paired(text: &str, counters: &mut Counters) {
     let mut lines = text.lines();
     while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
@@ -72,7 +74,7 @@ fn parse_paired(text: &str, counters: &mut Counters) {
             continue;
         };
         for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
-            // Some are settings rather than counters and may be negative (Tcp:MaxConn).
+            // Some are settings, not counters, and may be negative (Tcp:MaxConn).
             if let Ok(value) = value.parse() {
                 counters.insert(CounterName(format!("{group}:{name}")), value);
             }
@@ -80,7 +82,7 @@ fn parse_paired(text: &str, counters: &mut Counters) {
     }
 }
 
-/// One name and one value on each line.
+/// Parses lines of one name and one value each.
 fn parse_columns(text: &str, counters: &mut Counters) {
     for line in text.lines() {
         if let Some((name, Ok(value))) = line
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_did_not_rise_is_known_all_the_same() {
+    fn a_counter_that_did_not_rise_is_included() {
         let reading =
             |a, b| Counters::from([(CounterName("a".into()), a), (CounterName("b".into()), b)]);
         assert_eq!(rises(&reading(1, 5), &reading(4, 5)), reading(3, 0));

@@ -1,8 +1,9 @@
-//! One connection's socket as the kernel sees it, over `sock_diag(7)`: its state, its timer, its
+//! The kernel's state of one connection's socket, read over `sock_diag(7)`: TCP state, timer, and
 //! `TCP_INFO`.
 //!
-//! The request names the connection, so the kernel looks it up and walks no table; the answer is
-//! there when the request has been sent, so nothing waits.
+//! The request contains the addresses and ports of the connection, so the kernel looks the socket
+//! up and does not walk a table. The answer is queued when the request has been sent, so no read
+//! blocks.
 
 use std::io;
 use std::net::SocketAddr as Address;
@@ -23,10 +24,10 @@ use super::node::LabNode;
 use crate::evidence::{SocketState, TcpInfo, Timer};
 use crate::model::{TcpState, TimerKind};
 
-/// Room for one answer: the header, `struct tcp_info` and some attributes more.
+/// The buffer size for one answer: the header, `struct tcp_info` and a few more attributes.
 const ROOM: usize = 4096;
 
-/// A connection whose socket can be looked at.
+/// A netlink socket and a request for the state of one connection.
 #[derive(Debug)]
 pub(crate) struct Diag {
     socket: Socket,
@@ -38,8 +39,8 @@ impl Diag {
     /// addresses.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] without `sock_diag` in the kernel, [`LabError::Socket`] where
-    /// it refuses the socket.
+    /// [`LabError::MissingFeature`] if the kernel has no `sock_diag`, [`LabError::Socket`] if it
+    /// refuses the socket.
     pub(crate) async fn open(
         node: &LabNode,
         local: Address,
@@ -65,10 +66,11 @@ impl Diag {
         })
     }
 
-    /// The connection's socket now; `None` where the kernel has no such connection.
+    /// Returns the current state of the connection's socket, or `None` if the kernel has no such
+    /// connection.
     ///
     /// # Errors
-    /// What the netlink socket reports, or an answer that cannot be understood.
+    /// The error of the netlink socket, or an error if the answer cannot be decoded.
     pub(crate) fn look(&self) -> io::Result<Option<SocketState>> {
         self.socket.send(&self.request, 0)?;
         let mut answer = Vec::with_capacity(ROOM);
@@ -83,20 +85,20 @@ impl Diag {
                 error => Err(error),
             },
             other => Err(io::Error::other(format!(
-                "an answer of sock_diag that makes no sense: {other:?}"
+                "unexpected answer of sock_diag: {other:?}"
             ))),
         }
     }
 }
 
-/// `SOCK_DESTROY` in `include/uapi/linux/sock_diag.h`, which takes the request of a look.
+/// `SOCK_DESTROY` in `include/uapi/linux/sock_diag.h`. The request is otherwise that of a lookup.
 const SOCK_DESTROY: u16 = 21;
 
 impl Diag {
     /// Destroys the connection's socket, as `ss -K` does.
     ///
     /// # Errors
-    /// What the kernel answers: `EOPNOTSUPP` where it was built without.
+    /// The kernel's error: `EOPNOTSUPP` if it was built without `CONFIG_INET_DIAG_DESTROY`.
     pub(crate) fn destroy(&self) -> io::Result<()> {
         let mut request = self.request.clone();
         let flags = NLM_F_REQUEST | NLM_F_ACK;
@@ -110,7 +112,7 @@ impl Diag {
             NetlinkPayload::Error(error) if error.code.is_none() => Ok(()),
             NetlinkPayload::Error(error) => Err(error.to_io()),
             other => Err(io::Error::other(format!(
-                "an answer of sock_diag that makes no sense: {other:?}"
+                "unexpected answer of sock_diag: {other:?}"
             ))),
         }
     }
@@ -120,7 +122,7 @@ fn open_socket() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
-    // An answer that is not there would hold up a whole worker.
+    // A blocking read of a missing answer would block a worker thread of the runtime.
     socket.set_non_blocking(true)?;
     Ok(socket)
 }
@@ -139,7 +141,7 @@ fn request(local: Address, remote: Address) -> Vec<u8> {
             source_address: local.ip(),
             destination_address: remote.ip(),
             interface_id: 0,
-            // INET_DIAG_NOCOOKIE: whichever socket has these addresses.
+            // INET_DIAG_NOCOOKIE: any socket with these addresses.
             cookie: [0xff; 8],
         },
     };
@@ -150,8 +152,8 @@ fn request(local: Address, remote: Address) -> Vec<u8> {
     bytes
 }
 
-/// Where the connection is gone, the lookup finds the socket that listens
-/// (`inet_diag_find_one_icsk`): that is none.
+/// Decodes a response. Returns `None` for a listening socket: the lookup finds that socket if the
+/// connection no longer exists (`inet_diag_find_one_icsk`).
 fn state(response: &inet::InetResponse) -> Option<SocketState> {
     let header = &response.header;
     let state = TcpState::from_kernel(header.state).filter(|state| *state != TcpState::Listen)?;

@@ -1,5 +1,5 @@
-//! What can go wrong with a lab: never a verdict on the kernel, always an error of the run or a
-//! skip.
+//! Errors of a lab. Such an error is never a verdict on the kernel: it is an error of the run, or
+//! it skips the case.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::model::End;
 /// A lab that could not be built or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    /// A namespace could not be made or entered.
+    /// A namespace could not be created or entered.
     #[error(
         "cannot {doing} the network namespace of {node}: {source}{}",
         advice(source)
@@ -18,9 +18,9 @@ pub enum LabError {
     Namespace {
         /// "create", "enter", ...
         doing: &'static str,
-        /// Whose.
+        /// The node of the namespace.
         node: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A netlink request was refused.
@@ -28,40 +28,40 @@ pub enum LabError {
     Netlink {
         /// "add address 192.0.2.1/24 to eth0", ...
         doing: String,
-        /// Where.
+        /// The node.
         node: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// A sysctl could not be read or written.
+    /// A sysctl could not be written.
     #[error(
         "cannot set sysctl {name} = {value} in {node}: {source}{}",
         advice(source)
     )]
     Sysctl {
-        /// As `sysctl` spells it.
+        /// The name as `sysctl(8)` prints it.
         name: String,
-        /// What it should have become.
+        /// The value that was written.
         value: String,
-        /// Where.
+        /// The node.
         node: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The kernel has no sysctl of that name.
     #[error("this kernel has no sysctl {name}")]
     NoSysctl {
-        /// As `sysctl` spells it.
+        /// The name as `sysctl(8)` prints it.
         name: String,
     },
-    /// A socket could not be made or set.
+    /// A socket could not be created or configured, or `/proc/net` could not be read.
     #[error("cannot {doing} in {node}: {source}{}", advice(source))]
     Socket {
         /// "open a packet socket", "set TCP_KEEPIDLE", ...
         doing: String,
-        /// Where.
+        /// The node.
         node: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The client could not connect across a lab that was up.
@@ -73,9 +73,9 @@ pub enum LabError {
     Connect {
         /// The server's address and port.
         address: std::net::SocketAddr,
-        /// Where.
+        /// The node.
         node: String,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A link that was set up has no carrier, or its address stays tentative.
@@ -84,39 +84,40 @@ pub enum LabError {
         waited.as_secs()
     )]
     NotReady {
-        /// Which link.
+        /// The name of the interface.
         interface: String,
-        /// Where.
+        /// The node.
         node: String,
-        /// How long was waited.
+        /// How long the harness waited.
         waited: Duration,
     },
     /// The running kernel lacks something that the case needs.
     #[error("this kernel has no {feature} ({option})")]
     MissingFeature {
-        /// What is missing: "bridge devices".
+        /// The missing feature: "bridge devices".
         feature: &'static str,
         /// The kernel's configuration option for it.
         option: &'static str,
     },
 }
 
-/// What a kernel may lack, and its configuration's option for it, as in
+/// A feature that a kernel may lack, and the kernel configuration option that enables it, as in
 /// [`LabError::MissingFeature`].
 pub(super) type Feature = (&'static str, &'static str);
 
-/// In a whole network this error means that a neighbour entry could not be made (`neigh_alloc`).
+/// Returns a hint for EHOSTUNREACH. In an intact network, this error means that the kernel could
+/// not create a neighbour entry (`neigh_alloc`).
 fn neighbour_hint(source: &io::Error) -> &'static str {
     if source.raw_os_error() == Some(nix::libc::EHOSTUNREACH) {
-        "\n  help: all namespaces share one neighbour table; if the kernel's log says that it overflows, run fewer cases at \
-         once (-j) or raise net.ipv4.neigh.default.gc_thresh3 and its ipv6 twin"
+        "\n  help: all namespaces share one neighbour table; if the kernel log reports a table overflow, run fewer cases at \
+         once (-j) or raise net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3"
     } else {
         ""
     }
 }
 
 impl LabError {
-    /// An ordinary socket call failed at an end.
+    /// Returns the error of a socket call at an end.
     #[must_use]
     pub(crate) fn at_socket(end: End, doing: &str, source: io::Error) -> Self {
         Self::Socket {
@@ -126,7 +127,7 @@ impl LabError {
         }
     }
 
-    /// The errno of a refused netlink request.
+    /// Returns the errno of a refused netlink request.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         match self {
@@ -135,7 +136,7 @@ impl LabError {
         }
     }
 
-    /// The reason to skip the case, where the kernel merely lacks a feature.
+    /// Returns the reason to skip the case if the kernel only lacks a feature or a sysctl.
     #[must_use]
     pub(crate) fn skip_reason(&self) -> Option<String> {
         matches!(self, Self::MissingFeature { .. } | Self::NoSysctl { .. })
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_reached_is_named_with_its_switch() {
+    fn a_reached_limit_is_named_with_its_setting() {
         for (errno, switch) in [
             (nix::libc::EMFILE, "ulimit -Hn"),
             (nix::libc::ENFILE, "fs.file-max"),

@@ -1,14 +1,15 @@
-//! What has been announced of one node's network, as evidence.
+//! The rtnetlink events of one node's network, kept as evidence.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::evidence::{BoundedLog, Change, Excerpt, NetworkChange};
 use crate::model::{Moment, Node};
 
-/// So many are kept of one node at the beginning, and as many at the end: a case sees some tens.
+/// The number of events of one node kept from the beginning, and the same number from the end. A
+/// case has some tens of events.
 const KEPT: usize = 500;
 
-/// The changes of one node's network; clones share them.
+/// The event log of one node. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct EventLog {
     node: Node,

@@ -1,4 +1,4 @@
-//! A stateful filter on a node that forwards: one rule, and the settings of connection tracking.
+//! A stateful firewall on a router: one rule, and the sysctls of connection tracking.
 
 use super::error::LabError;
 use super::nft;
@@ -8,14 +8,13 @@ use super::sysctl::{self, Setting};
 use crate::model::{Firewall, TrackingSeconds};
 
 impl LabNode {
-    /// Forwards from now on only what belongs to a flow that connection tracking knows, or begins
-    /// one.
+    /// Installs the firewall. The node then forwards only packets that belong to a tracked flow,
+    /// are related to one, or start a new flow. With `nat`, packets that leave through the
+    /// interface `outside` get the address of that interface as their source.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`] or
-    /// [`LabError::Sysctl`] where it refuses.
-    ///
-    /// With `nat`, what leaves by the interface `outside` gets its address.
+    /// [`LabError::MissingFeature`] if the kernel has no such filter, [`LabError::Netlink`] or
+    /// [`LabError::Sysctl`] if it refuses the rule or a setting.
     pub(super) async fn set_firewall(
         &self,
         firewall: Firewall,
@@ -24,8 +23,8 @@ impl LabNode {
         let node = self.node.to_string();
         let outside = outside.filter(|_| firewall.nat);
         let work = move || {
-            // The rule first: where connection tracking is a module, it brings it in, and the
-            // settings with it.
+            // Add the rule first: if connection tracking is a module, the rule loads it, and its
+            // sysctls appear only then.
             nft::add(&node, &[table(outside)])?;
             let settings = settings(firewall);
             settings
@@ -36,13 +35,13 @@ impl LabNode {
     }
 }
 
-/// *Why no match on the SYN flag?* What may begin a flow is up to connection tracking: unless it is
-/// loose, a segment from the middle of one is `invalid` to it (`tcp_new`), and that is not among
-/// the states here.
+/// *Why no match on the SYN flag?* Connection tracking decides which segment may start a flow.
+/// Unless it is loose, a segment from the middle of a flow has the state `invalid` (`tcp_new`),
+/// which is not among the states here.
 fn table(outside: Option<u32>) -> Table {
-    let known = vec![State::Established, State::Related, State::New];
+    let accepted = vec![State::Established, State::Related, State::New];
     let rule = Rule {
-        matches: vec![Match::Tracked(known)],
+        matches: vec![Match::Tracked(accepted)],
         verdict: RuleVerdict::Accept,
     };
     let forward = Chain {
@@ -76,7 +75,7 @@ fn settings(firewall: Firewall) -> [Setting; 2] {
     [established(firewall.established), setting("loose", loose)]
 }
 
-/// How long an idle flow is known, each from its next segment on.
+/// The timeout of an idle, established flow. It applies to each flow from its next segment on.
 pub(super) fn established(time: TrackingSeconds) -> Setting {
     setting("timeout_established", time.duration().as_secs().to_string())
 }

@@ -1,4 +1,4 @@
-//! What a router's connection tracking remembers.
+//! The connection tracking table of a router.
 
 use nix::libc::NFNL_SUBSYS_CTNETLINK;
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
@@ -13,22 +13,23 @@ use crate::model::TrackingSeconds;
 const DELETE: u16 = 2;
 
 impl LabNode {
-    /// Forgets every flow.
+    /// Deletes every flow from the table.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no netlink access to connection tracking,
-    /// [`LabError::Netlink`] where it refuses.
+    /// [`LabError::MissingFeature`] if the kernel has no netlink access to connection tracking,
+    /// [`LabError::Netlink`] if it refuses the request.
     pub(crate) async fn forget_flows(&self) -> Result<(), LabError> {
         let node = self.node.to_string();
         let needs = (
             "netlink access to connection tracking",
             "CONFIG_NF_CT_NETLINK",
         );
-        let work = move || nft::request((&node, needs), "forget all flows", &flush());
+        let work = move || nft::request((&node, needs), "delete all flows", &flush());
         self.namespace.run(work).await
     }
 
-    /// Knows idle flows for another time, each from its next segment on.
+    /// Sets the time after which an idle, established flow is deleted. It applies to each flow from
+    /// its next segment on.
     ///
     /// # Errors
     /// [`LabError::Sysctl`].
@@ -39,8 +40,8 @@ impl LabNode {
     }
 }
 
-/// A header with nothing behind it but the four zeros of a `struct nfgenmsg`: no family, no
-/// version.
+/// Returns the delete request: a header, followed only by a `struct nfgenmsg` of four zero bytes
+/// (no family, no version).
 fn flush() -> [u8; 20] {
     let mut bytes = [0; 20];
     let mut message = NetlinkBuffer::new(&mut bytes);

@@ -1,4 +1,4 @@
-//! Whether a node forwards.
+//! IP forwarding of a node.
 
 use super::error::LabError;
 use super::node::LabNode;
@@ -6,7 +6,7 @@ use super::sysctl;
 use crate::model::Family;
 
 impl LabNode {
-    /// Lets the node forward, or not, on every interface (`inet_forward_change`,
+    /// Enables or disables forwarding on every interface of the node (`inet_forward_change`,
     /// `addrconf_forward_change`).
     ///
     /// # Errors

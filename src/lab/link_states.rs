@@ -1,10 +1,10 @@
-//! What the kernel has announced of one namespace's links and addresses (rtnetlink multicast).
-//! Nothing is polled.
+//! The states of one namespace's links and addresses, as the kernel announces them (rtnetlink
+//! multicast). Nothing is polled.
 //!
-//! A frame sent before the carrier is up is lost (the queue is still `noop`), and so would be a
-//! SYN, at the price of a second. An IPv6 address can neither be bound nor be asked for by its
-//! neighbours until a work queue has joined its solicited-node group (`addrconf_dad_work`), even
-//! where duplicate address detection is off.
+//! A frame that is sent before the carrier is up is lost (the queue is still `noop`). If that frame
+//! is a SYN, the connection is delayed by a second. An IPv6 address cannot be bound, and its
+//! neighbours cannot resolve it, until a work queue has joined its solicited-node multicast group
+//! (`addrconf_dad_work`), even if duplicate address detection is off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,10 +23,10 @@ use tokio::sync::watch;
 use super::event_log::EventLog;
 use super::rtnl_event::Links;
 
-/// The latest word on each link and address.
+/// The latest announced state of each link and address.
 #[derive(Debug, Default)]
 pub(super) struct LinkStates {
-    /// Link index to whether the link is usable.
+    /// Whether each link is usable, by link index.
     links: BTreeMap<u32, bool>,
     /// IPv6 addresses that are past their tentative state, by the index of their link.
     addresses: BTreeSet<(u32, IpAddr)>,
@@ -35,14 +35,14 @@ pub(super) struct LinkStates {
 type Messages = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
 
 impl LinkStates {
-    /// Whether the link has its carrier and its queue.
+    /// Returns whether the link has its carrier and its queue is active.
     pub(super) fn is_link_usable(&self, link: u32) -> bool {
         self.links.get(&link) == Some(&true)
     }
 
-    /// Whether the IPv6 address can be bound and found, and the link has its link-local one too: a
-    /// router asks for a neighbour with that, and drops what it should forward while it has
-    /// none (`ndisc_send_ns`).
+    /// Returns whether the IPv6 address can be bound and resolved, and the link also has its
+    /// link-local address. A router sends its neighbour solicitations from the link-local address.
+    /// While it has none, it drops the packets that it should forward (`ndisc_send_ns`).
     pub(super) fn is_address_usable(&self, link: u32, address: IpAddr) -> bool {
         let is_link_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let mut of_link = self.addresses.iter().filter(|(index, _)| *index == link);
@@ -50,7 +50,7 @@ impl LinkStates {
     }
 }
 
-/// Follows the announcements until the socket is closed.
+/// Processes the announcements until the socket is closed.
 pub(super) async fn follow(
     mut messages: Messages,
     link_states: watch::Sender<LinkStates>,
@@ -105,8 +105,8 @@ impl LinkStates {
     }
 }
 
-/// Up, with carrier, and past the deferred activation of its queue (`linkwatch_do_dev`), which is
-/// what makes `operstate` up.
+/// Returns whether the link is up, has a carrier, and has an active queue. The queue is activated
+/// with a delay (`linkwatch_do_dev`), which also sets `operstate` to up.
 fn is_usable(link: &LinkMessage) -> bool {
     let flags_up = link
         .header

@@ -1,8 +1,10 @@
-//! What a node between the hosts does to their packets, by rules of its packet filter.
+//! Packet filter rules on a node between the hosts: filters, packet loss, and suppressed ICMP
+//! errors.
 //!
-//! *Where do packets get lost?* On arrival at the node (netdev ingress), so that the sender's
-//! capture has them as sent and the receiver's does not have them. What a router *filters* it would
-//! have forwarded (inet forward), where it can also answer.
+//! *Where are packets dropped?* A lost packet is dropped on arrival at the node (netdev ingress),
+//! so that the sender's capture contains it and the receiver's capture does not. A filtered packet
+//! is dropped where the router would forward it (inet forward), because the router can also send an
+//! answer there.
 
 use super::error::{Feature, LabError};
 use super::nft;
@@ -25,21 +27,22 @@ const LOSS: Feature = (
     "CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NFT_NUMGEN",
 );
 
+/// The table that drops the ICMP errors about packets that are too large.
 const SILENT: &str = "silent";
-/// Where the segments go that are meant.
+/// The chain to which the selected segments are sent.
 const CAUGHT: &str = "caught";
 
 impl LabNode {
-    /// Filters from now on what it forwards.
+    /// Starts to filter the packets that the node forwards.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
-    /// where it refuses.
+    /// [`LabError::MissingFeature`] if the kernel has no such filter, [`LabError::Netlink`] if it
+    /// refuses the rules.
     pub(crate) async fn add_filter(&self, filter: Filter, family: Family) -> Result<(), LabError> {
         self.add_tables([filtering(filter, family)]).await
     }
 
-    /// Filters no more.
+    /// Removes the filter.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -48,11 +51,11 @@ impl LabNode {
             .await
     }
 
-    /// Loses segments from now on as they arrive at these interfaces.
+    /// Starts to drop segments that arrive at these interfaces.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
-    /// where it refuses.
+    /// [`LabError::MissingFeature`] if the kernel has no such filter, [`LabError::Netlink`] if it
+    /// refuses the rules.
     pub(crate) async fn add_loss(
         &self,
         loss: &Loss,
@@ -62,7 +65,7 @@ impl LabNode {
         self.add_tables([losing(loss, family, interfaces)]).await
     }
 
-    /// Loses none in this direction any more.
+    /// Ends the loss of segments in this direction.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -71,13 +74,13 @@ impl LabNode {
             .await
     }
 
-    /// Tells nobody from now on that a packet is too large.
+    /// Starts to drop the ICMP errors by which the node reports that a packet is too large.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
-    /// where it refuses.
+    /// [`LabError::MissingFeature`] if the kernel has no such filter, [`LabError::Netlink`] if it
+    /// refuses the rules.
     pub(crate) async fn silence_too_big(&self) -> Result<(), LabError> {
-        self.add_tables([not_telling()]).await
+        self.add_tables([too_big_table()]).await
     }
 
     pub(super) async fn add_tables<const N: usize>(
@@ -132,10 +135,10 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
         (Some(numbers), which) => {
             let modulus = match which {
                 Which::Fraction { .. } => DRAWN,
-                // Nobody counts that far.
+                // No case has so many packets, so the count does not wrap.
                 _ => u32::MAX,
             };
-            // The generator begins at 0.
+            // The kernel counts from 0, a scenario from 1.
             let numbers = numbers.iter().map(|number| number - 1).collect();
             vec![Match::Numbered { modulus, numbers }]
         }
@@ -153,7 +156,7 @@ fn losing(loss: &Loss, family: Family, interfaces: Vec<String>) -> Table {
     }
 }
 
-/// Each family has tables of its own, so that one of them can go and the other stay.
+/// Each address family has its own tables, so that one can be removed while the other stays.
 fn filter_name(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "filter-ipv4",
@@ -170,8 +173,9 @@ fn loss_name(to: End, family: Family) -> &'static str {
     }
 }
 
-/// ICMP fragmentation needed (3/4) and ICMPv6 packet too big (2/0).
-fn not_telling() -> Table {
+/// Returns the table that drops the node's own ICMP "fragmentation needed" (3/4) and ICMPv6 "packet
+/// too big" (2/0).
+fn too_big_table() -> Table {
     let message = |protocol, start: &[u8]| {
         let start = bytes(Header::Transport, 0, &vec![0xff; start.len()], start);
         rule(vec![Match::Protocol(protocol), start], RuleVerdict::Drop)
@@ -185,7 +189,7 @@ fn not_telling() -> Table {
     }
 }
 
-/// Sends the segments that are meant to the chain [`CAUGHT`].
+/// Returns the rules that send the selected segments to the chain [`CAUGHT`].
 fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
     let flow = |matches: Vec<Match>| {
         let mut all = connection(family, to);
@@ -207,8 +211,8 @@ fn catching(family: Family, to: End, what: Segments) -> Vec<Rule> {
     }
 }
 
-/// Segments of the connections of one family to one end. NAT changes addresses and the client's
-/// port.
+/// Matches the segments of the connections of one family to one end. Only the server's port is
+/// compared, because NAT changes the addresses and the client's port.
 fn connection(family: Family, to: End) -> Vec<Match> {
     let offset = match to {
         End::Client => 0,
@@ -223,13 +227,14 @@ fn connection(family: Family, to: End) -> Vec<Match> {
     vec![Match::Family(family), Match::Protocol(TCP), port]
 }
 
-/// FIN 0x01, SYN 0x02, RST 0x04.
+/// Matches control bits: FIN 0x01, SYN 0x02, RST 0x04.
 fn flags(mask: u8, value: u8) -> Match {
     bytes(Header::Transport, 13, &[mask], &[value])
 }
 
-/// All that a segment without payload can look like: the packet is as long as its headers, of which
-/// TCP's says how long it is. (A rule cannot subtract. No segment here has IP options.)
+/// Matches a segment without payload: the packet is exactly as long as its IP header and its TCP
+/// header. There is one pair of matches for each length that the TCP header can have, because a
+/// rule cannot subtract. (No segment here has IP options.)
 fn empty(family: Family) -> impl Iterator<Item = [Match; 2]> {
     (5..=15_u8).map(move |words| {
         let length = u16::from(words) * 4;
@@ -269,7 +274,7 @@ fn chain(name: &'static str, hook: Option<Hook>, rules: Vec<Rule>) -> Chain {
 mod tests {
     use super::*;
 
-    fn told(table: &Table) -> Vec<String> {
+    fn rule_texts(table: &Table) -> Vec<String> {
         let rules = |chain: &Chain| {
             let rules = chain.rules.iter();
             rules
@@ -288,9 +293,9 @@ mod tests {
     fn an_answer_is_empty_whatever_options_it_has() {
         let third = loss(Segments::Answers, Which::Nth(vec![3]));
         let table = losing(&third, Family::Ipv4, vec!["eth0".to_owned()]);
-        let rules = told(&table);
-        // From the server's port (7777 is 0x1e61); neither FIN nor SYN nor RST; a header of 8 words
-        // (timestamps), and 20 bytes of IP with it.
+        let rules = rule_texts(&table);
+        // From the server's port (7777 is 0x1e61); without FIN, SYN and RST; a TCP header of 8
+        // words (with timestamps), and 20 bytes of IP header.
         let with_timestamps = "ingress: meta protocol ip meta l4proto 6 @th,0,16 & 0xffff == 0x1e61 @th,104,8 & 0x07 == 0x00 \
                                @th,96,8 & 0xf0 == 0x80 @nh,16,16 & 0xffff == 0x0034 jump caught";
         assert!(
@@ -308,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn data_is_what_is_not_empty() {
+    fn data_is_every_segment_that_is_not_empty() {
         let data = loss(Segments::Data, Which::All);
-        let rules = told(&losing(&data, Family::Ipv6, vec!["eth0".to_owned()]));
+        let rules = rule_texts(&losing(&data, Family::Ipv6, vec!["eth0".to_owned()]));
         let (returned, rest) = rules.split_at(11);
         assert!(
             returned.iter().all(|rule| rule.ends_with(" return")),
@@ -328,13 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_without_a_direction_looks_at_both() {
+    fn a_filter_without_a_direction_matches_both() {
         let filter = Filter {
             to: None,
             what: Segments::Rst,
             verdict: FilterVerdict::Rst,
         };
-        let rules = told(&filtering(filter, Family::Ipv4));
+        let rules = rule_texts(&filtering(filter, Family::Ipv4));
         let ports = [
             "@th,16,16 & 0xffff == 0x1e61",
             "@th,0,16 & 0xffff == 0x1e61",

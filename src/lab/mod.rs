@@ -1,8 +1,9 @@
-//! The network of one case: namespaces, links, addresses, routes, and what is done to them later.
+//! The network of one case: namespaces, links, addresses and routes, and the operations that change
+//! them during the case.
 //!
-//! A lab is built from its plans, one for each family that it carries, and from nothing else; no
-//! socket and no link of it ever exists in the host's own namespace. Dropping it closes its
-//! descriptors, and the kernel takes everything back in its own time, off the critical path.
+//! A lab is built only from its plans, one for each address family that it carries. None of its
+//! sockets and links ever exists in the host's own namespace. Dropping a lab closes its
+//! descriptors. The kernel then destroys the namespaces asynchronously, so no case waits for it.
 
 pub mod capture;
 pub mod counters;
@@ -37,25 +38,25 @@ use self::node::LabNode;
 use crate::model::{Connection, End, Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan, SWITCH_BRIDGE};
 
-/// The loopback's index in every namespace.
+/// The interface index of the loopback device in every namespace.
 const LOOPBACK: u32 = 1;
 
 /// A network that is up.
 #[derive(Debug)]
 pub struct Lab {
-    /// What it was built from: of each family that it carries its addresses and routes. Machines
-    /// and links are the same in all.
+    /// The plans that the lab was built from: one for each address family, with the addresses and
+    /// routes of that family. The machines and links are the same in all plans.
     pub plans: Vec<NetworkPlan>,
     nodes: Vec<LabNode>,
 }
 
 impl Lab {
-    /// Builds the network, which carries the families of these plans, and waits until every link
-    /// and address is usable. Requests to rtnetlink are made in `netlink`, whose threads may
-    /// have to wait for the kernel.
+    /// Builds a network that carries the address families of `plans`, and waits until every link
+    /// and address is usable. The rtnetlink connections run on the runtime `netlink`, because its
+    /// threads may have to wait for the kernel.
     ///
     /// # Errors
-    /// [`LabError`]: what could not be done, in which namespace, and the kernel's answer.
+    /// [`LabError`]: the operation that failed, its namespace, and the kernel's error.
     pub async fn build(
         plans: Vec<NetworkPlan>,
         connection: &Connection,
@@ -72,7 +73,7 @@ impl Lab {
         }))
         .await?;
         let outside = plans[0].outside().map(|interface| interface.index);
-        // Before any link, so that no packet passes it unseen.
+        // Install the firewall before any link exists, so that no packet passes unfiltered.
         for (node, plan) in nodes.iter().zip(&plans[0].nodes) {
             if let Some(firewall) = plan.firewall {
                 node.set_firewall(firewall, outside).await?;
@@ -96,7 +97,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The addresses and routes of one family.
+    /// Returns the addresses and routes of one address family.
     ///
     /// # Panics
     /// Never for a case that the lab was built for: its network carries the family of its
@@ -117,22 +118,22 @@ impl Lab {
         &self.plans[0].nodes[node].interfaces[interface]
     }
 
-    /// One node's links up, with addresses and routes. The requests go out together; the kernel
-    /// takes them in the order in which the futures are first polled, which is the order in
-    /// which they stand here.
+    /// Sets the links of one node up and adds its addresses and routes. All requests are sent at
+    /// once. The kernel processes them in the order in which the futures are first polled, which is
+    /// their order in this function.
     async fn bring_up(&self, position: usize) -> Result<(), LabError> {
         let (node, plan) = (&self.nodes[position], &self.plans[0].nodes[position]);
-        let of_families = || self.plans.iter().map(|plan| &plan.nodes[position]);
+        let plans_of_node = || self.plans.iter().map(|plan| &plan.nodes[position]);
         if plan.role == Role::Switch {
             return bring_up_switch(node, &plan.interfaces).await;
         }
         let links = [LOOPBACK]
             .into_iter()
             .chain(plan.interfaces.iter().map(|interface| interface.index));
-        let addresses = of_families()
+        let addresses = plans_of_node()
             .flat_map(|plan| &plan.interfaces)
             .filter_map(|interface| Some((interface.index, interface.address?)));
-        let routes = of_families().flat_map(|plan| &plan.routes);
+        let routes = plans_of_node().flat_map(|plan| &plan.routes);
         try_join3(
             try_join_all(links.map(|link| node.set_up(link, true))),
             try_join_all(addresses.map(|(link, subnet)| node.add_address(link, subnet))),
@@ -148,7 +149,7 @@ impl Lab {
         &self.nodes
     }
 
-    /// One machine of the lab.
+    /// Returns one machine of the lab.
     ///
     /// # Panics
     /// Never for a checked case: its steps name only nodes that its topology has.
@@ -164,14 +165,15 @@ impl Lab {
             .expect("a node of the topology")
     }
 
-    /// The link over which one end is attached.
+    /// Returns the interface over which an end is attached to the network.
     #[must_use]
     pub fn uplink(&self, end: End) -> &InterfacePlan {
         let [own, _] = self.positions(end.node(), None);
         self.interface(own)
     }
 
-    /// The two sides of a machine's link to another one, or of its only link, its own side first.
+    /// Returns the two ends of the link from `at` to `to`, the end at `at` first. Without `to`, it
+    /// is the first link of `at`, which is the only link of a host.
     ///
     /// # Panics
     /// Never for a checked case: its steps name only links that its topology has.
@@ -183,7 +185,8 @@ impl Lab {
         })
     }
 
-    /// The same, by their positions among the machines and their interfaces.
+    /// Returns the same two ends as indices: of the node among the nodes, and of the interface
+    /// among the interfaces of the node.
     #[expect(
         clippy::expect_used,
         reason = "a checked case names only links that its topology has"
@@ -193,12 +196,12 @@ impl Lab {
     }
 }
 
-/// One side of a link.
+/// One end of a link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkEnd<'l> {
-    /// Whose it is.
+    /// The node that the interface belongs to.
     pub node: &'l LabNode,
-    /// The interface.
+    /// The interface at this end.
     pub interface: &'l InterfacePlan,
 }
 

@@ -1,12 +1,15 @@
 //! Anonymous network namespaces, each held by one file descriptor.
 //!
-//! Nothing is bind-mounted and nothing is named: when the last descriptor is closed, however the
-//! process ends, the kernel takes the namespace back. A namespace is entered only for work that
-//! never waits for the runtime, so no task can find itself in the wrong network: by threads that
-//! exist for that and end afterwards, because the kernel may take its time, and a runtime's workers
-//! are there for others meanwhile; or, where the runtime is one thread, by that thread, which
-//! leaves again. (A guest has one processor, and no time passes on it. There a thread would only
-//! cost: twenty system calls each, a fifth of all that a case makes.)
+//! A namespace has no name and no bind mount. The kernel destroys it when its last descriptor is
+//! closed, however the process ends.
+//!
+//! A thread enters a namespace only for synchronous work that never waits for the runtime, so no
+//! task runs in the wrong network. On a multi-threaded runtime, a new thread does this work and
+//! ends afterwards: the system calls may block, and the worker threads of the runtime must stay
+//! available to other tasks. On a single-threaded runtime, the current thread enters the namespace
+//! and then returns to its own. (This is the case in a guest, which has one processor and where no
+//! time passes during the work. A thread would only add cost there: twenty system calls each, a
+//! fifth of all system calls of a case.)
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -21,7 +24,7 @@ use tokio::sync::oneshot;
 
 use super::error::LabError;
 
-/// The namespace of the thread that opens it.
+/// The network namespace of the thread that opens this path.
 const OWN: &str = "/proc/thread-self/ns/net";
 
 /// A network namespace; clones share it.
@@ -35,8 +38,8 @@ impl Namespace {
     /// Creates a namespace and runs `first` inside it, on the same thread.
     ///
     /// # Errors
-    /// [`LabError::Namespace`] where the kernel refuses (privileges, `user.max_net_namespaces`), or
-    /// what `first` returns.
+    /// [`LabError::Namespace`] if the kernel refuses (privileges, `user.max_net_namespaces`), or
+    /// the error of `first`.
     pub async fn create<T, F>(label: &str, first: F) -> Result<(Self, T), LabError>
     where
         T: Send + 'static,
@@ -69,7 +72,7 @@ impl Namespace {
     /// Runs `work` inside the namespace.
     ///
     /// # Errors
-    /// [`LabError::Namespace`] if the namespace cannot be entered, or what `work` returns.
+    /// [`LabError::Namespace`] if the namespace cannot be entered, or the error of `work`.
     pub async fn run<T, F>(&self, work: F) -> Result<T, LabError>
     where
         T: Send + 'static,
@@ -96,41 +99,41 @@ impl AsFd for Namespace {
     }
 }
 
-/// Runs work that enters a namespace, and does not leave it.
+/// Runs `work`, which enters a namespace and does not leave it.
 async fn inside<T, F>(label: &str, work: F) -> Result<T, LabError>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T, LabError> + Send + 'static,
 {
     match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => there_and_back(label, work),
+        RuntimeFlavor::CurrentThread => on_current_thread(label, work),
         _ => on_own_thread(label, work).await,
     }
 }
 
-/// Runs `work` on this thread, which is where it was before when this returns, whatever the work
-/// comes to.
-fn there_and_back<T>(
+/// Runs `work` on the current thread. The thread is back in its previous namespace when this
+/// returns, even if `work` fails.
+fn on_current_thread<T>(
     label: &str,
     work: impl FnOnce() -> Result<T, LabError>,
 ) -> Result<T, LabError> {
-    let home = File::open(OWN).map_err(|source| LabError::Namespace {
-        doing: "leave its own namespace for",
+    let previous = File::open(OWN).map_err(|source| LabError::Namespace {
+        doing: "save the current namespace before entering",
         node: label.to_owned(),
         source,
     })?;
-    let _way_back = WayBack(home);
+    let _return_guard = ReturnGuard(previous);
     work()
 }
 
-/// Where the thread returns to when this is dropped.
-struct WayBack(File);
+/// Returns the thread to this network namespace on drop.
+struct ReturnGuard(File);
 
-impl Drop for WayBack {
+impl Drop for ReturnGuard {
     fn drop(&mut self) {
         if let Err(errno) = setns(&self.0, CloneFlags::CLONE_NEWNET) {
-            // Whatever it did from now on, it would do in the wrong network.
-            let message = format!("cannot return to the network namespace of before: {errno}\n");
+            // All later work of this thread would happen in the wrong network namespace.
+            let message = format!("cannot return to the previous network namespace: {errno}\n");
             io::stderr().write_all(message.as_bytes()).ok();
             process::abort();
         }
@@ -155,8 +158,8 @@ where
         .name(format!("in {label}"))
         .spawn(move || {
             let _context = runtime.enter();
-            // The receiver is gone only when the case was cancelled, and then nobody misses the
-            // answer.
+            // The receiver is dropped only if the case was cancelled. The result is then not
+            // needed.
             sender.send(work()).ok();
         })
         .map_err(failed)?;

@@ -1,4 +1,4 @@
-//! A node's entries for its neighbours (ARP, NDP).
+//! The neighbour entries of a node (ARP, NDP).
 
 use std::net::IpAddr;
 
@@ -8,11 +8,12 @@ use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage};
 use super::error::LabError;
 use super::node::LabNode;
 
-/// Nobody's, from the documentation range (RFC 7042).
-const NOBODY: [u8; 6] = [0x00, 0x00, 0x5e, 0x00, 0x53, 0xff];
+/// A hardware address that no interface has, from the documentation range (RFC 7042).
+const UNUSED_MAC: [u8; 6] = [0x00, 0x00, 0x5e, 0x00, 0x53, 0xff];
 
 impl LabNode {
-    /// Forgets a neighbour, whatever it knew of it: the next packet has to ask (`neigh_delete`).
+    /// Deletes a neighbour entry, whatever its state is (`neigh_delete`). The next packet to the
+    /// neighbour starts a new address resolution. A missing entry is not an error.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -30,16 +31,16 @@ impl LabNode {
         message
             .attributes
             .push(NeighbourAttribute::Destination(address.into()));
-        let forgotten = self.handle.neighbours().del(message).execute().await;
-        let doing = format!("forget the neighbour {address}");
-        match forgotten.map_err(self.failed(doing)) {
-            // It knew none.
+        let deleted = self.handle.neighbours().del(message).execute().await;
+        let doing = format!("delete the neighbour entry of {address}");
+        match deleted.map_err(self.failed(doing)) {
+            // There was no entry.
             Err(error) if error.errno() == Some(nix::libc::ENOENT) => Ok(()),
             done => done,
         }
     }
 
-    /// Takes a hardware address that nobody has for a neighbour's, for good.
+    /// Installs a permanent neighbour entry with an unused hardware address.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -51,10 +52,10 @@ impl LabNode {
         self.handle
             .neighbours()
             .add(link, address)
-            .link_layer_address(&NOBODY)
+            .link_layer_address(&UNUSED_MAC)
             .replace()
             .execute()
             .await
-            .map_err(self.failed(format!("mistake the neighbour {address}")))
+            .map_err(self.failed(format!("set a wrong neighbour entry for {address}")))
     }
 }

@@ -19,7 +19,7 @@ use crate::evidence::{Excerpt, NetworkChange};
 use crate::model::{Family, Node, Role};
 use crate::plan::{InterfacePlan, NetworkPlan};
 
-/// The announcements that a node follows.
+/// The rtnetlink multicast groups that a node joins.
 const GROUPS: [MulticastGroup; 5] = [
     MulticastGroup::Link,
     MulticastGroup::Ipv6Ifaddr,
@@ -28,32 +28,33 @@ const GROUPS: [MulticastGroup; 5] = [
     MulticastGroup::Ipv6Route,
 ];
 
-/// How long a link that was set up may take to be usable before the lab is given up: far beyond a
-/// busy machine's worst.
+/// How long to wait until a link that was set up is usable, before the lab is given up. A busy
+/// machine needs far less.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A namespace with an rtnetlink connection into it.
 #[derive(Debug)]
 pub struct LabNode {
-    /// Which machine it plays.
+    /// The machine of the topology.
     pub node: Node,
-    /// What that does with what is not for itself.
+    /// How the node handles packets that are not addressed to it.
     pub role: Role,
     /// The namespace itself.
     pub namespace: Namespace,
     pub(super) handle: Handle,
     link_states: watch::Receiver<LinkStates>,
     event_log: EventLog,
-    /// The netlink connection and the one who listens to it: each would wait for the other to end.
+    /// The task of the netlink connection and the task that reads its events. Both are aborted on
+    /// drop, because each would wait for the other to end.
     tasks: [AbortHandle; 2],
 }
 
 impl LabNode {
-    /// Makes the namespace and sets its sysctls, before it has any link that could inherit others.
-    /// Its rtnetlink connection runs in `netlink`.
+    /// Creates the namespace and sets its sysctls before it has any link that could inherit other
+    /// values. Its rtnetlink connection runs on the runtime `netlink`.
     ///
     /// # Errors
-    /// [`LabError`] where the kernel refuses the namespace, the netlink socket or a sysctl.
+    /// [`LabError`] if the kernel refuses the namespace, the netlink socket or a sysctl.
     pub(crate) async fn create(
         node: Node,
         role: Role,
@@ -90,7 +91,7 @@ impl LabNode {
         })
     }
 
-    /// What the kernel has announced of its network since it was made.
+    /// Returns the rtnetlink events of the node's network since the node was created.
     #[must_use]
     pub(crate) fn changes(&self) -> Excerpt<NetworkChange> {
         self.event_log.so_far()
@@ -105,11 +106,11 @@ impl LabNode {
         }
     }
 
-    /// Creates a veth pair with both ends where they belong, under their final names: moving or
+    /// Creates a veth pair with each end in its final namespace and under its final name: moving or
     /// renaming one later costs tens of milliseconds under the kernel's RTNL lock.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] without veth in the kernel, [`LabError::Netlink`] otherwise.
+    /// [`LabError::MissingFeature`] if the kernel has no veth, [`LabError::Netlink`] otherwise.
     pub(crate) async fn add_veth(
         &self,
         near: &InterfacePlan,
@@ -137,10 +138,10 @@ impl LabNode {
             .await
     }
 
-    /// Creates a bridge, down.
+    /// Creates a bridge, which is still down.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] without bridges in the kernel, [`LabError::Netlink`] otherwise.
+    /// [`LabError::MissingFeature`] if the kernel has no bridges, [`LabError::Netlink`] otherwise.
     pub(crate) async fn add_bridge(&self, name: &str, index: u32) -> Result<(), LabError> {
         let bridge = LinkMessageBuilder::<LinkBridge>::new(name)
             .index(index)
@@ -166,7 +167,8 @@ impl LabNode {
             .execute()
             .await
             .map_err(|error| match io_error(error) {
-                // rtnl_newlink says so of a kind for which there is neither code nor module.
+                // rtnl_newlink returns this error for a link kind that is neither built in nor
+                // available as a module.
                 source if source.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => {
                     LabError::MissingFeature { feature, option }
                 }
@@ -199,7 +201,7 @@ impl LabNode {
         self.change_link(message, doing).await
     }
 
-    /// Sets the largest packet that a link takes.
+    /// Sets the MTU of a link, in bytes.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -229,7 +231,7 @@ impl LabNode {
     }
 
     /// Waits until the kernel announces that the link has its carrier and that its address, if it
-    /// has one, can be used.
+    /// has one, is usable.
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.
@@ -243,8 +245,8 @@ impl LabNode {
         .await
     }
 
-    /// The same whether or not there is a carrier, without which an address can be used too: no
-    /// duplicate of it is looked for.
+    /// Waits until the address of the interface is usable, with or without a carrier. Duplicate
+    /// address detection is off, so an address becomes usable without a carrier too.
     ///
     /// # Errors
     /// [`LabError::NotReady`] after twenty seconds.
@@ -274,7 +276,8 @@ impl LabNode {
     }
 }
 
-/// Whether the interface has its IPv6 address; an IPv4 one is there at once.
+/// Returns whether the IPv6 address of the interface, if it has one, is usable. An IPv4 address is
+/// usable at once.
 fn has_address(known: &LinkStates, interface: &InterfacePlan) -> bool {
     let address = interface.address.map(|subnet| subnet.address);
     address
@@ -290,7 +293,7 @@ impl Drop for LabNode {
     }
 }
 
-/// The kernel's own error where there is one.
+/// Converts the error. Keeps the kernel's error code if there is one.
 fn io_error(error: rtnetlink::Error) -> io::Error {
     match error {
         rtnetlink::Error::NetlinkError(message) => message.to_io(),

@@ -1,4 +1,4 @@
-//! The queue that everything a node sends goes through.
+//! The root queueing discipline of a link, which all outgoing packets pass.
 
 use futures::StreamExt;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
@@ -19,12 +19,13 @@ const TCA_OPTIONS: u16 = 2;
 pub(super) struct Queue {
     pub(super) kind: &'static str,
     pub(super) options: Vec<u8>,
-    /// What a kernel lacks that does not know it.
+    /// The feature that is missing if the kernel does not support this kind.
     pub(super) lacking: Feature,
 }
 
 impl LabNode {
-    /// Takes away the queue that a step has put at the root of the link, and what waits in it.
+    /// Deletes the root queueing discipline that a step has installed on the link, and the packets
+    /// in it.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -57,7 +58,8 @@ impl LabNode {
         while let Some(answer) = answers.next().await {
             if let NetlinkPayload::Error(error) = answer.payload {
                 let refused = self.failed(doing)(rtnetlink::Error::NetlinkError(error));
-                // qdisc_create knows no such kind, or there is no traffic control at all.
+                // ENOENT: qdisc_create finds no such kind. EOPNOTSUPP: the kernel has no traffic
+                // control.
                 return Err(match refused.errno() {
                     Some(ENOENT | EOPNOTSUPP) => LabError::MissingFeature {
                         feature: queue.lacking.0,

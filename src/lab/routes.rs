@@ -10,8 +10,8 @@ use super::error::LabError;
 use super::node::LabNode;
 use crate::plan::{RoutePlan, Subnet};
 
-/// Of a route for when the first one is gone: larger than that of any other, which the kernel makes
-/// 0 or, over IPv6, 1024 (`IP6_RT_PRIO_USER`).
+/// The metric of a backup route. It is larger than the metric of any other route, which is 0 in
+/// IPv4 and 1024 in IPv6 (`IP6_RT_PRIO_USER`).
 const BACKUP_METRIC: u32 = 2048;
 
 impl LabNode {
@@ -34,7 +34,7 @@ impl LabNode {
     /// [`LabError::Netlink`].
     pub(crate) async fn remove_address(&self, link: u32, subnet: Subnet) -> Result<(), LabError> {
         let addresses = self.handle.address();
-        // The same message, but for what is done with it.
+        // A delete request contains the same message as an add request.
         let message = addresses
             .add(link, subnet.address, subnet.prefix)
             .message_mut()
@@ -67,7 +67,7 @@ impl LabNode {
             .map_err(self.failed(doing))
     }
 
-    /// Adds a route of a kind that sends nothing anywhere: unreachable, prohibit, blackhole.
+    /// Adds a route that discards packets: unreachable, prohibit or blackhole.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -82,7 +82,7 @@ impl LabNode {
             .map_err(self.failed(doing))
     }
 
-    /// Deletes every route that the main table has to exactly this network.
+    /// Deletes every route of the main table to exactly this network.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -95,7 +95,7 @@ impl LabNode {
         }
     }
 
-    /// Deletes one route to exactly this network; ESRCH where there is none.
+    /// Deletes one route to exactly this network. Fails with ESRCH if there is none.
     async fn delete_route(&self, to: Subnet) -> Result<(), LabError> {
         let mut route = destination(to);
         // Unspecified is the wildcard for both (fib_table_delete, ip6_route_del).
@@ -113,7 +113,7 @@ impl LabNode {
     }
 }
 
-/// A route's message with the destination set, in the family of the destination.
+/// Returns a route message for the destination, in the address family of the destination.
 fn destination(to: Subnet) -> RouteMessageBuilder<IpAddr> {
     let mut builder = RouteMessageBuilder::<IpAddr>::new();
     let message = builder.get_mut();

@@ -1,4 +1,4 @@
-//! An rtnetlink message to what has changed by it. Pure.
+//! Converts an rtnetlink message to the network change that it announces. Pure.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,17 +14,17 @@ use netlink_packet_route::route::{
 
 use crate::evidence::{Change, LinkState};
 
-/// The latest word on each link: the kernel announces a link again whenever anything about it has
-/// changed.
+/// The latest state of each link. The kernel announces a link again after every change of it, also
+/// if its state is the same.
 #[derive(Debug, Default)]
 pub(super) struct Links(BTreeMap<u32, LinkState>);
 
-/// The index of the loopback, which no case is about.
+/// The index of the loopback interface, whose state is not part of the evidence.
 const LOOPBACK: u32 = 1;
 
 impl Links {
-    /// What a message tells; `None` where it tells nothing new, or nothing about the network of a
-    /// case.
+    /// Returns the change that a message announces, or `None` if it announces nothing new or
+    /// nothing about the network of a case.
     pub(super) fn change(&mut self, message: &RouteNetlinkMessage) -> Option<Change> {
         match message {
             RouteNetlinkMessage::NewLink(link) => self.link(link),
@@ -56,8 +56,8 @@ impl Links {
         } else {
             LinkState::NoCarrier
         };
-        let known = self.0.insert(index, state);
-        (index != LOOPBACK && known != Some(state)).then_some(Change::Link {
+        let previous = self.0.insert(index, state);
+        (index != LOOPBACK && previous != Some(state)).then_some(Change::Link {
             interface: name,
             state,
         })
@@ -65,7 +65,7 @@ impl Links {
 }
 
 fn neighbour(message: &NeighbourMessage) -> Option<Change> {
-    // Multicast needs no question.
+    // A multicast address needs no resolution.
     if message.header.state == NeighbourState::Noarp {
         return None;
     }
@@ -74,7 +74,8 @@ fn neighbour(message: &NeighbourMessage) -> Option<Change> {
     Some(Change::Neighbour { address, state })
 }
 
-/// A bridge's entries have none.
+/// Returns the IP address of the neighbour, or `None` for a multicast address or an entry of a
+/// bridge, which has no IP address.
 fn neighbour_address(message: &NeighbourMessage) -> Option<IpAddr> {
     let of = |attribute: &NeighbourAttribute| match attribute {
         NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => Some((*address).into()),
@@ -87,8 +88,9 @@ fn neighbour_address(message: &NeighbourMessage) -> Option<IpAddr> {
     (!address.is_multicast()).then_some(address)
 }
 
-/// `unreachable 198.51.100.0/24`, as `ip route` has it; `None` outside the main table, where the
-/// kernel keeps what it derives itself.
+/// Formats a route as `ip route` does: `unreachable 198.51.100.0/24`. Returns `None` for a route
+/// outside the main table, because the kernel derives those routes itself, and for other kinds of
+/// routes.
 fn route_text(message: &RouteMessage) -> Option<String> {
     if message.header.table != RouteHeader::RT_TABLE_MAIN {
         return None;
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_told_of_once_for_each_state() {
+    fn a_link_is_reported_once_for_each_state() {
         let mut links = Links::default();
         let changed = |state| {
             Some(Change::Link {
@@ -171,21 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_told_by_their_state_and_multicast_is_not() {
+    fn neighbours_are_reported_with_their_state_and_multicast_is_not() {
         let router = NeighbourAddress::Inet([192, 0, 2, 254].into());
-        let told = Links::default().change(&neighbour_message(NeighbourState::Failed, router));
+        let change = Links::default().change(&neighbour_message(NeighbourState::Failed, router));
         let expected = Change::Neighbour {
             address: [192, 0, 2, 254].into(),
             state: "FAILED".to_owned(),
         };
-        assert_eq!(told, Some(expected));
+        assert_eq!(change, Some(expected));
         let group = NeighbourAddress::Inet([224, 0, 0, 1].into());
-        let told = Links::default().change(&neighbour_message(NeighbourState::Reachable, group));
-        assert_eq!(told, None);
+        let change = Links::default().change(&neighbour_message(NeighbourState::Reachable, group));
+        assert_eq!(change, None);
     }
 
     #[test]
-    fn only_the_main_tables_routes_are_told() {
+    fn only_routes_of_the_main_table_are_reported() {
         let mut message = RouteMessage::default();
         message.header.kind = RouteType::Unreachable;
         message.header.destination_prefix_length = 24;
@@ -194,8 +196,8 @@ mod tests {
         let derived = RouteNetlinkMessage::NewRoute(message.clone());
         assert_eq!(Links::default().change(&derived), None);
         message.header.table = RouteHeader::RT_TABLE_MAIN;
-        let told = Links::default().change(&RouteNetlinkMessage::DelRoute(message));
+        let change = Links::default().change(&RouteNetlinkMessage::DelRoute(message));
         let text = "unreachable 198.51.100.0/24".to_owned();
-        assert_eq!(told, Some(Change::RouteDeleted(text)));
+        assert_eq!(change, Some(Change::RouteDeleted(text)));
     }
 }

@@ -1,10 +1,12 @@
-//! A node that neither sends nor hears, with its carrier up and its state kept: what goes out is
-//! dropped before its interface's queue, what comes in before the stack has it. A capture sees the
-//! second and not the first, as at the port of a machine that hangs.
+//! A blackout of a node: it neither sends nor receives, but keeps its carrier and its state.
+//! Outgoing packets are dropped before the queue of the interface, incoming packets before the
+//! network stack. A capture sees the incoming packets but not the outgoing ones, as at the switch
+//! port of a machine that hangs.
 //!
-//! *Why a packet filter, and no bridge that is down or queue of length zero?* Those are changed
-//! under the lock of rtnetlink, for which a fault would wait on a busy machine; and each bridge
-//! that goes, when its namespace does, holds that lock for an RCU barrier (`br_multicast_dev_del`).
+//! *Why a packet filter, and not a bridge that is down or a queue of length zero?* Both are changed
+//! under the RTNL lock, and on a busy machine a fault would wait for it. In addition, each bridge
+//! that is destroyed with its namespace holds that lock for an RCU barrier
+//! (`br_multicast_dev_del`).
 
 use super::error::{Feature, LabError};
 use super::nft::rules::{Chain, Hook, RuleVerdict, Table, TableFamily};
@@ -15,25 +17,25 @@ const NEEDS: Feature = (
     "CONFIG_NF_TABLES_NETDEV, CONFIG_NETFILTER_INGRESS, CONFIG_NETFILTER_EGRESS",
 );
 
-/// The table that keeps a node from sending.
+/// The table that drops all outgoing packets.
 const MUTE: &str = "mute";
-/// The table that keeps a node from hearing.
+/// The table that drops all incoming packets.
 const DEAF: &str = "deaf";
 
 impl LabNode {
-    /// Sends and hears nothing any more through this interface.
+    /// Starts to drop all packets that the node sends or receives through this interface.
     ///
     /// # Errors
-    /// [`LabError::MissingFeature`] where the kernel has no such filter, [`LabError::Netlink`]
-    /// where it refuses.
+    /// [`LabError::MissingFeature`] if the kernel has no such filter, [`LabError::Netlink`] if it
+    /// refuses the rules.
     pub async fn silence(&self, interface: &str) -> Result<(), LabError> {
         let interfaces = || vec![interface.to_owned()];
-        let mute = dropping(MUTE, Hook::Egress(interfaces()));
-        let deaf = dropping(DEAF, Hook::Ingress(interfaces()));
-        self.add_tables([mute, deaf]).await
+        let outgoing = drop_all(MUTE, Hook::Egress(interfaces()));
+        let incoming = drop_all(DEAF, Hook::Ingress(interfaces()));
+        self.add_tables([outgoing, incoming]).await
     }
 
-    /// Sends and hears again.
+    /// Ends the blackout in both directions.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -41,7 +43,7 @@ impl LabNode {
         self.remove_tables(TableFamily::Netdev, [MUTE, DEAF]).await
     }
 
-    /// Sends again, and hears nothing yet.
+    /// Lets the node send again. Incoming packets are still dropped.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -49,7 +51,7 @@ impl LabNode {
         self.remove_tables(TableFamily::Netdev, [MUTE]).await
     }
 
-    /// Hears again.
+    /// Lets the node receive again.
     ///
     /// # Errors
     /// [`LabError::Netlink`].
@@ -58,7 +60,7 @@ impl LabNode {
     }
 }
 
-fn dropping(name: &'static str, hook: Hook) -> Table {
+fn drop_all(name: &'static str, hook: Hook) -> Table {
     let all = Chain {
         name: "all",
         hook: Some(hook),

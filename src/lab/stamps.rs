@@ -1,9 +1,10 @@
-//! Whether the kernel stamps packets with the time at which they come.
+//! Receive timestamps of the kernel.
 //!
-//! It does so only while some socket asks for it, and not from the moment on that the first one
-//! asks: on a busy machine it can be milliseconds later (`net_enable_timestamp` leaves the switch
-//! to a work queue). Until then a packet has the time at which it is read, and a RST would seem to
-//! come after the error that it has caused.
+//! The kernel timestamps packets on arrival only while at least one socket has requested it. After
+//! the first request, timestamping starts with a delay, which on a busy machine can be milliseconds
+//! (`net_enable_timestamp` defers the change to a work queue). Until then, the timestamp of a
+//! packet is the time at which it is read, and a RST would seem to arrive after the error that it
+//! has caused.
 
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -19,14 +20,14 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
-/// Until it is looked again.
+/// The interval between two checks.
 const PACE: Duration = Duration::from_millis(1);
 
-/// A work queue has its turn sooner on any machine that gets anything done.
+/// The time limit of the checks. A work queue runs sooner on any machine that makes progress.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Asks for as long as this process lives, in the namespace of the first who calls this: not to be
-/// called inside a lab's.
+/// Requests timestamps until the process ends. The first call opens a socket in the network
+/// namespace of the calling thread, so this must not be called inside a namespace of a lab.
 pub(super) fn ask() -> io::Result<()> {
     static ASKING: OnceLock<UdpSocket> = OnceLock::new();
     if ASKING.get().is_none() {
@@ -37,8 +38,8 @@ pub(super) fn ask() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until packets are stamped when they come. To be called in a namespace whose loopback is
-/// up, after [`ask`].
+/// Waits until the kernel timestamps packets on arrival. Must be called after [`ask`], in a
+/// namespace whose loopback is up. Fails with `TimedOut` after [`LIMIT`].
 pub(super) fn wait() -> io::Result<()> {
     static BEGUN: OnceLock<()> = OnceLock::new();
     if BEGUN.get().is_some() {
@@ -59,8 +60,8 @@ pub(super) fn wait() -> io::Result<()> {
     Ok(())
 }
 
-/// Sends a packet to itself, which is there when the call returns; whether its time is from before
-/// it is read.
+/// Sends a packet to the socket itself; it has arrived when the call returns. Returns whether its
+/// timestamp is from before the read.
 fn is_stamped_in_time(socket: &UdpSocket) -> io::Result<bool> {
     socket.send(b"?")?;
     let before_reading = Duration::from(clock_gettime(ClockId::CLOCK_REALTIME)?);
@@ -76,7 +77,7 @@ fn is_stamped_in_time(socket: &UdpSocket) -> io::Result<bool> {
     Ok(of(&message)?.is_some_and(|stamp| stamp <= before_reading))
 }
 
-/// When the packet came (`SO_TIMESTAMPNS`), by `CLOCK_REALTIME`.
+/// Returns the receive timestamp of the packet (`SO_TIMESTAMPNS`), by `CLOCK_REALTIME`.
 pub(super) fn of<S>(message: &RecvMsg<'_, '_, S>) -> io::Result<Option<Duration>> {
     let stamp = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),

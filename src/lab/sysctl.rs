@@ -1,16 +1,16 @@
-//! The sysctls that every node starts from, whatever the host's own are.
+//! The sysctl values that every node starts with, whatever the host's own values are.
 //!
 //! A new namespace takes most of its settings from constants in the kernel, but some from the
 //! initial namespace. Those that could change an outcome are pinned here:
 //!
 //! * `net.ipv4.conf.all` and `default` (`devinet_init_net`), unless
-//!   `net.core.devconf_inherit_init_net` is 2; the IPv6 ones where it is 1 or 3
-//!   (`addrconf_init_net`), and `disable_ipv6` from the boot's command line in any case
-//! * of the `tcp_*`, only the congestion control and the buffers (`tcp_sk_init`)
+//!   `net.core.devconf_inherit_init_net` is 2; the IPv6 ones if it is 1 or 3 (`addrconf_init_net`),
+//!   and `disable_ipv6` from the kernel command line in any case
+//! * of the `tcp_*` sysctls, only the congestion control and the buffer sizes (`tcp_sk_init`)
 //!
-//! Not pinned are the neighbour timers: an interface copies the initial namespace's
-//! `net.ipv4.neigh.default` when it is made (`neigh_parms_alloc`), so they could only be set for
-//! each interface later. The oracle takes them for the kernel's defaults.
+//! The neighbour timers are not pinned. An interface copies the initial namespace's
+//! `net.ipv4.neigh.default` when it is created (`neigh_parms_alloc`), so they could only be set for
+//! each interface later. The oracle assumes the kernel's defaults.
 
 use std::io::Write;
 
@@ -23,49 +23,51 @@ use crate::setting;
 /// A sysctl below `net.`: the path with slashes, and the value.
 pub(crate) type Setting = (String, String);
 
-/// Of every interface, now (`all`) and later (`default`); the kernel takes one, both, or the larger
-/// of the two.
+/// The settings of every interface: `all` for the existing interfaces, `default` for later ones.
+/// Depending on the sysctl, the kernel uses one of the two values, both, or the larger one.
 const EACH_INTERFACE_IPV4: [(&str, &str); 10] = [
-    // Reverse-path filtering would drop what a removed return route is about to answer.
+    // If the return route is removed, reverse-path filtering would drop packets that the kernel
+    // must still process.
     ("rp_filter", "0"),
-    // Who answers a request for an address, and under which of its own a node asks.
+    // Which interface answers an ARP request, and which source address an ARP request has.
     ("arp_ignore", "0"),
     ("arp_announce", "0"),
     ("arp_filter", "0"),
-    // What a node makes of an address that nobody asked about, and whether it tells its own.
+    // Whether a node accepts a gratuitous ARP message, and whether it sends one.
     ("arp_accept", "0"),
     ("arp_notify", "0"),
     ("drop_gratuitous_arp", "0"),
-    // What a carrier's loss does to neighbours and routes.
+    // The effect of a lost carrier on neighbour entries and routes.
     ("arp_evict_nocarrier", "1"),
     ("ignore_routes_with_linkdown", "0"),
-    // The routes are the scenario's alone.
+    // Only the scenario may change the routes.
     ("accept_redirects", "0"),
 ];
 
 /// The same for IPv6.
 const EACH_INTERFACE_IPV6: [(&str, &str); 8] = [
     ("disable_ipv6", "0"),
-    // Duplicate address detection holds an address back for a second; nobody else is here.
+    // Duplicate address detection would delay an address by a second. It is not needed: no other
+    // node has the same address.
     ("accept_dad", "0"),
-    // There is no router that advertises itself.
+    // No router sends advertisements.
     ("accept_ra", "0"),
     ("router_solicitations", "0"),
-    // An interface that goes down and up again is a cable, not a reconfiguration.
+    // An interface that goes down and up again models a cable, not a reconfiguration.
     ("keep_addr_on_down", "1"),
     ("ndisc_evict_nocarrier", "1"),
     ("ignore_routes_with_linkdown", "0"),
     ("accept_redirects", "0"),
 ];
 
-/// Of the protocol that runs over both families. Reno is in every kernel.
+/// The settings of TCP, which apply to both families. Reno is in every kernel.
 const OF_TCP: [(&str, &str); 3] = [
     ("ipv4/tcp_congestion_control", "reno"),
     ("ipv4/tcp_rmem", RECEIVE_BUFFERS),
     ("ipv4/tcp_wmem", SEND_BUFFERS),
 ];
 
-/// What a node needs in a network that carries the families of these plans.
+/// Returns the settings of a node in a network that carries the address families of `plans`.
 #[must_use]
 pub(crate) fn pinned(node: Node, plans: &[NetworkPlan]) -> Vec<Setting> {
     let addressed = plans.iter().filter_map(|network| {
@@ -84,32 +86,32 @@ pub(crate) fn pinned(node: Node, plans: &[NetworkPlan]) -> Vec<Setting> {
     settings
 }
 
-/// What a node with addresses of this family needs.
+/// Returns the settings of a node that has addresses of this family.
 fn of_family(plan: &NodePlan, family: Family) -> Vec<Setting> {
     let mut settings = match family {
         Family::Ipv4 => each_interface("ipv4", &EACH_INTERFACE_IPV4),
         Family::Ipv6 => each_interface("ipv6", &EACH_INTERFACE_IPV6),
     };
     let forwards = if plan.role == Role::Router { "1" } else { "0" };
-    // Of the two families' switches the one for all interfaces does nothing where it has the value
-    // already.
+    // In both families, a write to `all/forwarding` has no effect if it already has the value.
     let of_family: &[(&str, &str)] = match family {
         Family::Ipv4 => &[
             ("ipv4/conf/default/forwarding", forwards),
             ("ipv4/conf/all/forwarding", forwards),
-            // The ICMP errors of a dying path are evidence. No type of them is limited by
-            // icmp_send then. The router's own bucket for destinations without a route
-            // (ip_error, one a second after a burst) is another one, without a switch in a
-            // namespace.
+            // The ICMP errors of a broken path are evidence. With an empty mask, icmp_send limits
+            // no ICMP type. The router has a separate rate limit for destinations without a route
+            // (ip_error, one error per second after a burst), which no sysctl of a namespace
+            // controls.
             ("ipv4/icmp_ratemask", "0"),
         ],
         Family::Ipv6 => &[
             ("ipv6/conf/all/forwarding", forwards),
-            // Type 0 is no message's (RFC 4443): as above.
+            // The value is a list of the limited types. No ICMPv6 message has type 0 (RFC 4443), so
+            // no type is limited.
             ("ipv6/icmp/ratemask", "0"),
         ],
     };
-    // Where there is another way, the one whose link has no carrier is to be left.
+    // If the node has a backup route, it must not use a route whose link has no carrier.
     if plan.routes.iter().any(|route| route.is_backup) {
         let protocol = match family {
             Family::Ipv4 => "ipv4",
@@ -136,25 +138,27 @@ fn owned((name, value): &(&str, &str)) -> Setting {
     ((*name).to_owned(), (*value).to_owned())
 }
 
-/// What a host's own settings ask of its namespace.
+/// Returns the sysctls that a host's settings require in its namespace.
 #[must_use]
 pub(crate) fn of_end(settings: &EndSettings) -> Vec<Setting> {
     stated(&setting::sysctls(settings))
 }
 
-/// What a file asks for.
+/// Returns the sysctls that a scenario file sets.
 #[must_use]
 pub(crate) fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
     let setting = |sysctl: &Sysctl| (sysctl.path(), sysctl.value.clone());
     sysctls.iter().map(setting).collect()
 }
 
-/// Writes the settings. Must run on a thread that is inside the namespace: `/proc/sys/net` shows
-/// the caller's.
+/// Writes the settings. Must run on a thread that is inside the namespace, because `/proc/sys/net`
+/// shows the namespace of the calling thread. Without IPv6 in the kernel, the IPv6 settings are
+/// skipped.
 ///
 /// # Errors
-/// [`LabError::Sysctl`] for the first that the kernel refuses; [`LabError::MissingFeature`] where
-/// it has no IPv6.
+/// [`LabError::Sysctl`] for the first setting that the kernel refuses; [`LabError::NoSysctl`] for
+/// one that it does not have; [`LabError::MissingFeature`] if `needs_ipv6` is set and the kernel
+/// has no IPv6.
 pub fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), LabError> {
     let has_ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
     if needs_ipv6 && !has_ipv6 {
@@ -175,7 +179,7 @@ pub fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), L
 /// Writes one setting. Must run on a thread that is inside the namespace.
 ///
 /// # Errors
-/// [`LabError::Sysctl`].
+/// [`LabError::Sysctl`] or [`LabError::NoSysctl`].
 pub(super) fn write(node: &str, (name, value): &Setting) -> Result<(), LabError> {
     std::fs::OpenOptions::new()
         .write(true)

@@ -1,5 +1,5 @@
-//! The neighbour tables: one for each family, which all namespaces of a machine share (`arp_tbl`,
-//! `nd_tbl`).
+//! The neighbour tables of the kernel: one for each address family. All namespaces of a machine
+//! share them (`arp_tbl`, `nd_tbl`).
 
 use futures::StreamExt;
 use netlink_packet_route::neighbour_table::{
@@ -12,20 +12,21 @@ use tokio::task::AbortHandle;
 
 use crate::model::Family;
 
-/// How full a table is.
+/// The fill level of a neighbour table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fill {
-    /// What there is now, in all namespaces.
+    /// The current number of entries in all namespaces.
     pub entries: u32,
-    /// `net.ipv4.neigh.default.gc_thresh3` or its IPv6 namesake. Beyond it the kernel forgets
-    /// others' entries, or refuses new ones and drops the packets that need them
+    /// The limit: `net.ipv4.neigh.default.gc_thresh3` or its IPv6 equivalent. Above it, the kernel
+    /// deletes other entries, or refuses new ones and drops the packets that need them
     /// (`neigh_alloc`).
     pub most: u32,
-    /// How often it has refused one since the machine started.
+    /// The number of refused entries since the machine started.
     pub refused: u64,
 }
 
-/// A view of them. The tables tell their whole size in every namespace, and without any privilege.
+/// A connection that reads the fill levels. The kernel reports the size of the whole table in every
+/// namespace, without any privilege.
 #[derive(Debug)]
 pub(crate) struct NeighbourTables {
     handle: Handle,
@@ -33,7 +34,8 @@ pub(crate) struct NeighbourTables {
 }
 
 impl NeighbourTables {
-    /// `None` where there is no rtnetlink socket to be had: whoever builds a lab next is told why.
+    /// Opens the connection. Returns `None` if no rtnetlink socket can be opened; the next build of
+    /// a lab then reports the cause.
     #[must_use]
     pub(crate) fn open(netlink: &tokio::runtime::Handle) -> Option<Self> {
         let (connection, handle, _) = rtnetlink::new_connection().ok()?;
@@ -41,26 +43,27 @@ impl NeighbourTables {
         Some(Self { handle, connection })
     }
 
-    /// `None` where the kernel does not tell.
+    /// Returns the fill level of the table of one family, or `None` if the kernel does not report
+    /// it.
     pub(crate) async fn fill(&self, family: Family) -> Option<Fill> {
-        let mut ask = NeighbourTableMessage::default();
-        ask.header.family = match family {
+        let mut request = NeighbourTableMessage::default();
+        request.header.family = match family {
             Family::Ipv4 => AddressFamily::Inet,
             Family::Ipv6 => AddressFamily::Inet6,
         };
-        let mut ask = NetlinkMessage::from(RouteNetlinkMessage::GetNeighbourTable(ask));
-        ask.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut answers = self.handle.clone().request(ask).ok()?;
-        let mut told = None;
-        // To the end: an answer that nobody takes would stay in the socket.
+        let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetNeighbourTable(request));
+        request.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut answers = self.handle.clone().request(request).ok()?;
+        let mut level = None;
+        // Read all answers: an unread one would stay in the socket.
         while let Some(answer) = answers.next().await {
             if let NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbourTable(table)) =
                 answer.payload
             {
-                told = told.or_else(|| fill(&table));
+                level = level.or_else(|| fill(&table));
             }
         }
-        told
+        level
     }
 }
 
@@ -70,8 +73,8 @@ impl Drop for NeighbourTables {
     }
 }
 
-/// The message about the table itself; those about interfaces have no size in them
-/// (`neightbl_fill_param_info`).
+/// Decodes the message about the table itself. Returns `None` for the messages about interfaces,
+/// which do not contain the size (`neightbl_fill_param_info`).
 fn fill(table: &NeighbourTableMessage) -> Option<Fill> {
     let config = |attribute: &NeighbourTableAttribute| match attribute {
         NeighbourTableAttribute::Config(NeighbourTableConfig { entries, .. }) => Some(*entries),

@@ -1,4 +1,4 @@
-//! The connection under test: its ends' settings and its ports.
+//! The connection under test: its ports, and the settings of its ends.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::node::Node;
 /// The port that the server listens on.
 pub const SERVER_PORT: u16 = 7777;
 
-/// The port of the client's first connection; the others follow.
+/// The port of the client's first connection. Further connections use the following ports.
 pub const CLIENT_PORT: u16 = 40_000;
 
 /// The connection (or, for `count` above one, the identical connections) under test.
@@ -27,7 +27,7 @@ pub struct Connection {
     pub server: EndSettings,
 }
 
-/// What is set on one end.
+/// The settings of one end: of its sockets and of its host.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EndSettings {
@@ -43,13 +43,14 @@ pub struct EndSettings {
     pub rto_max: Option<Duration>,
     /// `IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once.
     pub recverr: bool,
-    /// `TCP_NODELAY` off: a small write waits until what is in flight is acknowledged (RFC 896).
+    /// `TCP_NODELAY` is off: a small write waits until the data in flight is acknowledged (RFC
+    /// 896).
     pub nagle: bool,
     /// `SO_SNDBUF`.
     pub send_buffer: Option<BufferSize>,
     /// `SO_RCVBUF`.
     pub receive_buffer: Option<BufferSize>,
-    /// `SO_LINGER`, whole seconds, for when the program closes its socket.
+    /// `SO_LINGER`, whole seconds. It takes effect when the program closes its socket.
     pub linger: Option<Linger>,
     /// Sysctls of the host's namespace.
     pub sysctl: Vec<Sysctl>,
@@ -58,23 +59,23 @@ pub struct EndSettings {
 /// A setting of a host's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sysctl {
-    /// As sysctl(8) spells it: `net.ipv4.tcp_retries2`.
+    /// The name, as in sysctl(8): `net.ipv4.tcp_retries2`.
     pub name: String,
-    /// What is written.
+    /// The value to write.
     pub value: String,
 }
 
 /// Settings of one machine's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeSysctls {
-    /// Whose; neither end's, which have theirs in the connection's settings.
+    /// The machine. It is not an end: the settings of an end's host are in [`EndSettings`].
     pub node: Node,
     /// The settings.
     pub sysctl: Vec<Sysctl>,
 }
 
 impl Sysctl {
-    /// Below `/proc/sys/net`.
+    /// The path of the setting below `/proc/sys/net`.
     #[must_use]
     pub fn path(&self) -> String {
         let below = self.name.strip_prefix("net.").unwrap_or(&self.name);
@@ -86,8 +87,8 @@ impl Sysctl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keepalive {
-    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`; what is `None` stays at the namespace's
-    /// sysctl.
+    /// `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`. For `None`, the sysctl of the namespace
+    /// applies.
     Options {
         /// `TCP_KEEPIDLE`.
         idle: Option<KeepaliveSeconds>,
@@ -96,7 +97,7 @@ pub enum Keepalive {
         /// `TCP_KEEPCNT`.
         probes: Option<ProbeCount>,
     },
-    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide. `None`
+    /// Only `SO_KEEPALIVE` on the socket; the namespace's `net.ipv4.tcp_keepalive_*` apply. `None`
     /// leaves the kernel's default.
     Sysctl {
         /// `net.ipv4.tcp_keepalive_time`, 7200 s by default.
@@ -112,8 +113,8 @@ pub enum Keepalive {
 }
 
 impl EndSettings {
-    /// How many unanswered probes end the connection; `None` without keepalive, and where other
-    /// settings may decide.
+    /// The number of unanswered probes that end the connection. `None` without keepalive, and if a
+    /// user timeout or a sysctl is set, which may change that number.
     #[must_use]
     pub(crate) fn unanswered_probes(&self) -> Option<u32> {
         let decides = self.user_timeout.is_none() && self.sysctl.is_empty();
@@ -124,7 +125,7 @@ impl EndSettings {
 
 impl Connection {
     /// The end whose probes a step waits for: the client if it has keepalive, otherwise the server
-    /// if that has it.
+    /// if it has keepalive.
     #[must_use]
     pub fn observed_end(&self) -> Option<End> {
         let ends = [End::Client, End::Server];
@@ -132,7 +133,7 @@ impl Connection {
             .find(|end| self.end(*end).keepalive.is_some())
     }
 
-    /// The settings of one end, to change them.
+    /// The settings of one end, mutable.
     pub(crate) fn end_mut(&mut self, end: End) -> &mut EndSettings {
         match end {
             End::Client => &mut self.client,
@@ -150,20 +151,20 @@ impl Connection {
     }
 }
 
-/// The numbers that decide, whichever way they were set.
+/// The effective keepalive parameters, independent of the way in which they were set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EffectiveKeepalive {
-    /// Silence before the first probe; whole seconds, 1..=32767.
+    /// The idle time before the first probe; whole seconds, 1..=32767.
     pub idle: Duration,
-    /// Between probes; whole seconds, 1..=32767.
+    /// The interval between probes; whole seconds, 1..=32767.
     pub interval: Duration,
     /// Unanswered probes that end the connection, 1..=127.
     pub probes: u32,
 }
 
 impl EffectiveKeepalive {
-    /// Defaults: 7200 s, 75 s, 9 (`TCP_KEEPALIVE_TIME`, `TCP_KEEPALIVE_INTVL`,
-    /// `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
+    /// The parameters of this setting. The defaults are 7200 s, 75 s and 9 (`TCP_KEEPALIVE_TIME`,
+    /// `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_PROBES` in `include/net/tcp.h`).
     #[must_use]
     pub(crate) fn new(keepalive: Keepalive) -> Self {
         let (idle, interval, probes) = match keepalive {

@@ -1,4 +1,4 @@
-//! Words for enums without data.
+//! `Display` for enums without data.
 
 macro_rules! display_as {
     ($type:ty { $($variant:path => $text:literal),+ $(,)? }) => {

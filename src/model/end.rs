@@ -21,7 +21,7 @@ pub enum End {
 }
 
 impl End {
-    /// The end across.
+    /// The other end.
     #[must_use]
     pub fn peer(self) -> Self {
         match self {

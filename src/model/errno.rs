@@ -1,4 +1,4 @@
-//! Errno values under the names that the C library gives them.
+//! Errno values with their C library names.
 
 use std::fmt;
 
@@ -15,20 +15,20 @@ impl ErrnoName {
     /// The highest errno that Linux defines (`EHWPOISON`, `include/uapi/asm-generic/errno.h`).
     const LAST: i32 = 133;
 
-    /// From the number that a system call or `SO_ERROR` gave.
+    /// The errno with this number, as a system call or `SO_ERROR` returns it.
     #[must_use]
     pub fn from_raw(raw: i32) -> Self {
         Self(Errno::from_raw(raw))
     }
 
-    /// Every errno that Linux has, in the order of their numbers.
+    /// Every errno of Linux, in numerical order.
     pub fn all() -> impl Iterator<Item = Self> {
         (1..=Self::LAST)
             .map(Self::from_raw)
             .filter(|name| name.0 != Errno::UnknownErrno)
     }
 
-    /// Whether it is what `tcp_reset` makes of a RST that comes in.
+    /// Whether it is one of the errors that `tcp_reset` sets when a RST arrives.
     #[must_use]
     pub(crate) fn is_of_rst(self) -> bool {
         matches!(
@@ -37,7 +37,7 @@ impl ErrnoName {
         )
     }
 
-    /// From a name; `None` if Linux has no such errno.
+    /// The errno with this name; `None` if Linux has no such errno.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|errno| format!("{:?}", errno.0) == name)

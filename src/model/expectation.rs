@@ -1,4 +1,4 @@
-//! What each end must see.
+//! The expectations of each end.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::icmp::icmp_name;
 use super::socket::{Ended, PollEvent, TcpState, TimerKind};
 use crate::model::{CountRange, Node};
 
-/// What each observed end must see; at least one is given.
+/// The expectations of both ends. At least one is present.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Expectations {
     /// At the client.
@@ -25,34 +25,35 @@ pub struct Expectations {
     pub server: Option<Expectation>,
 }
 
-/// What one end must see.
+/// The expectations of one end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
     /// Line (from 1) in the file, for messages.
     pub line: usize,
     /// The lines of its keys, such as `error` and `probes.sent`.
     pub lines: BTreeMap<String, usize>,
-    /// Where the file says it, for messages.
+    /// The places of its values in the file, for messages.
     pub places: Places,
     /// The outcome itself.
     pub outcome: ExpectedOutcome,
-    /// What TCP/IP Illustrated has the application see, where Linux differs. Shown, never judged.
+    /// The error that the application sees according to TCP/IP Illustrated, if Linux differs. It is
+    /// shown, but never judged.
     pub textbook: Option<ErrnoName>,
-    /// A window that the file states, in place of the oracle's.
+    /// A window that the file states. It replaces the window of the oracle.
     pub within: Option<StatedWindow>,
     /// Keepalive probes that this end sent, counted from zero time.
     pub probes: ProbeExpectation,
     /// Probes into a closed window that this end sent, counted from zero time.
     pub window_probes: WindowProbeExpectation,
-    /// What else is to be on the wire, and in the kernel.
+    /// Other expectations of the captured frames, and of the kernel's state.
     pub evidence: EvidenceExpectation,
-    /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): by how much each rose since
+    /// Counters of this end's namespace (`TcpExt:OutOfWindowIcmps`): the increase of each since
     /// zero time.
     pub counters: Vec<(CounterName, CountRange)>,
-    /// What poll(2) tells of the socket as the outcome comes, all of it; nothing is asked where it
-    /// is empty.
+    /// The exact set of events that poll(2) returns for the socket at the outcome. It is not
+    /// checked if it is empty.
     pub poll: Vec<PollEvent>,
-    /// What a write says after the outcome.
+    /// The result of a write after the outcome.
     pub next_write: Option<NextWrite>,
     /// After the outcome, this end's open descriptors are back at the number from before the
     /// connections were opened.
@@ -60,7 +61,8 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// The line of a key, else that of the table that it is in, else that of the expectation.
+    /// The line of a key; if unknown, the line of its table; if unknown, the line of the
+    /// expectation.
     #[must_use]
     pub(crate) fn line_of(&self, key: &str) -> usize {
         let of = |key: &str| self.lines.get(key).copied();
@@ -68,7 +70,7 @@ impl Expectation {
         of(key).or_else(table).unwrap_or(self.line)
     }
 
-    /// Whether it asks for anything that only the recorded frames can show.
+    /// Whether it has an expectation that only captured frames can prove.
     #[must_use]
     pub(crate) fn asks_for_frames(&self) -> bool {
         let EvidenceExpectation {
@@ -117,13 +119,13 @@ pub enum ExpectedOutcome {
     EndOfFile,
     /// Nothing is reported for this long after zero time, and then a further exchange succeeds.
     Survives(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
-    /// Nothing is reported for this long after zero time. Whether anything would still get through
-    /// is not asked.
+    /// Nothing is reported for this long after zero time. Whether data would still arrive is not
+    /// checked.
     Open(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
 }
 
 impl ExpectedOutcome {
-    /// The key that states it.
+    /// The key of this outcome in a file.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -134,7 +136,8 @@ impl ExpectedOutcome {
         }
     }
 
-    /// The end that the application is to see.
+    /// The end of the connection that the application is expected to see; `None` if the connection
+    /// stays open.
     #[must_use]
     pub fn ended(self) -> Option<Ended> {
         match self {
@@ -144,7 +147,7 @@ impl ExpectedOutcome {
         }
     }
 
-    /// How long it is to see none.
+    /// The time for which the connection is expected to stay open; `None` if it is expected to end.
     #[must_use]
     pub fn lasts(self) -> Option<Duration> {
         match self {
@@ -154,7 +157,7 @@ impl ExpectedOutcome {
     }
 }
 
-/// What a write says.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NextWrite {
@@ -164,61 +167,62 @@ pub enum NextWrite {
     Fails(ErrnoName),
 }
 
-/// A window as the file states it: both ends inclusive.
+/// A window that the file states. Both limits are inclusive.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatedWindow {
-    /// Not before.
+    /// The earliest time.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub from: Duration,
-    /// Not after.
+    /// The latest time.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub to: Duration,
-    /// Counted from where.
+    /// The origin of both times.
     pub since: Since,
 }
 
-/// Where a window starts to count.
+/// The origin of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
-    /// Zero time: the moment at which the first fault's step began, or, in a case without a fault,
-    /// the end of the last step.
+    /// Zero time: the moment at which the step of the first fault began, or, in a case without a
+    /// fault, the end of the last step.
     Fault,
-    /// The last segment that this end received before the outcome (for data in flight: the first
-    /// transmission of it).
+    /// The last segment that this end received before the outcome. If data is in flight, the first
+    /// transmission of that data.
     Activity,
 }
 
-/// What is asked of the probes; all fields optional.
+/// Expectations of keepalive probes. All fields are optional.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeExpectation {
-    /// How many went out.
+    /// The number of probes sent.
     pub sent: Option<CountRange>,
-    /// How many of them were answered by a segment from the peer that is not a RST.
+    /// The number of probes that the peer answered with a segment other than a RST.
     pub answered: Option<CountRange>,
-    /// From each probe to the next; a probe may be late by what the timer wheel allows, never
-    /// early.
+    /// The interval from each probe to the next. A probe may be late by the granularity of the
+    /// timer wheel; it may be early by no more than one jiffy.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub spacing: Option<Duration>,
-    /// When each of the first probes after zero time went out, from the last segment received
-    /// before the first of them; each may be late by what the timer wheel allows, never early.
+    /// The times of the first probes after zero time, counted from the last segment received before
+    /// the first of them. A probe may be late by the granularity of the timer wheel; it may be
+    /// early by no more than one jiffy.
     #[serde_as(as = "Vec<DurationNanoSeconds<u64>>")]
     pub at: Vec<Duration>,
 }
 
-/// What is asked of the probes into a closed window; all fields optional.
+/// Expectations of probes into a closed window. All fields are optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WindowProbeExpectation {
-    /// How many went out.
+    /// The number of probes sent.
     pub sent: Option<CountRange>,
-    /// How many of them were answered by a bare acknowledgement.
+    /// The number of probes that the peer answered with a bare acknowledgement.
     pub answered: Option<CountRange>,
 }
 
-/// A kernel counter, `Group:Name` as `/proc/net/netstat` and `/proc/net/snmp` spell it, or a bare
-/// name of `/proc/net/snmp6`.
+/// The name of a kernel counter: `Group:Name` for `/proc/net/netstat` and `/proc/net/snmp`, or a
+/// bare name for `/proc/net/snmp6`.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -237,7 +241,7 @@ impl CounterName {
 }
 
 impl Expectations {
-    /// What one end must see, if anything is asked of it.
+    /// The expectations of one end, if it has any.
     #[must_use]
     pub fn end(&self, end: End) -> Option<&Expectation> {
         match end {
@@ -248,7 +252,7 @@ impl Expectations {
 }
 
 impl ProbeExpectation {
-    /// Whether it comes true where no probe goes out.
+    /// Whether the expectation is met if no probe is sent.
     #[must_use]
     pub(crate) fn is_met_by_none(&self) -> bool {
         let counts = [self.sent, self.answered].into_iter().flatten();
@@ -273,29 +277,30 @@ impl fmt::Display for CounterName {
     }
 }
 
-/// What is to be on the wire between zero time and the end of the watch, and in the kernel at the
-/// end of it; all fields optional.
+/// Expectations of the frames between zero time and the end of the watch, and of the kernel's state
+/// at the end of the watch. All fields are optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceExpectation {
-    /// Payload, SYN or FIN that this end sent more than once, on each connection.
+    /// The number of retransmissions of payload, SYN or FIN by this end, for each connection.
     pub retransmissions: Option<CountRange>,
-    /// RST that it sent, on each connection.
+    /// The number of RST segments sent, for each connection.
     pub rst_sent: Option<CountRange>,
-    /// RST that it received, on each connection.
+    /// The number of RST segments received, for each connection.
     pub rst_received: Option<CountRange>,
-    /// ICMP errors about each connection that it received before the connection was given up. Only
-    /// those of the case's own family.
+    /// The number of ICMP errors of each kind that quote the connection and that were received
+    /// before the connection was given up, for each connection. Only kinds of the case's own family
+    /// are checked.
     pub icmp: Vec<(IcmpKind, CountRange)>,
-    /// Who sent all of those that it received, whatever they say, and at least one.
+    /// The node that sent all received ICMP errors of any kind. At least one must be received.
     pub icmp_from: Option<Node>,
-    /// ARP requests or neighbour solicitations that the host sent.
+    /// The number of ARP requests or neighbour solicitations that the host sent.
     pub solicited: Option<CountRange>,
-    /// ARP replies or neighbour advertisements that it received.
+    /// The number of ARP replies or neighbour advertisements that the host received.
     pub advertised: Option<CountRange>,
-    /// The timer that was armed when the error came, or at the end of the watch; of the first
-    /// connection.
+    /// The timer of the first connection that was armed when the error occurred, or at the end of
+    /// the watch.
     pub timer: Option<ExpectedTimer>,
-    /// The state after the error, or at the end of the watch; of the first connection.
+    /// The state of the first connection after the error, or at the end of the watch.
     pub state: Option<TcpState>,
 }
 
@@ -319,18 +324,18 @@ impl fmt::Display for IcmpKind {
     }
 }
 
-/// A timer, or that none is armed.
+/// The expected timer of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedTimer {
-    /// No timer.
+    /// No timer is armed.
     None,
-    /// This one.
+    /// This timer is armed.
     Armed(TimerKind),
 }
 
 impl ExpectedTimer {
-    /// All that a file can ask for.
+    /// All values that a file can have.
     pub const ALL: [Self; 4] = [
         Self::None,
         Self::Armed(TimerKind::On),
@@ -348,5 +353,6 @@ impl fmt::Display for ExpectedTimer {
     }
 }
 
-/// Counter to value. Names are `Group:Name` as nstat's sources spell them, and bare in `snmp6`.
+/// The value of each counter. Names are `Group:Name` for the counters of `/proc/net/netstat` and
+/// `/proc/net/snmp`, and bare for those of `snmp6`.
 pub(crate) type Counters = BTreeMap<CounterName, u64>;

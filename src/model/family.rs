@@ -20,10 +20,10 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both.
+    /// Both families.
     pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
 
-    /// The other one.
+    /// The other family.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -35,20 +35,20 @@ impl Family {
 
 display_as!(Family { Family::Ipv4 => "ipv4", Family::Ipv6 => "ipv6" });
 
-/// What the network of a case carries.
+/// The families that the network of a case carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stack {
     /// The family of the case's connection, and no other.
     #[default]
     Single,
-    /// Both families, as most networks do: the case is one of two variants, each with a connection
-    /// over its own.
+    /// Both families, as in most networks. The case is one of two variants, one for each family,
+    /// and its connections use its own family.
     Dual,
 }
 
 impl Stack {
-    /// The last part of a case's name.
+    /// The last part of a case's name: `ipv4`, `dual-ipv6`.
     pub(crate) fn name(self, family: Family) -> String {
         match self {
             Self::Single => family.to_string(),

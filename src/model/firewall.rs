@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 use super::limits::TrackingSeconds;
 use super::node::Node;
 
-/// A stateful filter on a router: it forwards what belongs to a flow that its connection tracking
-/// knows and what begins one, and drops all else in silence.
+/// A stateful filter on a router. It forwards packets that belong to a tracked flow or that begin
+/// one, and silently drops all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Firewall {
-    /// Which router.
+    /// The router.
     pub on: Node,
-    /// `net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is known.
+    /// `net.netfilter.nf_conntrack_tcp_timeout_established`: how long an idle flow is tracked.
     pub established: TrackingSeconds,
-    /// `net.netfilter.nf_conntrack_tcp_loose`: whether a segment from the middle of a flow that it
-    /// does not know begins one.
+    /// `net.netfilter.nf_conntrack_tcp_loose`: whether a segment from the middle of an untracked
+    /// flow begins a tracked flow.
     pub loose: bool,
-    /// Whether what it forwards towards the server gets its own address there (masquerade). The
-    /// server knows no way to the client's.
+    /// Whether packets forwarded to the server get the router's own source address (masquerade).
+    /// The server has no route to the client's address.
     pub nat: bool,
 }
 
 impl Firewall {
-    /// With the kernel's own settings: five days (`tcp_timeouts` in
+    /// A firewall with the kernel's default settings: a timeout of five days (`tcp_timeouts` in
     /// `net/netfilter/nf_conntrack_proto_tcp.c`), and loose (`nf_conntrack_tcp_init_net`).
     #[must_use]
     pub fn new(on: Node) -> Self {

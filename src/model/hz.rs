@@ -6,15 +6,16 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many times a second the kernel's clock ticks (`CONFIG_HZ`), 1..=10000.
+/// The number of ticks of the kernel's clock in one second (`CONFIG_HZ`), 1..=10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hz(NonZeroU32);
 
 impl Hz {
-    /// The coarsest that distributions and user-mode Linux ship (100): timers are latest.
+    /// The lowest rate that distributions and user-mode Linux use (100). With this rate, timers are
+    /// late by the largest amount.
     pub const COARSEST: Self = Self(NonZeroU32::MIN.saturating_add(99));
 
-    /// `None` outside 1..=10000.
+    /// A rate in ticks per second; `None` outside 1..=10000.
     #[must_use]
     pub fn new(ticks: u32) -> Option<Self> {
         NonZeroU32::new(ticks)
@@ -22,8 +23,8 @@ impl Hz {
             .map(Self)
     }
 
-    /// From a kernel's configuration, the text of `/proc/config.gz` or `/boot/config-*`: the line
-    /// `CONFIG_HZ=250`.
+    /// The rate in a kernel configuration, the text of `/proc/config.gz` or `/boot/config-*`. It
+    /// reads the line `CONFIG_HZ=250`; `None` if there is no valid one.
     #[must_use]
     pub fn from_config(text: &str) -> Option<Self> {
         text.lines()
@@ -32,7 +33,7 @@ impl Hz {
             .and_then(Self::new)
     }
 
-    /// Ticks a second.
+    /// The rate in ticks per second.
     #[must_use]
     pub fn get(self) -> u32 {
         self.0.get()
@@ -51,7 +52,7 @@ impl Hz {
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// So many ticks as a time.
+    /// The duration of this number of ticks.
     #[must_use]
     pub fn time(self, jiffies: u64) -> Duration {
         let nanos = u128::from(jiffies) * 1_000_000_000 / u128::from(self.get());

@@ -45,7 +45,7 @@ const V6: [(&str, u8, u8); 17] = [
     ("multicast-listener-query", 130, 0),
 ];
 
-/// The name of a type and code.
+/// The name of a type and code, if it has one.
 #[must_use]
 pub(crate) fn icmp_name(is_ipv6: bool, (kind, code): (u8, u8)) -> Option<&'static str> {
     let mut known = icmp_names(is_ipv6).iter();

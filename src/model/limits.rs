@@ -1,4 +1,4 @@
-//! The numbers that the kernel takes, as types: a value of one of these is within its limits.
+//! Types for numbers that the kernel accepts. A value of such a type is always within the limits.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the connections of a case may take of TCP's memory, in bytes, and what those of all labs at
-/// once may take: no more than a machine with 2 GB has for all its programs before it is under
-/// pressure (a sixteenth, `tcp_init_mem`).
+/// The maximum memory of TCP, in bytes, for the connections of one case, and also for the
+/// connections of all labs together. A machine with 2 GB has this amount before TCP is under memory
+/// pressure: a sixteenth of its memory (`tcp_init_mem`).
 pub(crate) const TCP_MEMORY: u64 = 128 << 20;
 
 /// A keepalive time in whole seconds, 1..=32767 (`MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` in
@@ -39,7 +39,7 @@ impl KeepaliveSeconds {
         self.0
     }
 
-    /// The same as a duration.
+    /// The value as a duration.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
@@ -52,8 +52,9 @@ impl fmt::Display for KeepaliveSeconds {
     }
 }
 
-/// A timeout of connection tracking in whole seconds, 1..=2147483: more jiffies than an int holds
-/// are refused (`proc_dointvec_jiffies`), and that many are few enough at every tick up to 1000 Hz.
+/// A timeout of connection tracking in whole seconds, 1..=2147483. The kernel refuses a value of
+/// more jiffies than an int can hold (`proc_dointvec_jiffies`); the maximum is valid at every tick
+/// rate up to 1000 Hz.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -63,7 +64,7 @@ impl TrackingSeconds {
     /// The largest, in seconds: 24.8 days.
     pub const MAX: u32 = 2_147_483;
 
-    /// The kernel's own for an established flow: five days.
+    /// The kernel's default for an established flow: five days.
     pub(crate) const DEFAULT: Self = Self(432_000);
 
     /// `None` outside 1..=2147483.
@@ -76,7 +77,7 @@ impl TrackingSeconds {
         }
     }
 
-    /// The same as a duration.
+    /// The value as a duration.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
@@ -89,7 +90,8 @@ impl fmt::Display for TrackingSeconds {
     }
 }
 
-/// How many unanswered probes end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in `include/net/tcp.h`).
+/// The number of unanswered probes that end a connection, 1..=127 (`MAX_TCP_KEEPCNT` in
+/// `include/net/tcp.h`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -122,17 +124,17 @@ impl fmt::Display for ProbeCount {
     }
 }
 
-/// What a program asks for with `SO_SNDBUF` or `SO_RCVBUF`, in bytes. The kernel takes twice as
-/// much, for what it adds to the data itself (`__sock_set_rcvbuf`, `sk_setsockopt`); asked for less
-/// than 2304 it takes more than that (`SOCK_MIN_SNDBUF`), and asked for more than 212992 it takes
-/// less, unless `net.core.wmem_max` says otherwise.
+/// A buffer size that a program requests with `SO_SNDBUF` or `SO_RCVBUF`, in bytes. The kernel sets
+/// twice the requested size, to account for its own overhead (`__sock_set_rcvbuf`,
+/// `sk_setsockopt`). It raises requests below 2304 (`SOCK_MIN_SNDBUF`), and lowers requests above
+/// 212992 unless `net.core.wmem_max` has another value.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct BufferSize(u32);
 
 impl BufferSize {
-    /// What every kernel takes as it is.
+    /// The requests that every kernel accepts unchanged.
     pub(crate) const RANGE: RangeInclusive<u64> = 2304..=212_992;
 
     /// `None` outside of [`Self::RANGE`].
@@ -142,7 +144,7 @@ impl BufferSize {
         u32::try_from(bytes).ok().filter(|_| within).map(Self)
     }
 
-    /// The number of bytes that is asked for.
+    /// The requested number of bytes.
     #[must_use]
     pub const fn get(self) -> usize {
         self.0 as usize
@@ -155,16 +157,16 @@ impl fmt::Display for BufferSize {
     }
 }
 
-/// How long close(2) may wait for the peer to have everything (`SO_LINGER`), whole seconds, up to
-/// an hour. With zero it does not wait, but throws away what is not sent and resets the connection
-/// (`__tcp_close`).
+/// The time that close(2) may wait until the peer has acknowledged all data (`SO_LINGER`), in whole
+/// seconds, up to an hour. With zero, close(2) does not wait: it discards unsent data and resets
+/// the connection (`__tcp_close`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Linger(u16);
 
 impl Linger {
-    /// `None` for what is no whole number of seconds, or more than an hour.
+    /// `None` if the time is not a whole number of seconds, or more than an hour.
     #[must_use]
     pub fn new(time: Duration) -> Option<Self> {
         let possible = time.subsec_nanos() == 0 && time <= Duration::from_secs(3600);
@@ -174,13 +176,13 @@ impl Linger {
             .map(Self)
     }
 
-    /// The same as a duration.
+    /// The value as a duration.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
     }
 
-    /// Whether it makes a close a reset.
+    /// Whether a close resets the connection.
     #[must_use]
     pub(crate) const fn resets(self) -> bool {
         self.0 == 0
@@ -193,17 +195,17 @@ impl fmt::Display for Linger {
     }
 }
 
-/// A range of counts, both ends included: `3`, `2..4`, `3..` in a file.
+/// A range of counts with inclusive limits: `3`, `2..4`, `3..` in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CountRange {
-    /// At least.
+    /// The lower limit.
     pub min: u64,
-    /// At most; `None` has no upper end.
+    /// The upper limit; `None`: no upper limit.
     pub max: Option<u64>,
 }
 
 impl CountRange {
-    /// Whether the count lies within.
+    /// Whether the count is within the range.
     #[must_use]
     pub fn contains(self, count: u64) -> bool {
         count >= self.min && self.max.is_none_or(|max| count <= max)
@@ -220,7 +222,7 @@ impl fmt::Display for CountRange {
     }
 }
 
-/// 1..=100 of a hundred.
+/// A percentage, 1..=100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Percent(u8);
 

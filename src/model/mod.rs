@@ -1,4 +1,5 @@
-//! The vocabulary: names and quantities that all other modules share. It imports no other module.
+//! The basic types: names and quantities that all other modules share. This module imports no other
+//! module.
 
 pub(crate) mod display;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Moment(u64);
 
 impl Moment {
-    /// This moment.
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         Self(nanoseconds(ClockId::CLOCK_MONOTONIC))
@@ -32,20 +32,20 @@ impl Moment {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after.
+    /// The time from `earlier` to this moment; zero if this moment is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment so long before this one.
+    /// The moment that is `duration` before this one.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_sub(nanos))
     }
 
-    /// How long from now; zero once it is past.
+    /// The time from now to this moment; zero if it has passed.
     #[must_use]
     pub(crate) fn remaining(self) -> Duration {
         self.since(Self::now())
@@ -63,8 +63,8 @@ impl std::ops::Add<Duration> for Moment {
     }
 }
 
-/// Neither clock can fail on Linux with these identifiers, nor lie before its epoch; zero stands
-/// for both.
+/// The time of a clock in nanoseconds. On Linux, the clocks used here cannot fail, and their times
+/// are not negative; in either case the result would be zero.
 pub(crate) fn nanoseconds(clock: ClockId) -> u64 {
     clock_gettime(clock)
         .ok()

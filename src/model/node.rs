@@ -5,24 +5,25 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// As long as a name may be: a lane of the timeline, and more than enough for sixteen machines.
+/// The maximum length of a name: the width of a lane in the timeline, and more than sufficient for
+/// sixteen machines.
 const LONGEST: usize = 12;
 
-/// A machine in the topology, by its name; each is a network namespace of its own.
+/// The name of a machine in the topology. Each machine is a network namespace.
 ///
-/// *Why not a `String`?* Steps, evidence and reports pass it around by value, and four of the names
-/// are known to the program.
+/// It is not a `String`, because steps, evidence and reports copy it by value, and because four of
+/// the names are constants of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node([u8; LONGEST]);
 
 impl Node {
-    /// Opens the connection; in every topology.
+    /// The host that opens the connection. Every topology has it.
     pub const CLIENT: Self = Self::known("client");
-    /// Accepts the connection; in every topology.
+    /// The host that accepts the connection. Every topology has it.
     pub const SERVER: Self = Self::known("server");
     /// The bridge of the preset `switched`.
     pub(crate) const SWITCH: Self = Self::known("switch");
-    /// Forwards between the two subnets of the preset `routed`.
+    /// The router between the two subnets of the preset `routed`.
     pub const ROUTER: Self = Self::known("router");
 
     const fn known(name: &str) -> Self {
@@ -34,8 +35,8 @@ impl Node {
         Self(bytes)
     }
 
-    /// The machine of this name; `None` where that is no name: a letter, then letters, digits and
-    /// hyphens, all lower case, twelve at most.
+    /// The machine with this name; `None` if the name is invalid. A valid name has at most twelve
+    /// characters: a lower-case letter, then lower-case letters, digits and hyphens.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -43,17 +44,17 @@ impl Node {
         (begins && name.len() <= LONGEST && name.chars().all(valid)).then(|| Self::known(name))
     }
 
-    /// Its name.
+    /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
         let length = self.0.iter().take_while(|byte| **byte != 0).count();
-        // Nothing but ASCII gets in.
+        // The bytes are always ASCII.
         std::str::from_utf8(&self.0[..length]).unwrap_or_default()
     }
 }
 
 impl Node {
-    /// Its name in a sentence: what is a word of English there has an article.
+    /// The name for use in a sentence: the four names that are English words get an article.
     #[must_use]
     pub fn the(self) -> String {
         match self {
@@ -84,7 +85,7 @@ impl Serialize for Node {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let unknown = || serde::de::Error::custom(format!("`{name}` is no name of a machine"));
+        let unknown = || serde::de::Error::custom(format!("`{name}` is not a machine name"));
         Self::named(&name).ok_or_else(unknown)
     }
 }

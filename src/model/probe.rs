@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::display::display_as;
 
-/// What happened to a probe.
+/// An event of a keepalive probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeEvent {
-    /// It went out.
+    /// The probe was sent.
     Sent,
-    /// Its answer came in.
+    /// The answer to the probe was received.
     Answered,
 }
 

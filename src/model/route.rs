@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::node::Node;
 
-/// What happens to a route.
+/// A change of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteChange {
-    /// Removed: the lookup finds nothing.
+    /// Removed: the route lookup fails.
     Delete,
     /// Replaced by an `unreachable` route.
     Unreachable,
@@ -17,8 +17,8 @@ pub enum RouteChange {
     Prohibit,
     /// Replaced by a `blackhole` route.
     Blackhole,
-    /// Replaced by one over this router.
+    /// Replaced by a route through this router.
     Via(Node),
-    /// The original is back.
+    /// The original route is restored.
     Restore,
 }

@@ -1,4 +1,4 @@
-//! Segments of a connection as a filter selects them, and what becomes of them.
+//! Filters and losses: which segments of a connection they select, and what happens to these.
 
 use std::fmt;
 
@@ -8,41 +8,41 @@ use serde::{Deserialize, Serialize};
 use super::end::End;
 use super::family::Family;
 
-/// What a filter does to what.
+/// A packet filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filter {
-    /// In which direction; `None`: in both.
+    /// The direction: segments to this end; `None`: both directions.
     pub to: Option<End>,
-    /// Which segments of the connection.
+    /// The segments that match.
     pub what: Segments,
-    /// What becomes of them.
+    /// The action for matching segments.
     pub verdict: FilterVerdict,
 }
 
-/// What becomes of a packet that a filter catches.
+/// The action of a filter for a matching packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterVerdict {
-    /// Nobody is told.
+    /// Drops the packet silently.
     Drop,
-    /// Its sender gets a RST in the receiver's name.
+    /// Drops the packet, and sends its sender a RST with the receiver's address.
     Rst,
-    /// Its sender gets destination unreachable.
+    /// Drops the packet, and sends its sender an ICMP destination unreachable.
     Icmp(Unreachable),
 }
 
-/// A code of ICMP's or ICMPv6's destination unreachable; of both where one word is a message of
-/// both.
+/// The code of a destination unreachable message of ICMP or ICMPv6, or of both if the same keyword
+/// exists in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unreachable {
-    /// RFC 792 and RFC 1812.
+    /// The code in ICMP (RFC 792, RFC 1812).
     pub ipv4: Option<u8>,
-    /// RFC 4443.
+    /// The code in ICMPv6 (RFC 4443).
     pub ipv6: Option<u8>,
 }
 
 impl Unreachable {
-    /// The code in one family, if that has such a message.
+    /// The code in one family; `None` if the family has no such message.
     #[must_use]
     pub(crate) fn code(self, family: Family) -> Option<u8> {
         match family {
@@ -52,62 +52,63 @@ impl Unreachable {
     }
 }
 
-/// Which segments of the connection.
+/// A class of segments of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Segments {
-    /// All.
+    /// All segments.
     Any,
-    /// What connection tracking takes for part of a flow that it has seen both directions of;
-    /// filters only.
+    /// Segments that connection tracking assigns to a flow of which it has seen both directions.
+    /// Only for filters.
     Established,
-    /// Bare acknowledgements of an end that has keepalive. A packet filter cannot tell a probe from
-    /// another one: only its sequence number differs, from what the receiver expects. While the
-    /// connection is idle, there are no others.
+    /// Bare acknowledgements from an end that has keepalive. A packet filter cannot distinguish a
+    /// keepalive probe from another bare acknowledgement: they differ only in the sequence number,
+    /// and only the receiver knows the expected one. While the connection is idle, all of them are
+    /// probes.
     Probes,
     /// Bare acknowledgements to an end that has keepalive.
     Answers,
-    /// Those with payload. What the sender hands to its interface in one piece counts as one, as in
-    /// a capture.
+    /// Segments with payload. A large segment that the sender hands to its interface in one piece
+    /// counts as one, as in a capture.
     Data,
-    /// RST.
+    /// RST segments.
     Rst,
 }
 
-/// Segments that get lost.
+/// A loss of segments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Loss {
-    /// In which direction.
+    /// The direction: segments to this end.
     pub to: End,
-    /// Of which kind.
+    /// The class of segments.
     pub what: Segments,
-    /// Which of those.
+    /// The segments of that class that are lost.
     pub which: Which,
 }
 
-/// Which of the segments that match.
+/// A selection among the segments that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Which {
-    /// All.
+    /// All segments.
     All,
-    /// By their numbers, counted from 1 when the step is taken.
+    /// Segments by number. The first segment after the start of the step has number 1.
     Nth(Vec<u32>),
-    /// So many of a hundred, chosen by chance that is the same for the same seed.
+    /// A random percentage of the segments. The selection is the same for the same seed.
     Fraction {
-        /// 1..=99.
+        /// The percentage, 1..=99.
         percent: u8,
-        /// Any number.
+        /// The seed of the random numbers, any value.
         seed: u64,
     },
 }
 
-/// Among how many segments the choice is made; after these it repeats.
+/// The length of a random selection, in segments. The selection repeats after this number.
 pub(crate) const DRAWN: u32 = 1000;
 
 impl Which {
-    /// The numbers of the lost ones among the first [`DRAWN`], from 1; `None`: all. Pure: the same
-    /// for the same seed.
+    /// The numbers, from 1, of the selected segments; `None`: all. A random selection is made among
+    /// the first [`DRAWN`] segments, and is the same for the same seed.
     #[must_use]
     pub fn numbers(&self) -> Option<Vec<u32>> {
         match self {

@@ -1,4 +1,4 @@
-//! What the kernel tells of a socket: its state, its timer, its events, its end.
+//! Properties of a socket that the kernel reports: state, timer, poll events, end.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::errno::ErrnoName;
 
-/// How a connection ended for the application.
+/// How a connection ended, as seen by the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
@@ -26,24 +26,24 @@ impl fmt::Display for Ended {
     }
 }
 
-/// An event, as poll(2) names it. (Whether it can be written to is not looked at.)
+/// An event of poll(2). `POLLOUT` is not checked.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PollEvent {
-    /// `read` would not wait.
+    /// `read` would not block.
     PollIn,
-    /// There is an error (`sk_err`, or a message in the socket's error queue).
+    /// An error is pending (`sk_err`, or a message in the socket's error queue).
     PollErr,
     /// Both directions are shut down.
     PollHup,
-    /// The peer will send nothing more.
+    /// The peer has shut down its sending direction.
     PollRdHup,
 }
 
 impl PollEvent {
-    /// All of them.
+    /// All events.
     pub(crate) const ALL: [Self; 4] = [Self::PollIn, Self::PollErr, Self::PollHup, Self::PollRdHup];
 }
 
@@ -58,7 +58,8 @@ impl fmt::Display for PollEvent {
     }
 }
 
-/// A connection's state (RFC 9293 section 3.3.2), as the kernel spells it without `TCP_`.
+/// The state of a connection (RFC 9293 section 3.3.2). The names are those of the kernel without
+/// the prefix `TCP_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names are the RFC's own")]
@@ -78,7 +79,7 @@ pub enum TcpState {
 }
 
 impl TcpState {
-    /// All of them, in the order of their numbers from 1 (include/net/tcp_states.h).
+    /// All states, in the order of their numbers from 1 (include/net/tcp_states.h).
     pub const ALL: [Self; 12] = [
         Self::Established,
         Self::SynSent,
@@ -94,13 +95,13 @@ impl TcpState {
         Self::NewSynRecv,
     ];
 
-    /// From the kernel's number.
+    /// The state with this number in the kernel; `None` if there is no such state.
     #[must_use]
     pub(crate) fn from_kernel(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// As the kernel spells it.
+    /// The kernel's name of the state.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -126,7 +127,7 @@ impl fmt::Display for TcpState {
     }
 }
 
-/// The timers that `sock_diag` tells apart (`inet_sk_diag_fill`), as `ss -o` names them.
+/// The timers that `sock_diag` distinguishes (`inet_sk_diag_fill`), with their names in `ss -o`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TimerKind {

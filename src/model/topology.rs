@@ -1,4 +1,4 @@
-//! The network as a graph: machines, and the links between them. The presets are graphs too.
+//! The network as a graph: machines, and the links between them. A preset is a graph too.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,19 +11,19 @@ use super::display::display_as;
 use super::end::End;
 use crate::model::Node;
 
-/// A network: connected, with the client and the server at its edges. A checked one:
-/// `crate::scenario` refuses what could not work.
+/// A network that has been checked: it is connected, with the client and the server at its edges.
+/// `crate::scenario` refuses a network that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Topology {
-    /// The preset that it is; `None` where the file spells it out.
+    /// The preset; `None` if the file lists the machines and links.
     preset: Option<Preset>,
-    /// From the client to the server; those between them in the order of the file.
+    /// The client first, the server last; the others between them in the order of the file.
     machines: Vec<Machine>,
-    /// In the order of the file.
+    /// The links, in the order of the file.
     links: Vec<Link>,
 }
 
-/// The networks that ship.
+/// The predefined networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
@@ -35,37 +35,37 @@ pub enum Preset {
     Routed,
 }
 
-/// A machine with what it does for others.
+/// A machine with its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Machine {
-    /// Its name.
+    /// The name.
     pub node: Node,
-    /// What it does with what is not for itself.
+    /// The role.
     pub role: Role,
 }
 
-/// What a machine does with what is not for itself.
+/// The role of a machine: what it does with packets and frames for other machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Nothing; it has one link.
+    /// It drops them. A host has one link.
     Host,
     /// It forwards packets between networks.
     Router,
-    /// It forwards frames between its ports: a bridge, without addresses.
+    /// It forwards frames between its ports. A switch is a bridge without addresses.
     Switch,
 }
 
 /// A cable between two machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Link {
-    /// Which two.
+    /// The two machines.
     pub between: [Node; 2],
-    /// The largest packet that it takes, in both directions.
+    /// The MTU in both directions, in bytes.
     pub mtu: u16,
 }
 
-/// One side of a link, as a file names it.
+/// One side of a link, as named in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -76,7 +76,7 @@ pub enum Side {
 }
 
 impl Link {
-    /// The machine across.
+    /// The other machine of the link; `None` if `node` is not on the link.
     #[must_use]
     pub(crate) fn across(&self, node: Node) -> Option<Node> {
         let [near, far] = self.between;
@@ -87,7 +87,7 @@ impl Link {
         }
     }
 
-    /// Whether it is between these two, in either order.
+    /// Whether the link is between these two machines, in either order.
     #[must_use]
     pub(crate) fn joins(&self, a: Node, b: Node) -> bool {
         self.across(a) == Some(b)
@@ -121,7 +121,7 @@ impl From<Preset> for Topology {
 }
 
 impl Topology {
-    /// One of the file's own, with these machines besides the client and the server.
+    /// A network defined by a file, with these machines in addition to the client and the server.
     pub(crate) fn graph(others: Vec<Machine>, links: Vec<Link>) -> Self {
         let host = |node| Machine {
             node,
@@ -136,32 +136,33 @@ impl Topology {
         }
     }
 
-    /// The preset that it is.
+    /// The preset, if the network is one.
     #[must_use]
     pub fn preset(&self) -> Option<Preset> {
         self.preset
     }
 
-    /// From the client to the server; those between them in the order of the file.
+    /// The machines: the client first, the server last; the others between them in the order of the
+    /// file.
     #[must_use]
     pub(crate) fn machines(&self) -> &[Machine] {
         &self.machines
     }
 
-    /// In the order of the file.
+    /// The links, in the order of the file.
     #[must_use]
     pub(crate) fn links(&self) -> &[Link] {
         &self.links
     }
 
-    /// What a machine does; `None` where there is none of this name.
+    /// The role of a machine; `None` if the network has no machine of this name.
     #[must_use]
     pub(crate) fn role(&self, node: Node) -> Option<Role> {
         let machine = self.machines.iter().find(|machine| machine.node == node);
         machine.map(|machine| machine.role)
     }
 
-    /// The machines that do this.
+    /// The machines with this role.
     pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = Node> {
         let machines = self.machines.iter();
         machines.filter_map(move |machine| (machine.role == role).then_some(machine.node))
@@ -172,7 +173,7 @@ impl Topology {
         self.links.iter().filter_map(move |link| link.across(node))
     }
 
-    /// The machine at the other side of an end's cable, if it is not the other end.
+    /// The machine at the other side of an end's cable; `None` if it is the other end.
     #[must_use]
     pub(crate) fn behind_cable(&self, end: End) -> Option<Machine> {
         let across = self.neighbours(end.node()).next()?;
@@ -182,14 +183,14 @@ impl Topology {
             .filter(|machine| machine.node != end.peer().node())
     }
 
-    /// Whether one cable joins the two ends.
+    /// Whether one cable connects the two ends directly.
     #[must_use]
     pub(crate) fn is_one_cable(&self) -> bool {
         self.behind_cable(End::Client).is_none()
     }
 
-    /// Of each link, the number of its network, from 0 in the order of their first links: what a
-    /// switch joins is one.
+    /// The number of the network of each link. Networks are numbered from 0 in the order of their
+    /// first links. All links of a switch belong to one network.
     #[must_use]
     pub(crate) fn networks(&self) -> Vec<u32> {
         let joined = |a: &Link, b: &Link| {
@@ -216,7 +217,7 @@ impl Topology {
         of_link.into_iter().flatten().collect()
     }
 
-    /// The routers that a machine can send to, in the order of the file.
+    /// The routers that share a network with a machine, in the order of the file.
     pub(crate) fn next_routers(&self, node: Node) -> Vec<Node> {
         let networks = self.networks();
         let on = |node: Node| -> BTreeSet<u32> {
@@ -231,8 +232,8 @@ impl Topology {
             .collect()
     }
 
-    /// The machines that can be reached from the client without this link, each with the one before
-    /// it on a shortest way.
+    /// The machines that the client can reach without this link, each with its predecessor on a
+    /// shortest path.
     fn reached(&self, without: Option<&Link>) -> BTreeMap<Node, Node> {
         let mut reached = BTreeMap::from([(Node::CLIENT, Node::CLIENT)]);
         let mut next = VecDeque::from([Node::CLIENT]);
@@ -248,35 +249,36 @@ impl Topology {
         reached
     }
 
-    /// A machine that the client has no way to.
+    /// A machine without a path from the client, if there is one.
     pub(crate) fn unreachable(&self) -> Option<Node> {
         let reached = self.reached(None);
         let mut nodes = self.machines.iter().map(|machine| machine.node);
         nodes.find(|node| !reached.contains_key(node))
     }
 
-    /// The machines from the client to the server, both included, where there is only one way;
-    /// `None` where there are several.
+    /// The machines on the path from the client to the server, both included. `None` if there are
+    /// several paths.
     #[must_use]
     pub(crate) fn unique_path(&self) -> Option<Vec<Node>> {
         let reached = self.reached(None);
-        let mut way = vec![Node::SERVER];
-        while let Some(last) = way.last().filter(|last| **last != Node::CLIENT) {
-            way.push(*reached.get(last)?);
+        let mut path = vec![Node::SERVER];
+        while let Some(last) = path.last().filter(|last| **last != Node::CLIENT) {
+            path.push(*reached.get(last)?);
         }
-        way.reverse();
+        path.reverse();
         let is_needed = |pair: &[Node]| {
             let link = self.links.iter().find(|link| link.joins(pair[0], pair[1]));
             link.is_some_and(|link| !self.reached(Some(link)).contains_key(&Node::SERVER))
         };
-        way.windows(2).all(is_needed).then_some(way)
+        path.windows(2).all(is_needed).then_some(path)
     }
 }
 
-/// Every link's, from the beginning.
+/// The MTU of a link unless the file sets another one, and the maximum, in bytes.
 pub(crate) const LARGEST_MTU: u16 = 1500;
 
-/// IPv6 is off on a link that takes less (RFC 8200 section 5; `addrconf_notify`).
+/// The minimum MTU of a link, in bytes. The kernel disables IPv6 on a link with a lower MTU (RFC
+/// 8200 section 5; `addrconf_notify`).
 pub(crate) const SMALLEST_MTU: u16 = 1280;
 
 display_as!(Preset { Preset::Direct => "direct", Preset::Switched => "switched", Preset::Routed => "routed" });

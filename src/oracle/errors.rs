@@ -1,13 +1,14 @@
-//! Which error: `tcp_write_err` reports the soft error (`sk_err_soft`) if there is one, and
-//! ETIMEDOUT otherwise.
+//! The errno of a connection that ends: `tcp_write_err` reports the soft error (`sk_err_soft`) if
+//! there is one, and ETIMEDOUT otherwise.
 //!
 //! The soft error comes from an ICMP error that quotes data in flight (`tcp_v4_err`, `tcp_v6_err`),
-//! or from the host's own lack of a route. Over IPv6 every failed lookup leaves it
-//! (`inet6_csk_xmit`), a keepalive probe's too; over IPv4 only that of a retransmission does
-//! (`inet_sk_rebuild_header`), a probe's does not (`__ip_queue_xmit`).
+//! or from a failed route lookup on the host itself. Over IPv6 every failed lookup sets it
+//! (`inet6_csk_xmit`), also the lookup for a keepalive probe. Over IPv4 only the lookup for a
+//! retransmission sets it (`inet_sk_rebuild_header`), the lookup for a probe does not
+//! (`__ip_queue_xmit`).
 //!
-//! A keepalive probe quotes `snd_una - 1`, outside the window, so no ICMP error that answers it
-//! counts, on either family.
+//! A keepalive probe has the sequence number `snd_una - 1`, outside the window, so the kernel
+//! ignores an ICMP error that quotes it, for both families.
 
 use std::time::Duration;
 
@@ -24,34 +25,37 @@ use crate::model::{
 /// Three unanswered requests, one second apart, end a neighbour entry (`neigh_timer_handler`;
 /// `mcast_solicit`, `retrans_time`).
 const RESOLUTION: Duration = Duration::from_secs(3);
-/// The carrier's loss empties the neighbour table up to this much later (`linkwatch_event` runs
-/// once a second).
+/// The loss of the carrier empties the neighbour table up to this much later (`linkwatch_event`
+/// runs once a second).
 const CARRIER_NOTICED: Duration = Duration::from_secs(1);
-/// A neighbour that stops answering is given up no earlier than this after the connection was
-/// established: 5 s of delay and three requests, one second apart (`neigh_timer_handler`). So soon
-/// it is at the end whose entry was made by the other's request: what it received last confirms the
-/// entry only when it sends again (`sk_dst_confirm`). An entry that was confirmed is kept for half
-/// of 30 s more at least (`neigh_rand_reach_time`).
+/// A neighbour entry whose neighbour stops answering fails no earlier than this after the
+/// connection was established: 5 s of delay and three requests, one second apart
+/// (`neigh_timer_handler`). It is that early at the end whose entry was created by the other end's
+/// request: the last received segment confirms the entry only when this end sends again
+/// (`sk_dst_confirm`). A confirmed entry stays reachable for at least 15 s more, which is half of
+/// 30 s (`neigh_rand_reach_time`).
 pub(super) const NEIGHBOUR_KEPT: Duration = Duration::from_secs(8);
-/// And is given up, and the retransmission after that refused, no later than this: 45 s reachable,
-/// 5 s of delay, three requests, the longest timeout (120 s), three requests again, and the timers'
-/// lateness.
+/// The entry has failed, and the next retransmission was refused, no later than this: 45 s
+/// reachable, 5 s of delay, three requests, the longest timeout (120 s), three requests again, and
+/// the timers' lateness.
 const NEIGHBOUR_LOST: Duration = Duration::from_secs(200);
 
-/// What answers data in flight.
+/// The response to data in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// This errno, from the first transmission on.
+    /// An ICMP error or a failed route lookup with this errno, from the first transmission on;
+    /// `ETIMEDOUT` if there is no response.
     Errno(Errno),
-    /// Silence, until a neighbour entry gives up: then host unreachable.
+    /// No response until a neighbour entry fails: then host unreachable.
     Neighbour,
-    /// The router's carrier is gone: its neighbour entry goes with it.
+    /// The router's carrier is lost, and its neighbour entry is removed with it.
     Carrier,
 }
 
-/// Where data gets stuck and what answers it; `None` where the end's own carrier is gone: the link
-/// watcher takes up to a second to tell, and until then what the driver drops counts as local
-/// congestion (`TCP_RESOURCE_PROBE_INTERVAL`).
+/// Returns where data in flight stops, and the response to it. `None` if the end's own carrier is
+/// lost: the link watcher takes up to a second to report it, and until then a packet that the
+/// driver drops counts as local congestion (`TCP_RESOURCE_PROBE_INTERVAL`). Also `None` for a fault
+/// of a link between machines (`Fault::Link`).
 pub(super) fn in_flight(
     family: Family,
     topology: &Topology,
@@ -60,13 +64,13 @@ pub(super) fn in_flight(
 ) -> Option<(Stuck, Answer)> {
     match fault {
         Fault::Cable(at) if at == end || topology.is_one_cable() => None,
-        // Whose carrier goes, and with it which neighbour entry, depends on what is at the link's
-        // two ends.
+        // Which machine loses its carrier, and so a neighbour entry, depends on the machines at the
+        // two ends of the link.
         Fault::Link(..) => None,
         Fault::Cable(at) if behind_cable(topology, at) == Some(Role::Router) => {
             Some((reverted_by_host_unreachable(family), Answer::Carrier))
         }
-        // The route has gone with the address (fib_disable_ip, cleanup_prefix_route).
+        // The route was removed together with the address (fib_disable_ip, cleanup_prefix_route).
         Fault::Unaddressed(at) if at == end => Some((
             Stuck::Unsent,
             Answer::Errno(own_route(family, RouteChange::Delete).unwrap_or(Errno::ETIMEDOUT)),
@@ -105,8 +109,8 @@ fn behind_cable(topology: &Topology, end: End) -> Option<Role> {
     Some(machine.role)
 }
 
-/// ICMP host unreachable takes back a doubling (`tcp_v4_err`); ICMPv6 address unreachable does not
-/// (`tcp_v6_err`).
+/// ICMP host unreachable reverts one doubling of the timeout (`tcp_v4_err`); ICMPv6 address
+/// unreachable does not (`tcp_v6_err`).
 pub(super) fn reverted_by_host_unreachable(family: Family) -> Stuck {
     match family {
         Family::Ipv4 => Stuck::Reverted,
@@ -114,13 +118,13 @@ pub(super) fn reverted_by_host_unreachable(family: Family) -> Stuck {
     }
 }
 
-/// What a router answers (`ip_error`, `ip6_pkt_drop`) and what TCP makes of it (`icmp_err_convert`,
-/// `icmpv6_err_convert`).
+/// The ICMP error of a router with this route (`ip_error`, `ip6_pkt_drop`), and the errno that TCP
+/// derives from it (`icmp_err_convert`, `icmpv6_err_convert`).
 fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
     let (stuck, errno) = match (family, change) {
         (_, RouteChange::Delete) => (Stuck::Reverted, Errno::ENETUNREACH),
         (Family::Ipv4, RouteChange::Unreachable) => (Stuck::Reverted, Errno::EHOSTUNREACH),
-        // An IPv6 router has one answer for both (ip6_pkt_discard): no route.
+        // An IPv6 router sends the same ICMP error for both (ip6_pkt_discard): no route.
         (Family::Ipv6, RouteChange::Unreachable) => (Stuck::Reverted, Errno::ENETUNREACH),
         (Family::Ipv4, RouteChange::Prohibit) => (Stuck::Silent, Errno::EHOSTUNREACH),
         (Family::Ipv6, RouteChange::Prohibit) => (Stuck::Silent, Errno::EACCES),
@@ -132,9 +136,9 @@ fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
     (stuck, Answer::Errno(errno))
 }
 
-/// What TCP makes of destination unreachable. Of an established connection no code is fatal
-/// (`tcp_v4_err`, `tcp_v6_err`), and those that say so of the network or the host take back a
-/// doubling (RFC 6069).
+/// The effect of an ICMP destination unreachable with this code on data in flight, and its errno.
+/// No code ends an established connection (`tcp_v4_err`, `tcp_v6_err`). The codes that are about
+/// the network or the host revert one doubling of the timeout (RFC 6069).
 fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
     let reverts = match family {
         // ICMP_NET_UNREACH, ICMP_HOST_UNREACH
@@ -165,8 +169,8 @@ fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
     (stuck, errno)
 }
 
-/// What a failed lookup on the own host leaves as the soft error when nothing has been sent;
-/// `None`: nothing (IPv4).
+/// The soft error after a failed route lookup on the host itself when no data has been sent; `None`
+/// if there is none (IPv4).
 fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
     if family == Family::Ipv4 {
         return None;
@@ -182,14 +186,15 @@ fn own_route(family: Family, change: RouteChange) -> Option<Errno> {
 }
 
 impl Answer {
-    /// The errno at an end within `window`, counted from the first transmission, which came at
-    /// `age` of the connection.
+    /// The errno of an end whose timer gives up within `window`, counted from the first
+    /// transmission, which was sent at this `age` of the connection. `None` if it depends on the
+    /// neighbour entry.
     pub(super) fn errno(self, window: Interval, age: Interval, hz: Hz) -> Option<ErrnoName> {
         let refused = match self {
             Self::Errno(errno) => return Some(name(errno)),
             Self::Carrier => {
                 let resolution = RESOLUTION + lateness(Duration::from_secs(1), hz) * 3;
-                // A retransmission must meet the empty table: the longest gap until then is as long
+                // A retransmission must find the table empty: the longest gap until then is as long
                 // as the time that has passed.
                 Interval::new(RESOLUTION, CARRIER_NOTICED * 2 + resolution)
             }
@@ -207,7 +212,8 @@ impl Answer {
     }
 }
 
-/// The errno of an idle connection whose probes go unanswered; `None` where it is not settled.
+/// The errno of an idle connection whose probes are not answered; `None` if the rules do not
+/// determine it.
 pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoName> {
     if family == Family::Ipv4 {
         return Some(name(Errno::ETIMEDOUT));
@@ -218,7 +224,8 @@ pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoNa
         _ => None,
     });
     match (own.next(), own.next()) {
-        // Whether the routes go with the carrier depends on which side of the cable is down.
+        // Whether the loss of the carrier removes the routes depends on which side of the cable is
+        // down.
         (None, _) if faults.iter().any(|fault| fault.is_at_cable(end)) => None,
         (None, _) => Some(name(Errno::ETIMEDOUT)),
         (Some(change), None) if faults.len() == 1 => own_route(family, change).map(name),
@@ -226,7 +233,7 @@ pub(super) fn idle(family: Family, end: End, faults: &[Fault]) -> Option<ErrnoNa
     }
 }
 
-/// The errno's name.
+/// The name of an errno.
 pub(super) fn name(errno: Errno) -> ErrnoName {
     ErrnoName::from_raw(errno as i32)
 }

@@ -1,43 +1,43 @@
-//! A length of time that is known only between two ends.
+//! A duration that is only known to lie between two bounds.
 
 use std::ops::Add;
 use std::time::Duration;
 
-/// A time between `min` and `max`, both included.
+/// A duration between `min` and `max`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interval {
-    /// Not less.
+    /// The lower bound.
     pub min: Duration,
-    /// Not more; at least `min`.
+    /// The upper bound; at least `min`.
     pub max: Duration,
 }
 
 impl Interval {
-    /// From two ends, `min` first.
+    /// Makes an interval from its bounds; `min` must not exceed `max`.
     #[must_use]
     pub(crate) const fn new(min: Duration, max: Duration) -> Self {
         Self { min, max }
     }
 
-    /// A time that is known exactly.
+    /// An exactly known duration.
     #[must_use]
     pub(crate) const fn exactly(time: Duration) -> Self {
         Self::new(time, time)
     }
 
-    /// From nothing up to `max`.
+    /// An interval from zero to `max`.
     #[must_use]
     pub(crate) const fn up_to(max: Duration) -> Self {
         Self::new(Duration::ZERO, max)
     }
 
-    /// The same, with an upper end that lies `late` later.
+    /// The same interval, with its upper bound increased by `late`.
     #[must_use]
     pub(crate) fn late_by(self, late: Duration) -> Self {
         Self::new(self.min, self.max + late)
     }
 
-    /// How long after `earlier`; nothing where the two overlap.
+    /// The time from `earlier` to this one; zero if the two overlap.
     #[must_use]
     pub(crate) fn after(self, earlier: Self) -> Self {
         Self::new(

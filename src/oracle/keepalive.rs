@@ -1,10 +1,10 @@
-//! The keepalive timer (`tcp_keepalive_timer` in `net/ipv4/tcp_timer.c`): when probes go out, and
-//! when it gives up.
+//! The keepalive timer (`tcp_keepalive_timer` in `net/ipv4/tcp_timer.c`): the times of its probes,
+//! and the time at which it gives up.
 //!
-//! It runs only while nothing is unacknowledged and nothing waits to be sent. Its zero is the last
-//! segment that TCP accepted (`keepalive_time_elapsed`). The *peer's* probes are not among them:
-//! their sequence number has been acknowledged before, so `tcp_validate_incoming` answers and drops
-//! them. A *retransmission* by the peer is among them.
+//! It runs only while no data is unacknowledged and no data waits to be sent. It counts from the
+//! last segment that TCP accepted (`keepalive_time_elapsed`). The *peer's* probes are not among
+//! them: their sequence number has been acknowledged before, so `tcp_validate_incoming` answers and
+//! drops them. A *retransmission* by the peer is among them.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use super::interval::Interval;
 use super::wheel::lateness;
 use crate::model::{EffectiveKeepalive, Hz};
 
-/// When keepalive gives up, if nothing is ever answered.
+/// The end of a connection by keepalive if no probe is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Death {
-    /// From the last received segment.
+    /// The time of the end since the last received segment.
     pub window: Interval,
-    /// The timer's tick (from 0) that may already be the one that gives up: all before it send a
-    /// probe for certain.
+    /// The number (from 0) of the first tick that may give up: all ticks before it certainly send a
+    /// probe.
     pub first_tick: u32,
-    /// The tick that gives up for certain.
+    /// The number of the tick that certainly gives up.
     pub last_tick: u32,
 }
 
 impl EffectiveKeepalive {
-    /// When the timer's tick `k` (from 0) comes after the last received segment, every tick before
-    /// it having sent a probe that stayed unanswered. Each tick arms the next and each is late
-    /// by itself, so the lateness adds up. Tick 0 may seem early by less than one jiffy, see
+    /// The time of the timer's tick `k` (from 0) since the last received segment, if every tick
+    /// before it has sent a probe without an answer. Each tick arms the next one and each is late
+    /// by itself, so the lateness adds up. Tick 0 may be early by less than one jiffy, see
     /// [`Self::first_probe_slack`].
     #[must_use]
     pub(crate) fn tick(&self, k: u32, hz: Hz) -> Interval {
@@ -36,19 +36,19 @@ impl EffectiveKeepalive {
         Interval::exactly(due).late_by(late)
     }
 
-    /// By how much the first probe may come before `idle` is over: the kernel counts whole jiffies,
-    /// and a timer that was armed before the last segment came may fire in the very jiffy in
-    /// which `idle` ends. Later ticks are armed by a tick and lose nothing.
+    /// The largest time by which the first probe may come before `idle` is over: the kernel counts
+    /// whole jiffies, and a timer that was armed before the last segment came may fire in the same
+    /// jiffy in which `idle` ends. Later ticks are armed by a tick and are not early.
     #[must_use]
     pub(crate) fn first_probe_slack(hz: Hz) -> Duration {
         hz.jiffy()
     }
 
-    /// When the connection ends if nothing is answered any more.
+    /// The end of the connection if no probe is answered any more.
     ///
-    /// Without a user timeout: at the tick after the last probe. With one, the number of probes is
-    /// ignored: at the first tick at which the time since the last received segment is at least
-    /// the user timeout and a probe is unanswered.
+    /// Without a user timeout, it is the tick after the last probe. With a user timeout, the number
+    /// of probes is ignored: it is the first tick at which the time since the last received segment
+    /// is at least the user timeout and a probe is unanswered.
     #[must_use]
     pub(crate) fn death(&self, user_timeout: Option<Duration>, hz: Hz) -> Death {
         let Some(timeout) = user_timeout.filter(|timeout| !timeout.is_zero()) else {
@@ -61,8 +61,8 @@ impl EffectiveKeepalive {
         let first_tick = self.first_tick_where(hz, |tick| tick.max >= timeout);
         let last_tick = self.first_tick_where(hz, |tick| tick.min >= timeout);
         let earliest = self.tick(first_tick, hz).min;
-        // In whole jiffies again: a tick between two due times may find the timeout over up to a
-        // jiffy before it is.
+        // The kernel counts whole jiffies here too: a tick between two due times may find the
+        // timeout over up to a jiffy early.
         let earliest = earliest.max(timeout.saturating_sub(hz.jiffy()));
         Death {
             window: Interval::new(earliest, self.tick(last_tick, hz).max),
@@ -71,8 +71,8 @@ impl EffectiveKeepalive {
         }
     }
 
-    /// The longest time between two answered probes: after a probe the timer comes back after the
-    /// interval, and then waits for what is left of the idle time.
+    /// The longest time between two answered probes: after a probe the timer fires after the
+    /// interval, and then waits for the rest of the idle time.
     #[must_use]
     pub(crate) fn answered_period(&self, hz: Hz) -> Duration {
         let period = self.idle.max(self.interval);
@@ -80,7 +80,7 @@ impl EffectiveKeepalive {
     }
 
     fn first_tick_where(&self, hz: Hz, found: impl Fn(Interval) -> bool) -> u32 {
-        // Ticks with a probe unanswered begin with tick 1; u32::MAX seconds is beyond any user
+        // The first tick with an unanswered probe is tick 1; u32::MAX seconds is beyond any user
         // timeout.
         let mut k = 1;
         while k < u32::MAX && !found(self.tick(k, hz)) {

@@ -1,8 +1,9 @@
-//! What Linux will do: pure functions, each rule with the kernel function it comes from.
+//! Predictions of Linux's behaviour: pure functions. Each rule cites the kernel function that it
+//! comes from.
 //!
-//! `predict` walks a case's steps ([`timeline`]), asks which timer runs ([`keepalive`],
-//! [`retransmission`]) and how late it may be ([`wheel`]), and which error is left when it gives
-//! up.
+//! `predict` applies the steps of a case ([`timeline`]), determines which timer runs
+//! ([`keepalive`], [`retransmission`]), how late it may be ([`wheel`]), and which error is reported
+//! when it gives up.
 
 mod errors;
 pub mod interval;

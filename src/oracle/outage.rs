@@ -1,38 +1,39 @@
-//! What can be broken, and for how long: data.
+//! Faults on the path and their durations, as data.
 //!
 //! All times count from the last segment that the observed end received before the outage, because
-//! that is what the kernel counts from; each is a span, because steps take time and timers are
-//! late.
+//! the kernel counts from that segment. Each time is an interval, because steps take time and
+//! timers are late.
 
 use super::interval::Interval;
 use crate::model::{End, Filter, FilterVerdict, Node, RouteChange};
 
-/// Something that is broken.
+/// A fault on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The cable of this end's host is out.
+    /// The cable of this end's host is pulled.
     Cable(End),
-    /// A machine's interface on a link of the way is down.
+    /// A machine's interface on a link of the path is down.
     Link(Node, Node),
     /// This end's host is silent, with its carrier up.
     Crash(End),
-    /// This end's host has lost its sockets and is silent until it is back.
+    /// This end's host has lost its sockets, and is silent until it is back.
     Reboot(End),
-    /// A node's route towards an end is not what it was.
+    /// A node's route to an end was changed.
     Route(Node, End, RouteChange),
-    /// The router's firewall has forgotten the flow.
+    /// The router's firewall has removed the flow, because it was idle for its timeout.
     Forgotten,
-    /// A step has made it forget every flow.
+    /// A step has removed all flows of the router's firewall.
     Flushed,
     /// A router filters every segment.
     Filtered(Filter),
-    /// A box on the way loses every segment to this end.
+    /// A router or switch on the path drops every segment to this end.
     Lost(End),
-    /// A node sends every packet on the way to this end to a hardware address that nobody has.
+    /// A node sends every packet to this end to an unused hardware address.
     Misdirected(Node, End),
-    /// This end's host has no address, and neither takes what is for it nor answers for it.
+    /// This end's host has no address: it neither accepts segments for the address nor answers ARP
+    /// or NDP requests for it.
     Unaddressed(End),
-    /// The router forwards nothing, and tells nobody.
+    /// The router does not forward, and sends no ICMP errors.
     NotForwarded,
 }
 
@@ -54,7 +55,8 @@ impl Fault {
         }
     }
 
-    /// Whether it takes the carrier of this end's host, or its interface down.
+    /// Returns whether the fault removes the carrier of this end's host, or sets its interface
+    /// down.
     #[must_use]
     pub(crate) fn is_at_cable(self, end: End) -> bool {
         match self {
@@ -65,41 +67,42 @@ impl Fault {
     }
 }
 
-/// A time within an outage at which something happens.
+/// The return of the path at the end of an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PathReturn {
-    /// From the last received segment.
+    /// The time since the last received segment.
     pub at: Interval,
-    /// Right after this many probes of the observed end, where the step waited for them.
+    /// If the step waited for probes: the path returns right after this many probes of the observed
+    /// end.
     pub after_probes: Option<u32>,
 }
 
-/// Data that the observed end wrote into an outage.
+/// Data that the observed end wrote during an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// When, from the last received segment.
+    /// The time of the write since the last received segment.
     pub at: Interval,
-    /// How much.
+    /// The number of bytes.
     pub bytes: u32,
 }
 
-/// One time during which segments are lost.
+/// An interval during which segments are lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outage {
-    /// What was broken, in order; nothing is taken out.
+    /// All faults of the outage, in order. A fault that ends stays in the list.
     pub faults: Vec<Fault>,
-    /// When it began, from the last received segment.
+    /// The beginning, since the last received segment.
     pub begins: Interval,
-    /// How long the connection had been established when it began.
+    /// The age of the connection at the beginning.
     pub age: Interval,
-    /// When the path was whole again; `None`: never.
+    /// The return of the path; `None` if the path stays broken.
     pub back: Option<PathReturn>,
-    /// What the observed end wrote meanwhile.
+    /// The data that the observed end wrote during the outage.
     pub written: Option<Written>,
-    /// Whether the other end wrote meanwhile.
+    /// Whether the other end wrote data during the outage.
     pub peer_wrote: bool,
-    /// Whether probes may have been answered before, so that the timer may be waiting for the
-    /// interval instead of the idle time.
+    /// Whether probes may have been answered before the outage, so that the timer may be waiting
+    /// for the interval instead of the idle time.
     pub probed: bool,
 }
 
@@ -110,7 +113,7 @@ impl Outage {
         self.faults.iter().any(|fault| fault.blocks(to))
     }
 
-    /// Whether a router answers what is sent to this end with a RST in its name.
+    /// Returns whether a router answers segments to this end with a RST in the name of this end.
     #[must_use]
     pub(crate) fn resets(&self, to: End) -> bool {
         let resets = |fault: &Fault| {
@@ -120,7 +123,7 @@ impl Outage {
         self.faults.iter().any(resets)
     }
 
-    /// The fault, if there is just one.
+    /// The only fault of the outage; `None` if there are several.
     #[must_use]
     pub(crate) fn only_fault(&self) -> Option<Fault> {
         match self.faults[..] {
@@ -129,7 +132,7 @@ impl Outage {
         }
     }
 
-    /// Whether the host across has lost its sockets.
+    /// Returns whether this host has lost its sockets.
     #[must_use]
     pub(crate) fn forgets(&self, host: End) -> bool {
         self.faults.contains(&Fault::Reboot(host))

@@ -1,16 +1,17 @@
-//! Where the rules hold: one way between the ends, on which everything lies that happens.
+//! The networks for which the rules hold: one path between the ends, and all steps act on it.
 //!
-//! What a router does that has another way, and how long it takes to see that it needs one, the
-//! rules do not tell. Nor do they tell when data arrives whose packets are too large for a link of
-//! the way: that is found out by losing some (`tcp_v4_mtu_reduced`). And a sysctl of a
-//! machine between the ends may change anything.
+//! The rules do not cover a router with a second path, nor the time in which it detects that it
+//! needs one. They do not cover the arrival of data whose packets are too large for a link of the
+//! path: the sender detects the MTU by losing some (`tcp_v4_mtu_reduced`). A sysctl of a machine
+//! between the ends may change any behaviour.
 
 use crate::model::{LARGEST_MTU, Node};
 use crate::scenario::Case;
 use crate::step::Action;
 use crate::world::{Named, Need};
 
-/// Whether there is only one way, without narrow links, and whether all that is done is done there.
+/// Returns whether there is only one path, without narrow links, and whether all steps act on that
+/// path.
 pub(super) fn is_plain(case: &Case) -> bool {
     let Some(way) = case.topology.unique_path() else {
         return false;

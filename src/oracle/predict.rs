@@ -1,4 +1,4 @@
-//! From a case to what one end sees.
+//! The prediction for one end of a case.
 
 use std::time::Duration;
 
@@ -7,29 +7,33 @@ use super::interval::Interval;
 use super::keepalive::Death;
 use super::outage::{Fault, Outage, Written};
 use super::prediction::{Origin, PredictedOutcome, Prediction};
-use super::reach::{Reach, Sendings, reach};
+use super::reach::{Reach, Schedule, reach};
 use super::retransmission::{InFlight, Stuck};
 use super::timeline::timeline;
 use super::wording;
 use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
 use crate::scenario::Case;
 
-/// How long a segment may wait for its neighbour's address, with the timers' lateness and the link
-/// watcher's delay.
+/// The time for which a segment may wait for its neighbour's address, with the timers' lateness and
+/// the link watcher's delay.
 const HELD: Duration = Duration::from_secs(5);
 
-/// The rule of an end that no timer tells of an outage.
+/// The rule of an end without a timer that could detect an outage.
 pub(crate) const NO_TIMER: &str = "no keepalive and nothing in flight: no timer runs, so nothing is ever noticed (tcp_keepalive_timer)";
 
-/// What `end` will see in this case on a kernel with this HZ; `None` where the rules do not settle
-/// the outcome.
+/// Returns the predicted outcome of `end` in this case on a kernel with this HZ. `None` if the
+/// rules do not determine the outcome:
 ///
-/// Not settled are: an end whose own host crashes or reboots; an end whose own carrier is lost with
-/// data in flight; data written less than 100 ms before a fault; several writes into one outage;
-/// several faults with data in flight; a return that falls together with the last probe; any fault
-/// behind a firewall, but that it forgets; whatever happens where there is more than one way
-/// between the ends, or off the only one, or where a link takes smaller packets; and an end that
-/// may first get the RST of the other end's keepalive.
+/// * the end's own host crashes or reboots
+/// * the end's own carrier is lost with data in flight
+/// * data is written less than 100 ms before a fault
+/// * several writes during one outage
+/// * several faults with data in flight
+/// * a return of the path at the time of the last probe
+/// * any fault behind a firewall, except the removal of the flow
+/// * any case with more than one path between the ends, with a step off the only path, or with a
+///   link of a smaller MTU
+/// * an end that may first get the RST of the other end's keepalive
 #[must_use]
 pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     let settings = case.connection.end(end);
@@ -43,11 +47,11 @@ pub(super) fn predict(case: &Case, end: End, hz: Hz) -> Option<Prediction> {
     };
     for outage in &outages {
         match view.outcome(outage)? {
-            Some(prediction) => return Some(wording::told_by(outage, case.firewall, prediction)),
+            Some(prediction) => return Some(wording::explain(outage, case.firewall, prediction)),
             None => continue,
         }
     }
-    // Who speaks first when the router has forgotten the flow decides.
+    // The outcome depends on which end sends first after the router has removed the flow.
     if case
         .firewall
         .is_some_and(|firewall| firewall.nat && firewall.loose)
@@ -76,7 +80,8 @@ struct View<'a> {
     hz: Hz,
 }
 
-/// An error, or `None` for an outage that is survived; the outer `None` where it is not settled.
+/// The prediction of an error, or the inner `None` for an outage that is survived; the outer `None`
+/// if the rules do not determine it.
 type Settled = Option<Option<Prediction>>;
 
 impl View<'_> {
@@ -102,13 +107,14 @@ impl View<'_> {
         }
     }
 
-    /// A router answers with a RST in the name of the end across. It carries the number that the
-    /// segment acknowledges (`nf_reject_ip_tcphdr_put`), which is exactly what is expected
-    /// next, so it is believed (`tcp_validate_incoming`). `None`: to this end, nothing but
-    /// silence.
+    /// The outcome of an outage in which a router answers with a RST in the name of one of the
+    /// ends. The RST carries the number that the segment acknowledges (`nf_reject_ip_tcphdr_put`),
+    /// which is exactly the number that its receiver expects next, so it is accepted
+    /// (`tcp_validate_incoming`). The outermost `None`: this end gets no RST, and the outage is
+    /// silence for it.
     fn rejected(&self, outage: &Outage) -> Option<Settled> {
         let peer = self.case.connection.end(self.end.peer());
-        // What the other end sends draws a RST too, or what this one answers.
+        // The other end's own segments, or its answers to this end, may be rejected too.
         let quiet = peer.keepalive.is_none() && !outage.peer_wrote;
         let alone = outage.only_fault().is_some() && outage.back.is_none();
         if !(quiet && alone) {
@@ -144,7 +150,8 @@ impl View<'_> {
         Some(Some(Some(wording::rejected(window, formula, since))))
     }
 
-    /// Keepalive may have ended it before anything was written.
+    /// The outcome of keepalive before the write, if keepalive may have ended the connection by
+    /// then.
     fn idle_before(&self, outage: &Outage, keepalive: EffectiveKeepalive, w: Written) -> Settled {
         if w.at.max < keepalive.tick(0, self.hz).min {
             return Some(None);
@@ -213,7 +220,7 @@ impl View<'_> {
         let age = outage.age + written.at;
         flight.held = answer == errors::Answer::Neighbour && age.max >= NEIGHBOUR_KEPT;
         let mut window = flight.death(self.hz);
-        // A neighbour entry that outlives the silence has no ICMP error to send.
+        // No ICMP error comes if the neighbour entry stays valid during the whole silence.
         let silence = outage.back.map_or(window.max, |back| {
             back.at.after(written.at).max.min(window.max)
         });
@@ -228,8 +235,8 @@ impl View<'_> {
             let mut back = back;
             back.at = back.at.after(written.at);
             back.after_probes = None;
-            let sendings = transmissions(&flight, window, self.hz)?;
-            match reach(&sendings, back, self.held(outage, back.at)) {
+            let schedule = transmissions(&flight, window, self.hz)?;
+            match reach(&schedule, back, self.held(outage, back.at)) {
                 Reach::Unsettled => return None,
                 Reach::Reaches(span) if outage.forgets(self.end.peer()) => {
                     let formula = "first retransmission after the return".to_owned();
@@ -260,7 +267,7 @@ impl View<'_> {
         timeout.filter(|timeout| !timeout.is_zero())
     }
 
-    fn probes(&self, keepalive: EffectiveKeepalive, death: Death) -> Sendings {
+    fn probes(&self, keepalive: EffectiveKeepalive, death: Death) -> Schedule {
         let mut at: Vec<Interval> = (0..death.last_tick)
             .map(|k| keepalive.tick(k, self.hz))
             .collect();
@@ -269,11 +276,11 @@ impl View<'_> {
             first.min = first.min.saturating_sub(slack);
         }
         let certain = death.first_tick as usize;
-        Sendings { at, certain }
+        Schedule { at, certain }
     }
 
-    /// How long a segment may wait for a neighbour's address: not at all while the neighbour
-    /// entries live.
+    /// The time for which a segment may wait for a neighbour's address: zero while the neighbour
+    /// entries are valid.
     fn held(&self, outage: &Outage, back: Interval) -> Duration {
         let cable = |fault: &Fault| matches!(fault, Fault::Cable(_) | Fault::Link(..));
         if outage.faults.iter().any(cable) || outage.age.max + back.max >= NEIGHBOUR_KEPT {
@@ -283,7 +290,8 @@ impl View<'_> {
         }
     }
 
-    /// When the other end's keepalive may give up, from this end's last received segment.
+    /// The earliest time at which the other end's keepalive may give up, from this end's last
+    /// received segment.
     fn peer_gives_up(&self, outage: &Outage) -> Option<Duration> {
         let peer = self.case.connection.end(self.end.peer());
         let keepalive = EffectiveKeepalive::new(peer.keepalive?);
@@ -292,9 +300,9 @@ impl View<'_> {
         Some(death.saturating_sub(silence))
     }
 
-    /// Whether no RST of the other end can arrive before this end has given up, or ever (`ours` is
-    /// `None`). Where only the way *to* the other end is broken, its keepalive goes unanswered
-    /// too, and the RST that it sends when it gives up arrives.
+    /// Returns whether no RST of the other end can arrive before this end has given up, or ever
+    /// (`ours` is `None`). If only the path *to* the other end is broken, the other end's keepalive
+    /// goes unanswered too, and the RST that it sends when it gives up arrives.
     fn peer_is_silent(&self, outage: &Outage, ours: Option<Duration>) -> bool {
         if outage.blocks(self.end) || outage.forgets(self.end.peer()) {
             return true;
@@ -306,7 +314,7 @@ impl View<'_> {
         }
     }
 
-    /// Whether the other end has not given up itself before the path came back.
+    /// Returns whether the other end cannot have given up before the path came back.
     fn peer_lives(&self, outage: &Outage) -> bool {
         let peer = self.case.connection.end(self.end.peer());
         let back = outage.back.map_or(Duration::ZERO, |back| back.at.max);
@@ -316,9 +324,9 @@ impl View<'_> {
     }
 }
 
-/// Every time the data goes out again before the timer gives up; `None` where ICMP errors move
-/// them.
-fn transmissions(flight: &InFlight, death: Interval, hz: Hz) -> Option<Sendings> {
+/// The transmissions of the data before the timer gives up; `None` if ICMP errors change their
+/// times.
+fn transmissions(flight: &InFlight, death: Interval, hz: Hz) -> Option<Schedule> {
     if flight.stuck == Stuck::Reverted || flight.held {
         return None;
     }
@@ -332,7 +340,7 @@ fn transmissions(flight: &InFlight, death: Interval, hz: Hz) -> Option<Sendings>
         at.push(next);
     }
     let certain = at.iter().take_while(|at| at.max < death.min).count();
-    Some(Sendings { at, certain })
+    Some(Schedule { at, certain })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the oracle says of one end of one case: data.
+//! The prediction for one end of one case, as data.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 use crate::model::ErrnoName;
 
-/// What one end will see, by the kernel's rules.
+/// The predicted outcome of one end, by the kernel's rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
     /// The outcome.
     pub outcome: PredictedOutcome,
-    /// The rule behind it, in one or two sentences, with the kernel function that it comes from.
+    /// The rule that it follows from, in one or two sentences, with the kernel function.
     pub rule: String,
 }
 
@@ -23,35 +23,35 @@ pub struct Prediction {
 pub enum PredictedOutcome {
     /// The kernel reports this error.
     Error {
-        /// Which; `None` where the topology and faults do not settle it.
+        /// The errno; `None` if the topology and the faults do not determine it.
         errno: Option<ErrnoName>,
-        /// When.
+        /// The window of the error.
         window: PredictedWindow,
     },
-    /// Nothing is ever reported.
+    /// The kernel never reports an error.
     Survives,
 }
 
-/// When an error comes. The lower end needs no tolerance: the kernel's timers are never early, and
-/// where the kernel counts whole jiffies and may thus find a time over up to one jiffy before it
-/// is, that jiffy is already taken off.
+/// The time window of an error. The lower bound needs no tolerance, because the kernel's timers are
+/// never early. The kernel counts whole jiffies, so a check of elapsed time may succeed up to one
+/// jiffy early; that jiffy is already subtracted.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictedWindow {
-    /// What the times count from.
+    /// The event that the times count from.
     pub since: Origin,
-    /// The formula's value: no earlier than this.
+    /// The value of the formula: the error comes no earlier than this.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub earliest: Duration,
-    /// The formula and the lateness that the timer wheel allows: no later than this on an unloaded
-    /// machine.
+    /// The value of the formula and the lateness of the timer wheel: the error comes no later than
+    /// this on an unloaded machine.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub latest: Duration,
-    /// The formula as a person reads it: `idle 1s + 3 probes x 1s`.
+    /// The formula in text form: `idle 1s + 3 probes x 1s`.
     pub formula: String,
 }
 
-/// What the kernel counts from.
+/// The event that the kernel counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {

@@ -1,39 +1,41 @@
-//! Whether a segment reaches the other end between the path's return and the timer's end.
+//! Determines whether a segment reaches the other end between the return of the path and the end of
+//! the timer.
 
 use std::time::Duration;
 
 use super::interval::Interval;
 use super::outage::PathReturn;
 
-/// The sendings of a timer that nothing answers, and when it gives up.
+/// The transmissions of a timer without any answer, up to the time at which it gives up.
 #[derive(Debug, Clone)]
-pub(super) struct Sendings {
-    /// When each segment goes out, from the timer's zero; in order.
+pub(super) struct Schedule {
+    /// The time of each transmission, from the timer's zero; in order.
     pub(super) at: Vec<Interval>,
-    /// How many of them go out before the timer gives up, for certain; the others may.
+    /// The number of transmissions that certainly come before the timer gives up; the others may
+    /// come.
     pub(super) certain: usize,
 }
 
-/// What comes first.
+/// The first event after the path is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// A segment reaches the other end, in this time.
+    /// A segment reaches the other end, within this interval.
     Reaches(Interval),
     /// The timer gives up.
     TooLate,
-    /// Cannot be told.
+    /// The rules do not determine it.
     Unsettled,
 }
 
-/// What comes first once the path is whole at `back`. A segment may wait `held` for its neighbour's
-/// address and go out after all.
-pub(super) fn reach(sendings: &Sendings, back: PathReturn, held: Duration) -> Reach {
-    let index = |found: &dyn Fn(&Interval) -> bool| sendings.at.iter().position(found);
+/// Returns the first event after the path is whole at `back`. A segment may wait for up to `held`
+/// for its neighbour's address, and still be sent.
+pub(super) fn reach(schedule: &Schedule, back: PathReturn, held: Duration) -> Reach {
+    let index = |found: &dyn Fn(&Interval) -> bool| schedule.at.iter().position(found);
     let (first, last) = match back.after_probes {
         Some(sent) => {
             let next = usize::try_from(sent)
                 .ok()
-                .filter(|n| *n < sendings.at.len());
+                .filter(|n| *n < schedule.at.len());
             (next, next)
         }
         None => (
@@ -45,9 +47,9 @@ pub(super) fn reach(sendings: &Sendings, back: PathReturn, held: Duration) -> Re
         return Reach::TooLate;
     };
     match last {
-        Some(last) if last < sendings.certain => {
-            let earliest = sendings.at[first].min.max(back.at.min);
-            Reach::Reaches(Interval::new(earliest, sendings.at[last].max))
+        Some(last) if last < schedule.certain => {
+            let earliest = schedule.at[first].min.max(back.at.min);
+            Reach::Reaches(Interval::new(earliest, schedule.at[last].max))
         }
         _ => Reach::Unsettled,
     }
@@ -55,7 +57,7 @@ pub(super) fn reach(sendings: &Sendings, back: PathReturn, held: Duration) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::{Reach, Sendings, reach};
+    use super::{Reach, Schedule, reach};
     use crate::oracle::interval::Interval;
     use crate::oracle::outage::PathReturn;
     use std::time::Duration;
@@ -65,7 +67,7 @@ mod tests {
     }
 
     fn reached(min: u64, max: u64, held: u64) -> Reach {
-        let sendings = Sendings {
+        let schedule = Schedule {
             at: vec![span(1000, 1030), span(2000, 2060), span(3000, 3090)],
             certain: 3,
         };
@@ -74,7 +76,7 @@ mod tests {
             at,
             after_probes: None,
         };
-        reach(&sendings, back, Duration::from_millis(held))
+        reach(&schedule, back, Duration::from_millis(held))
     }
 
     #[test]
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_return_among_sendings_may_meet_either() {
+    fn a_return_at_a_transmission_may_meet_it_or_the_next() {
         assert_eq!(reached(2010, 2070, 0), Reach::Reaches(span(2010, 3090)));
     }
 

@@ -1,18 +1,18 @@
-//! Data in flight: when the retransmission timer or the probe timer gives up
+//! Data in flight: the time at which the retransmission timer or the probe timer gives up
 //! (`net/ipv4/tcp_timer.c`).
 //!
-//! *Why is the end the user timeout plus something?* `retransmits_timed_out` counts from
-//! `retrans_stamp`, which `tcp_retransmit_skb` sets to the time of the first retransmission that
-//! the *retransmission timer* made. Before it comes the tail loss probe (`tcp_schedule_loss_probe`;
-//! RFC 8985 section 7). With one segment out it takes the place of the first timeout (200 ms plus
-//! 2 round trips), sends the segment and restarts the timer, so the stamp lies two timeouts after
-//! the first transmission. With several segments out it goes out after two round trips, and the
-//! stamp lies one timeout after it.
+//! *Why does the connection end later than the user timeout?* `retransmits_timed_out` counts from
+//! `retrans_stamp`, which `tcp_retransmit_skb` sets to the time of the first retransmission by the
+//! *retransmission timer*. The tail loss probe comes before it (`tcp_schedule_loss_probe`; RFC 8985
+//! section 7). With one segment in flight the probe replaces the first timeout (200 ms plus 2 round
+//! trips), sends the segment and restarts the timer, so the stamp is two timeouts after the first
+//! transmission. With several segments in flight the probe is sent after two round trips, and the
+//! stamp is one timeout after it.
 //!
-//! *Why later than the user timeout when a router answers?* After a timeout the next is clamped to
-//! what is left of the user timeout (`tcp_clamp_rto_to_user_timeout`). An ICMP unreachable that
-//! fits takes one doubling back and arms the timer again, and `tcp_ld_RTO_revert` does not clamp.
-//! How often a router answers is up to its rate limits, so the rule here is the bound that holds
+//! *Why is it later still if a router answers?* After a timeout the kernel clamps the next one to
+//! the rest of the user timeout (`tcp_clamp_rto_to_user_timeout`). A matching ICMP unreachable
+//! reverts one doubling and arms the timer again, and `tcp_ld_RTO_revert` does not clamp. The
+//! number of a router's answers depends on its rate limits. So the rule here is a bound that holds
 //! for any pattern of answers: the longest timeout that can be reached before the user timeout is
 //! over.
 
@@ -31,35 +31,35 @@ const RETRIES: u32 = 15;
 /// `tcp_model_timeout` for 15 retries: 200 ms doubled nine times, then six times 120 s.
 const MODEL_TIMEOUT: Duration = Duration::from_millis(924_600);
 
-/// Data that is never acknowledged, and what happens to it.
+/// Data that is never acknowledged, and its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InFlight {
     /// `TCP_USER_TIMEOUT`, if set.
     pub user_timeout: Option<Duration>,
     /// How many bytes were written.
     pub bytes: u32,
-    /// Where it gets stuck.
+    /// Where it stops.
     pub stuck: Stuck,
     /// Whether it may wait in its own host for the address of a neighbour that does not answer.
-    /// Then nothing can be sent again (`skb_still_in_host_queue`), and the clock's zero is the
-    /// attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
+    /// Then no retransmission is possible (`skb_still_in_host_queue`), and the timer counts from
+    /// the attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
     pub held: bool,
 }
 
-/// Where the data gets stuck, as far as it matters for the timers.
+/// Where the data stops, as far as the timers depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stuck {
-    /// It leaves the host, and nothing that takes back a doubling comes back.
+    /// It leaves the host, and no ICMP error that reverts a doubling comes back.
     Silent,
-    /// It leaves the host, and ICMP errors may come back that do (RFC 6069).
+    /// It leaves the host, and ICMP errors that revert a doubling may come back (RFC 6069).
     Reverted,
-    /// It never left: the host has no route. The segment stays unsent, so the probe timer runs
-    /// (`tcp_check_probe_timer`).
+    /// It never leaves the host, which has no route. The segment stays unsent, so the probe timer
+    /// runs (`tcp_check_probe_timer`).
     Unsent,
 }
 
 impl InFlight {
-    /// When the kernel gives up, from the first (attempted) transmission.
+    /// The time at which the kernel gives up, from the first (attempted) transmission.
     #[must_use]
     pub(crate) fn death(&self, hz: Hz) -> Interval {
         let timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
@@ -83,8 +83,8 @@ impl InFlight {
         }
     }
 
-    /// When the timer's transmission `n` comes (0 is the one that starts the clock of
-    /// [`Self::death`]), with nothing answered and no user timeout in between.
+    /// The time of the timer's transmission `n` (0 is the one that starts the clock of
+    /// [`Self::death`]), without any answer and without a user timeout in between.
     #[must_use]
     pub(crate) fn transmission(&self, n: u32, hz: Hz) -> Interval {
         (1..=n).fold(self.start(hz), |tick, n| {
@@ -92,8 +92,8 @@ impl InFlight {
         })
     }
 
-    /// When the tail loss probe goes out, from the first transmission; `None` for data that never
-    /// left.
+    /// The time of the tail loss probe, from the first transmission; `None` for data that never
+    /// left the host.
     #[must_use]
     pub(crate) fn loss_probe(&self, hz: Hz) -> Option<Interval> {
         let timeout = armed_at_any_time(first_timeout(hz), hz);
@@ -108,7 +108,8 @@ impl InFlight {
         }
     }
 
-    /// The clock's zero: `retrans_stamp`, or `icsk_probes_tstamp` for data that never left.
+    /// The zero of the timer's clock: `retrans_stamp`, or `icsk_probes_tstamp` for data that never
+    /// left the host.
     fn start(&self, hz: Hz) -> Interval {
         let start = match self.loss_probe(hz) {
             Some(probe) => probe + armed(first_timeout(hz), hz),
@@ -121,7 +122,7 @@ impl InFlight {
         }
     }
 
-    /// The user timeout as a person reads it, or the number of retries.
+    /// The formula in text form: the user timeout, or the number of retries.
     #[must_use]
     pub(crate) fn formula(&self) -> String {
         let timer = match (self.stuck, self.bytes) {
@@ -147,7 +148,7 @@ fn first_timeout(hz: Hz) -> Interval {
     )
 }
 
-/// Doubled so many times, up to `TCP_RTO_MAX`.
+/// The timeout after this many doublings, at most `TCP_RTO_MAX`.
 fn backed_off(timeout: Interval, doublings: u32) -> Interval {
     let factor = 1 << doublings.min(16);
     Interval::new(
@@ -156,21 +157,21 @@ fn backed_off(timeout: Interval, doublings: u32) -> Interval {
     )
 }
 
-/// A timer of that length, with its lateness.
+/// The expiry of a timer of that length, with its lateness.
 fn armed(timeout: Interval, hz: Hz) -> Interval {
     timeout.late_by(lateness(timeout.max, hz))
 }
 
-/// One that is armed when the application writes: its jiffies count from the last tick, so the
-/// first of them is shorter by what has passed of it. A timer that is armed when another fires is
-/// armed at a tick.
+/// The expiry of a timer that is armed when the application writes: its jiffies count from the last
+/// tick, so the first of them is shorter by the part that has passed. A timer that is armed when
+/// another one fires is armed at a tick.
 fn armed_at_any_time(timeout: Interval, hz: Hz) -> Interval {
     let Interval { min, max } = armed(timeout, hz);
     Interval::new(min.saturating_sub(hz.jiffy()), max)
 }
 
-/// How much later than the user timeout, if every timer is clamped to what is left of it: the
-/// lateness of the last.
+/// The largest time by which the end exceeds the user timeout if every timer is clamped to the rest
+/// of it: the lateness of the last timer.
 fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
     let mut tick = Interval::default();
     let mut overshoot = Duration::ZERO;
@@ -184,12 +185,13 @@ fn overshoot_clamped(user_timeout: Duration, hz: Hz) -> Duration {
         tick = tick + armed(timeout, hz);
         doublings += 1;
     }
-    // What is left is rounded up to jiffies, and is never armed for less than two
+    // The rest is rounded up to jiffies, and a timer is never armed for less than two
     // (TCP_TIMEOUT_MIN).
     overshoot + hz.jiffy() * 2
 }
 
-/// How much later than the user timeout, if any timer may have been armed again without the clamp.
+/// The largest time by which the end exceeds the user timeout if any timer may be armed again
+/// without the clamp.
 fn overshoot_unclamped(user_timeout: Duration, hz: Hz) -> Duration {
     let mut tick = Duration::ZERO;
     let mut doublings = 0;
@@ -206,8 +208,8 @@ fn overshoot_unclamped(user_timeout: Duration, hz: Hz) -> Duration {
         .max(overshoot_clamped(user_timeout, hz))
 }
 
-/// `tcp_retries2`: the first timeout at which the model's time is over (`tcp_model_timeout`), from
-/// `retrans_stamp`.
+/// The end by `tcp_retries2`, from `retrans_stamp`: the first timeout at which the model's time is
+/// over (`tcp_model_timeout`).
 fn model_timeout(hz: Hz) -> Interval {
     let mut tick = Interval::default();
     let mut earliest = None;

@@ -1,4 +1,5 @@
-//! What is known of the kernel's tick, and a prediction that holds for all of it.
+//! The kernel's tick rate (HZ), which may be unknown, and predictions that hold for every possible
+//! rate.
 
 use std::time::Duration;
 
@@ -10,20 +11,20 @@ use super::wheel::lateness;
 use crate::model::{End, Hz};
 use crate::scenario::Case;
 
-/// The kernel's tick, as far as it is known.
+/// The kernel's tick rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ticks {
-    /// Just this.
+    /// Exactly this rate.
     Known(Hz),
-    /// Any that a kernel can be configured with (`kernel/Kconfig.hz`). No single one stands for
-    /// all: timers are latest on the slowest, and what is rounded up to whole jiffies falls
-    /// differently on each.
+    /// Any rate that a kernel can be configured with (`kernel/Kconfig.hz`). No single rate covers
+    /// all: timers are latest at the slowest rate, and rounding up to whole jiffies gives a
+    /// different result at each rate.
     Unknown,
 }
 
 impl Ticks {
-    /// Every tick that the kernel may have, the slowest first.
+    /// Every rate that the kernel may have, the slowest first.
     pub(super) fn each(self) -> Vec<Hz> {
         match self {
             Self::Known(hz) => vec![hz],
@@ -34,7 +35,7 @@ impl Ticks {
         }
     }
 
-    /// The slowest that it may be.
+    /// The slowest rate that the kernel may have.
     #[must_use]
     pub(crate) fn slowest(self) -> Hz {
         match self {
@@ -43,8 +44,9 @@ impl Ticks {
         }
     }
 
-    /// By how much a timer fires late at most, whichever tick the kernel has. Not that of the
-    /// slowest: a faster one may hold the timer in a coarser level of its wheel.
+    /// The largest lateness of a timer that is armed for `delay`, at any rate that the kernel may
+    /// have. That is not always the lateness at the slowest rate: at a faster one the timer may lie
+    /// in a coarser level of the wheel.
     #[must_use]
     pub fn lateness(self, delay: Duration) -> Duration {
         let each = self.each().into_iter();
@@ -58,8 +60,8 @@ impl From<Hz> for Ticks {
     }
 }
 
-/// What `end` will see, whichever tick the kernel has; `None` where that is not settled, or depends
-/// on the tick.
+/// The prediction for `end` at any rate that the kernel may have. `None` if there is no prediction,
+/// or if it depends on the rate.
 #[must_use]
 pub(crate) fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction> {
     let each = ticks.each();
@@ -70,7 +72,8 @@ pub(crate) fn predict(case: &Case, end: End, ticks: Ticks) -> Option<Prediction>
     predictions.try_fold(first, |known, other| union(known, other?))
 }
 
-/// A prediction that holds where either does.
+/// A prediction that holds if one of the two holds. `None` if one predicts an error and the other
+/// none.
 fn union(one: Prediction, other: Prediction) -> Option<Prediction> {
     let outcome = match (one.outcome, other.outcome) {
         (PredictedOutcome::Survives, PredictedOutcome::Survives) => PredictedOutcome::Survives,

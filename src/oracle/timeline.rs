@@ -1,5 +1,5 @@
-//! A case's steps as outages: when the path is broken, from when to when, and what is
-//! unacknowledged meanwhile.
+//! The outages that result from the steps of a case: the begin and the end of each, and the data
+//! that is unacknowledged meanwhile.
 
 mod time;
 
@@ -17,33 +17,39 @@ use crate::setting;
 use crate::step::{Action, ProgramAction, Start};
 use crate::world::{self, Change, World};
 
-/// A delayed acknowledgement (`TCP_DELACK_MIN`) and a step: data older than this is acknowledged
-/// while the path is whole.
+/// The time of a delayed acknowledgement (`TCP_DELACK_MIN`) and of a step: older data is
+/// acknowledged while the path is whole.
 const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 
-/// A case as one end sees it.
+/// The outages of a case from the view of one end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
-    /// In order.
+    /// The outages, in order.
     pub(crate) outages: Vec<Outage>,
-    /// Since the last segment that the end received, when the last step is over.
+    /// The time since the last received segment at the end of the last step.
     pub silence: Interval,
 }
 
-/// A case as one end sees it; `None` where that cannot be told: its own host crashes or reboots,
-/// data is written so shortly before a fault that its acknowledgement may be lost, more than one
-/// write is lost, something breaks besides a firewall's memory, or a keepalive probe
-/// may come before a firewall forgets the flow or after, or a step waits for probes that may be
-/// others over the other family.
+/// Returns the outages of a case from the view of `end`, at tick rate `hz`. `None` if there is no
+/// rule for the case:
 ///
-/// An exchange counts as over when everything is acknowledged on both ends. (Linux delays the last
-/// acknowledgement by up to 40 ms: a fault before it leaves the answering end with data in flight,
-/// and its retransmissions restart the asking end's keepalive timer.) A reboot counts as done when
-/// the host has fallen silent; its downtime runs on beside the next steps.
+/// * a setting of an end has no rule, or the network is not a plain path (see `plain_path`)
+/// * the end's own host crashes or reboots
+/// * data is written so shortly before a fault that its acknowledgement may be lost
+/// * more than one write is lost
+/// * something other than the firewall's flow table fails while a firewall is on the path
+/// * a keepalive probe may come either before or after the firewall removes the flow
+/// * a step waits for probes that the other family may see at another time
 ///
-/// *Why not its own crash?* How a host is silenced decides what its own sends return: what is
-/// dropped on its way out counts as local congestion (`nf_hook_egress`), which
-/// `tcp_keepalive_timer` tries again twice a second without counting it as a probe.
+/// An exchange counts as complete when all data is acknowledged at both ends. (Linux delays the
+/// last acknowledgement by up to 40 ms. A fault before it leaves the answering end with data in
+/// flight, and its retransmissions restart the asking end's keepalive timer.) A reboot step counts
+/// as complete when the host is silent; its downtime continues during the next steps.
+///
+/// *Why is the end's own crash excluded?* The return value of the host's own sends depends on how
+/// the host is silenced: a packet that is dropped on its way out counts as local congestion
+/// (`nf_hook_egress`), which `tcp_keepalive_timer` retries twice a second without counting it as a
+/// probe.
 #[must_use]
 pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     if [End::Client, End::Server]
@@ -77,54 +83,54 @@ pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
         unacknowledged: false,
         outages: Vec::new(),
     };
-    // Whether the variants of the case have met the same so far, and are at the same step at the
-    // same time.
-    let (mut alike, mut abreast) = (true, true);
+    // `in_sync`: all steps so far applied to both variants of a dual-stack case. `same_step`: both
+    // variants are at the same step at the same time.
+    let (mut in_sync, mut same_step) = (true, true);
     for (position, step) in case.steps.iter().enumerate() {
-        // The other variant may see its probes at another time, and a step at the lab waits for
-        // both.
+        // The other variant may see its probes at another time, and a step at the network waits for
+        // both variants.
         let waits = matches!(step.start, Start::When { .. });
-        if (!alike && waits) || (!abreast && step.action.is_at_network()) {
+        if (!in_sync && waits) || (!same_step && step.action.is_at_network()) {
             return None;
         }
-        alike &= step.family.is_none();
-        // What a variant does by itself may take it longer than the other.
-        abreast &= alike || step.action.is_at_network();
+        in_sync &= step.family.is_none();
+        // A step that each variant takes separately may take one of them longer.
+        same_step &= in_sync || step.action.is_at_network();
         walk.wait(step)?;
         walk.world.advance(position, step.time());
-        // What is done to the other family is done to another path.
+        // A step of the other family does not affect this path.
         if step.applies_to(case.family) {
             walk.act(&step.action)?;
         }
     }
     let silence = walk.silence;
-    walk.forget_for_lack_of_probes()?;
+    walk.forget_before_next_probe()?;
     let outages = walk.outages;
     Some(Timeline { outages, silence })
 }
 
 struct Walk {
-    /// The network as the steps have left it.
+    /// The state of the network after the steps so far.
     world: World,
     end: End,
     keepalive: Option<EffectiveKeepalive>,
     hz: Hz,
-    /// Since the last received segment.
+    /// The time since the last received segment.
     silence: Interval,
-    /// Since the connection was established.
+    /// The age of the connection.
     age: Interval,
-    /// What a firewall on the way knows of the flow.
+    /// The flow's entry in a strict firewall on the path.
     tracking: Option<Tracking>,
-    /// The firewall on the way, whatever it knows.
+    /// The firewall on the path, strict or loose.
     firewall: Option<Firewall>,
     /// Whether the server has keepalive.
     server_probes: bool,
-    /// Whether a host goes on sending without its address.
+    /// Whether a host without its address continues to send.
     sends_unaddressed: bool,
     active: Vec<Fault>,
-    /// Unanswered so far; `None` where not known.
+    /// The number of unanswered probes so far; `None` if unknown.
     probes: Option<u32>,
-    /// Data was just written, and its acknowledgement may still be under way.
+    /// Whether data was just written, so that its acknowledgement may be in flight.
     unacknowledged: bool,
     outages: Vec<Outage>,
 }
@@ -134,7 +140,8 @@ impl Walk {
         match action {
             Action::Network(_) => {
                 action.act(&mut self.world).ok()?;
-                // A route that changes once more is not whole in between.
+                // If one step ends a fault and begins another (a route that changes again), the
+                // path is not whole in between: the new fault is applied first.
                 let is_end = |change: &Change| matches!(change, Change::Ended(_));
                 let (ended, others): (Vec<Change>, Vec<Change>) =
                     self.world.take_changes().into_iter().partition(is_end);
@@ -161,7 +168,8 @@ impl Walk {
                 self.write(exchange.from, u32::try_from(exchange.payload.len()).ok()?)
             }
             ProgramAction::SendData(send) => self.write(send.from, send.bytes),
-            // The time of the next answer, and so the retransmission timeout, is unknown then.
+            // The time of the next answer, and so the retransmission timeout, is unknown after
+            // these.
             ProgramAction::Connect(_)
             | ProgramAction::Fill(_)
             | ProgramAction::Listener(_)
@@ -171,14 +179,14 @@ impl Walk {
         }
     }
 
-    /// `None` for a change that comes and goes by itself, that hits some segments and not others,
-    /// or that a router makes at an odd time.
+    /// Applies a change of the network. `None` for a change that comes and goes by itself, that
+    /// affects only some segments, or that a router makes at an unknown time.
     fn change(&mut self, change: Change) -> Option<()> {
         match change {
             Change::Began(fault) => self.began(fault),
             Change::Ended(fault) => self.ended(&fault),
-            // A neighbour goes on sending to the old address until it is in doubt, by its own
-            // timers.
+            // A neighbour continues to send to the old hardware address until its entry becomes
+            // stale and fails, by its own timers.
             Change::Rebooted { new_mac: true, .. } => None,
             Change::Rebooted { host, downtime, .. } => {
                 if self.active.contains(&Fault::Crash(host)) {
@@ -190,7 +198,7 @@ impl Walk {
                 self.come_back(self.silence + back, None);
                 Some(())
             }
-            // A node without the entry asks for it, and the answer comes at once.
+            // A node without the entry sends a request, and the answer comes at once.
             Change::NeighbourRemoved(..) => self.active.is_empty().then_some(()),
             Change::FlowsFlushed(_) => self.flush(),
             Change::FlowTimeout(_) => None,
@@ -214,13 +222,13 @@ impl Walk {
             world::Fault::WrongNeighbour(on, to) => Fault::Misdirected(on, to),
             // A router that does not forward drops in silence (ip_error, ip6_forward).
             world::Fault::NotForwarding(_) => Fault::NotForwarded,
-            // An IPv6 host goes on sending through a router from the address that it has no more
-            // (ip6_route_output asks for no source), and drops the answers.
+            // An IPv6 host continues to send through a router from the address that was removed
+            // (ip6_route_output does not check the source address), and drops the answers.
             world::Fault::NoAddress(at) if at == self.end && self.sends_unaddressed => {
                 return None;
             }
             world::Fault::NoAddress(at) => Fault::Unaddressed(at),
-            // They come with the reboot.
+            // These faults are part of a reboot.
             world::Fault::Forgotten(_) | world::Fault::Down(_) => return Some(()),
             world::Fault::Filter(..)
             | world::Fault::Loss(..)
@@ -273,7 +281,8 @@ impl Walk {
         Some(())
     }
 
-    /// Behind NAT, what the server sends then reaches the router itself.
+    /// The firewall removes the flow by its timeout. Behind NAT a segment of the server is then for
+    /// the router itself, so there is no rule for the server.
     fn forget(&mut self) -> Option<()> {
         if self.firewall.is_some_and(|firewall| firewall.nat) && self.end == End::Server {
             return None;
@@ -281,9 +290,10 @@ impl Walk {
         self.lose(Fault::Forgotten)
     }
 
-    /// What a strict firewall has forgotten begins no flow (`tcp_new`), and any segment makes known
-    /// to a loose one. Behind NAT this holds for what the client sends; what the server sends
-    /// then reaches the router itself, which answers with a RST.
+    /// A step removes all flows of the firewall. With strict tracking a segment from the middle of
+    /// a flow does not create one (`tcp_new`); with loose tracking any segment does. Behind NAT
+    /// this holds for the client's segments; a segment of the server is then for the router itself,
+    /// which answers with a RST.
     fn flush(&mut self) -> Option<()> {
         let firewall = self.firewall?;
         if firewall.nat && (self.end == End::Server || self.server_probes || firewall.loose) {
@@ -315,7 +325,7 @@ impl Walk {
             outage.peer_wrote = true;
             return Some(());
         }
-        // Each further write restarts the loss probe.
+        // A second write restarts the loss probe, so there is no rule for it.
         outage
             .written
             .replace(Written { at, bytes })
@@ -325,7 +335,7 @@ impl Walk {
 
     fn fail(&mut self, fault: Fault) -> Option<()> {
         let own = matches!(fault, Fault::Crash(host) | Fault::Reboot(host) if host == self.end);
-        // What a firewall makes of the segments that come after another fault is another matter.
+        // There is no rule for the effect of a firewall on the segments after another fault.
         if own || self.firewall.is_some() {
             return None;
         }
@@ -351,13 +361,12 @@ impl Walk {
         self.active.push(fault);
         let outage = self.outages.last_mut()?;
         outage.faults.push(fault);
-        // A host that comes back from a reboot does not make whole what else is broken.
+        // The return of a rebooted host does not repair the other faults.
         outage.back = outage.back.filter(|_| outage.faults.len() == 1);
         Some(())
     }
 
-    /// A machine that hangs and is switched off and on: one outage, from the crash to the end of
-    /// the reboot.
+    /// A crashed host that is then rebooted: one outage, from the crash to the end of the reboot.
     fn reboot_crashed(&mut self, host: End) -> Option<()> {
         let broken = self.outages.last_mut()?.faults.iter_mut();
         let crashes = broken

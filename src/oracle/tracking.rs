@@ -1,15 +1,15 @@
-//! What a firewall knows of a flow (`net/netfilter/nf_conntrack_proto_tcp.c`), and until when.
+//! The entry of a flow in a firewall (`net/netfilter/nf_conntrack_proto_tcp.c`), and its lifetime.
 //!
-//! Each segment in the window starts the flow's timeout again (`nf_conntrack_tcp_packet`,
-//! `nf_ct_refresh_acct`). A keepalive probe is one, although its sequence number lies before what
-//! is acknowledged: `tcp_in_window` asks only that it lie within the receiver's window *below*
-//! the last one too. When the timeout is over, the next segment finds no flow (`nf_ct_is_expired`),
-//! and what does not begin one is invalid (`tcp_new`).
+//! Each segment in the window restarts the flow's timeout (`nf_conntrack_tcp_packet`,
+//! `nf_ct_refresh_acct`). A keepalive probe is in the window, although its sequence number is below
+//! the acknowledged one: `tcp_in_window` only requires that it lies within the receiver's window
+//! *below* the last one too. After the timeout, the next segment finds no flow
+//! (`nf_ct_is_expired`), and a segment that does not begin one is invalid (`tcp_new`).
 //!
-//! The timeout of an established flow is lowered to 300 s while data that has passed is
-//! unacknowledged (`nf_conntrack_tcp_timeout_unacknowledged`), and when one segment comes for the
-//! fourth time (`nf_conntrack_tcp_timeout_max_retrans`, `nf_conntrack_tcp_max_retrans`). While
-//! nothing is lost, neither lasts: an answer ends it.
+//! The timeout of an established flow is lowered to 300 s while forwarded data is unacknowledged
+//! (`nf_conntrack_tcp_timeout_unacknowledged`), and when one segment comes for the fourth time
+//! (`nf_conntrack_tcp_timeout_max_retrans`, `nf_conntrack_tcp_max_retrans`). While no segment is
+//! lost, both end soon: an answer resets the timeout.
 
 use std::time::Duration;
 
@@ -17,37 +17,38 @@ use super::interval::Interval;
 use crate::model::{EffectiveKeepalive, End, Hz, STEP_TIME};
 use crate::scenario::Case;
 
-/// A flow in the memory of a firewall that does not pick up others, while nothing is lost.
+/// The entry of a flow in a firewall with strict tracking, while no segment is lost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tracking {
     timeout: Duration,
     hz: Hz,
     probing: Probing,
-    /// Since the last segment of the flow that the firewall saw.
+    /// The time since the last segment of the flow that the firewall forwarded.
     pub(super) unseen: Interval,
 }
 
-/// When keepalive probes come, of either end.
+/// The time of the keepalive probes of either end, relative to the flow's timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Probing {
-    /// Always before the flow is forgotten.
+    /// Always before the timeout.
     InTime,
-    /// Never before that.
+    /// Never before the timeout.
     TooLate,
-    /// Cannot be told.
+    /// The rules do not determine it.
     Unsettled,
 }
 
-/// What has become of the flow.
+/// The state of the flow's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     Known,
-    /// Forgotten, so long after what was before.
+    /// The timeout has removed the entry, this long after the previous state.
     ForgottenAfter(Interval),
 }
 
 impl Tracking {
-    /// `None` where no firewall forgets anything that matters.
+    /// Returns the entry at the beginning of a case. `None` if there is no firewall with strict
+    /// tracking.
     pub(super) fn new(case: &Case, hz: Hz) -> Option<Self> {
         let firewall = case.firewall.filter(|firewall| !firewall.loose)?;
         let timeout = firewall.established.duration();
@@ -56,8 +57,8 @@ impl Tracking {
             .filter_map(|end| case.connection.end(end).keepalive)
             .map(EffectiveKeepalive::new)
             .collect();
-        // The ends heard their last segment as long ago as the firewall saw one, but for the time
-        // of a step.
+        // The ends received their last segment when the firewall forwarded one, within the time of
+        // a step.
         let in_time = |keepalive: &EffectiveKeepalive| {
             keepalive.answered_period(hz) + STEP_TIME + hz.jiffy() * 2 < timeout
         };
@@ -80,8 +81,8 @@ impl Tracking {
         })
     }
 
-    /// Lets time go by without any segment but keepalive's; `None` where it cannot be told whether
-    /// the flow is still known.
+    /// Advances the time without any segment but keepalive's. `None` if the rules do not determine
+    /// whether the entry still exists.
     pub(super) fn pass(&mut self, time: Interval) -> Option<Entry> {
         if self.probing == Probing::InTime {
             return Some(Entry::Known);
@@ -97,7 +98,7 @@ impl Tracking {
             .then(|| self.forgotten())
     }
 
-    /// Lets time go by until the next probe of either end, if there is ever one.
+    /// Advances the time to the next probe of either end, if there is ever one.
     pub(super) fn await_probe(&mut self) -> Option<Entry> {
         match self.probing {
             Probing::InTime => Some(Entry::Known),

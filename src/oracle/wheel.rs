@@ -1,29 +1,30 @@
-//! The kernel's timer wheel: how late a timer fires.
+//! The lateness of timers in the kernel's timer wheel.
 //!
-//! *Why never early?* A timer that is armed for `delay` jiffies at any moment within jiffy `j`
-//! expires at `e = j + delay`, and `calc_index` (`kernel/time/timer.c`) puts it into the bucket
-//! that begins at the first multiple of the level's granularity *after* `e`: at `e + 1` at the
-//! earliest. The moment of arming lies less than one jiffy after the beginning of `j`, so the
-//! time that truly passes is more than `delay`.
+//! *Why is a timer never early?* A timer that is armed for `delay` jiffies at any moment within
+//! jiffy `j` expires at `e = j + delay`, and `calc_index` (`kernel/time/timer.c`) puts it into the
+//! bucket that begins at the first multiple of the level's granularity *after* `e`: at `e + 1` at
+//! the earliest. The moment of arming is less than one jiffy after the beginning of `j`, so the
+//! real time that passes is more than `delay`.
 //!
-//! *Why at most one bucket late?* The bucket begins at `e + granularity` at the latest, and the
-//! moment of arming lies no earlier than the beginning of `j`; the partial jiffy is thus already
+//! *Why is it at most one bucket late?* The bucket begins at `e + granularity` at the latest, and
+//! the moment of arming is no earlier than the beginning of `j`. So the partial jiffy is already
 //! inside the bucket.
 //!
-//! What is late beyond that is the machine (a busy processor, a socket that its program holds: `HZ
-//! / 20` more in `tcp_keepalive_timer`), and no rule of the oracle.
+//! Additional lateness comes from the machine (a busy processor, a socket that its program holds:
+//! `HZ / 20` more in `tcp_keepalive_timer`), and is not part of the oracle's rules.
 
 use std::time::Duration;
 
 use crate::model::Hz;
 
-/// By how much a timer that is armed for `delay` fires late at most: the granularity of the wheel's
-/// level that holds it.
+/// The largest lateness of a timer that is armed for `delay`: the granularity of the wheel's level
+/// that holds it.
 ///
 /// Level `n` holds delays from `63 << 3(n - 1)` jiffies (`LVL_START`) and has buckets of `8^n`
 /// jiffies (`LVL_GRAN`). The wheel's own clock may be one tick behind when a timer is armed
-/// (`forward_timer_base`), so a delay one short of a level counts as in it. The delays of TCP (at
-/// most 32767 s) never reach the wheel's last level, whose capacity depends on HZ.
+/// (`forward_timer_base`), so a delay that is one jiffy short of a level counts as in that level.
+/// The delays of TCP (at most 32767 s) never reach the wheel's last level, whose capacity depends
+/// on HZ.
 #[must_use]
 pub fn lateness(delay: Duration, hz: Hz) -> Duration {
     const LEVELS: u32 = 9;

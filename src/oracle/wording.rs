@@ -1,4 +1,4 @@
-//! The rules in words.
+//! The rules in text form.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::prediction::{Origin, PredictedOutcome, PredictedWindow, Prediction};
 use super::retransmission::{InFlight, Stuck};
 use crate::model::{EffectiveKeepalive, ErrnoName, Firewall};
 
-/// Keepalive gives up.
+/// The prediction for keepalive that gives up.
 pub(super) fn unanswered(
     errno: Option<ErrnoName>,
     keepalive: EffectiveKeepalive,
@@ -46,8 +46,9 @@ pub(super) fn unanswered(
     )
 }
 
-/// With the reason why nothing comes through, where that is no step of the case.
-pub(super) fn told_by(
+/// Adds the reason why no segment passes, if that is not a step of the case but the firewall's flow
+/// table.
+pub(super) fn explain(
     outage: &Outage,
     firewall: Option<Firewall>,
     mut prediction: Prediction,
@@ -68,7 +69,7 @@ pub(super) fn told_by(
     prediction
 }
 
-/// Nothing is lost.
+/// The rule of a case in which no segment is lost.
 pub(super) fn nothing_lost(firewall: Option<Firewall>) -> &'static str {
     match firewall {
         None => "nothing is lost: every probe and every segment is answered",
@@ -81,7 +82,7 @@ pub(super) fn nothing_lost(firewall: Option<Firewall>) -> &'static str {
     }
 }
 
-/// An error as a prediction.
+/// The prediction of an error.
 pub(super) fn error(
     errno: Option<ErrnoName>,
     window: Interval,
@@ -101,14 +102,14 @@ pub(super) fn error(
     }
 }
 
-/// The first segment that reaches a host without the connection.
+/// The prediction for the first segment that reaches a host without the connection.
 pub(super) fn reset(window: Interval, formula: String, since: Origin) -> Prediction {
     let rule = "the other host has lost the connection and answers the first segment that reaches it with a RST (tcp_v4_send_reset, tcp_reset)";
     let errno = Some(errors::name(Errno::ECONNRESET));
     error(errno, window, since, formula, rule.to_owned())
 }
 
-/// A router answers in the other end's name.
+/// The prediction for a router that answers with a RST in the other end's name.
 pub(super) fn rejected(window: Interval, formula: String, since: Origin) -> Prediction {
     let rule = "the router answers the first segment with a RST in the other end's name, whose number is the one that this end expects next \
                 (nf_reject_ip_tcphdr_put, tcp_reset)";
@@ -116,7 +117,7 @@ pub(super) fn rejected(window: Interval, formula: String, since: Origin) -> Pred
     error(errno, window, since, formula, rule.to_owned())
 }
 
-/// `idle 1s + n x 1s`.
+/// The formula in text form: `idle 1s + n x 1s`.
 pub(super) fn keepalive_formula(keepalive: EffectiveKeepalive) -> String {
     let (idle, interval) = (keepalive.idle, keepalive.interval);
     format!("idle {idle:?} + n x {interval:?}, the first probe that arrives")
@@ -130,7 +131,7 @@ fn idle_reason(errno: Option<ErrnoName>) -> &'static str {
     }
 }
 
-/// The timer of data in flight.
+/// The rule of the timer for data in flight.
 pub(super) fn flight_rule(flight: &InFlight) -> String {
     match flight.stuck {
         Stuck::Silent if flight.user_timeout.is_some() => {

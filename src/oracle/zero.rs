@@ -1,5 +1,5 @@
-//! A predicted window as a file counts it: from zero time, the beginning of the first fault, or the
-//! end of the last step.
+//! A predicted window relative to zero time: the beginning of the first fault, or the end of the
+//! last step.
 
 use super::Ticks;
 use super::interval::Interval;
@@ -8,9 +8,9 @@ use super::timeline::timeline;
 use crate::model::{End, Hz};
 use crate::scenario::Case;
 
-/// The window of an end's error from zero time on, whichever tick the kernel has. It is wider than
-/// the window itself, by as much as is not known of the time between its origin and the fault;
-/// `None` where nothing is known.
+/// Returns the window of an end's error from zero time, at any tick rate that the kernel may have.
+/// It is wider than `window` by the uncertainty of the time between the window's origin and the
+/// fault. `None` if that time is unknown.
 #[must_use]
 pub(crate) fn from_zero(
     case: &Case,
@@ -36,17 +36,17 @@ fn with_tick(case: &Case, end: End, window: &PredictedWindow, hz: Hz) -> Option<
     let timeline = timeline(case, end, hz)?;
     let mut faults = case.steps.iter().filter(|step| step.action.is_fault());
     let first = faults.next();
-    // How long after one of the other family its own comes is not known.
+    // If the first fault applies to the other family only, the time from it to the first outage is
+    // unknown.
     if first.is_some_and(|step| !step.applies_to(case.family)) {
         return None;
     }
-    // The first fault begins the first outage; how long after it a second one begins is not known.
+    // The first fault begins the first outage; the time from it to a second outage is unknown.
     let [outage] = timeline.outages.as_slice() else {
         return None;
     };
     let predicted = Interval::new(window.earliest, window.latest);
-    // No step takes the path away where a firewall forgets the flow: zero time is the end of the
-    // last one.
+    // If a firewall removes the flow, no step is a fault: zero time is the end of the last step.
     let without_fault = first.is_none();
     let zero = if without_fault {
         timeline.silence

@@ -1,4 +1,4 @@
-//! From a topology to machines with interfaces, and the links between those.
+//! Builds the plans of the machines with their interfaces, and of the links, from a topology.
 
 use std::collections::BTreeSet;
 
@@ -58,17 +58,17 @@ pub(super) fn machines(topology: &Topology, family: Family) -> (Vec<NodePlan>, V
     (nodes, links.collect())
 }
 
-/// The places of a machine's links.
+/// The positions of a machine's links in the topology.
 fn links_of(topology: &Topology, node: Node) -> impl Iterator<Item = usize> {
     let links = topology.links().iter().enumerate();
     links.filter_map(move |(place, link)| link.across(node).map(|_| place))
 }
 
-/// Link indices and hardware addresses that were given out.
+/// The link indices and hardware addresses that are in use.
 ///
-/// No two indices in a lab are equal: the kernel takes the carrier of a veth whose index equals its
-/// peer's for a matter without urgency, and announces it up to a second later
-/// (`linkwatch_urgent_event`). The loopback's is 1.
+/// No two indices in a lab are equal. If the index of a veth is equal to that of its peer, the
+/// kernel treats a change of the carrier as not urgent and announces it up to a second later
+/// (`linkwatch_urgent_event`). Index 1 is the loopback.
 #[derive(Default)]
 struct Numbers {
     indices: BTreeSet<u32>,
@@ -88,7 +88,7 @@ impl Numbers {
         index
     }
 
-    /// The last byte: whose interface it is shows in a capture.
+    /// The last byte of a hardware address. Its range identifies the kind of machine in a capture.
     fn mac(&mut self, node: Node, role: Role) -> u8 {
         let first = match (node, role) {
             (Node::CLIENT, _) => 0x01,

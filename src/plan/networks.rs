@@ -1,18 +1,19 @@
-//! Which networks a topology has, and the addresses on them, all from the ranges for documentation
-//! (RFC 5737, RFC 3849).
+//! The networks of a topology, and the addresses on them. All addresses are from the ranges for
+//! documentation (RFC 5737, RFC 3849).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Subnet;
 use crate::model::{Family, Node, Role, Topology};
 
-/// The ranges of RFC 5737, each a /24.
+/// The number of ranges in RFC 5737. Each is a /24.
 const RANGES: u32 = 3;
 
-/// The networks of a topology: what a switch joins is one.
+/// The networks of a topology. All links of a switch belong to one network.
 pub(super) struct Networks<'t> {
     topology: &'t Topology,
-    /// Of each link, the number of its network, from 0; in the order of their first links.
+    /// The number of the network of each link. Networks are numbered from 0 in the order of their
+    /// first links.
     of_link: Vec<u32>,
     count: u32,
 }
@@ -28,9 +29,10 @@ impl<'t> Networks<'t> {
         }
     }
 
-    /// The address of a machine at one of its links.
+    /// The address of a machine on one of its links; `None` for a switch.
     ///
-    /// Hosts are numbered from the first address of a network on, routers from the last one down.
+    /// Hosts have the lowest addresses of a network in ascending order, routers the highest ones in
+    /// descending order.
     pub(super) fn address(&self, family: Family, node: Node, link: usize) -> Option<Subnet> {
         let network = self.of_link[link];
         let role = self
@@ -59,8 +61,8 @@ impl<'t> Networks<'t> {
         links.any(|(link, of)| *of == network && link.across(node).is_some())
     }
 
-    /// How many addresses an IPv4 network has. Three networks have a range each; of more, several
-    /// share one.
+    /// The number of addresses of an IPv4 network. Up to three networks have one range each; more
+    /// networks share the ranges.
     fn size(&self) -> u32 {
         256 / self.count.div_ceil(RANGES).next_power_of_two()
     }
@@ -78,7 +80,7 @@ impl<'t> Networks<'t> {
             _ => Ipv4Addr::new(203, 0, 113, 0),
         };
         let address = u32::from(base) + start % 256 + host;
-        // A network of 2^n addresses leaves n bits to its hosts.
+        // A network of 2^n addresses has n host bits.
         let prefix = 32 - self.size().trailing_zeros().min(8) as u8;
         Subnet {
             address: Ipv4Addr::from(address).into(),
@@ -87,7 +89,7 @@ impl<'t> Networks<'t> {
     }
 }
 
-/// A network of its own from 2001:db8::/32 for each.
+/// An address on an IPv6 network. Each network has its own /64 of 2001:db8::/32.
 fn ipv6(network: u32, host: u32) -> Subnet {
     let base = u128::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0));
     let address = base + (u128::from(network + 1) << 80) + u128::from(host);

@@ -1,17 +1,17 @@
-//! Static routes: the shortest way to a network, and another one for when that is gone.
+//! Static routes: the shortest path to a network, and a backup route for when that path is gone.
 //!
-//! A way is as long as the number of routers on it; of two equally long ones the link that the file
-//! names first decides.
+//! The length of a path is the number of routers on it. Among paths of equal length, the link that
+//! the file names first is used.
 //!
-//! *Which other one?* One over another interface, whose router is no farther from the network than
-//! this machine is itself: such a router does not send the packet back (a loop-free alternate, RFC
-//! 5286 section 3). Nobody tells routers of what is broken elsewhere, so only who sees its own link
-//! go takes it.
+//! The backup route uses another interface and a router that is no farther from the network than
+//! this machine itself: such a router does not send the packet back (a loop-free alternate, RFC
+//! 5286 section 3). There is no routing protocol that reports distant failures, so a machine uses
+//! its backup route only when its own link goes down.
 
 use super::{NodePlan, RoutePlan, Subnet};
 use crate::model::{Node, Role};
 
-/// Gives every machine with addresses its routes to a network.
+/// Adds the routes to a network to every machine that has a path to it.
 pub(super) fn add(nodes: &mut [NodePlan], to: Subnet) {
     let distances = distances(nodes, to, None);
     let routes: Vec<Vec<RoutePlan>> = (0..nodes.len())
@@ -22,7 +22,7 @@ pub(super) fn add(nodes: &mut [NodePlan], to: Subnet) {
     }
 }
 
-/// Takes the routes to a network from those that know it only by this router.
+/// Removes the routes to a network from the machines that can reach it only through this router.
 pub(super) fn hide(nodes: &mut [NodePlan], network: Subnet, behind: Node) {
     let without = distances(nodes, network, Some(behind));
     for (node, distance) in nodes.iter_mut().zip(without) {
@@ -32,7 +32,8 @@ pub(super) fn hide(nodes: &mut [NodePlan], network: Subnet, behind: Node) {
     }
 }
 
-/// How many routers there are between each machine and a network; `None` where there is no way.
+/// The number of routers between each machine and a network; `None` without a path. The node
+/// `without` is treated as absent.
 fn distances(nodes: &[NodePlan], to: Subnet, without: Option<Node>) -> Vec<Option<u32>> {
     let attached = |node: &NodePlan| node.attached(to).map(|_| 0);
     let counts = |node: &NodePlan| Some(node.node) != without;
@@ -52,7 +53,8 @@ fn distances(nodes: &[NodePlan], to: Subnet, without: Option<Node>) -> Vec<Optio
     distances
 }
 
-/// The routers that a machine can send to, each with the route over it to anywhere.
+/// The routers on the networks of a machine, each by its position, with its address there and the
+/// link index of the machine's interface.
 fn next_hops(nodes: &[NodePlan], at: usize) -> impl Iterator<Item = (usize, (Subnet, u32))> {
     let own = nodes[at].interfaces.iter();
     own.filter_map(|own| Some((own.index, own.address?.network())))

@@ -84,7 +84,7 @@ fn the_clients_route_goes_through_the_router() {
     assert_eq!(route.via.unwrap().to_string(), "192.0.2.254");
 }
 
-/// The network of a file that spells it out.
+/// The network of a file that lists its machines and links.
 fn graph(nodes: &str, links: &[&str], more: &str) -> NetworkPlan {
     let link = |link: &&str| {
         let (near, far) = link.split_once(' ').unwrap();
@@ -138,7 +138,7 @@ fn a_router_with_two_ways_has_the_longer_one_for_later() {
 
 #[test]
 fn nobody_sends_back_where_it_came_from() {
-    // Of a square, only the corner in front of both ways has a choice.
+    // In a square, only the corner where both paths begin has a backup route.
     let nodes = "r1 = 'router', r2 = 'router', r3 = 'router', r4 = 'router'";
     let links = ["client r1", "r1 r2", "r1 r3", "r2 r4", "r3 r4", "r4 server"];
     let plan = graph(nodes, &links, "");
@@ -174,7 +174,7 @@ fn the_largest_networks_have_room_for_everybody() {
             .windows(2)
             .map(|pair| format!("{} {}", pair[0], pair[1])),
     );
-    // As many links as there may be, each a network of its own.
+    // The maximum number of links, each with its own network.
     let across = routers
         .windows(3)
         .map(|three| format!("{} {}", three[0], three[2]));

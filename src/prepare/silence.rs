@@ -1,5 +1,5 @@
-//! What in a case makes the oracle silent: found by asking it again without each thing, so that its
-//! rules stand in one place only.
+//! Finds the part of a case for which the oracle has no rule. It removes parts of the case one by
+//! one and calls the oracle again, so that the rules are in one place only.
 
 use crate::model::End;
 use crate::oracle::{self, Ticks};
@@ -7,16 +7,16 @@ use crate::scenario::Case;
 use crate::setting;
 use crate::step::{Action, NetworkAction};
 
-/// In words, for a case of which the oracle says nothing at this end: ``the step in line 12,
-/// `reboot the server` ``.
+/// Describes the part for which the oracle has no rule, for a case without a prediction at this
+/// end: ``the step in line 12, `reboot the server` ``.
 pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
-    let speaks = |case: &Case| oracle::predict(case, end, ticks).is_some();
+    let is_predicted = |case: &Case| oracle::predict(case, end, ticks).is_some();
     let up_to = |steps: usize| {
         let mut case = case.clone();
         case.steps.truncate(steps);
         case
     };
-    let silent = (0..=case.steps.len()).find(|steps| !speaks(&up_to(*steps)));
+    let silent = (0..=case.steps.len()).find(|steps| !is_predicted(&up_to(*steps)));
     let steps = silent.unwrap_or(case.steps.len());
     let case = up_to(steps);
     let step = case.steps.last().map(|step| {
@@ -24,16 +24,16 @@ pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
         format!("the step in line {line}, `{step}`")
     });
     let settings = settings(&case);
-    let alone = settings.iter().filter(|(_, without)| speaks(without));
+    let alone = settings.iter().filter(|(_, without)| is_predicted(without));
     let alone: Vec<&str> = alone.map(|(name, _)| name.as_str()).collect();
     match (step, alone.as_slice()) {
         (Some(step), []) => step,
         (Some(step), alone) => format!("{step} with {}", alone.join(" and with ")),
         (None, []) if case.topology.unique_path().is_none() => {
-            "`topology.links`, which have more than one way between the ends".to_owned()
+            "`topology.links`, which have more than one path between the ends".to_owned()
         }
         (None, []) if settings.is_empty() => {
-            "`topology.links`, of which one takes smaller packets".to_owned()
+            "`topology.links`, one of which has a smaller MTU".to_owned()
         }
         (None, []) => {
             let all: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
@@ -43,11 +43,11 @@ pub(super) fn cause(case: &Case, end: End, ticks: Ticks) -> String {
     }
 }
 
-/// Whether nothing is certain to tell this end of a fault, whereas the other one has keepalive.
+/// Whether this end has no timer that detects a fault, although the other end has keepalive.
 ///
-/// The oracle has no rule for a host that crashes itself. To its socket that is what a crash of the
-/// other host is: nothing comes in.
-pub(super) fn untold(case: &Case, end: End, ticks: Ticks) -> bool {
+/// The oracle has no rule for the end whose own host crashes. For its socket, this is the same as a
+/// crash of the other host: no segment arrives. Therefore the function exchanges the hosts.
+pub(super) fn detects_nothing(case: &Case, end: End, ticks: Ticks) -> bool {
     let peer = end.peer();
     let has_keepalive = |end| case.connection.end(end).keepalive.is_some();
     if has_keepalive(end) || !has_keepalive(peer) {
@@ -66,8 +66,8 @@ pub(super) fn untold(case: &Case, end: End, ticks: Ticks) -> bool {
     oracle::predict(&case, end, ticks).is_some_and(|prediction| prediction.rule == oracle::NO_TIMER)
 }
 
-/// What a file sets that the oracle may have no rule for, each with the case as it would be
-/// without.
+/// The settings of a case for which the oracle may have no rule, each with a copy of the case
+/// without the setting.
 fn settings(case: &Case) -> Vec<(String, Case)> {
     let mut found = Vec::new();
     let mut add = |name: String, remove: &dyn Fn(&mut Case)| {
@@ -103,7 +103,7 @@ mod tests {
     use crate::model::Hz;
     use crate::scenario::parse;
 
-    /// Of the client of a routed case, the third line being its step.
+    /// The cause at the client. The steps of the case are in line 3.
     fn cause_with(topology: &str, client: &str, step: &str) -> String {
         let text = format!(
             "summary = 's'\n\
@@ -162,7 +162,7 @@ mod tests {
         let narrow = network("{ between = ['r1', 'r2'], mtu = 1400 }");
         assert_eq!(
             cause_with(&narrow, "", CRASH),
-            "`topology.links`, of which one takes smaller packets"
+            "`topology.links`, one of which has a smaller MTU"
         );
     }
 }

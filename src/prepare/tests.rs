@@ -85,7 +85,7 @@ expect.client.error = "ETIMEDOUT"
 mod unjudgeable {
     use super::*;
 
-    /// A host that crashes itself: the oracle settles nothing about it.
+    /// A case in which the observed host itself crashes. The oracle has no rule for it.
     fn own_crash(expect: &str) -> Result<Vec<Prepared>, Vec<FileDiagnostics>> {
         let text = format!(
             r#"
@@ -107,13 +107,13 @@ step = [{{ do = "exchange" }}, {{ do = "crash", host = "client" }}]
         let refused = own_crash(r#"error = "ETIMEDOUT""#).unwrap_err();
         assert_eq!(refused.len(), 1);
         insta::assert_snapshot!(refused[0].render(false), @r#"
-        error: the time of this error follows from no rule that the oracle has
+        error: the oracle has no rule for the time of this error
          --> folder/own-crash.toml:8:9
           |
         8 | error = "ETIMEDOUT"
           |         ^^^^^^^^^^^ in own-crash/ipv4, own-crash/ipv6
           |
-          = help: it has none for the step in line 5, `crash the client`; state the window: `within = "4s..4.5s"`
+          = help: it has no rule for the step in line 5, `crash the client`; state the window: `within = "4s..4.5s"`
         "#);
     }
 
@@ -134,7 +134,7 @@ expect.client.error = "ETIMEDOUT"
         let scenario = scenario::parse(Path::new("calm.toml"), text).unwrap();
         let refused = prepare(vec![scenario], Hz::new(250).unwrap()).unwrap_err();
         insta::assert_snapshot!(refused[0].render(false), @r#"
-        error: the oracle predicts that the client sees no error, so it has no time for ETIMEDOUT
+        error: the oracle predicts that the client sees no error, so it has no window for ETIMEDOUT
          --> calm.toml:5:23
           |
         5 | expect.client.error = "ETIMEDOUT"
@@ -144,8 +144,8 @@ expect.client.error = "ETIMEDOUT"
         "#);
     }
 
-    /// What is said of an error that the server is to see after this step, with keepalive at the
-    /// client alone.
+    /// The diagnostics for an error that is expected at the server after this step, with keepalive
+    /// at the client only.
     fn of_the_server(step: &str, expect: &str) -> String {
         let text = format!(
             r#"
@@ -178,10 +178,10 @@ expect.{expect}
     #[test]
     fn an_idle_end_without_keepalive_is_told_nothing() {
         let error = r#"server.error = "ETIMEDOUT""#;
-        let untold = "the server has no keepalive and nothing in flight, so it is told nothing";
+        let untold = "the server has no keepalive and nothing in flight, so it detects nothing";
         let own = of_the_server(r#"{ do = "crash", host = "server" }"#, error);
         insta::assert_snapshot!(own, @r#"
-        error: the server has no keepalive and nothing in flight, so it is told nothing
+        error: the server has no keepalive and nothing in flight, so it detects nothing
          --> idle.toml:6:23
           |
         6 | expect.server.error = "ETIMEDOUT"
@@ -215,7 +215,7 @@ expect.{expect}
 mod warning {
     use super::*;
 
-    /// The messages, each with the text that it underlines.
+    /// The messages, each with the text of the file that it marks.
     fn of(text: &str) -> Vec<String> {
         let scenarios = [scenario::parse(Path::new("test.toml"), text).unwrap()];
         let cases = prepare(scenarios.to_vec(), Hz::new(250).unwrap()).unwrap();
@@ -250,7 +250,7 @@ mod warning {
         assert_eq!(
             of_crash(r#"survives = "3.8s""#),
             [
-                r#""3.8s": no exchange of the client can succeed at the end: nothing repairs what line 11 does (crash the server)"#
+                r#""3.8s": no exchange of the client can succeed at the end: no step repairs the fault of line 11 (crash the server)"#
             ]
         );
         let repaired = format!(
@@ -310,7 +310,7 @@ expect.client = { error = "ETIMEDOUT", within = "1s..2s" }
 
     #[test]
     fn is_silent_where_the_time_from_the_fault_on_is_not_known() {
-        // The server's probes arrive at the client, and each restarts what its window counts from.
+        // The server's probes arrive at the client, and each restarts the origin of its window.
         let one_way = r#"
 summary = "Only the way to the server is broken"
 topology = { preset = "routed", family = "ipv4" }
@@ -422,8 +422,8 @@ expect.client = {{ {expect} }}
     fn of_a_step_that_waits_for_probes_is_that_of_the_longest_periods() {
         let when =
             r#"{ do = "cable", at = "server", action = "pull", when = "2 probes answered" }"#;
-        // Each second late by a bucket of the wheel, twice: when the probe is due, and when the
-        // timer looks at its answer.
+        // Each period of 1 s is late by one bucket of the timer wheel twice: when the probe is due,
+        // and when the timer checks the answer.
         let wait = ms(2 * (1_000 + 32 + 32));
         assert_eq!(of(when, r#"survives = "1s""#), wait + ms(1_000));
     }

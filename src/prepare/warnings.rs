@@ -1,7 +1,7 @@
-//! Where a file and the oracle do not agree.
+//! Warnings about contradictions between a file and the oracle.
 //!
-//! The kernel is the judge, not the oracle: what the file states is run and judged all the same,
-//! with a warning. Only an error without any window cannot be judged.
+//! The kernel decides, not the oracle: a case that contradicts the oracle is run and judged as the
+//! file states it, with a warning. Only an expected error without any window cannot be judged.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,20 +14,21 @@ use crate::oracle::prediction::{Origin, PredictedOutcome, PredictedWindow, Predi
 use crate::scenario::{Diagnostic, FileDiagnostics, Scenario};
 use crate::text::seconds;
 
-/// What cannot be judged: each expectation of an error for which neither the file nor the oracle
-/// has a window.
+/// One diagnostic for each expectation that cannot be judged: an error for which neither the file
+/// nor the oracle has a window.
 pub(super) fn unjudgeable(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
     let refused = cases.iter().map(|case| (case, each_end(case, no_window)));
     by_file(refused, scenarios)
 }
 
-/// Where what the files of the cases state is not what the oracle predicts, or cannot be proved.
+/// One warning for each expectation that contradicts the prediction of the oracle or that cannot be
+/// proved, and for each keepalive sysctl without effect.
 #[must_use]
 pub fn warnings(cases: &[Prepared], scenarios: &[Scenario]) -> Vec<FileDiagnostics> {
     let doubted = cases.iter().map(|case| {
         let mut doubts = each_end(case, contradictions);
         if doubts.is_empty() {
-            doubts = each_end(case, without_way);
+            doubts = each_end(case, without_path);
         }
         let ends = [End::Client, End::Server].into_iter();
         doubts.extend(ends.filter_map(|end| keepalive_is_off(case, end)));
@@ -45,8 +46,8 @@ fn each_end<D: IntoIterator<Item = Diagnostic>>(
         .collect()
 }
 
-/// Cases share parts of their file: the same thing is said once, with the names of all cases that
-/// it is true of.
+/// Groups the diagnostics by file. Cases share parts of their file, so the same diagnostic is shown
+/// once, with the names of all cases to which it applies.
 fn by_file<'c>(
     found: impl Iterator<Item = (&'c Prepared, Vec<Diagnostic>)>,
     scenarios: &[Scenario],
@@ -119,8 +120,8 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
                 ),
             )
         }
-        _ if silence::untold(&case.case, end, case.ticks) => (
-            format!("the {end} has no keepalive and nothing in flight, so it is told nothing"),
+        _ if silence::detects_nothing(&case.case, end, case.ticks) => (
+            format!("the {end} has no keepalive and nothing in flight, so it detects nothing"),
             format!(
                 "did you mean `[expect.{}]`, or `keepalive` in `[connection.{end}]`? if not, {state}",
                 end.peer()
@@ -128,7 +129,7 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
         ),
         Some(prediction) => (
             format!(
-                "the oracle predicts that the {end} sees no error, so it has no time for {expected}"
+                "the oracle predicts that the {end} sees no error, so it has no window for {expected}"
             ),
             format!(
                 "did you mean `survives = \"6s\"`? if not, {state}; {}",
@@ -136,9 +137,9 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
             ),
         ),
         None => (
-            "the time of this error follows from no rule that the oracle has".to_owned(),
+            "the oracle has no rule for the time of this error".to_owned(),
             format!(
-                "it has none for {}; {state}",
+                "it has no rule for {}; {state}",
                 silence::cause(&case.case, end, case.ticks)
             ),
         ),
@@ -146,7 +147,7 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
     Some(Diagnostic::new(expectation.places.outcome.clone(), message).help(help))
 }
 
-/// Settings of keepalive in the namespace of an end whose sockets have none.
+/// A warning about keepalive sysctls in the namespace of an end whose sockets have no keepalive.
 fn keepalive_is_off(case: &Prepared, end: End) -> Option<Diagnostic> {
     let settings = case.case.connection.end(end);
     if settings.keepalive.is_some() {
@@ -230,20 +231,21 @@ fn contradictions(case: &Prepared, end: End, expectation: &Expectation) -> Vec<D
     }
 }
 
-/// An end that is to survive proves it by an exchange, which needs a way.
-fn without_way(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
+/// A warning about an end that is expected to survive without a working path: the exchange that
+/// proves the survival cannot complete.
+fn without_path(case: &Prepared, end: End, expectation: &Expectation) -> Option<Diagnostic> {
     let ExpectedOutcome::Survives(time) = expectation.outcome else {
         return None;
     };
     let step = case.case.steps.get(case.case.unrepaired()?)?;
     let message = format!(
-        "no exchange of the {end} can succeed at the end: nothing repairs what line {} does ({step})",
+        "no exchange of the {end} can succeed at the end: no step repairs the fault of line {} ({step})",
         step.line
     );
     let place = expectation.places.outcome.clone();
     let doubt = Diagnostic::new(place, message).warning();
     Some(doubt.help(format!(
-        "write `open = \"{}\"`, which asks for no exchange, or repair it",
+        "write `open = \"{}\"`, which requires no exchange, or repair the fault",
         seconds(time)
     )))
 }

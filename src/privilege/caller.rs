@@ -1,5 +1,5 @@
-//! Whose rights the process has: under sudo those of the user who called it, so that the kernel
-//! opens, creates and replaces each file as that user, whichever part of the program asks.
+//! The user whose rights the process has. Under sudo this is the user who called it, so that the
+//! kernel opens, creates and replaces each file as that user, for every part of the program.
 
 use std::env;
 use std::env::VarError;
@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgroups, setresgid, set
 
 use super::capabilities::{FOR_LABS, keep};
 
-/// The user who called sudo, where this process has become that user.
+/// The user who called sudo, if this process has become that user.
 static CALLER: OnceLock<Caller> = OnceLock::new();
 
 /// A user who called sudo.
@@ -21,24 +21,24 @@ static CALLER: OnceLock<Caller> = OnceLock::new();
 struct Caller {
     uid: Uid,
     gid: Gid,
-    /// Without one, the user has no supplementary groups, and no home.
+    /// The account. Without one, the user has no supplementary groups and no home.
     account: Option<User>,
 }
 
 /// The process could not become the user who called sudo.
 #[derive(Debug, thiserror::Error)]
 pub enum CallerError {
-    /// sudo sets the variable to a number.
+    /// A variable does not contain a number, although sudo sets it to one.
     #[error(
-        "{name}={value} is no number of a user or group\n  help: sudo sets it; unset SUDO_UID to run as root"
+        "{name}={value} is not the number of a user or group\n  help: sudo sets it; unset SUDO_UID to run as root"
     )]
     NoNumber {
         /// `SUDO_UID` or `SUDO_GID`.
         name: &'static str,
-        /// What it is.
+        /// The value.
         value: String,
     },
-    /// A user without an account has no group either.
+    /// The user has no account, so the group is unknown too.
     #[error(
         "SUDO_GID is not set, and the user {uid}, who called sudo, has no account\n  help: unset SUDO_UID to run as root"
     )]
@@ -46,26 +46,26 @@ pub enum CallerError {
         /// The user.
         uid: Uid,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error(
         "cannot become the user {uid}, who called sudo: {source}\n  help: unset SUDO_UID to run as root"
     )]
     Refused {
         /// The user.
         uid: Uid,
-        /// The system's answer.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Makes a root that sudo has lent the user who called sudo, with all groups of that user. Of
-/// root's rights only those remain that a lab needs, and none of them is about files. A root
-/// without sudo, and any other user, remains who it is.
+/// If sudo has started this process as root, changes its user and groups to those of the user who
+/// called sudo. Of root's rights only those for a lab remain, and none of these concerns files. A
+/// root without sudo, and any other user, is not changed.
 ///
-/// Must be called before any file is opened, and while the process has one thread.
+/// Must be called before the process opens a file, and while it has one thread.
 ///
 /// # Errors
-/// [`CallerError`]: nothing may be opened then.
+/// [`CallerError`]. The process must not open a file after it.
 pub fn become_caller() -> Result<(), CallerError> {
     let Some(caller) = Caller::of_sudo()? else {
         return Ok(());
@@ -77,8 +77,8 @@ pub fn become_caller() -> Result<(), CallerError> {
     Ok(())
 }
 
-/// The home folder of the user who called sudo; `None` where the process runs as whoever started
-/// it.
+/// The home directory of the user who called sudo; `None` if this process has not changed its user,
+/// or the user has no account.
 #[must_use]
 pub fn home() -> Option<&'static Path> {
     let account = CALLER.get()?.account.as_ref()?;
@@ -86,7 +86,7 @@ pub fn home() -> Option<&'static Path> {
 }
 
 impl Caller {
-    /// `None` where this is no root, or root's own.
+    /// `None` if this process is not root, or sudo did not start it, or root called sudo.
     fn of_sudo() -> Result<Option<Self>, CallerError> {
         if !geteuid().is_root() {
             return Ok(None);

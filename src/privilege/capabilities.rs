@@ -1,5 +1,5 @@
-//! What is left of root's rights: capabilities(7), and nothing that a program could bring back by
-//! `exec`.
+//! Reduces root's rights to some capabilities (capabilities(7)), and prevents that a program
+//! regains others by `exec`.
 
 use std::io;
 use std::process::Command;
@@ -12,25 +12,27 @@ use rustix::thread::{
 
 use crate::sys;
 
-/// Network namespaces are made and entered (`SYS_ADMIN`), set up (`NET_ADMIN`), and listened to
-/// (`NET_RAW`).
+/// The capabilities that create and enter network namespaces (`SYS_ADMIN`), configure them
+/// (`NET_ADMIN`), and capture packets (`NET_RAW`).
 pub(super) const FOR_LABS: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::NET_RAW);
 
-/// A root without sudo is the caller, whose files are everybody's.
+/// The capabilities of a root without sudo for files. This root is the caller, and may access the
+/// files of all users.
 pub(super) const FOR_FILES_OF_ROOT: CapabilitySet = CapabilitySet::DAC_OVERRIDE
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::FOWNER);
 
-/// Its guests, and what builds their kernels, run as others (`SETUID`, `SETGID`), without root's
-/// rights (`SETPCAP`), and are moved from processor to processor (`SYS_NICE`).
+/// The capabilities of a root without sudo for guests: guests and the programs that build their
+/// kernels run as another user (`SETUID`, `SETGID`), without root's rights (`SETPCAP`), and are
+/// moved between processors (`SYS_NICE`).
 pub(super) const FOR_GUESTS_OF_ROOT: CapabilitySet = CapabilitySet::SETUID
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::SETPCAP)
     .union(CapabilitySet::SYS_NICE);
 
-/// What remains where nothing needs a lab on this kernel.
+/// The capabilities of a process that needs no lab on this kernel.
 pub(super) fn without_labs() -> CapabilitySet {
     if geteuid().is_root() {
         FOR_FILES_OF_ROOT | FOR_GUESTS_OF_ROOT
@@ -39,7 +41,7 @@ pub(super) fn without_labs() -> CapabilitySet {
     }
 }
 
-/// Drops all capabilities of this thread but these.
+/// Drops all capabilities of this thread except `these`.
 pub(super) fn keep(these: CapabilitySet) -> io::Result<()> {
     let kept = capabilities(None)?.permitted & these;
     Ok(set_capabilities(
@@ -52,7 +54,7 @@ pub(super) fn keep(these: CapabilitySet) -> io::Result<()> {
     )?)
 }
 
-/// The same for good: no program that is started later has a capability that this thread has not
+/// The same permanently: no program that this thread starts later gets another capability
 /// (`no_new_privs` in prctl(2)).
 pub(super) fn keep_for_good(these: CapabilitySet) -> io::Result<()> {
     keep(these)?;
@@ -65,25 +67,25 @@ pub(super) fn may_change_user() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(change))
 }
 
-/// From here on, user 0 gets no capability by `exec`. Under `no_new_privs` it gets none anyhow, but
-/// the kernel takes it for one that has gained some, and clears its personality
-/// (`cap_bprm_creds_from_file`): a user-mode kernel that finds its addresses randomized starts
-/// itself anew, for ever.
+/// Prevents that user 0 gets capabilities by `exec`. It gets none under `no_new_privs` either, but
+/// then the kernel treats the process as one that has gained capabilities and clears its
+/// personality (`cap_bprm_creds_from_file`). A user-mode kernel that finds its addresses randomized
+/// restarts itself, in that case without end.
 pub(super) fn make_root_ordinary() -> io::Result<()> {
     let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
     Ok(set_capabilities_secure_bits(bits)?)
 }
 
-/// Prepares a command whose process has no capability, and can get none by the start of another
-/// program, whichever user it runs as.
+/// Prepares a command whose process has no capabilities and cannot gain any by `exec`, whatever its
+/// user is.
 pub fn without_privileges(command: &mut Command) {
     sys::before_exec(command, drop_all);
 }
 
-/// Takes every right from a process between fork and exec that the program need not have. Makes
-/// system calls only.
+/// Drops all capabilities of a process between fork and exec. Makes system calls only.
 fn drop_all() -> io::Result<()> {
-    // Whoever may not is another user, or no root any more.
+    // This fails without `SETPCAP`: the process is then not root, or has already dropped root's
+    // rights.
     make_root_ordinary().ok();
     keep_for_good(CapabilitySet::empty())
 }

@@ -1,4 +1,4 @@
-//! Why the system refuses the namespaces of a lab, and what to do about it.
+//! Finds the cause and the remedy when the system refuses the namespaces of a lab.
 
 use std::fs;
 use std::io;
@@ -6,16 +6,17 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-/// What was refused.
+/// The refused operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// `unshare(CLONE_NEWUSER)`.
     User,
-    /// A write to a file of `/proc/self`, which maps the user into the new user namespace.
+    /// A write to a file of `/proc/self` that maps the user into the new user namespace.
     Map(&'static str),
     /// `unshare(CLONE_NEWNET)`.
     Network,
-    /// The same inside a new user namespace, which gives every capability for it.
+    /// `unshare(CLONE_NEWNET)` in a new user namespace, in which the process should have every
+    /// capability.
     NetworkOfUser,
     /// A write to a sysctl of the new network namespace.
     Sysctls,
@@ -23,7 +24,7 @@ pub(super) enum Refusal {
     Capabilities,
 }
 
-/// The system refuses what a lab needs.
+/// The system refuses an operation that a lab needs.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot create a network namespace: {what}: {source}{advice}")]
 pub struct Refused {
@@ -62,14 +63,14 @@ impl Refusal {
     }
 }
 
-/// The true cause of a refusal.
+/// The cause of a refusal.
 #[derive(Debug)]
 struct Cause {
     text: String,
     remedy: Option<String>,
-    /// Whether root is not refused.
+    /// Whether root is allowed to do it.
     root_may: bool,
-    /// Whether a guest kernel in virtual time needs what is missing, too.
+    /// Whether a run in virtual time fails for the same cause.
     warp_needs_it: bool,
 }
 
@@ -82,14 +83,14 @@ impl Cause {
         }
         match (refusal, errno) {
             (_, Errno::EROFS) if refusal == Refusal::Sysctls => {
-                Self::new("/proc/sys is mounted read-only, as a container has it")
+                Self::new("/proc/sys is mounted read-only, as is usual in containers")
                     .remedy("docker run --privileged, or --security-opt systempaths=unconfined")
                     .for_root_too()
             }
             (_, Errno::EROFS) => Self::new("/proc is mounted read-only")
-                .remedy("mount it anew: mount -o remount,rw /proc")
+                .remedy("remount it: mount -o remount,rw /proc")
                 .for_root_too(),
-            // create_user_ns and copy_net_ns, where inc_ucount refuses.
+            // create_user_ns and copy_net_ns return these if inc_ucount fails.
             (Refusal::User, Errno::ENOSPC | Errno::EUSERS) => {
                 exhausted(proc, "max_user_namespaces")
             }
@@ -101,7 +102,7 @@ impl Cause {
                 Self::new("this kernel has no network namespaces (CONFIG_NET_NS)").for_root_too()
             }
             (_, Errno::EPERM | Errno::EACCES) => forbidden(refusal, proc),
-            (_, errno) => Self::new(format!("the system says no more than {errno}")),
+            (_, errno) => Self::new(format!("unknown; the error is {errno}")),
         }
     }
 
@@ -132,7 +133,7 @@ impl Cause {
     fn helps(&self) -> Vec<String> {
         let root = "run it as root: sudo harness run ...";
         let warp = if self.warp_needs_it {
-            "run it in virtual time: `--warp` needs no namespace, but /proc as well"
+            "run it in virtual time: `--warp` needs no namespace, but it needs /proc too"
         } else {
             "run it in virtual time: `--warp` needs none of this"
         };
@@ -142,23 +143,23 @@ impl Cause {
     }
 }
 
-/// A number of namespaces that a user may have: each of the user namespaces above has its own,
-/// which only shows there.
+/// The number of namespaces has reached a limit. Each parent user namespace has a limit of its own,
+/// which can be read only there.
 fn exhausted(proc: &Path, limit: &str) -> Cause {
     let value = sysctl(proc, &format!("user/{limit}")).unwrap_or_default();
     let beyond = match (value.as_str(), limit) {
         ("0", _) => "",
         (_, "max_user_namespaces") => {
-            ": so many exist, or fewer are allowed in a user namespace above, or 32 are nested already"
+            ": the limit is reached, or a parent user namespace has a lower one, or 32 user namespaces are nested"
         }
-        _ => ": so many exist, or fewer are allowed in a user namespace above",
+        _ => ": the limit is reached, or a parent user namespace has a lower one",
     };
     Cause::new(format!("user.{limit} = {value}{beyond}"))
         .remedy(format!("allow more: sudo sysctl user.{limit}=10000"))
 }
 
-/// The switches that forbid, each with the value that does and what would allow.
-const SWITCHES: [(&str, &str, &str); 2] = [
+/// The sysctls that can forbid it, each with the forbidding value and the remedy.
+const FORBIDDING_SYSCTLS: [(&str, &str, &str); 2] = [
     (
         "kernel/unprivileged_userns_clone",
         "0",
@@ -167,34 +168,34 @@ const SWITCHES: [(&str, &str, &str); 2] = [
     (
         "kernel/apparmor_restrict_unprivileged_userns",
         "1",
-        "AppArmor allows it only to programs with a profile that says `userns,` (see /etc/apparmor.d), or to all with: \
+        "AppArmor allows it only to programs with a profile that contains `userns,` (see /etc/apparmor.d), or to all programs with: \
          sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
     ),
 ];
 
-/// Who forbids it to a user without root's rights.
+/// The cause of a refusal to a user without root's rights.
 fn forbidden(refusal: Refusal, proc: &Path) -> Cause {
-    for (path, forbidding, remedy) in SWITCHES {
+    for (path, forbidding, remedy) in FORBIDDING_SYSCTLS {
         if sysctl(proc, path).is_some_and(|value| value == forbidding) {
             let name = path.replace('/', ".");
             return Cause::new(format!(
-                "unprivileged use is off here: {name} = {forbidding}"
+                "a sysctl forbids unprivileged use: {name} = {forbidding}"
             ))
             .remedy(remedy);
         }
     }
-    // create_user_ns refuses where current_chrooted.
+    // create_user_ns fails in a chroot (current_chrooted).
     if refusal == Refusal::User && is_in_chroot(proc) {
-        return Cause::new("this process is in a chroot, where no user namespace can be made")
-            .remedy("use a container or pivot_root(2) in place of chroot(2)");
+        return Cause::new("this process is in a chroot, where no user namespace can be created")
+            .remedy("use a container or pivot_root(2) instead of chroot(2)");
     }
     if is_filtered(proc) {
-        return Cause::new("no sysctl forbids it, but a seccomp filter (a container's default one does)").remedy(
+        return Cause::new("no sysctl forbids it, but a seccomp filter is active (the default filter of containers forbids it)").remedy(
             "docker run --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined",
         );
     }
-    Cause::new("neither a sysctl nor a seccomp filter forbids it, so a security module may (SELinux, AppArmor, ...)")
-        .remedy("the kernel's log says which: sudo dmesg")
+    Cause::new("neither a sysctl nor a seccomp filter forbids it, but a security module may (SELinux, AppArmor, ...)")
+        .remedy("find the module in the kernel's log: sudo dmesg")
 }
 
 fn sysctl(proc: &Path, path: &str) -> Option<String> {
@@ -202,8 +203,9 @@ fn sysctl(proc: &Path, path: &str) -> Option<String> {
     Some(value.trim().to_owned())
 }
 
-/// Only mounts below the root of the process are listed (proc_pid_mountinfo(5)): there is none at
-/// `/` where that is a mere folder.
+/// Whether this process is in a chroot. mountinfo lists only the mounts below the root of the
+/// process (proc_pid_mountinfo(5)), so it has no entry for `/` if the root is an ordinary
+/// directory.
 fn is_in_chroot(proc: &Path) -> bool {
     let Ok(mounts) = fs::read_to_string(proc.join("self/mountinfo")) else {
         return false;
@@ -212,7 +214,7 @@ fn is_in_chroot(proc: &Path) -> bool {
     !mounts.lines().filter_map(point).any(|point| point == "/")
 }
 
-/// `Seccomp: 2` is a filter (proc_pid_status(5)).
+/// Whether a seccomp filter is active: `Seccomp: 2` (proc_pid_status(5)).
 fn is_filtered(proc: &Path) -> bool {
     let status = fs::read_to_string(proc.join("self/status")).unwrap_or_default();
     let mode = status
@@ -227,7 +229,7 @@ mod tests {
 
     type Files<'f> = &'f [(&'f str, &'f str)];
 
-    /// A folder like `/proc`, on a system that allows everything but for these files.
+    /// A directory like `/proc` of a system that allows everything, except for these files.
     fn proc(files: Files) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let usual = [
@@ -266,13 +268,13 @@ mod tests {
                 Refusal::User,
                 Errno::ENOSPC,
                 &[],
-                "user.max_user_namespaces = 1000: so many exist",
+                "user.max_user_namespaces = 1000: the limit is reached",
             ),
             (
                 Refusal::Network,
                 Errno::ENOSPC,
                 &[],
-                "user.max_net_namespaces = 1000: so many exist",
+                "user.max_net_namespaces = 1000: the limit is reached",
             ),
             (
                 Refusal::User,
@@ -332,7 +334,7 @@ mod tests {
         }
     }
 
-    /// A guest is handed its files by `/proc/self/fd`.
+    /// A guest gets its files by their paths in `/proc/self/fd`.
     #[test]
     fn without_proc_neither_root_nor_virtual_time_helps() {
         let empty = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The reference of the scenario format and its JSON Schema, from the same tables that files are
-//! read by.
+//! The reference of the scenario format and its JSON Schema, generated from the tables that the
+//! decoder of scenario files uses.
 
 mod page;
 mod schema;

@@ -6,7 +6,7 @@ use crate::file::{Describe, Description, Form, Relation, Shape, TableKind};
 use crate::scenario::FILE;
 use crate::step;
 
-/// The reference: what `docs/reference.md` is.
+/// Returns the reference, the content of `docs/reference.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = String::from(
@@ -26,7 +26,8 @@ pub fn markdown() -> String {
     page
 }
 
-/// The tables below the keys of a table, each before its own.
+/// Writes a section for each table below the keys of a table. The section of a table precedes those
+/// of the tables below it.
 fn tables(page: &mut String, kind: &TableKind, known: &mut Vec<String>) {
     for key in kind.keys.iter().map(|key| key.describe()) {
         let (Form::Shape(shape), name) = (&key.form, key.name) else {
@@ -49,7 +50,7 @@ fn tables(page: &mut String, kind: &TableKind, known: &mut Vec<String>) {
     }
 }
 
-/// The table that a value is, or has.
+/// Returns the table that a value is or contains, if any.
 fn table_of(shape: Shape) -> Option<&'static TableKind> {
     match shape {
         Shape::Table(kind) | Shape::Tables(kind, _) => Some(kind),
@@ -79,10 +80,10 @@ fn table_of(shape: Shape) -> Option<&'static TableKind> {
 }
 
 fn steps(page: &mut String) {
-    let about = "Each `[[step]]` is taken at once after the one before, `after` a time, or `when` the observed end (the client if it has \
-                 keepalive, else the server) has seen probes. All steps have these keys:";
+    let about = "Each `[[step]]` runs at once after the previous step, `after` a time, or `when` the observed end (the client if it has \
+                 keepalive, else the server) has sent probes or received answers to them. All steps have these keys:";
     section(page, "## Steps", about, step::COMMON, step::RELATIONS);
-    page.push_str("\nSteps that change something that each family has for itself also have:\n\n");
+    page.push_str("\nSteps that change state that each family has separately also have:\n\n");
     table(page, &[step::OF_FAMILY]);
     for kind in step::ROWS.iter().map(|row| row.kind) {
         let mut about = kind.about.to_owned();
@@ -101,7 +102,7 @@ fn section(
     keys: &[&dyn Describe],
     relations: &[Relation],
 ) {
-    // A String takes all that is written to it.
+    // Writing to a String cannot fail.
     write!(page, "\n{title}\n\n{about}\n").ok();
     if !keys.is_empty() {
         page.push('\n');

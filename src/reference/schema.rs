@@ -12,7 +12,8 @@ use crate::step;
 const DURATION: &str = r"^\d+(\.\d+)?(ns|us|ms|s|m|h|d)$";
 const MACHINE: &str = "^[a-z][a-z0-9-]{0,11}$";
 
-/// The JSON Schema (draft 2020-12) of a scenario file: what `schema/scenario.schema.json` is.
+/// Returns the JSON Schema (draft 2020-12) of a scenario file, the content of
+/// `schema/scenario.schema.json`.
 #[must_use]
 pub fn schema() -> String {
     let mut definitions = Definitions::default();
@@ -154,7 +155,8 @@ impl Definitions {
         }
     }
 
-    /// A table where it is used.
+    /// Returns the schema of a table: a reference to its definition, or the schema itself if the
+    /// table has no name.
     fn named(&mut self, kind: &TableKind) -> Value {
         let Some(name) = kind.name else {
             return Value::Object(self.table(kind));
@@ -216,7 +218,7 @@ impl Definitions {
             all.push(definition(&name));
             self.0.insert(name, Value::Object(schema));
         }
-        let about = "One thing that is done to the connection or its network.";
+        let about = "One action on the connection or on its network.";
         let step = json!({ "description": about, "oneOf": all });
         self.0.insert("step".to_owned(), step);
     }
@@ -279,7 +281,8 @@ fn errnos() -> Vec<String> {
     ErrnoName::all().map(|errno| errno.to_string()).collect()
 }
 
-/// The names of sysctls that begin so, or are so.
+/// Returns a pattern for the sysctls that begin with one of the prefixes, or are one of the full
+/// names.
 fn sysctls(own: &[&str]) -> String {
     let word = "[A-Za-z0-9_-]+";
     let names = own.iter().map(|own| {

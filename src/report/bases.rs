@@ -1,8 +1,8 @@
-//! The numbers from which the sequence numbers of a connection count.
+//! The initial sequence numbers of a connection, from which reports count.
 
 use crate::model::End;
 
-/// Where each direction's sequence numbers begin, so that the first byte has number 1.
+/// The initial sequence number of each direction. Relative to it, the first byte has number 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bases {
     pub(super) client: u32,
@@ -10,7 +10,7 @@ pub(super) struct Bases {
 }
 
 impl Bases {
-    /// Where those begin that this end sends.
+    /// Returns the initial sequence number of this end.
     pub(super) fn of(self, end: End) -> u32 {
         match end {
             End::Client => self.client,

@@ -1,5 +1,5 @@
-//! Columns of text, as wide as their widest cell. Where a line would not fit, the columns that do
-//! not go into further, indented lines.
+//! A table of text columns, each as wide as its widest cell. Columns that do not fit on a line go
+//! into further, indented lines.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -13,14 +13,14 @@ const GAP: usize = 2;
 /// One line of a table.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// As many as there are headings.
+    /// One cell per heading.
     pub(super) cells: Vec<String>,
-    /// The cells that are to be noticed, and how.
+    /// The cells with a style of their own.
     pub(super) marked: Vec<(usize, Style)>,
 }
 
-/// Writes an empty line, the headings and the rows, no line longer than `width`; nothing where
-/// there is no row.
+/// Writes an empty line, the headings and the rows; nothing if there is no row. No line is longer
+/// than `width`.
 pub(super) fn write(
     out: &mut dyn Write,
     headings: &[&str],
@@ -45,11 +45,11 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Which columns share a line, and how wide each is.
+/// The width of each column, and the columns of each line.
 struct Layout {
     widths: Vec<usize>,
     lines: Vec<Range<usize>>,
-    /// Of all lines but the first.
+    /// The indentation of all lines but the first.
     indent: usize,
 }
 
@@ -82,7 +82,7 @@ impl Layout {
         }
     }
 
-    /// A line without a cell that says anything is left out.
+    /// Writes a row. A line whose cells are all empty is left out.
     fn write_row(
         &self,
         out: &mut dyn Write,

@@ -1,4 +1,4 @@
-//! All that there is to say of one result.
+//! The detailed report of one result.
 
 use std::io::{self, Write};
 
@@ -8,12 +8,12 @@ use super::{evidence, table, trace};
 use crate::outcome::{CaseResult, Verdict};
 use crate::text::fit;
 
-/// The timeline and the evidence where they are asked for, and what is wrong with a case that did
-/// not pass. `which` names the run where there is more than one. No line but the timeline's is
-/// longer than `width`.
+/// Writes the failure report of a case that did not pass, and if `timeline` is set, the timeline
+/// and the evidence of every case that was not skipped or stopped. `which` names the run if there
+/// are several. Only lines of the timeline may be longer than `width`.
 ///
 /// # Errors
-/// What writing says.
+/// The error of the writer.
 pub fn write(
     out: &mut dyn Write,
     timeline: bool,
@@ -35,7 +35,7 @@ pub fn write(
                 writeln!(out, "{}", fit(&format!("  {line}"), width))?;
             }
         }
-        // Those that were skipped are told together.
+        // `summary::skips` reports all skipped cases together.
         Verdict::Passed | Verdict::Stopped(_) | Verdict::Skipped(_) => {}
         other => {
             let (word, style) = table::verdict(other);

@@ -1,4 +1,4 @@
-//! What explains a case: what was on the wire, what the kernel counted, and what went wrong.
+//! The evidence that explains a case: the packets, the kernel's counters, and the mismatches.
 
 use crate::model::{Moment, Stack};
 use crate::outcome::{
@@ -8,8 +8,8 @@ use crate::stall::stalled;
 use crate::text::{plural, seconds};
 use crate::wire::{Probe, ProbeKind};
 
-/// The counters that explain how a connection dies, among the hundreds that move.
-const TELLING: [&str; 16] = [
+/// The counters that explain how a connection dies. Hundreds of other counters change as well.
+const RELEVANT: [&str; 16] = [
     "TcpExt:TCPKeepAlive",
     "TcpExt:TCPTimeouts",
     "TcpExt:TCPLossProbes",
@@ -28,7 +28,8 @@ const TELLING: [&str; 16] = [
     "Ip6OutDiscards",
 ];
 
-/// What was on the wire and what the kernel counted, line by line.
+/// Returns the lines of the evidence: the packets, the counters, the steps that were not taken or
+/// late, and the limits of the machine that were reached. Empty without an observation.
 #[must_use]
 pub fn evidence(result: &CaseResult) -> Vec<String> {
     let Some(observation) = &result.observation else {
@@ -37,7 +38,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
     let mut lines = vec![format!("set up in {}", seconds(observation.setup))];
     for seen in &observation.ends {
         let predicted = result.prepared.prediction(seen.end);
-        // The rule explains an outcome, and a case that was cut short has none.
+        // The rule explains an outcome. A case that was cut short has no outcome.
         if let Some(prediction) = predicted.filter(|_| observation.cut_short.is_none()) {
             lines.push(format!("{}: rule: {}", seen.end, prediction.rule));
         }
@@ -46,7 +47,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
                 .into_iter()
                 .map(|line| format!("{}: {line}", seen.end)),
         );
-        let counters: Vec<String> = TELLING
+        let counters: Vec<String> = RELEVANT
             .iter()
             .filter_map(|name| {
                 let (name, rise) = seen
@@ -57,7 +58,7 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
             })
             .collect();
         if !counters.is_empty() {
-            // A machine counts for all that it has, and so for both variants.
+            // The counters are those of the machine, so they include both variants of the case.
             let whose = match result.prepared.case.stack {
                 Stack::Single => "",
                 Stack::Dual => " (of both families)",
@@ -85,14 +86,14 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
     }
     if observation.neighbours_refused > 0 {
         lines.push(format!(
-            "the machine's neighbour table was full {}, and packets were dropped for it: run fewer cases at once (-j), or raise \
+            "the machine's neighbour table was full {}, so the kernel dropped packets: run fewer cases at once (-j), or raise \
              net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3",
             plural(usize::try_from(observation.neighbours_refused).unwrap_or(usize::MAX), "time")
         ));
     }
     if observation.backlog_drops > 0 {
         lines.push(format!(
-            "the machine dropped {} at its own input queue, which TCP takes for local congestion: run fewer connections at once, \
+            "the machine dropped {} at its own input queue, which TCP treats as local congestion: run fewer connections at once, \
              or raise net.core.netdev_max_backlog",
             plural(usize::try_from(observation.backlog_drops).unwrap_or(usize::MAX), "frame")
         ));
@@ -100,7 +101,8 @@ pub fn evidence(result: &CaseResult) -> Vec<String> {
     lines
 }
 
-/// What was on the wire. Connections are identical, so the first stands for all that ended alike.
+/// Returns lines on the packets of an end. The connections are identical, so the first connection
+/// with an outcome stands for all connections with that outcome.
 fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
     let outcome = |connection: &ConnectionObservation| connection.ended.map(|(ended, _)| ended);
     let mut kinds: Vec<&ConnectionObservation> = Vec::new();
@@ -116,8 +118,8 @@ fn wire(seen: &EndObservation, observation: &Observation) -> Vec<String> {
     let of_kind = kinds.into_iter().flat_map(|connection| {
         let label = match (several, outcome(connection)) {
             (false, _) => String::new(),
-            (true, Some(ended)) => format!("one with {ended}: "),
-            (true, None) => "one that is open: ".to_owned(),
+            (true, Some(ended)) => format!("connection with {ended}: "),
+            (true, None) => "open connection: ".to_owned(),
         };
         let lines = wire_of(connection, observation).into_iter();
         lines.map(move |line| format!("{label}{line}"))
@@ -136,7 +138,7 @@ fn probed(probe: &Probe, at: String) -> String {
 fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec<String> {
     let track = &connection.track;
     let after = |at: Moment| seconds(at.since(observation.zero));
-    let asked = |what: ProbeKind, kind: &str| {
+    let probes_of = |what: ProbeKind, kind: &str| {
         let probes = track.probes_since(observation.zero).iter();
         let probes = probes.filter(|probe| probe.kind == what);
         let times: Vec<String> = probes
@@ -146,8 +148,8 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
         (!times.is_empty()).then(|| format!("{count} at {}", times.join(", ")))
     };
     let mut lines: Vec<String> = [
-        asked(ProbeKind::Keepalive, "keepalive probe"),
-        asked(ProbeKind::Window, "window probe"),
+        probes_of(ProbeKind::Keepalive, "keepalive probe"),
+        probes_of(ProbeKind::Window, "window probe"),
     ]
     .into_iter()
     .flatten()
@@ -156,7 +158,7 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
         lines.push("no keepalive probe on the wire".to_owned());
     }
     if let Some(at) = track.first_unacknowledged(&connection.writes) {
-        lines.push(format!("data of {} is unacknowledged", after(at)));
+        lines.push(format!("data is unacknowledged since {}", after(at)));
     }
     for (what, at) in [
         ("RST sent", &track.rst_sent),
@@ -177,8 +179,8 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
     lines
 }
 
-/// Everything about a case that did not pass: what was expected and from where, what happened, and
-/// the evidence.
+/// Returns the report on a case that did not pass: each mismatch with the source of the
+/// expectation, and the evidence.
 #[must_use]
 pub fn failure(result: &CaseResult) -> Vec<String> {
     let prepared = &result.prepared;
@@ -190,7 +192,7 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
     )];
     match &result.verdict {
         Verdict::Failed(mismatches) => {
-            lines.extend(mismatches.iter().flat_map(wrong));
+            lines.extend(mismatches.iter().flat_map(mismatch_lines));
             lines.extend(
                 evidence(result)
                     .into_iter()
@@ -200,13 +202,13 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
         Verdict::Undecided(undecided) => {
             let disturbances = undecided.disturbances.iter();
             lines.extend(disturbances.map(|disturbance| format!("  no verdict: {disturbance}")));
-            lines.extend(undecided.mismatches.iter().flat_map(wrong));
+            lines.extend(undecided.mismatches.iter().flat_map(mismatch_lines));
             lines.extend(
                 evidence(result)
                     .into_iter()
                     .map(|line| format!("  evidence: {line}")),
             );
-            let help = "run fewer cases at once (-j) and fewer other programs, or use --warp, where nothing is late";
+            let help = "run fewer cases at once (-j) and fewer other programs, or use --warp: in virtual time nothing is late";
             lines.push(format!("  help: {help}"));
         }
         Verdict::Error(reason) | Verdict::Skipped(reason) => lines.push(format!("  {reason}")),
@@ -216,8 +218,8 @@ pub fn failure(result: &CaseResult) -> Vec<String> {
     lines
 }
 
-/// What was expected and from where, and what happened.
-fn wrong(mismatch: &Mismatch) -> [String; 3] {
+/// Returns the expectation, its source, and the observation.
+fn mismatch_lines(mismatch: &Mismatch) -> [String; 3] {
     let end = mismatch
         .end
         .map(|end| format!("{end}: "))

@@ -1,4 +1,4 @@
-//! A crash made by hand, frame by frame, for the tests of the reports that tell it.
+//! A crash of the peer, made by hand frame by frame, for the tests of reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::wire::{Direction, Frame};
 const CLIENT: [u8; 4] = [192, 0, 2, 1];
 const SERVER: [u8; 4] = [192, 0, 2, 2];
 
-/// A segment with these flags, `S`, `.`, `R`; sequence numbers from each direction's 1000.
+/// Returns a segment with these flags (`S`, `.`, `R`). Sequence numbers are relative to 1000 in
+/// each direction.
 pub(super) fn segment(from: End, flags: &str, seq: u32, ack: u32, len: usize) -> Vec<u8> {
     let (addresses, ports) = match from {
         End::Client => ((CLIENT, SERVER), (CLIENT_PORT, SERVER_PORT)),
@@ -42,7 +43,7 @@ pub(super) fn segment(from: End, flags: &str, seq: u32, ack: u32, len: usize) ->
     bytes
 }
 
-/// The same segment of another connection.
+/// Returns the same segment on another connection.
 pub(super) fn of_connection(mut bytes: Vec<u8>, port: u16) -> Vec<u8> {
     for place in [34..36, 36..38] {
         if bytes[place.clone()] == CLIENT_PORT.to_be_bytes() {
@@ -52,7 +53,7 @@ pub(super) fn of_connection(mut bytes: Vec<u8>, port: u16) -> Vec<u8> {
     bytes
 }
 
-/// What both hosts see of the frames that are sent between them.
+/// The frames between the hosts, as both hosts capture them.
 #[derive(Default)]
 pub(super) struct Wire {
     client: Vec<Frame>,
@@ -122,8 +123,8 @@ fn sample(nanos: i64, probes: u8) -> SocketSample {
     }
 }
 
-/// Opened, ten bytes out, then the peer crashes; in virtual time, where all of the beginning is one
-/// moment.
+/// Returns the evidence of a crash: the connection is opened, ten bytes are sent, and the peer
+/// crashes. As in virtual time, the first segments have nearly the same time.
 pub(crate) fn crash() -> Evidence {
     use End::{Client, Server};
     let wire = Wire::default()
@@ -180,7 +181,7 @@ pub(crate) fn crash() -> Evidence {
     }
 }
 
-/// A case that left this, in which the client was told `ETIMEDOUT` after 4.05 s.
+/// Returns the result of a case with this evidence. Its client got `ETIMEDOUT` after 4.05 s.
 pub(crate) fn result(evidence: Evidence) -> CaseResult {
     let prepared = crashed(r#"error = "ETIMEDOUT""#);
     let line = Line::established(-20).fails("ETIMEDOUT", 4_050 * MS);

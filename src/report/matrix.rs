@@ -1,4 +1,4 @@
-//! Cases by kernels: what each kernel does of the same.
+//! The table of cases by kernels, which compares the results of the same cases.
 
 use std::io::{self, Write};
 
@@ -10,14 +10,14 @@ use super::runs::{self, Varied};
 use super::table;
 use crate::outcome::{CaseResult, Verdict};
 
-/// Writes a row for each end of each case, with the worst verdict and a column for each kernel:
-/// what came, and when, over all its runs there. What differs from the first kernel on which
-/// anything came is marked `<>`, and what did not pass with its verdict. Cases that were skipped
-/// everywhere are left out, and with `only_bad` rows in which all passed. No line is longer than
-/// `width`.
+/// Writes a row for each end of each case, with the worst verdict and a column for each kernel. A
+/// cell has the observed outcomes and the detection times of all runs on that kernel. `<>` marks an
+/// outcome that differs from the first kernel with an outcome, and a cell that did not pass has its
+/// verdict. Cases that were skipped on all kernels are left out, and with `only_bad` also the rows
+/// that passed on all kernels. No line is longer than `width`.
 ///
 /// # Errors
-/// What writing returns.
+/// The error of the writer.
 pub fn write(
     out: &mut dyn Write,
     kernels: &[(&str, &[CaseResult])],
@@ -40,7 +40,7 @@ pub fn write(
     columns::write(out, &headings, &rows, width)
 }
 
-/// The rows of one case, from its runs on each kernel.
+/// Returns the rows of one case, from its runs on each kernel.
 fn rows(kernels: &[&[CaseResult]], only_bad: bool) -> Vec<columns::Row> {
     if kernels.iter().all(|results| runs::all_skipped(results)) {
         return Vec::new();
@@ -72,7 +72,7 @@ fn rows(kernels: &[&[CaseResult]], only_bad: bool) -> Vec<columns::Row> {
     (0..ends).filter_map(row).collect()
 }
 
-/// A difference is to be seen, also where every run has passed.
+/// Returns the cell of one kernel, and its style. A difference is marked even if every run passed.
 fn cell(end: &Varied, first: &str, results: &[CaseResult]) -> (String, Option<Style>) {
     let mut words = vec![end.observed.clone()];
     if let (Some(first), Some(last)) = (end.times.first(), end.times.last()) {

@@ -1,4 +1,4 @@
-//! What a person sees: functions of events and results, one file a form.
+//! The output for people: functions of events and results, one file per form.
 
 mod bases;
 mod captured;

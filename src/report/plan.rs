@@ -1,5 +1,5 @@
-//! What a case would do, in words: topology with addresses, settings, steps, expected outcome and
-//! window.
+//! The plan of a case in words: the topology with addresses, the settings, the steps, the expected
+//! outcome and the window.
 
 mod network;
 
@@ -13,7 +13,7 @@ use crate::setting;
 use crate::step::{Action, ProgramAction, Start, Step};
 use crate::text::seconds;
 
-/// The plan of one case, line by line.
+/// Returns the lines of the plan of one case.
 #[must_use]
 pub fn lines(prepared: &Prepared) -> Vec<String> {
     let case = &prepared.case;
@@ -50,7 +50,7 @@ pub fn lines(prepared: &Prepared) -> Vec<String> {
     lines
 }
 
-/// A line for each step; a write that is repeated is one.
+/// Returns a line for each step. The repetitions of a write share one line.
 fn steps(steps: &[Step]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut number = 1;
@@ -78,7 +78,8 @@ fn steps(steps: &[Step]) -> Vec<String> {
     lines
 }
 
-/// The start of a step in words, as a prefix of the step: `after 1s: `.
+/// Returns the start of a step in words, as a prefix: `after 1s: `. It is empty for a step that
+/// starts at once.
 #[must_use]
 pub fn start(start: Start) -> String {
     match start {
@@ -126,15 +127,17 @@ fn expected(prepared: &Prepared, end: End, expectation: &Expectation) -> Vec<Str
     if let Some(prediction) = prepared.prediction(end) {
         lines.push(format!("  rule        {}", prediction.rule));
         if let PredictedOutcome::Error { errno: None, .. } = prediction.outcome {
-            lines.push("  left open   which errno it is: the rule has only the time".to_owned());
+            lines.push(
+                "  left open   which errno is reported: the rule predicts only the time".to_owned(),
+            );
         }
     }
-    lines.extend(asked(expectation).map(|asked| format!("  also        {asked}")));
+    lines.extend(further(expectation).map(|further| format!("  also        {further}")));
     lines
 }
 
-/// What is asked besides the outcome.
-fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
+/// Returns the expectations besides the outcome, in words.
+fn further(expectation: &Expectation) -> impl Iterator<Item = String> {
     let probes = &expectation.probes;
     let sent = probes.sent.map(|count| format!("{count} sent"));
     let answered = probes.answered.map(|count| format!("{count} answered"));
@@ -156,7 +159,7 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let window: Vec<String> = window.into_iter().flatten().collect();
     let window =
         (!window.is_empty()).then(|| format!("window probes on the wire: {}", window.join(", ")));
-    let evidence = asked_of_evidence(&expectation.evidence);
+    let evidence = evidence(&expectation.evidence);
     let counters: Vec<String> = expectation
         .counters
         .iter()
@@ -170,32 +173,32 @@ fn asked(expectation: &Expectation) -> impl Iterator<Item = String> {
     let poll = (!events.is_empty()).then(|| format!("poll: {}", events.join(", ")));
     let write = expectation
         .next_write
-        .map(|said| format!("the next write: {said}"));
+        .map(|outcome| format!("the next write: {outcome}"));
     [probes, window, evidence, counters, poll, write, descriptors]
         .into_iter()
         .flatten()
 }
 
-fn asked_of_evidence(asked: &EvidenceExpectation) -> Option<String> {
+fn evidence(expected: &EvidenceExpectation) -> Option<String> {
     let counts = [
-        ("retransmissions", asked.retransmissions),
-        ("RST sent", asked.rst_sent),
-        ("RST received", asked.rst_received),
-        ("ARP or NDP questions", asked.solicited),
-        ("ARP or NDP answers", asked.advertised),
+        ("retransmissions", expected.retransmissions),
+        ("RST sent", expected.rst_sent),
+        ("RST received", expected.rst_received),
+        ("ARP or NDP requests", expected.solicited),
+        ("ARP or NDP replies", expected.advertised),
     ];
     let counts = counts
         .into_iter()
         .filter_map(|(what, range)| Some(format!("{} {what}", range?)));
-    let icmp = asked
+    let icmp = expected
         .icmp
         .iter()
         .map(|(kind, range)| format!("{range} {} ICMP {kind}", kind.family));
-    let from = asked
+    let from = expected
         .icmp_from
         .map(|node| format!("ICMP errors from {node} only"));
-    let timer = asked.timer.map(|timer| format!("timer {timer}"));
-    let state = asked.state.map(|state| format!("state {state}"));
+    let timer = expected.timer.map(|timer| format!("timer {timer}"));
+    let state = expected.state.map(|state| format!("state {state}"));
     let all: Vec<String> = counts
         .chain(icmp)
         .chain(from)

@@ -1,5 +1,5 @@
-//! What is shown while cases run: bars on a terminal with what did not pass above them, a line for
-//! each verdict elsewhere.
+//! The progress of a run. On a terminal there is a bar for each running case, and above the bars
+//! the cases that did not pass. Elsewhere there is a line for each verdict.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,26 +14,26 @@ use crate::prepare::Prepared;
 use crate::record::Labels;
 use crate::text::{self, hang, seconds, shorten};
 
-/// How often a line tells that the run goes on, where nothing moves.
+/// The interval of the lines that report that the run goes on, without bars.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// How progress is shown.
+/// The form of the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Moving bars.
     Bars,
     /// A line for each verdict.
     Lines,
-    /// Nothing.
+    /// No progress.
     Silent,
 }
 
-/// Shows what is waited for before any case runs, as long as it lives.
+/// A spinner with the reason for a wait before any case runs. Dropping it removes the spinner.
 #[derive(Debug)]
 pub struct Waiting(ProgressBar);
 
 impl Waiting {
-    /// For this.
+    /// Shows the spinner with this text.
     #[must_use]
     pub fn new(form: Form, what: String) -> Self {
         let bar = ProgressBar::with_draw_target(None, target(form))
@@ -50,43 +50,43 @@ impl Drop for Waiting {
     }
 }
 
-/// Shows events as they come.
+/// Shows the events of a run as they occur.
 #[derive(Debug)]
 pub struct Progress {
     form: Form,
-    /// No line is longer.
+    /// The maximum length of a line.
     width: usize,
     labels: Labels,
     bars: MultiProgress,
     total: ProgressBar,
-    /// In the order in which they began.
+    /// The running cases, in the order in which they began.
     running: Vec<Running>,
-    /// How many of how many have come to their verdict.
+    /// The number of cases with a verdict, and of all cases.
     done: (usize, usize),
     begun: Instant,
-    /// When a line last told that the run goes on.
-    told: Instant,
-    /// More bars than this do not fit on the terminal.
+    /// The time of the last heartbeat line.
+    last_heartbeat: Instant,
+    /// The maximum number of bars that fit on the terminal.
     room: usize,
-    /// The guests' time in all; `None` where cases take as long as the clock on the wall says, so
-    /// that each has a bar.
+    /// The total kernel time of the guests; `None` in real time. Only in real time does each case
+    /// have a bar.
     warp: Option<Duration>,
 }
 
 /// A case that has begun.
 #[derive(Debug)]
 struct Running {
-    /// Its place in the run's list.
+    /// Its index in the list of the run's cases.
     position: usize,
     prepared: Arc<Prepared>,
     begun: Instant,
-    /// `None` as long as there is no room for it.
+    /// `None` while there is no room for a bar.
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// For a run of `count` cases, in virtual time or not. Lines that are written are no longer
-    /// than `width`.
+    /// Returns the progress of a run of `count` cases. `warp` is set in virtual time. No line that
+    /// is written is longer than `width`.
     #[must_use]
     pub fn new(form: Form, count: usize, warp: bool, labels: Labels, width: usize) -> Self {
         let (rows, columns) = console::Term::stderr().size();
@@ -106,16 +106,16 @@ impl Progress {
             running: Vec::new(),
             done: (0, count),
             begun: now,
-            told: now,
+            last_heartbeat: now,
             room: usize::from(rows).saturating_sub(2).max(1),
             warp: warp.then_some(Duration::ZERO),
         }
     }
 
-    /// Takes one event into account.
+    /// Shows one event.
     ///
     /// # Errors
-    /// What writing a line returns.
+    /// The error of the writer.
     pub fn show(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
         match event {
             Event::Started(position, prepared) => {
@@ -130,16 +130,22 @@ impl Progress {
             }
             Event::Finished(position, result) => {
                 self.finish(*position, result);
-                self.tell(out, *position, result)
+                self.write_verdict(out, *position, result)
             }
         }
     }
 
-    /// On a terminal, what passed is seen in the table.
-    fn tell(&self, out: &mut dyn Write, position: usize, result: &CaseResult) -> io::Result<()> {
-        let lines = || told(result, &self.labels, position, self.width);
+    /// Writes the verdict of a case. With bars, a case that passed is shown only in the final
+    /// table.
+    fn write_verdict(
+        &self,
+        out: &mut dyn Write,
+        position: usize,
+        result: &CaseResult,
+    ) -> io::Result<()> {
+        let lines = || verdict_lines(result, &self.labels, position, self.width);
         match (self.form, &result.verdict) {
-            // Those are told together.
+            // `summary::skips` reports all skipped cases together.
             (_, Verdict::Skipped(_)) | (Form::Silent, _) => Ok(()),
             (Form::Lines, _) => writeln!(out, "{}", lines()),
             (Form::Bars, Verdict::Failed(_) | Verdict::Undecided(_) | Verdict::Error(_)) => {
@@ -149,8 +155,8 @@ impl Progress {
         }
     }
 
-    /// Gives bars to those that wait for one, as long as there is room. A guest's time does not
-    /// pass as the clock on the wall's does, so that its case has none.
+    /// Gives bars to the cases without one, as long as there is room. In virtual time there are no
+    /// bars, because a guest's time does not pass at the speed of the wall clock.
     fn fill(&mut self) {
         if self.form != Form::Bars || self.warp.is_some() {
             return;
@@ -180,7 +186,7 @@ impl Progress {
         self.total.inc(1);
     }
 
-    /// How often to call [`Self::tick`].
+    /// Returns the interval at which to call [`Self::tick`].
     #[must_use]
     pub fn beat(&self) -> Duration {
         match self.form {
@@ -189,19 +195,19 @@ impl Progress {
         }
     }
 
-    /// Moves every bar to the time that has passed; where there are none, tells every 30 s that the
-    /// run goes on.
+    /// Updates every bar to the elapsed time. Without bars, writes every 30 s a line that the run
+    /// goes on.
     ///
     /// # Errors
-    /// What writing a line returns.
+    /// The error of the writer.
     pub fn tick(&mut self, out: &mut dyn Write, now: Instant) -> io::Result<()> {
         match self.form {
             Form::Bars => {
                 self.total.tick();
                 self.running.iter().for_each(Running::move_bar);
             }
-            Form::Lines if now.duration_since(self.told) >= HEARTBEAT => {
-                self.told = now;
+            Form::Lines if now.duration_since(self.last_heartbeat) >= HEARTBEAT => {
+                self.last_heartbeat = now;
                 writeln!(out, "{}", hang(&self.heartbeat(now), INDENT, self.width))?;
             }
             Form::Lines | Form::Silent => {}
@@ -209,13 +215,13 @@ impl Progress {
         Ok(())
     }
 
-    /// `after 30s: 3 of 12 done, 9 under way; the longest is slow/far/ipv4, since 30s of at most
-    /// 62s`.
+    /// Returns `after 30s: 3 of 12 done, 9 running; the longest is slow/far/ipv4, running for 30s
+    /// of at most 62s`.
     fn heartbeat(&self, now: Instant) -> String {
         let whole = |time: Duration| seconds(Duration::from_secs(time.as_secs()));
         let (done, all) = self.done;
         let elapsed = whole(now.duration_since(self.begun));
-        let under_way = self.running.len();
+        let running = self.running.len();
         let longest = (self.running.iter()).max_by_key(|case| case.prepared.duration());
         let longest = longest.map(|case| {
             let since = whole(now.duration_since(case.begun));
@@ -224,13 +230,13 @@ impl Progress {
                 Some(_) => String::new(),
             };
             let name = &case.prepared.case.id;
-            format!("; the longest is {name}, since {since}{most}")
+            format!("; the longest is {name}, running for {since}{most}")
         });
         let longest = longest.unwrap_or_default();
-        format!("        after {elapsed}: {done} of {all} done, {under_way} under way{longest}")
+        format!("        after {elapsed}: {done} of {all} done, {running} running{longest}")
     }
 
-    /// Clears the bars away.
+    /// Removes the bars.
     pub fn end(&self) {
         for bar in self.running.iter().filter_map(|case| case.bar.as_ref()) {
             bar.finish_and_clear();
@@ -268,7 +274,7 @@ fn target(form: Form) -> ProgressDrawTarget {
     }
 }
 
-/// With the colors that standard error should have.
+/// Returns the text without its colors if standard error must not have colors.
 fn colored(text: &str) -> String {
     match anstream::AutoStream::choice(&io::stderr()) {
         anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
@@ -276,8 +282,8 @@ fn colored(text: &str) -> String {
     }
 }
 
-/// The verdict, the case and what came, and why it is no pass.
-fn told(result: &CaseResult, labels: &Labels, position: usize, width: usize) -> String {
+/// Returns the verdict, the case and the outcomes, and the reason if the case did not pass.
+fn verdict_lines(result: &CaseResult, labels: &Labels, position: usize, width: usize) -> String {
     let (word, style) = table::verdict(&result.verdict);
     let rows = row::rows(result).into_iter();
     let ends = result.prepared.observed().zip(rows);
@@ -291,7 +297,7 @@ fn told(result: &CaseResult, labels: &Labels, position: usize, width: usize) -> 
                     ..
                 },
             )| {
-                // Of several runs the table has the times from where the window counts.
+                // With several runs, the table has the times from the origin of the window.
                 let time = if labels.several() {
                     row::detection_span(result, end)
                 } else {
@@ -314,10 +320,10 @@ fn told(result: &CaseResult, labels: &Labels, position: usize, width: usize) -> 
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// As wide as a verdict's word, and a space.
+/// The width of a verdict's word and a space.
 const INDENT: usize = 8;
 
-/// The first of what did not come as expected, or why there is no verdict.
+/// Returns the first mismatch, or the reason why there is no verdict; `None` if neither exists.
 fn reason(verdict: &Verdict) -> Option<String> {
     let text = match verdict {
         Verdict::Failed(mismatches) => {
@@ -345,10 +351,10 @@ fn reason(verdict: &Verdict) -> Option<String> {
     Some(format!("{:INDENT$}{text}", ""))
 }
 
-/// `12.3s of 3600.0s`.
+/// The width of the times of a bar: `12.3s of 3600.0s`.
 const TIMES: usize = 18;
 
-/// How wide a case's name and its bar are, where a line must be shorter than `width`.
+/// Returns the widths of a case's name and of its bar, for a line that is shorter than `width`.
 fn bar_widths(width: usize) -> (usize, usize) {
     const SPACES: usize = 4;
     let both = width.saturating_sub(1 + SPACES + TIMES);
@@ -374,13 +380,14 @@ fn tenths(time: Duration) -> u64 {
     u64::try_from(time.as_millis() / 100).unwrap_or(u64::MAX)
 }
 
-/// Elapsed time against the expected, both in tenths of a second.
+/// Returns the elapsed and the expected time in words. Both are in tenths of a second.
 fn against(elapsed: u64, expected: u64) -> String {
     let time = |tenths: u64| format!("{}.{}s", tenths / 10, tenths % 10);
     format!("{} of {}", time(elapsed), time(expected))
 }
 
-/// The templates are constants; one that does not parse falls back to the crate's own.
+/// Returns the style of a template. The templates are constants; if one does not parse, the default
+/// style of the crate is used.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -1,4 +1,4 @@
-//! One end of one case, column by column: what was expected, what came, and when.
+//! The table row of one end of a case: the expected outcome, the observed outcome, and the times.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use crate::outcome::{
 use crate::prepare::{Prepared, Window, WindowOrigin};
 use crate::text::{plural, seconds};
 
-/// One end of one case, column by column.
+/// The cells of a table row, for one end of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
-    /// The case, and the end where more than one is observed.
+    /// The name of the case, with the end if both are observed.
     pub case: String,
-    /// `ETIMEDOUT`, `survives 6s`.
+    /// The expected outcome: `ETIMEDOUT`, `survives 6s`.
     pub expected: String,
-    /// What came.
+    /// The observed outcome.
     pub observed: String,
-    /// From zero time.
+    /// The time from zero time to the outcome.
     pub since_fault: String,
-    /// From what the window counts from: the last activity.
+    /// The time from the last activity, from which the oracle's window counts, to the outcome.
     pub since_activity: String,
-    /// The window, without the allowance for the machine.
+    /// The window of the expectation, without the allowance for a slow machine.
     pub window: String,
-    /// What a person should notice: the textbook's answer, the counter that explains.
+    /// Remarks: the textbook's answer, the expected counters, the descriptors, the steps not taken.
     pub note: String,
 }
 
-/// The rows of a case: one for each observed end.
+/// Returns the rows of a case: one for each observed end.
 #[must_use]
 pub fn rows(result: &CaseResult) -> Vec<Row> {
     let prepared = &result.prepared;
@@ -59,14 +59,14 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
         .collect()
 }
 
-/// The verdict on one end of a case: an end of which all came as expected has passed, whatever the
-/// other end has seen.
+/// Returns the verdict on one end of a case. An end whose expectations all hold has passed, even if
+/// the other end has not.
 #[must_use]
 pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
     static PASSED: Verdict = Verdict::Passed;
     match verdict {
         Verdict::Failed(mismatches) => {
-            // What is wrong with a step is wrong for both.
+            // A mismatch without an end, such as a failed step, applies to both ends.
             let is_own = |own: Option<End>| own.is_none_or(|own| own == end);
             let mut own = mismatches.iter().map(|mismatch| mismatch.end);
             if own.any(is_own) { verdict } else { &PASSED }
@@ -81,7 +81,8 @@ pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
     }
 }
 
-/// A window counts from the activity, in the column beside it, unless the file says otherwise.
+/// Formats a window. It counts from the activity, like the column before it, unless the file has
+/// another origin.
 fn window_cell(window: &Window) -> String {
     let span = span(window.earliest, window.latest);
     match window.from {
@@ -90,7 +91,7 @@ fn window_cell(window: &Window) -> String {
     }
 }
 
-/// The expected outcome: `ETIMEDOUT`, `survives 6s`.
+/// Returns the expected outcome: `ETIMEDOUT`, `survives 6s`.
 #[must_use]
 pub fn expected(expectation: &Expectation) -> String {
     match expectation.outcome {
@@ -134,7 +135,8 @@ fn fill(
     row.note = notes.join("; ");
 }
 
-/// How long each connection of an end took to be reported dead, from where its window counts.
+/// Returns the detection time of each connection of an end: from the origin of the end's window
+/// until the connection was reported dead.
 #[must_use]
 pub(crate) fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
     let window = result.prepared.window(end);
@@ -147,7 +149,7 @@ pub(crate) fn detection_times(result: &CaseResult, end: End) -> Vec<Duration> {
         .unwrap_or_default()
 }
 
-/// The same in words; empty where none was.
+/// Returns the shortest and the longest detection time in words; empty if there is none.
 pub(super) fn detection_span(result: &CaseResult, end: End) -> String {
     let times = detection_times(result, end);
     match (times.iter().min(), times.iter().max()) {
@@ -168,8 +170,8 @@ pub(super) fn times_from(
     seen.connections.iter().filter_map(of_one).collect()
 }
 
-/// The activity that an oracle's window counts from; a stated window may count from the fault,
-/// which has its own column.
+/// Returns the activity that the oracle's window counts from. A window of the file may count from
+/// the fault; that time has its own column.
 fn activity(prepared: &Prepared, end: End) -> WindowOrigin {
     match prepared.window(end).map(|window| window.from) {
         None | Some(WindowOrigin::Fault) => WindowOrigin::Activity,
@@ -177,7 +179,7 @@ fn activity(prepared: &Prepared, end: End) -> WindowOrigin {
     }
 }
 
-/// What came, in the words of the column; several connections are counted.
+/// Returns the observed outcome. With several connections, each outcome has its count.
 pub(super) fn observed(seen: &EndObservation) -> String {
     if seen.connections.is_empty() {
         return "no connection".to_owned();

@@ -1,5 +1,5 @@
-//! The table of a run in which each case ran several times, at several phases of the kernel's clock
-//! or just again: how what comes varies.
+//! The table for cases that ran several times (`--phases`, `--repeat`): how the outcome and its
+//! time vary.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -15,11 +15,11 @@ const HEADINGS: [&str; 8] = [
     "VERDICT", "CASE", "RUNS", "OBSERVED", "MIN", "MEDIAN", "MAX", "WINDOW",
 ];
 
-/// Writes one row for each end of each case of which a run was not skipped, no line longer than
-/// `width`.
+/// Writes one row for each end of each case that has a run that was not skipped. No line is longer
+/// than `width`.
 ///
 /// # Errors
-/// What writing returns.
+/// The error of the writer.
 pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
     let cases = of_each_case(results).filter(|runs| !all_skipped(runs));
     columns::write(
@@ -30,32 +30,32 @@ pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::R
     )
 }
 
-/// What was skipped is told by its reason (see `summary::skips`).
+/// Returns whether all runs were skipped. `summary::skips` reports these with their reasons.
 pub(super) fn all_skipped(results: &[CaseResult]) -> bool {
     let is_skipped = |result: &CaseResult| matches!(result.verdict, Verdict::Skipped(_));
     results.iter().all(is_skipped)
 }
 
-/// The runs of one case come together.
+/// Returns the runs of each case. The runs of a case must be adjacent.
 pub(super) fn of_each_case(results: &[CaseResult]) -> impl Iterator<Item = &[CaseResult]> {
     results.chunk_by(|a, b| a.prepared.case.id == b.prepared.case.id)
 }
 
-/// What came of one end in all runs of a case.
+/// The outcomes of one end in all runs of a case.
 #[derive(Debug)]
 pub(super) struct Varied {
-    /// Which end.
+    /// The end of the connection.
     pub(super) end: End,
-    /// The case, and the end where more than one is observed.
+    /// The name of the case, with the end if both are observed.
     pub(super) case: String,
-    /// What came, each thing once; with how often it came where that is not always the same.
+    /// Each different outcome once, with its count if there are several.
     pub(super) observed: String,
-    /// When, from where the window counts; sorted.
+    /// The detection times, from the origin of the window; sorted.
     pub(super) times: Vec<Duration>,
     window: String,
 }
 
-/// One for each observed end.
+/// Returns the outcomes of each observed end.
 pub(super) fn varied(results: &[CaseResult]) -> Vec<Varied> {
     let of_each: Vec<Vec<row::Row>> = results.iter().map(row::rows).collect();
     let Some(first) = results.first() else {
@@ -85,7 +85,8 @@ fn times(results: &[CaseResult], end: End) -> Vec<Duration> {
     times
 }
 
-/// Each text once, with its number where there is another. What is empty was not observed.
+/// Returns each different text once, with its count if there are several. An empty text stands for
+/// no observation and is left out.
 fn counted<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     let mut known: Vec<(&str, usize)> = Vec::new();
     for text in texts.filter(|text| !text.is_empty()) {
@@ -104,7 +105,7 @@ fn counted<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     }
 }
 
-/// The verdict on one end that a person should look at, and how many runs have it.
+/// Returns the most severe verdict on one end, and the number of runs with it.
 pub(super) fn worst<'r>(
     results: impl Iterator<Item = &'r CaseResult> + Clone,
     end: End,
@@ -129,7 +130,7 @@ fn severity(verdict: &Verdict) -> u8 {
     }
 }
 
-/// `FAIL`, or `FAIL x2` where the others have another verdict.
+/// Returns the word for a verdict: `FAIL`, or `FAIL x2` if other runs have another verdict.
 pub(super) fn word(verdict: &Verdict, count: usize, of: usize) -> String {
     let (word, _) = table::verdict(verdict);
     if count == of {

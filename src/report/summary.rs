@@ -1,4 +1,4 @@
-//! All cases in words: what was skipped, and how it ended.
+//! The summary of a run: the skipped cases, and the closing line.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use textwrap::core::display_width;
 use crate::outcome::{CaseResult, Verdict};
 use crate::text::{self, plural, seconds};
 
-/// What was skipped, a line for each reason: `skip 3 cases: this kernel has no bridge devices (a,
-/// b, c)`; `on` names the kernel where there are several. So many cases are named as fit into
-/// `width`, and four at most.
+/// Returns a line for each reason for which cases were skipped: `skip 3 cases: this kernel has no
+/// bridge devices (a, b, c)`. `on` names the kernel if there are several. The line names as many
+/// cases as fit into `width`, at most four.
 #[must_use]
 pub fn skips(results: &[CaseResult], on: Option<&str>, width: usize) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&CaseResult>)> = Vec::new();
@@ -34,7 +34,7 @@ pub fn skips(results: &[CaseResult], on: Option<&str>, width: usize) -> Vec<Stri
     reasons.into_iter().map(line).collect()
 }
 
-/// So many names, and how many there are besides.
+/// Returns the first `count` names, and the number of the others.
 fn named(skipped: &[&CaseResult], count: usize) -> String {
     let names = names(skipped);
     match names.len().saturating_sub(count) {
@@ -43,7 +43,7 @@ fn named(skipped: &[&CaseResult], count: usize) -> String {
     }
 }
 
-/// The cases, each once, in the order in which they first come.
+/// Returns the name of each case once, in the order of the results.
 fn names<'r>(results: &[&'r CaseResult]) -> Vec<&'r str> {
     let mut seen = BTreeSet::new();
     results
@@ -53,7 +53,7 @@ fn names<'r>(results: &[&'r CaseResult]) -> Vec<&'r str> {
         .collect()
 }
 
-/// `4 cases`, or `8 runs of 4 cases` where they ran more than once, or on more than one kernel.
+/// Returns `4 cases`, or `8 runs of 4 cases` if a case ran more than once or on several kernels.
 fn runs(results: &[&CaseResult]) -> String {
     let cases = plural(names(results).len(), "case");
     if names(results).len() == results.len() {
@@ -63,8 +63,9 @@ fn runs(results: &[&CaseResult]) -> String {
     }
 }
 
-/// The closing line: how many cases, how long, and how many of each verdict; and of the time those
-/// took that ran in guests, how much faster it went there.
+/// Returns the closing line: the number of cases, the elapsed time, and the number of each verdict.
+/// If cases ran in guests, the line also has the guests' kernel time and its speed compared with
+/// `in_guests`, the wall-clock time of the runs with guests.
 #[must_use]
 pub fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) -> String {
     let count = |matches: fn(&Verdict) -> bool| {

@@ -20,7 +20,7 @@ const HEADINGS: [&str; 8] = [
     "NOTE",
 ];
 
-/// How something is shown that is neither right nor wrong, but should be seen.
+/// The style of something that is neither a pass nor a failure, but should be noticed.
 pub(super) const NOTABLE: Style = color(AnsiColor::Yellow);
 
 const fn color(color: AnsiColor) -> Style {
@@ -29,7 +29,7 @@ const fn color(color: AnsiColor) -> Style {
         .bold()
 }
 
-/// The word for a verdict, and how it is shown.
+/// Returns the word for a verdict, and its style.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
     match verdict {
@@ -42,18 +42,18 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
     }
 }
 
-/// Writes the table of all results that were not skipped, no line longer than `width`; nothing
-/// where all were.
+/// Writes the table of all results that were not skipped; nothing if all were skipped. No line is
+/// longer than `width`.
 ///
 /// # Errors
-/// What writing returns.
+/// The error of the writer.
 pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
     let rows: Vec<columns::Row> = results.iter().flat_map(lines).collect();
     columns::write(out, &HEADINGS, &rows, width)
 }
 
 fn lines(result: &CaseResult) -> Vec<columns::Row> {
-    // Those are told together (see `summary::skips`).
+    // `summary::skips` reports all skipped cases together.
     if matches!(result.verdict, Verdict::Skipped(_)) {
         return Vec::new();
     }

@@ -1,5 +1,5 @@
-//! Every form from the same fixed results: a pass, a failure of each kind, and every way of not
-//! getting a verdict.
+//! Tests every form of report with the same fixed results: a pass, a failure of each kind, and each
+//! way in which a case gets no verdict.
 
 mod several;
 
@@ -38,7 +38,7 @@ fn without_observation(verdict: Verdict) -> CaseResult {
     }
 }
 
-/// Three probes without an answer, and then the error.
+/// Three unanswered probes, and then the error.
 fn unanswered(nanos: i64) -> Line {
     let probes = [960 * MS, 1_990 * MS, 3_020 * MS];
     Line::established(-40 * MS)
@@ -178,7 +178,7 @@ fn the_table_has_a_line_for_each_end() {
     snapshot("table", &String::from_utf8(out.into_inner()).unwrap());
 }
 
-/// As on a terminal of that width.
+/// As on terminals of these widths.
 #[test]
 fn the_table_fits_the_terminal() {
     for width in [60, 80, 120] {
@@ -280,7 +280,7 @@ fn the_closing_line_tells_runs_from_cases() {
     insta::assert_snapshot!(closing(&results, elapsed), @"4 runs of 2 cases in 5.1s: 4 passed");
 }
 
-/// What ran on this kernel meanwhile is no part of it.
+/// Only the time of the runs in guests counts for the speed.
 #[test]
 fn the_closing_line_tells_how_fast_time_went_in_guests() {
     let warped = CaseResult {
@@ -320,7 +320,7 @@ expect.client = {{ {outcome} }}
     assert!(
         lines[1..]
             .iter()
-            .any(|line| line.contains("; nat: to the server")),
+            .any(|line| line.contains("; nat: the server sees")),
         "{lines:?}"
     );
     let steps: Vec<&String> = lines

@@ -1,4 +1,4 @@
-//! Packets, steps and what the application was told, in words.
+//! Packets, steps and the results of applications, in words.
 
 use super::bases::Bases;
 use crate::evidence::StepTaken;
@@ -6,7 +6,7 @@ use crate::model::{End, Ended, Moment, Node};
 use crate::step::StepKind;
 use crate::wire::{IcmpError, IcmpFate, IcmpMessage, Meaning, Neighbouring, ProbeKind, Segment};
 
-/// Seconds from zero time, to the microsecond.
+/// Formats a time as seconds since zero time, with microseconds.
 pub(super) fn time(at: Moment, zero: Moment) -> String {
     let (sign, time) = if at < zero {
         ("-", zero.since(at))
@@ -16,7 +16,7 @@ pub(super) fn time(at: Moment, zero: Moment) -> String {
     format!("{sign}{}.{:06}", time.as_secs(), time.subsec_micros())
 }
 
-/// `[.] seq 12 ack 12 win 502`, as tcpdump has it.
+/// Formats the TCP header as tcpdump(8) does: `[.] seq 12 ack 12 win 502`.
 pub(super) fn header(segment: &Segment, from: End, bases: Bases) -> String {
     let (near, far) = (bases.of(from), bases.of(from.peer()));
     let mut letters = String::new();
@@ -44,7 +44,8 @@ pub(super) fn header(segment: &Segment, from: End, bases: Bases) -> String {
     format!("[{letters}] seq {seq}{end}{ack} win {}", segment.window)
 }
 
-/// What a segment is for; `probes` is how many the socket sends before it gives up.
+/// Returns the purpose of a segment; empty for an acknowledgement. `probes` is the number of
+/// keepalive probes after which the socket gives up.
 pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String {
     match meaning {
         Meaning::Opens => "open".to_owned(),
@@ -52,7 +53,7 @@ pub(super) fn meaning(meaning: Meaning, len: u32, probes: Option<u32>) -> String
         Meaning::Resets => "RST".to_owned(),
         Meaning::Data => format!("{len} bytes"),
         Meaning::Retransmission => "retransmission".to_owned(),
-        // The persist timer has no such count.
+        // The persist timer has no limit on the number of probes.
         Meaning::Probe(ProbeKind::Window, number) => format!("window probe {number}"),
         Meaning::Probe(ProbeKind::Keepalive, number) => {
             let of = probes
@@ -76,23 +77,23 @@ pub(super) fn neighbouring(message: Neighbouring) -> String {
     }
 }
 
-/// `by` is who sent it, where that is not the only router.
+/// Describes an ICMP message. `by` is the sending machine, if it is to be named.
 pub(super) fn icmp(message: &IcmpMessage, by: Option<Node>) -> String {
     let by = by.map(|node| format!(" ({node})")).unwrap_or_default();
     format!("ICMP {} from {}{by}", message.name(), message.from)
 }
 
-/// What becomes of an error follows from `tcp_v4_err` and `tcp_v6_err`.
+/// Describes an ICMP error and how the kernel handles it (`tcp_v4_err`, `tcp_v6_err`).
 pub(super) fn icmp_error(error: &IcmpError, by: Option<Node>, seq: u32) -> String {
     let fate = match error.fate {
-        IcmpFate::InWindow => "in the window: it counts",
+        IcmpFate::InWindow => "in the window: accepted",
         IcmpFate::OutOfWindow => "ignored: sequence number outside the window",
         IcmpFate::NoConnection => "ignored: the connection is gone",
     };
     format!("{} about seq {seq} ({fate})", icmp(&error.message, by))
 }
 
-/// `fault: crash the server (line 13)`.
+/// Describes a step that was taken: `fault: crash the server (line 13)`.
 pub(super) fn step(step: &StepTaken) -> String {
     let kind = match step.kind {
         StepKind::Fault => "fault: ",
@@ -106,7 +107,7 @@ pub(super) fn step(step: &StepTaken) -> String {
     format!("{kind}{} (line {}){not_taken}", step.what, step.line)
 }
 
-/// What the application at one end got.
+/// Describes the result of an application's read.
 pub(super) fn read(end: End, ended: Ended) -> String {
     format!("{end}: read: {ended}")
 }

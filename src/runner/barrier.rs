@@ -1,8 +1,7 @@
-//! Where the variants of a case wait for each other, before something that is done once for all of
-//! them.
+//! A barrier for the variants of a case, before work that is done once for all of them.
 //!
-//! The last one to come does it, and the others take what came of it. Who has left is waited for no
-//! longer.
+//! The last variant to arrive does the work, and the others receive its result. The barrier does
+//! not wait for a variant that has left.
 
 use std::sync::Arc;
 
@@ -10,55 +9,55 @@ use tokio::sync::watch;
 
 use crate::model::Moment;
 
-/// The meetings of some variants, one after the other.
+/// A barrier that a fixed set of variants passes any number of times (rounds).
 #[derive(Debug)]
 pub(super) struct Barrier<T>(watch::Sender<State<T>>);
 
 #[derive(Debug)]
 struct State<T> {
-    /// The variants that are still under way.
+    /// The number of variants that still take part.
     present: usize,
-    /// How many of them have come.
-    come: usize,
-    /// When the last of those was due.
+    /// The number of variants that have arrived in the current round.
+    arrived: usize,
+    /// The latest due time of the arrived variants.
     due: Option<Moment>,
-    /// Somebody is doing it.
-    taken_up: bool,
-    /// How many meetings are over.
-    over: u64,
-    /// What the last of them was about, and what came of it.
+    /// Whether a variant does the work of the current round.
+    claimed: bool,
+    /// The number of completed rounds.
+    completed: u64,
+    /// The result of the last completed round.
     met: Option<Met<T>>,
 }
 
-/// What all variants have met for.
+/// The result of one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Met<T> {
-    /// When the last of them was due.
+    /// The latest due time of the variants.
     pub(super) due: Moment,
-    /// What came of it.
+    /// The result of the work.
     pub(super) outcome: T,
 }
 
-/// A variant's place. It leaves when this is dropped.
+/// The membership of a variant in the barrier. The variant leaves when this is dropped.
 #[derive(Debug)]
 pub(super) struct Participant<T>(Arc<Barrier<T>>);
 
-/// A variant that has come, until the meeting is over or the variant gives up.
-struct Coming<'m, T> {
+/// A variant that has arrived, until the round completes or the waiting future is dropped.
+struct Arrival<'m, T> {
     barrier: &'m Barrier<T>,
-    /// Which meeting it has come to.
+    /// The round, counted from zero.
     number: u64,
 }
 
 impl<T: Clone> Barrier<T> {
-    /// For so many variants.
+    /// A barrier for this number of variants, and one membership for each of them.
     pub(super) fn of(variants: usize) -> (Arc<Self>, Vec<Participant<T>>) {
         let state = State {
             present: variants,
-            come: 0,
+            arrived: 0,
             due: None,
-            taken_up: false,
-            over: 0,
+            claimed: false,
+            completed: 0,
             met: None,
         };
         let barrier = Arc::new(Self(watch::Sender::new(state)));
@@ -68,49 +67,50 @@ impl<T: Clone> Barrier<T> {
         (barrier, participants)
     }
 
-    /// Comes, and waits until all have come that are still there and `work` is done, by one of
-    /// them.
+    /// Arrives at the barrier, and waits until all remaining variants have arrived and one of them
+    /// has completed its `work`. Returns the result of that work.
     pub(super) async fn together(&self, due: Moment, work: impl Future<Output = T>) -> Met<T> {
         let mut changes = self.0.subscribe();
-        let coming = self.come(due);
+        let arrival = self.arrive(due);
         loop {
-            if let Some(due) = coming.take_up() {
+            if let Some(due) = arrival.claim() {
                 let outcome = work.await;
                 let met = Met { due, outcome };
-                coming.close(met.clone());
+                arrival.close(met.clone());
                 return met;
             }
-            let over = coming.outcome();
-            if let Some(met) = over {
+            let met = arrival.outcome();
+            if let Some(met) = met {
                 return met;
             }
-            // It closes only with the meeting itself, which is borrowed here.
+            // The channel closes only with the barrier, which is borrowed here.
             changes.changed().await.ok();
         }
     }
 
-    fn come(&self, due: Moment) -> Coming<'_, T> {
+    fn arrive(&self, due: Moment) -> Arrival<'_, T> {
         let mut number = 0;
         self.0.send_modify(|state| {
-            state.come += 1;
+            state.arrived += 1;
             state.due = state.due.max(Some(due));
-            number = state.over;
+            number = state.completed;
         });
-        Coming {
+        Arrival {
             barrier: self,
             number,
         }
     }
 }
 
-impl<T: Clone> Coming<'_, T> {
-    /// When the last variant was due, for the one that is to do what they have met for.
-    fn take_up(&self) -> Option<Moment> {
+impl<T: Clone> Arrival<'_, T> {
+    /// Claims the work of the round if all variants have arrived and none has claimed it. Returns
+    /// the latest due time of the variants to the variant that is to do the work.
+    fn claim(&self) -> Option<Moment> {
         let mut due = None;
         self.barrier.0.send_if_modified(|state| {
-            let all_there = state.over == self.number && state.come == state.present;
-            if all_there && !state.taken_up {
-                state.taken_up = true;
+            let all_arrived = state.completed == self.number && state.arrived == state.present;
+            if all_arrived && !state.claimed {
+                state.claimed = true;
                 due = state.due;
             }
             due.is_some()
@@ -120,29 +120,29 @@ impl<T: Clone> Coming<'_, T> {
 
     fn outcome(&self) -> Option<Met<T>> {
         let state = self.barrier.0.borrow();
-        state.met.clone().filter(|_| state.over > self.number)
+        state.met.clone().filter(|_| state.completed > self.number)
     }
 
     fn close(&self, met: Met<T>) {
         self.barrier.0.send_modify(|state| {
-            state.come = 0;
+            state.arrived = 0;
             state.due = None;
-            state.taken_up = false;
-            state.over += 1;
+            state.claimed = false;
+            state.completed += 1;
             state.met = Some(met);
         });
     }
 }
 
-/// Who gives up while it waits is not counted. Who gives up over the work leaves it half done, so
-/// nobody takes it up again: what cuts off one variant there, the limit or the loss of the lab,
-/// cuts off all.
-impl<T> Drop for Coming<'_, T> {
+/// A variant whose future is dropped while it waits is no longer counted. A variant whose future is
+/// dropped during the work leaves the work half done, and no other variant claims it again: the
+/// time limit or the loss of the lab, which cancel one variant there, cancel all.
+impl<T> Drop for Arrival<'_, T> {
     fn drop(&mut self) {
         self.barrier.0.send_if_modified(|state| {
-            let gives_up = state.over == self.number;
-            state.come -= usize::from(gives_up);
-            gives_up
+            let cancelled = state.completed == self.number;
+            state.arrived -= usize::from(cancelled);
+            cancelled
         });
     }
 }
@@ -151,7 +151,7 @@ impl<T> Drop for Participant<T> {
     fn drop(&mut self) {
         self.0.0.send_modify(|state| {
             state.present -= 1;
-            // Those that have come could not go on before.
+            // The variants that have arrived could not continue before this moment.
             state.due = state.due.map(|due| due.max(Moment::now()));
         });
     }

@@ -1,4 +1,4 @@
-//! The counters of every host of a lab, before the fault and later.
+//! The kernel counters of the nodes of a lab, before the fault and later.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::lab::counters;
 use crate::lab::error::LabError;
 use crate::model::{Counters, Node, Role};
 
-/// How the counters stood at one moment.
+/// The counters of every host and router at one moment.
 #[derive(Debug, Default)]
 pub(super) struct CounterBaseline(BTreeMap<Node, Counters>);
 
 impl CounterBaseline {
-    /// Now, at every host; a switch is none.
+    /// Reads the counters of every node except the switches.
     pub(super) async fn read(lab: &Lab) -> Result<Self, LabError> {
         let nodes = lab.nodes().iter();
         let hosts = nodes.filter(|node| node.role != Role::Switch);
@@ -26,13 +26,13 @@ impl CounterBaseline {
         Ok(Self(read.await?.into_iter().collect()))
     }
 
-    /// By how much one host's counters have risen since; those that did not are there too.
+    /// The increase of each counter of one node since the baseline, including zero increases.
     pub(super) async fn rises_at(&self, lab: &Lab, node: Node) -> Result<Counters, LabError> {
         let now = counters::read(lab.node(node)).await?;
         Ok(counters::rises(&self.of(node), &now))
     }
 
-    /// By how much the counters of all hosts have risen since; those that did.
+    /// The increase of the counters of all nodes since the baseline, without zero increases.
     pub(super) async fn rises(&self, lab: &Lab) -> Result<Vec<NodeCounters>, LabError> {
         let now = Self::read(lab).await?;
         let risen = |(node, now): (Node, Counters)| {

@@ -1,35 +1,36 @@
-//! The times at which a host could not hear.
+//! The intervals in which a host did not receive.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::Moment;
 
-/// When a host was silenced: its packet socket still sees what arrives, which the host itself does
-/// not.
+/// The intervals in which a host was silenced. Its packet socket still captures the arriving
+/// frames, but the network stack of the host does not receive them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Blackout(Arc<Mutex<Silences>>);
 
-/// From when to when; the last one may have no end yet.
+/// Start and end of each interval. The last interval has no end while it lasts.
 type Silences = Vec<(Moment, Option<Moment>)>;
 
 impl Blackout {
-    /// From now on it hears nothing.
+    /// Begins an interval now.
     pub(super) fn begin(&self) {
         self.times().push((Moment::now(), None));
     }
 
-    /// Up to this moment it heard nothing.
+    /// Ends the current interval at this moment.
     pub(super) fn end(&self, until: Moment) {
         if let Some((_, end)) = self.times().last_mut() {
             end.get_or_insert(until);
         }
     }
 
-    /// Whether it hears nothing now.
+    /// Whether an interval has begun and not ended.
     pub(super) fn is_silent(&self) -> bool {
         matches!(self.times().last(), Some((_, None)))
     }
 
+    /// Whether the moment is within an interval.
     pub(super) fn at(&self, moment: Moment) -> bool {
         let within = |(from, until): &(Moment, Option<Moment>)| {
             *from <= moment && until.is_none_or(|until| moment < until)
@@ -55,7 +56,7 @@ mod tests {
         assert!(blackout.at(during) && !blackout.at(Moment::from_nanos(0)));
         let back = during + std::time::Duration::from_secs(1);
         blackout.end(back);
-        // It may end only once.
+        // A second end has no effect.
         blackout.end(back + std::time::Duration::from_secs(1));
         assert!(!blackout.at(back) && blackout.at(during));
         assert!(before <= during);

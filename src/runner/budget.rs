@@ -1,11 +1,11 @@
-//! How many labs the machine has room for: none is begun that would take from another what it
-//! needs.
+//! The resource budget of the machine: a lab starts only if its resources do not have to be taken
+//! from another lab.
 //!
-//! What a lab needs of descriptors and memory follows from its plan. Of the neighbour tables, which
-//! all namespaces share, its plan only says how many entries it may come to: what is really there
-//! is asked of the kernel, since a pulled cable gives them back at once and a dead namespace in its
-//! own time. A lab that is alone is always begun: if even that does not fit, the kernel's error
-//! says what is missing.
+//! The numbers of descriptors and the memory of a lab follow from its plan. All namespaces share
+//! the neighbour tables. For these, the plan gives only an upper limit of the entries of the lab.
+//! The current number of entries is read from the kernel, because a pulled cable frees its entries
+//! at once and a closed namespace frees them later. A lab always starts if no other lab exists: if
+//! even that lab does not fit, the kernel's error names the missing resource.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,37 +25,38 @@ use crate::model::{Family, Role, TCP_MEMORY};
 use crate::prepare::Prepared;
 use crate::step::{Action, ProgramAction};
 
-/// What the harness itself has open, and the descriptors that are open for a moment only.
+/// Descriptors reserved for the harness itself, including those that are open only briefly.
 const OWN_DESCRIPTORS: u64 = 128;
 
-/// The kernel's memory for a namespace with its links, and this process's for what is recorded
-/// there: 0.25 MB measured, and as much again while it is taken down.
+/// Memory for one node, in bytes: of the kernel for the namespace with its links, and of this
+/// process for the recording. 0.25 MB were measured, and the same again during the teardown.
 const OF_A_NODE: u64 = 512 * 1024;
 
-/// What is left to the rest of the machine.
+/// Memory reserved for the rest of the machine, in bytes.
 const OWN_MEMORY: u64 = 128 * 1024 * 1024;
 
-/// How long until it is looked again whether there is room: what a lab gives back, the kernel takes
-/// back in its own time.
+/// The interval at which a waiting lab checks the budget again: the kernel frees the resources of a
+/// closed lab with a delay.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What a lab takes.
+/// The resources of a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Need {
     descriptors: u64,
     memory: u64,
-    /// Of what TCP has for the whole machine.
+    /// The share of the machine-wide memory of TCP, in bytes.
     tcp_memory: u64,
     neighbours: Neighbours,
-    /// Which takes longest to be given back.
+    /// Whether the lab has a switch, whose teardown takes longest.
     has_switch: bool,
 }
 
 impl Need {
-    /// Of each node the namespace and its rtnetlink socket. Of each variant: at each end a packet
-    /// socket and one of `sock_diag`; the listener; each connection's two sockets, and those of
-    /// who fills an accept queue. Each interface with an address has a neighbour, and in IPv6 two
-    /// multicast groups beside it.
+    /// The resources of a case. Descriptors: for each node, the namespace and its rtnetlink socket;
+    /// for each variant, a packet socket and a `sock_diag` socket at each end, the listener, and
+    /// two sockets for each connection, including the connections that fill an accept queue.
+    /// Neighbour entries: one for each interface with an address, and two more in IPv6 for
+    /// multicast groups.
     fn of(variants: &[Arc<Prepared>]) -> Self {
         // Variants differ in the family of their connections only.
         let first = &variants[0];
@@ -79,7 +80,7 @@ impl Need {
     }
 }
 
-/// The entries that the interfaces of a case may come to.
+/// The maximum number of neighbour entries that the interfaces of a case need.
 fn neighbours_of(prepared: &Prepared) -> Neighbours {
     let mut all = Neighbours::default();
     for network in prepared.networks() {
@@ -94,14 +95,14 @@ fn neighbours_of(prepared: &Prepared) -> Neighbours {
     all
 }
 
-/// The room of one run.
+/// The resource budget of one run.
 #[derive(Debug)]
 pub(super) struct ResourceBudget {
     descriptors: u64,
     queue: TeardownQueue,
     requests: Requests,
     tables: Option<Arc<NeighbourTables>>,
-    /// Labs are let in one after the other, in the order in which they came.
+    /// Admits labs one after the other, in the order of their arrival.
     door: Mutex<()>,
     taken: watch::Sender<TakenResources>,
     run_slots: Arc<Semaphore>,
@@ -122,25 +123,25 @@ impl ResourceBudget {
         }
     }
 
-    /// Where requests to rtnetlink are made.
+    /// The runtime on which rtnetlink requests are made.
     pub(super) fn netlink(&self) -> Handle {
         self.requests.handle()
     }
 
-    /// The tables that all labs share.
+    /// The neighbour tables, which all labs share.
     pub(super) fn tables(&self) -> Option<Arc<NeighbourTables>> {
         self.tables.clone()
     }
 
-    /// Waits until there is room for the lab, and until it is its turn to be built.
+    /// Waits until the budget has room for the lab and a run slot is free.
     pub(super) async fn enter(&self, variants: &[Arc<Prepared>]) -> (LabSlot, RunSlot) {
         let _first = self.door.lock().await;
-        // Never closed.
+        // The semaphore is never closed.
         let run_permit = Arc::clone(&self.run_slots).acquire_owned().await.ok();
         let need = Need::of(variants);
         let mut changes = self.taken.subscribe();
         while !self.fits(need).await {
-            // What is given back may be free only a little later.
+            // The kernel may free returned resources a little later.
             tokio::time::timeout(AGAIN, changes.changed()).await.ok();
         }
         self.taken.send_modify(|taken| {
@@ -187,14 +188,14 @@ impl ResourceBudget {
     }
 }
 
-/// What fills no buffers waits for nobody's.
+/// Whether the memory of TCP suffices. A lab that fills no socket buffers does not wait.
 fn fits_tcp_memory(taken: u64, need: u64) -> bool {
     need == 0 || taken + need <= TCP_MEMORY
 }
 
-/// How many cases are built at once. Each waits now and then for the kernel, so more than one for
-/// each processor; a few are enough to keep the processors busy, and no more than that find their
-/// steps due at the same moment.
+/// The number of run slots: two for each processor. A case sometimes waits for the kernel, so there
+/// is more than one for each processor. A few are enough to keep the processors busy, and a small
+/// number limits how many cases have steps due at the same moment.
 fn busy_at_once() -> usize {
     2 * available_parallelism().map_or(1, NonZeroUsize::get)
 }

@@ -1,5 +1,5 @@
-//! A case from an empty machine to its observation. In a network that carries both families it has
-//! two variants, which run side by side.
+//! Runs a case from the construction of its lab to its observation. In a network that carries both
+//! families, a case has two variants, which run at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::model::Moment;
 use crate::outcome::{BrokenStep, Cut, Observation};
 use crate::prepare::Prepared;
 
-/// What came of a variant, and how long after the lab was begun.
+/// The result of a variant, and the time from the start of the construction of the lab.
 pub(super) type Seen = (Result<Observation, Arc<LabError>>, Duration);
 
-/// Runs the variants of a case in one lab, and looks at what there is to see of each that takes
-/// longer than `limit`. Dropping the future at any moment takes everything down.
+/// Runs the variants of a case in one lab. A variant that takes longer than `limit` is cut short
+/// and observed as it is. Dropping the future at any moment tears everything down.
 pub(super) async fn run(
     variants: &[Arc<Prepared>],
     limit: Option<Duration>,
@@ -37,8 +37,8 @@ pub(super) async fn run(
                 (seen, Moment::now().since(begun))
             }))
             .await;
-            // What goes with one variant's sockets, a RST and what the kernel counts, would be seen
-            // in the other's namespaces.
+            // Destroying the sockets of one variant sends a RST and changes counters of the kernel.
+            // The other variant would see both in the shared namespaces, so this comes after all.
             join_all(running.iter().map(Running::destroy_orphans)).await;
             seen
         }
@@ -51,7 +51,8 @@ pub(super) async fn run(
 }
 
 impl Running {
-    /// Leaves its seat when it takes no more steps, so that others do not wait for it.
+    /// Runs one variant up to its observation. It leaves the barrier when it takes no more steps,
+    /// so that the other variant does not wait for it.
     async fn complete(
         &mut self,
         participant: Participant<SharedOutcome>,
@@ -74,7 +75,8 @@ impl Running {
         Ok(self.look(setup, cut_short).await?)
     }
 
-    /// Takes the steps and waits for every end's outcome; the step that broke it off, if one did.
+    /// Takes the steps and waits for the outcome of every end. Returns the step that cut the case
+    /// short, if one did.
     async fn play(
         &mut self,
         participant: Participant<SharedOutcome>,
@@ -92,8 +94,8 @@ impl Running {
         Ok(None)
     }
 
-    /// The zero of the case's times: the first fault, or the end of the last step where there was
-    /// none.
+    /// The zero of the case's times: the first fault, or the end of the last step if the case has
+    /// no fault.
     async fn settle_zero(&mut self) -> Result<Moment, LabError> {
         if let Some(zero) = self.zero {
             return Ok(zero);

@@ -1,4 +1,4 @@
-//! Opening the connections as a step of the case.
+//! Opens the connections as a step of the case.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -19,25 +19,27 @@ use crate::endpoint::{Endpoint, socket};
 use crate::lab::error::LabError;
 use crate::model::{End, ErrnoName, Moment, SERVER_PORT};
 
-/// How long the server may take to get a connection that the client has: one whose last
-/// acknowledgement is lost is completed by the answer to the next SYN-ACK, a second later, or two.
+/// How long the server may take to accept a connection that is open at the client. If the last ACK
+/// of the handshake is lost, the answer to the next SYN-ACK completes the connection, one or two
+/// seconds later.
 const ACCEPTED: Duration = Duration::from_secs(4);
 
-/// The client's port, what connect(2) said, and when.
+/// The client's port, the result of connect(2), and when it returned.
 type Opened = (u16, io::Result<TcpStream>, Moment);
 
-/// The server's end of a connection, and whose it is.
+/// An accepted connection at the server, and the address of its peer.
 pub(super) type Accepted = (TcpStream, SocketAddr);
 
 impl Running {
-    /// All at once. What cannot be opened is an outcome, and no error.
+    /// Opens all connections at the same time. A connection that cannot be opened is an outcome of
+    /// the case, not an error.
     pub(super) async fn connect(&mut self) -> Result<(), LabError> {
         self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
         self.zero = Some(Moment::now());
         let (opened, accepted) = self.open().await?;
         let witness = &self.shared.context.witness;
-        for (port, said, at) in opened {
-            match said {
+        for (port, result, at) in opened {
+            match result {
                 Ok(stream) => {
                     self.client.add_socket(&stream)?;
                     self.client
@@ -55,7 +57,8 @@ impl Running {
         self.accept(accepted).await
     }
 
-    /// What connect said of each connection, and when; and what the server has accepted meanwhile.
+    /// Returns the result of connect(2) for each connection, with its time, and the connections
+    /// that the server has accepted meanwhile.
     async fn open(&self) -> Result<(Vec<Opened>, Vec<Accepted>), LabError> {
         let lab = &self.shared.lab;
         let node = lab.node(End::Client.node());
@@ -66,13 +69,14 @@ impl Running {
         let opening = try_join_all(self.ports.iter().map(|&port| async move {
             let from = plan.socket_address(End::Client, port);
             let opened = socket::try_connect(node, from, to, settings, witness).await?;
-            let (said, at) = opened;
-            Ok::<_, LabError>((port, said, at))
+            let (result, at) = opened;
+            Ok::<_, LabError>((port, result, at))
         }));
         let mut accepted = Vec::new();
         let mut opening = pin!(opening);
         let mut over = pin!(self.watch_is_over());
-        // A server that has accepted nothing for a time may have to, for the client to get through.
+        // The server accepts at the same time: the client may not be able to connect while the
+        // accept queue is full.
         let opened = loop {
             tokio::select! {
                 biased;
@@ -84,8 +88,9 @@ impl Running {
         Ok((opened, accepted))
     }
 
-    /// Waits until everything is over that anybody watches. Nobody waits for a client that nobody
-    /// watches, and that does nothing after it has connected.
+    /// Waits until the time of the expectation is over, if only the server is observed, its
+    /// expectation has a fixed duration, and `connect` is the last step. Otherwise it waits
+    /// forever. An unobserved client that does nothing after connect(2) needs no longer wait.
     async fn watch_is_over(&self) {
         let case = &self.prepared.case;
         let is_last = (case.steps.last()).is_some_and(|step| step.action.opens());
@@ -99,7 +104,8 @@ impl Running {
         }
     }
 
-    /// All that the client has, in its order.
+    /// Accepts every connection that is open at the client, and stores them in the order of the
+    /// client's ports. Connections of other ports are fillers of the accept queue.
     async fn accept(&mut self, mut accepted: Vec<Accepted>) -> Result<(), LabError> {
         if let Accepts::From(moment) = self.accepts {
             sleep_until(moment).await;

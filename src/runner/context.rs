@@ -1,4 +1,4 @@
-//! What a case uses of the machine besides its lab.
+//! Machine-wide services that a case uses besides its lab.
 
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ use crate::lab::tables::NeighbourTables;
 use crate::model::Family;
 use crate::stall::StallWatch;
 
-/// What there is of the machine besides the lab.
+/// The machine-wide services of a case.
 #[derive(Debug)]
 pub(super) struct CaseContext {
-    /// Where requests to rtnetlink are made.
+    /// The runtime on which rtnetlink requests are made.
     pub(super) netlink: Handle,
     pub(super) stalls: StallWatch,
     pub(super) witness: EndWitness,
-    /// Where it shares the machine with other cases.
+    /// The slot of the lab; `None` if the case has the machine to itself.
     pub(super) slot: Option<LabSlot>,
-    /// Only where other cases share them.
+    /// The neighbour tables; `None` if no other case shares them.
     pub(super) tables: Option<Arc<NeighbourTables>>,
-    /// Only on a kernel that has nothing but this case.
+    /// The monitor of dropped packets; only on a kernel that runs only this case.
     pub(super) drops: Option<Arc<DropMonitor>>,
 }
 
 impl CaseContext {
-    /// How often the neighbour table has refused an entry since the machine started.
+    /// The number of entries that the neighbour table has refused since the machine started; zero
+    /// if no other case shares it.
     pub(super) async fn neighbours_refused(&self, family: Family) -> u64 {
         let Some(tables) = &self.tables else {
             return 0;

@@ -1,4 +1,4 @@
-//! The open socket descriptors of one end, counted in the process's own table.
+//! Counts the open socket descriptors of one end in the descriptor table of the process.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -6,24 +6,24 @@ use std::os::fd::AsFd;
 
 use nix::sys::stat::fstat;
 
-/// The sockets that one end has ever had, by the inodes that name them in `/proc/self/fd`.
+/// All sockets that one end has ever had, by the inodes that identify them in `/proc/self/fd`.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     inodes: BTreeSet<u64>,
 }
 
 impl Sockets {
-    /// Takes one more socket into account.
+    /// Adds one socket.
     pub(super) fn add(&mut self, socket: &impl AsFd) -> io::Result<()> {
         self.inodes.insert(fstat(socket)?.st_ino);
         Ok(())
     }
 
-    /// How many descriptors of them are open now.
+    /// The number of open descriptors of these sockets.
     pub(super) fn count_open(&self) -> io::Result<usize> {
         let mut open = 0;
         for entry in std::fs::read_dir("/proc/self/fd")? {
-            // A descriptor may be closed between the listing and the look.
+            // A descriptor may be closed between readdir(3) and readlink(2).
             let Ok(target) = std::fs::read_link(entry?.path()) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! From an empty machine to established connections.
+//! Builds the lab of a case and establishes its connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::lab::error::LabError;
 use crate::model::{CLIENT_PORT, Connection, End, Family, Moment, SERVER_PORT};
 use crate::prepare::Prepared;
 
-/// How often a connection to which nothing happens is looked at in the course of a case.
+/// The number of socket samples of an idle connection in the course of a case.
 const LOOKS: u32 = 64;
-/// From one of those looks to the next, at least.
+/// The minimum interval between two of those samples.
 const FASTEST: Duration = Duration::from_secs(1);
 
 impl Running {
@@ -59,7 +59,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Opens the connections of one variant, unless a step does.
+    /// Starts the recorders of one variant, and opens its connections unless a step opens them.
     async fn begin(
         (prepared, step_log): (Arc<Prepared>, StepLog),
         shared: Arc<SharedLab>,
@@ -128,7 +128,8 @@ async fn listen(
     socket::listen(node, address, &connection.server).await
 }
 
-/// One connection: the client's end, from this port, and the server's.
+/// Opens one connection from this port of the client. Returns the client's socket and the server's
+/// socket.
 async fn connect(
     (lab, family): (&Lab, Family),
     connection: &Connection,

@@ -1,8 +1,9 @@
-//! A lab with faults: the network on the kernel, and the modelled one beside it. A step at the network
-//! acts on the model first.
+//! A lab with faults: the network on the kernel, and the modelled network ([`World`]). A network
+//! step acts on the model first.
 //!
-//! The kernel forgets more than a fault takes away. A link that goes down takes its routes along,
-//! an address its routes and wrong neighbour entries. What the model still has, this puts back.
+//! The kernel removes more than a fault takes away. A link that goes down also loses its routes; a
+//! removed address also takes its routes and wrong neighbour entries. This module restores whatever
+//! the model still contains.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -22,15 +23,15 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug)]
 pub(super) struct FaultedLab {
     lab: Lab,
-    /// In the order of the plans.
+    /// One model for each plan, in the order of the plans.
     worlds: Vec<Mutex<World>>,
-    /// How many new hardware addresses there have been.
+    /// The number of new hardware addresses handed out so far.
     macs: AtomicU8,
-    /// Tells of a fault that has ended by itself.
+    /// Notifies of a fault that has ended by itself.
     ended: watch::Sender<()>,
 }
 
-/// What a lab has of one family: the same machines and links carry one or both.
+/// One address family of a lab. The same machines and links carry one family or both.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FamilyView<'l> {
     pub(super) lab: &'l FaultedLab,
@@ -48,7 +49,7 @@ impl Deref for FaultedLab {
 }
 
 impl FaultedLab {
-    /// A lab that has just been built; a World for each of its plans.
+    /// Combines a newly built lab with a [`World`] for each of its plans.
     pub(super) fn new(lab: Lab, worlds: impl IntoIterator<Item = World>) -> Self {
         Self {
             lab,
@@ -58,7 +59,7 @@ impl FaultedLab {
         }
     }
 
-    /// One family, or each that the network carries.
+    /// The view of one family, or of each family that the network carries.
     pub(super) fn views(&self, only: Option<Family>) -> impl Iterator<Item = FamilyView<'_>> {
         let views = self.lab.plans.iter().zip(&self.worlds);
         let views = views.map(|(plan, world)| FamilyView {
@@ -69,15 +70,16 @@ impl FaultedLab {
         views.filter(move |view| only.is_none_or(|only| only == view.family()))
     }
 
-    /// A step at the network acts on the modelled network, after what it waits for.
+    /// Applies a network step to the model, once the faults that the step must wait for have ended.
     ///
     /// # Errors
-    /// [`Refusal`] where there is nothing to do on the kernel: an earlier step was left out because
-    /// its connection had ended, and the network is not what the check of the file expects.
+    /// [`Refusal`] if there is nothing to do on the kernel. This occurs if an earlier step was
+    /// skipped because its connection had ended, so that the network differs from the one that the
+    /// check of the file assumed.
     pub(super) async fn act(&self, step: &Step) -> Result<(), Refusal> {
         let mut ended = self.ended.subscribe();
         while self.must_wait(step) {
-            // The channel closes only with this.
+            // The channel closes only when `self` is dropped.
             ended.changed().await.ok();
         }
         let mut views = self.views(step.family);
@@ -89,7 +91,8 @@ impl FaultedLab {
         views.any(|view| step.action.must_wait(&view.world()))
     }
 
-    /// A fault has ended by itself.
+    /// Removes a fault that has ended by itself from the model, and wakes the steps that wait for
+    /// it.
     pub(super) fn ended(&self, fault: &Fault) {
         for view in self.views(None) {
             view.world().end(|other| other == fault);
@@ -97,15 +100,16 @@ impl FaultedLab {
         self.ended.send_replace(());
     }
 
-    /// The two sides of a link, the one that is set down first.
+    /// The two ends of a link. The first one is the end that is set down.
     fn link(&self, side: Side) -> [LinkEnd<'_>; 2] {
         match side {
             Side::Link(at, to) => self.lab.sides(at, Some(to)),
             Side::Cable(at) => {
                 let [own, across] = self.lab.sides(at.node(), None);
-                // A veth pair has no cable. The end that is set down takes the carrier from the
-                // other one: behind a switch that is the port of the switch,
-                // elsewhere the host's own, so that the machine across loses its carrier.
+                // A veth pair has no cable. An end that is set down removes the carrier of the
+                // other end. At a switch, the port of the switch is set down, so that the host
+                // loses its carrier. Elsewhere, the interface of the host is set down, so that the
+                // machine across loses its carrier.
                 match across.node.role {
                     Role::Switch => [across, own],
                     Role::Host | Role::Router => [own, across],
@@ -114,7 +118,7 @@ impl FaultedLab {
         }
     }
 
-    /// Sets one side of a link down; the machine across loses its carrier.
+    /// Sets one end of a link down. The other end loses its carrier.
     pub(super) async fn pull(&self, side: Side) -> Result<(), LabError> {
         for view in self.views(None) {
             view.world().begin(Fault::Link(side));
@@ -123,7 +127,8 @@ impl FaultedLab {
         own.node.set_up(own.interface.index, false).await
     }
 
-    /// Sets it up again, and puts back what has gone with it.
+    /// Sets that end of the link up again, and restores the routes and neighbour entries that the
+    /// kernel removed with the link.
     pub(super) async fn plug(&self, side: Side) -> Result<(), LabError> {
         let [own, across] = self.link(side);
         own.node.set_up(own.interface.index, true).await?;
@@ -141,11 +146,11 @@ impl FaultedLab {
         Ok(())
     }
 
-    /// Lets a silent host hear and be heard again; from when on it hears.
+    /// Lets a silenced host send and receive again. Returns the moment from which it receives.
     ///
-    /// A new hardware address comes once the host can send and while it hears nothing: where it
-    /// announces itself to its neighbours (`arp_notify`, `ndisc_notify`), they hear it, and
-    /// nothing is answered from the old one.
+    /// A new hardware address is set when the host can already send but does not yet receive. If
+    /// the host announces its address (`arp_notify`, `ndisc_notify`), its neighbours receive the
+    /// announcement, and the host answers nothing from its old hardware address.
     pub(super) async fn unsilence(
         &self,
         host: End,
@@ -168,8 +173,8 @@ impl FaultedLab {
         Ok(heard)
     }
 
-    /// A hardware address that no host has had, out of the documentation range (RFC 7042), beyond
-    /// those that the network begins with.
+    /// A hardware address of the documentation range (RFC 7042) that differs from the initial
+    /// addresses of the network and from the previous 63 results.
     fn new_mac(&self) -> [u8; 6] {
         let number = 0x80 | (self.macs.fetch_add(1, Ordering::Relaxed) & 0x3f);
         [0x00, 0x00, 0x5e, 0x00, 0x53, number]
@@ -177,7 +182,7 @@ impl FaultedLab {
 }
 
 impl<'l> FamilyView<'l> {
-    /// Which one.
+    /// The family of this view.
     pub(super) fn family(self) -> Family {
         self.plan.family
     }
@@ -196,15 +201,16 @@ impl<'l> FamilyView<'l> {
             .unwrap_or(own)
     }
 
-    /// Whether a link of a node is up and has its address, so that a route can lead over it.
+    /// Whether a link of a node is up and the node has its address, so that a route can use the
+    /// link.
     pub(super) fn is_usable(self, node: Node, link: u32) -> bool {
         let world = self.world();
         let across = self.plan.across(node, link);
         world.has_address(node) && across.is_none_or(|across| !world.is_down(node, across))
     }
 
-    /// Waits until the kernel announces that the interface has its carrier and that its address can
-    /// be used, unless a step has taken that away.
+    /// Waits until the kernel announces that the interface has its carrier and that its address is
+    /// usable. If a step has removed the address, it waits for the carrier only.
     async fn wait_until_usable(self, side: LinkEnd<'_>) -> Result<(), LabError> {
         let node = side.node.node;
         let own = self.plan.node(node).into_iter();
@@ -217,10 +223,11 @@ impl<'l> FamilyView<'l> {
         side.node.wait_until_usable(&interface).await
     }
 
-    /// Makes the route of a node to an end what the model has. Out, then in: the attached network's
-    /// route and one of another type differ in metric and scope, so one does not replace the
-    /// other. While the node's link is down or its address gone, there is no route to delete or
-    /// to add: the route comes when that is over.
+    /// Sets the route of a node to an end as in the model. It deletes the old route before it adds
+    /// the new one: the route of the attached network and a route of another type differ in metric
+    /// and scope, so one does not replace the other. While the node's link is down or its address
+    /// is removed, no route exists and none is added; the route is added when the link or the
+    /// address is restored.
     pub(super) async fn renew_route(self, on: Node, to: End) -> Result<(), LabError> {
         let (node, plan) = (self.lab.node(on), self.plan);
         let network = plan.address(to).network();
@@ -236,7 +243,7 @@ impl<'l> FamilyView<'l> {
         }
     }
 
-    /// Those that lead over links that are up and have their addresses.
+    /// Adds the routes whose links are up and have their addresses.
     async fn add_routes(
         self,
         on: Node,
@@ -250,11 +257,11 @@ impl<'l> FamilyView<'l> {
         Ok(())
     }
 
-    /// Makes the route of a node to an end what it was before its link went down.
+    /// Restores the route of a node to an end to its state before the link went down.
     ///
-    /// A pulled cable leaves the routes of a real machine alone. The link that stands for it here
-    /// takes the routes through it along when it goes down, and when it comes up the kernel
-    /// brings back that of the attached network, whether or not a step had removed it.
+    /// On a real machine, a pulled cable does not change the routes. Here, setting the link down
+    /// removes the routes through it. When the link comes up, the kernel restores only the route of
+    /// the attached network, even if a step had removed that route.
     async fn settle_route(self, own: LinkEnd<'_>, to: End) -> Result<(), LabError> {
         let on = own.node.node;
         if own.node.role == Role::Switch || on == to.node() {
@@ -270,9 +277,9 @@ impl<'l> FamilyView<'l> {
         self.add_routes(on, lost).await
     }
 
-    /// Makes the route of a host what it was before its address was removed. A route over a router
-    /// stays in IPv6 when the address goes, and not in IPv4; the kernel brings back that of the
-    /// attached network alone.
+    /// Restores the route of a host to its state before the address was removed. When the address
+    /// is removed, a route through a router remains in IPv6 but not in IPv4. When the address
+    /// returns, the kernel restores only the route of the attached network.
     pub(super) async fn restore_route(self, host: End) -> Result<(), LabError> {
         let (on, to) = (host.node(), host.peer());
         let route = self.plan.route(on, to);
@@ -283,8 +290,9 @@ impl<'l> FamilyView<'l> {
         self.renew_route(on, to).await
     }
 
-    /// Puts a wrong neighbour entry back: it goes with the link (`neigh_ifdown`), the hardware
-    /// address (`neigh_changeaddr`) and the last IPv4 address (`fib_disable_ip`) of its node.
+    /// Restores a wrong neighbour entry. The kernel removes the entry when the link of its node
+    /// goes down (`neigh_ifdown`), when the hardware address changes (`neigh_changeaddr`), and when
+    /// the last IPv4 address is removed (`fib_disable_ip`).
     pub(super) async fn settle_neighbour(self, on: Node, to: End) -> Result<(), LabError> {
         let is_wrong = self.world().has(&Fault::WrongNeighbour(on, to));
         match self.plan.next_hop(on, to).filter(|_| is_wrong) {

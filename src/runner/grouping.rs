@@ -1,4 +1,4 @@
-//! Which entries of a run share a lab: the variants of a case.
+//! Groups the entries of a run by lab: the variants of a case share a lab.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::Entry;
 use crate::model::{Family, Stack};
 
-/// A variant that is looked for: of which file and case, at which phase, and over which family.
+/// The key of a variant that a lab still waits for: file, case, phase and family.
 type Wanted<'e> = (&'e Path, &'e str, Duration, Family);
 
-/// The entries by their labs, each with its place. Where a case runs several times, the first run
-/// of one variant goes with the first of the other, and so on. A variant whose other one is not to
-/// be run has a lab for itself.
+/// The entries grouped by lab, each with its index in `entries`. If a case runs several times, the
+/// first run of one variant shares a lab with the first run of the other variant, and so on. A
+/// variant has a lab to itself if the other variant is not part of the run.
 pub(super) fn labs(entries: &[Entry]) -> Vec<Vec<(usize, Entry)>> {
     let mut labs: Vec<Vec<(usize, Entry)>> = Vec::new();
     let mut alone: HashMap<Wanted, VecDeque<usize>> = HashMap::new();

@@ -1,4 +1,4 @@
-//! The guest's side of a job: it runs the case on its own kernel, and returns the observation.
+//! The guest part of a job: runs the case on the kernel of the guest and returns the observation.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use crate::kernel;
 use crate::outcome::Attempt;
 use crate::prepare::Prepared;
 
-/// The guest's side: does what is asked. A panic is reported to the host by the guest's init.
+/// Executes an encoded `Job` in the guest, and returns the encoded result. It panics if the job
+/// cannot be decoded; the init process of the guest reports a panic to the host.
 #[must_use]
 pub fn handle(job: Vec<u8>) -> Vec<u8> {
     let answer = match serde_json::from_slice(&job) {
@@ -22,7 +23,7 @@ pub fn handle(job: Vec<u8>) -> Vec<u8> {
             ticks,
             phase,
         }) => {
-            // Which file they come from is nothing to the guest.
+            // The guest does not need the path of the file.
             let prepared = |case| Prepared::new(PathBuf::new(), case, ticks);
             let variants = variants.into_iter().map(prepared).collect();
             serde_json::to_vec(&run_here(variants, phase))
@@ -31,7 +32,7 @@ pub fn handle(job: Vec<u8>) -> Vec<u8> {
     };
     match answer {
         Ok(answer) => answer,
-        Err(error) => panic!("the job cannot be understood: {error}"),
+        Err(error) => panic!("cannot decode the job or encode its result: {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One host's part in a case: its sockets, and what is recorded at it.
+//! One host of a case: its sockets, and the recording at the host.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,33 +26,34 @@ use crate::wire::Neighbours;
 #[derive(Debug)]
 pub(super) struct HostRecorder {
     pub(super) end: End,
-    /// In the order in which the client connected.
+    /// The sockets of the connections, in the order of the client's ports.
     pub(super) endpoints: Vec<Endpoint>,
-    /// Its sockets, the listening one included.
+    /// All sockets of the host, including the listening socket.
     sockets: Sockets,
-    /// How many descriptors it had open before the connections.
+    /// The number of open descriptors before the connections were opened.
     pub(super) descriptors_before: usize,
     tracks: watch::Receiver<Tracks>,
     recording: JoinHandle<Recorded>,
     nudge: Arc<Notify>,
     stop: Arc<Notify>,
-    /// How it stood at the end of its watch.
+    /// The state of the host at the end of its watch.
     pub(super) watched: Option<Watched>,
 }
 
-/// How a host stands at one moment.
+/// The state of a host at the end of its watch.
 #[derive(Debug)]
 pub(super) struct Watched {
-    /// By how much the counters have risen.
+    /// The increase of each counter since the baseline.
     pub(super) counters: Counters,
     /// The end of the watch.
     pub(super) until: Moment,
-    /// How long after the outcome, or the time, the counters were read.
+    /// The delay from the outcome, or from the end of the time, to the read of the counters.
     pub(super) look_delay: Duration,
 }
 
 impl HostRecorder {
-    /// Starts to record at the host what is of this family, at this rate at least.
+    /// Starts the recording of one family at the host. The socket is sampled at least once in each
+    /// interval `rate`.
     pub(super) async fn new(
         shared: &SharedLab,
         (end, family): (End, Family),
@@ -106,34 +107,34 @@ impl HostRecorder {
         })
     }
 
-    /// Tells whoever records that something was done.
+    /// Wakes the recorder after a step, so that it samples the socket.
     pub(super) fn nudge(&self) {
         self.nudge.notify_one();
     }
 
-    /// Takes one more socket of this host into account.
+    /// Adds a socket of this host to the sockets whose descriptors are counted.
     pub(super) fn add_socket(&mut self, socket: &impl AsFd) -> Result<(), LabError> {
         let added = self.sockets.add(socket);
         added.map_err(|source| LabError::at_socket(self.end, "inspect a socket", source))
     }
 
-    /// How many descriptors of its sockets are open now.
+    /// The number of open descriptors of the sockets of this host.
     pub(super) fn count_descriptors(&self) -> Result<usize, LabError> {
         let counted = self.sockets.count_open();
         counted.map_err(|source| LabError::at_socket(self.end, "count open descriptors", source))
     }
 
-    /// Follows what is captured.
+    /// A receiver of the captured tracks.
     pub(super) fn tracks(&self) -> watch::Receiver<Tracks> {
         self.tracks.clone()
     }
 
-    /// Waits until all that this host wrote on connections that are open has been acknowledged: a
-    /// fault before would meet data in flight. The capture runs behind the sockets, so it is
-    /// not enough that what has been captured is acknowledged.
+    /// Waits until the peer has acknowledged all data that this host wrote on open connections: an
+    /// earlier fault would find data in flight. The capture lags behind the sockets, so it is not
+    /// sufficient that all captured data is acknowledged; all written data must be.
     pub(super) async fn quiet(&self) {
         let mut tracks = self.tracks();
-        // The channel closes only with the capture, and then there is nothing to wait for.
+        // The channel closes only when the capture ends. Then nothing more can arrive.
         let is_quiet = |tracks: &Tracks| {
             let alive = self
                 .endpoints
@@ -147,8 +148,8 @@ impl HostRecorder {
         tracks.wait_for(is_quiet).await.ok();
     }
 
-    /// The latest of its connections' origins of a window, as far as it has been captured; zero
-    /// time where there is none.
+    /// The latest origin of a window among the connections of this host, according to the frames
+    /// captured so far; `zero` if no connection has such an origin.
     pub(super) fn origin(&self, from: WindowOrigin, zero: Moment) -> Moment {
         let tracks = self.tracks.borrow();
         let now = Moment::now();
@@ -159,11 +160,11 @@ impl HostRecorder {
         origins.max().unwrap_or(zero)
     }
 
-    /// Stops to record, once everything that the kernel has is taken into account. The connections
-    /// stay open.
+    /// Stops the recording, after all frames that the kernel has captured have been read. The
+    /// connections stay open.
     ///
     /// # Errors
-    /// That the recording panicked.
+    /// An error if the recording task panicked.
     pub(super) async fn finish(&mut self) -> Result<(Tracks, Recorded), LabError> {
         self.stop.notify_one();
         let recorded = (&mut self.recording).await.map_err(io::Error::other);

@@ -1,8 +1,8 @@
-//! Drives cases over labs, many at once, and tells what happens as events.
+//! Runs many cases concurrently, each in a lab, and reports their progress as events.
 //!
-//! Each case is one task; a semaphore limits how many are under way. The two variants of a case in
-//! a network that carries both families are one task, because they share a lab. A lab that cannot
-//! be built, or a case that panics, is an error of that case alone.
+//! Each case is one task; a semaphore limits the number of running tasks. The two variants of a
+//! case in a network that carries both families are one task, because they share a lab. If a lab
+//! cannot be built, or if a case panics, only that case has the verdict `error`.
 
 mod barrier;
 mod baseline;
@@ -48,21 +48,21 @@ use crate::scenario::{Case, Clock};
 use crate::stall::StallWatch;
 use budget::ResourceBudget;
 pub use guest::handle;
-use one::One;
+use one::CaseRun;
 
-/// How to run.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// At most so many cases at once, the variants of one counting as one; `None`: all on this
-    /// kernel, as many as there are processors in guests.
+    /// The maximum number of concurrent cases; the variants of a case count as one. `None`: on this
+    /// kernel no limit, in guests the number of processors.
     pub jobs: Option<NonZeroUsize>,
-    /// No case may take longer, by the clock on the wall.
+    /// The maximum wall-clock time of a case.
     pub timeout: Option<Duration>,
     /// Whether slow cases run on a kernel in real time.
     pub slow: bool,
-    /// Stop at the first case that does not pass.
+    /// Whether the run stops at the first case that does not pass.
     pub fail_fast: bool,
-    /// Whether the evidence of what passed is wanted too: some 0.15 MB a case.
+    /// Whether the evidence of passed cases is kept too: about 0.15 MB for each case.
     pub all_evidence: bool,
     /// Where the cases run.
     pub place: Place,
@@ -73,12 +73,12 @@ pub struct Options {
 pub enum Place {
     /// On the kernel that the harness runs on.
     Here,
-    /// Each in a guest of its own.
+    /// In guests, one guest for each case.
     Guest(Arc<GuestMachine>),
 }
 
 impl Place {
-    /// Why a case cannot run here, if it cannot.
+    /// The reason to skip the case here; `None` if it can run.
     fn lacks(&self, case: &Case, slow: bool) -> Option<&'static str> {
         let is_virtual = match self {
             Self::Here => false,
@@ -89,12 +89,12 @@ impl Place {
             Clock::Any => None,
             Clock::Slow if slow => None,
             Clock::Slow => Some("it is slow: run it with --slow, or with --warp"),
-            Clock::Virtual => Some("it takes too long but for virtual time: run it with --warp"),
+            Clock::Virtual => Some("it takes too long in real time: run it with --warp"),
         }
     }
 
-    /// How many cases it is sensible to run at once: those here wait for timers, a guest keeps a
-    /// processor busy.
+    /// The default number of concurrent cases. Cases on this kernel mostly wait for timers, so
+    /// there is no limit; a guest keeps one processor busy.
     fn budget(&self) -> usize {
         match self {
             Self::Here => Semaphore::MAX_PERMITS,
@@ -102,7 +102,7 @@ impl Place {
         }
     }
 
-    /// How many cases run at once where so many are asked for, or any number.
+    /// The number of concurrent cases for the option `jobs`; the default of the place for `None`.
     #[must_use]
     pub fn at_once(&self, jobs: Option<NonZeroUsize>) -> usize {
         jobs.map_or(self.budget(), NonZeroUsize::get)
@@ -115,13 +115,13 @@ impl Place {
 pub struct Entry {
     /// The case.
     pub prepared: Arc<Prepared>,
-    /// How long its guest waits before it begins; without effect on this kernel, whose jiffies
-    /// have any phase.
+    /// The delay in the guest before the case begins. It shifts the case against the jiffies of the
+    /// guest. It has no effect on this kernel, where the phase of the jiffies is arbitrary.
     pub phase: Duration,
 }
 
-/// Runs every case and returns the results in the order of the cases. Cancel by dropping the
-/// future: what is finished has been sent as an event by then.
+/// Runs every case and returns the results in the order of `entries`. Dropping the future cancels
+/// the run; each result that was complete by then has already been sent as an event.
 pub async fn run(
     entries: Vec<Entry>,
     options: Options,
@@ -136,7 +136,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     for lab in grouping::labs(&entries) {
         let (positions, variants): (Vec<usize>, Vec<Entry>) = lab.into_iter().unzip();
-        let one = One {
+        let case_run = CaseRun {
             entries: variants,
             options: options.clone(),
             stalls: stalls.clone(),
@@ -147,13 +147,13 @@ pub async fn run(
         tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
-            for (position, entry) in positions.iter().zip(&one.entries) {
+            for (position, entry) in positions.iter().zip(&case_run.entries) {
                 tell(
                     &events,
                     Event::Started(*position, Arc::clone(&entry.prepared)),
                 );
             }
-            (positions, one.results().await)
+            (positions, case_run.results().await)
         });
     }
     let mut results: Vec<Option<CaseResult>> = entries.iter().map(|_| None).collect();
@@ -182,10 +182,10 @@ pub async fn run(
         .collect()
 }
 
-/// Why a case was not brought to its end where the run was to stop at the first that does not pass.
+/// The reason in the verdict of a case that was stopped by [`Options::fail_fast`].
 pub const AFTER_FAILURE: &str = "stopped after another case failed";
 
-/// A case that was not brought to its end.
+/// The result of a case that was stopped before its end.
 #[must_use]
 pub fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
     CaseResult {
@@ -198,7 +198,8 @@ pub fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
     }
 }
 
-/// Nobody listens any more only when the run itself is being given up.
+/// Sends an event. The receiver is closed only if the run is being cancelled, so an error is
+/// ignored.
 fn tell(events: &mpsc::UnboundedSender<Event>, event: Event) {
     events.send(event).ok();
 }

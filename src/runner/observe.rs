@@ -1,4 +1,4 @@
-//! From the last step to what every end saw.
+//! The part of a case after its last step: waits for the outcomes and collects the observation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ use crate::outcome::{
 use crate::wire::Neighbours;
 
 impl Running {
-    /// Watches until every end has its outcome, or its time is over.
+    /// Waits for each observed end until its connections have ended or its time is over, and reads
+    /// the counters of its host at that moment.
     pub(super) async fn watch(&mut self, zero: Moment) -> Result<(), LabError> {
         let prepared = Arc::clone(&self.prepared);
         let watched = try_join_all(prepared.observed().map(|(end, expectation)| {
@@ -37,8 +38,8 @@ impl Running {
             let (running, stalls) = (&*self, &self.shared.context.stalls);
             async move {
                 let over = watch::end(side, expectation, times, unaccepted, stalls).await;
-                // Here, because what comes later (the proving exchange, the other end's time)
-                // belongs to no expectation.
+                // The counters are read here: later changes, by the final exchange or during the
+                // watch of the other end, belong to no expectation.
                 Ok((end, running.look_now(end, over).await?))
             }
         }))
@@ -49,7 +50,8 @@ impl Running {
         Ok(())
     }
 
-    /// A write after the outcome, where a file asks what it says.
+    /// Writes once more after the outcome at each end whose expectation has `next_write`, and
+    /// stores the results.
     pub(super) fn write_once_more(&mut self) {
         for (end, expectation) in self.prepared.observed() {
             if expectation.next_write.is_some() {
@@ -62,8 +64,8 @@ impl Running {
         }
     }
 
-    /// A further exchange on every connection that is open at both ends, if an end expects to
-    /// survive. One serves both ends.
+    /// Makes one further exchange on every connection that is open at both ends, if an end expects
+    /// to survive. One exchange serves as the proof for both ends.
     pub(super) async fn prove_survivors(&mut self) {
         let survivor = self
             .prepared
@@ -82,7 +84,7 @@ impl Running {
         }
     }
 
-    /// Looks at everything there is to see.
+    /// Collects the observation of the case.
     pub(super) async fn look(
         &mut self,
         setup: Duration,
@@ -118,7 +120,7 @@ impl Running {
         })
     }
 
-    /// How an end stands now, whose watch has ended.
+    /// The state of an end at the end of its watch, with the counters as they are now.
     async fn look_now(&self, end: End, watch: watch::Over) -> Result<Watched, LabError> {
         let counters = self.baseline.rises_at(&self.shared.lab, end.node()).await?;
         Ok(Watched {
@@ -128,7 +130,7 @@ impl Running {
         })
     }
 
-    /// How an end came out; what was on the wire is attached later.
+    /// The observation of one end, without the captured frames, which are attached later.
     async fn look_at(
         &mut self,
         end: End,
@@ -152,7 +154,8 @@ impl Running {
         })
     }
 
-    /// How each connection of an end stands. Nothing is done with it after this.
+    /// The state of each connection of an end. This reads pending socket errors, so no further
+    /// action uses the connections afterwards.
     fn connections(&self, end: End, expectation: &Expectation) -> Vec<ConnectionObservation> {
         let survives = matches!(expectation.outcome, ExpectedOutcome::Survives(_));
         let of_open = |endpoint: &Endpoint| {
@@ -194,7 +197,8 @@ impl Running {
         all.into_values().collect()
     }
 
-    /// Closes what has ended, as a server does, and counts the descriptors that are left.
+    /// Closes the sockets of ended connections, as a server does, and counts the descriptors before
+    /// and after.
     async fn reclaim(
         &mut self,
         end: End,
@@ -217,8 +221,8 @@ impl Running {
         }))
     }
 
-    /// Stops to record, gives each observed end what was on its wire, and returns everything else
-    /// that was recorded.
+    /// Stops the recording, attaches the captured tracks to each observed end, and returns the
+    /// evidence.
     async fn finish(&mut self, ends: &mut [EndObservation]) -> Result<Evidence, LabError> {
         let mut evidence = Evidence {
             epoch: Translation::sample().epoch(),
@@ -238,8 +242,8 @@ impl Running {
             evidence.drops = Some(monitor.so_far(self.plan()));
         }
         evidence.changes.sort_by_key(|change| change.at);
-        // Neither side's connections are closed before the other has stopped to record: what
-        // closing sends is no part of the case.
+        // The connections of one end are not closed before the recording of the other end has
+        // stopped: segments sent by the close are not part of the case.
         for end in [End::Client, End::Server] {
             let (tracks, recorded) = self.pair(end).0.finish().await?;
             if let Some(observation) = ends.iter_mut().find(|observation| observation.end == end) {
@@ -260,7 +264,7 @@ impl Running {
     }
 }
 
-/// Adds to each connection of an end what was on the wire.
+/// Adds the captured track to each connection of an end.
 fn attach(
     observation: &mut EndObservation,
     mut tracks: Tracks,
@@ -270,11 +274,12 @@ fn attach(
     for (connection, port) in observation.connections.iter_mut().zip(ports) {
         match tracks.remove(port) {
             Some(track) => connection.track = track,
-            // Where there is no route, not even a SYN is on the wire. Otherwise, an empty track
-            // would hold nothing against a case that expects no probe.
+            // Without a route, not even a SYN is captured, so a missing track is correct here. In
+            // all other cases a missing track is reported: an empty track would satisfy an
+            // expectation of no probes.
             None if connection.unaccepted || refused.contains_key(port) => {}
             None => {
-                let nothing = format!("nothing was seen of the connection from port {port}");
+                let nothing = format!("no frame of the connection from port {port} was captured");
                 observation.recording.broken_off.get_or_insert(nothing);
             }
         }

@@ -1,4 +1,4 @@
-//! One case of a run: from its turn to its verdict.
+//! One case of a run, from its admission to its verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,16 @@ use crate::prepare::Prepared;
 use crate::stall::StallWatch;
 use crate::text::printable;
 
-/// How much longer than its limit a case may take to say what it saw.
+/// The time beyond its limit that a case may take to return its observation.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How long a guest may take by the clock on the wall. Those in user mode take a fraction of a
-/// second, those in QEMU may take minutes for hours.
+/// The default limit of a guest in wall-clock time. A user-mode guest takes a fraction of a second;
+/// a QEMU guest may take minutes to simulate hours.
 const GUEST_LIMIT: Duration = Duration::from_secs(300);
 
-/// A case with all that it needs; in a network that carries both families, its variants.
-pub(super) struct One {
+/// A case, or the variants of a case in a network that carries both families, with all that is
+/// needed to run it.
+pub(super) struct CaseRun {
     pub(super) entries: Vec<Entry>,
     pub(super) options: Options,
     pub(super) stalls: StallWatch,
@@ -37,8 +38,8 @@ pub(super) struct One {
     pub(super) budget: Arc<ResourceBudget>,
 }
 
-impl One {
-    /// Of each entry.
+impl CaseRun {
+    /// Runs the case. Returns one result for each entry, in order.
     pub(super) async fn results(self) -> Vec<CaseResult> {
         let begun = Moment::now();
         let entries = self.entries.clone();
@@ -92,14 +93,15 @@ impl One {
                     Err(error) if error.is_limit() && self.options.timeout.is_some() => {
                         Err(judge::timed_out(limit))
                     }
-                    // The last of its console is in it.
+                    // The message contains the last lines of the guest's console.
                     Err(error) => Err(Verdict::Error(printable(&error.to_string()).into_owned())),
                 }
             }
         }
     }
 
-    /// In a task of its own, so that a panic is this case's alone; dropped with this future.
+    /// Runs the case in a separate task, so that a panic affects only this case. Dropping the
+    /// future aborts the task.
     async fn ran_here(self) -> Result<Vec<Attempted>, Verdict> {
         let limit = self.options.timeout;
         let mut task = JoinSet::new();
@@ -124,7 +126,7 @@ impl One {
                 })
                 .collect()),
             Ok(Some(Err(panic))) => Err(Verdict::Error(format!(
-                "a fault of the harness itself: {panic}"
+                "internal error: the case task panicked: {panic}"
             ))),
             Ok(None) => Err(Verdict::Error("the case never ran".to_owned())),
             Err(_) => Err(judge::timed_out(limit.unwrap_or(last))),
@@ -137,7 +139,7 @@ struct Attempted {
     guest_time: Option<Duration>,
 }
 
-/// In a guest.
+/// The result of a case that ran in a guest.
 impl From<JobResult> for Attempted {
     fn from(ran: JobResult) -> Self {
         Self {
@@ -147,7 +149,8 @@ impl From<JobResult> for Attempted {
     }
 }
 
-/// Runs the variants of a case that has a kernel to itself; what came of each.
+/// Runs the variants of a case on a kernel that runs nothing else. Returns the result of each
+/// variant.
 pub(super) async fn attempt_alone(variants: Vec<Prepared>) -> Vec<JobResult> {
     let variants: Vec<Arc<Prepared>> = variants.into_iter().map(Arc::new).collect();
     let drops = match DropMonitor::start() {

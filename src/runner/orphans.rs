@@ -1,4 +1,5 @@
-//! Sockets that their program has closed, and what is left of them in the kernel.
+//! Closes and destroys sockets, including orphans: sockets that their program has closed and that
+//! the kernel still holds.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crate::lab::diag::Diag;
 use crate::lab::error::LabError;
 use crate::model::{End, Linger, SERVER_PORT};
 
-/// What a watch may take beyond its window.
+/// The time that a watch may take beyond its window.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A user timeout of this or more could outlast the eight retries of `tcp_orphan_retries`, which
@@ -16,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const ORPHANS: Duration = Duration::from_secs(60);
 
 impl Running {
-    /// Closes the connections of an end as its program does.
+    /// Closes the connections of an end, as its program does.
     pub(super) async fn close(&mut self, at: End, linger: Option<Linger>) -> Result<(), LabError> {
         let forgotten = self.forgotten();
         let endpoints: Vec<_> = self.pair(at).0.endpoints.drain(..).collect();
@@ -28,8 +29,8 @@ impl Running {
         Ok(())
     }
 
-    /// The time until this case has certainly ended. `None` in a guest, whose kernel ends with the
-    /// case, and where the time is too long.
+    /// The time until this case has certainly ended. `None` in a guest, whose kernel stops with the
+    /// case, and if the time is not below [`ORPHANS`].
     fn forgotten(&self) -> Option<Duration> {
         let duration = self.prepared.duration();
         let left = (self.established + duration).remaining() + duration / 4 + GRACE;
@@ -37,6 +38,7 @@ impl Running {
         (is_shared && left < ORPHANS).then_some(left)
     }
 
+    /// Destroys the sockets of all connections of an end (`SOCK_DESTROY`).
     pub(super) async fn destroy(&self, at: End) -> Result<(), LabError> {
         for endpoint in &self.side(at).endpoints {
             self.destroy_one(at, endpoint.connection).await?;
@@ -44,9 +46,10 @@ impl Running {
         Ok(())
     }
 
-    /// Destroys what is left in the kernel of the sockets that were closed: one whose FIN nobody
-    /// acknowledges would keep its namespace for minutes (`tcp_orphan_retries`). The recordings
-    /// of all variants have ended. Where the kernel cannot destroy sockets, they take that time.
+    /// Destroys the closed sockets that the kernel still holds: a socket whose FIN is never
+    /// acknowledged would keep its namespace for minutes (`tcp_orphan_retries`). The recordings of
+    /// all variants have ended by then. If the kernel cannot destroy sockets, the namespaces live
+    /// for that time.
     pub(super) async fn destroy_orphans(&self) {
         for (at, port) in &self.closed {
             self.destroy_one(*at, *port).await.ok();
@@ -63,11 +66,11 @@ impl Running {
         let across = SocketAddr::new(plan.seen_address(at.peer()), port(at.peer()));
         let socket = Diag::open(self.shared.lab.node(at.node()), own, across).await?;
         match socket.destroy() {
-            // It has ended meanwhile.
+            // The socket has ended meanwhile.
             Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => Ok(()),
             Err(error) if error.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => {
                 Err(LabError::MissingFeature {
-                    feature: "destroying of sockets by the administrator",
+                    feature: "destruction of sockets by the administrator",
                     option: "CONFIG_INET_DIAG_DESTROY",
                 })
             }

@@ -1,8 +1,8 @@
-//! What labs have taken of the machine, and what gives it back.
+//! The resources that labs have taken, and the guards that return them.
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// Entries of the neighbour tables, of which each family has its own.
+/// Numbers of entries in the neighbour tables. Each family has its own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Neighbours {
     pub(super) ipv4: u32,
@@ -25,17 +25,18 @@ impl Neighbours {
     }
 }
 
-/// What has been given away.
+/// The resources that are in use.
 #[derive(Debug, Default)]
 pub(super) struct TakenResources {
     pub(super) labs: usize,
     pub(super) descriptors: u64,
     pub(super) tcp_memory: u64,
-    /// Of labs that are being built, whose entries are not in the tables yet.
+    /// The entries reserved for labs under construction, which are not in the tables yet.
     pub(super) neighbours: Neighbours,
 }
 
-/// A lab's place. Dropped when the kernel may have its namespaces back.
+/// The resources of one lab. It is dropped when the namespaces of the lab are closed, and then
+/// returns the resources.
 #[derive(Debug)]
 pub(super) struct Permit {
     pub(super) taken: watch::Sender<TakenResources>,
@@ -43,8 +44,9 @@ pub(super) struct Permit {
     pub(super) tcp_memory: u64,
 }
 
-/// Whose turn it is to be busy: held while the lab is built and until a step waits. Hundreds of
-/// cases that begin at once would keep each other from taking their steps when they are due.
+/// The right of a case to use the processors. A case holds it while its lab is built and until a
+/// step waits. If hundreds of cases began at the same time, they would delay each other's steps
+/// beyond their due times.
 #[derive(Debug)]
 pub(super) struct RunSlot {
     pub(super) taken: watch::Sender<TakenResources>,

@@ -1,5 +1,5 @@
-//! Recording at one host: every frame at its interface, and its socket whenever something has
-//! happened.
+//! The recorder of one host: records every frame at its interface, and samples its socket after
+//! each event.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,45 +18,46 @@ use crate::model::{ALLOWANCE, End, Moment};
 use crate::outcome::{LateLook, Recording};
 use crate::wire::{Direction, Frame, IcmpMessage, Neighbours, Packet, Track};
 
-/// What was captured, by connection (the client's port).
+/// The captured tracks, by connection (the client's port).
 pub(super) type Tracks = BTreeMap<u16, Track>;
 
-/// So many frames are kept at the beginning, and as many at the end: half a megabyte for a host of
-/// a case at the very most.
+/// The number of frames kept from the start of a case, and the same number from its end: at most
+/// half a megabyte for one host of a case.
 const FRAMES: usize = 2000;
-/// So many looks at a socket are kept at the beginning, and as many at the end.
+/// The number of socket samples kept from the start of a case, and the same number from its end.
 const SAMPLES: usize = 500;
-/// So many late looks are noted: one is enough for no verdict.
+/// The maximum number of late looks that are noted. One is enough to prevent a verdict.
 const LATE_LOOKS: usize = 100;
 
-/// What records at one host.
+/// The recorder of one host.
 pub(super) struct Recorder {
     pub(super) end: End,
     pub(super) capture: Capture,
     pub(super) diag: Diag,
-    /// The connection that `diag` looks at.
+    /// The connection that `diag` samples.
     pub(super) connection: u16,
-    /// What the frames say, for those who follow.
+    /// Publishes the tracks of the captured frames.
     pub(super) tracks: watch::Sender<Tracks>,
     pub(super) blackout: Blackout,
-    /// The host's address, and when it did not have it.
+    /// The address of the host.
     pub(super) address: IpAddr,
+    /// The intervals in which the host did not have its address.
     pub(super) unaddressed: Blackout,
-    /// Tells that something was done to the connection or its network.
+    /// Signals that a step has acted on the connection or its network.
     pub(super) nudge: Arc<Notify>,
-    /// Tells that the case is over.
+    /// Signals the end of the case.
     pub(super) stop: Arc<Notify>,
-    /// After so long without anything the socket is looked at all the same.
+    /// The maximum interval between two samples of the socket.
     pub(super) rate: Duration,
     pub(super) frames: BoundedLog<Frame>,
     pub(super) samples: BoundedLog<SocketSample>,
     pub(super) neighbours: Neighbours,
     pub(super) recording: Recording,
-    /// Where the kernel tells what it drops.
+    /// The monitor of dropped packets, if there is one.
     pub(super) drops: Option<Arc<DropMonitor>>,
 }
 
-/// What was recorded at one host.
+/// The recording of one host.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) frames: Excerpt<Frame>,
@@ -74,9 +75,9 @@ impl Recorder {
         BoundedLog::new(SAMPLES)
     }
 
-    /// Records until it is stopped, and then what the kernel still has. What ends it before is
-    /// noted with what was recorded: the evidence of a case costs no verdict, unless the file
-    /// asks for what is missing.
+    /// Records until it is stopped, and then reads the frames that the kernel still holds. An error
+    /// that ends the recording early is noted in the result: missing evidence does not prevent a
+    /// verdict, unless the file has an expectation of the missing part.
     pub(super) async fn record(mut self) -> Recorded {
         if let Err(error) = self.follow().await {
             self.recording.broken_off = Some(error.to_string());
@@ -117,7 +118,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Takes frames into account; when the first of them passed.
+    /// Records frames. Returns the time stamp of the first one.
     fn take(&mut self, mut frames: Vec<Frame>) -> Option<Moment> {
         for frame in &mut frames {
             frame.unheard = frame.direction == Direction::In && self.misses(frame);
@@ -134,14 +135,14 @@ impl Recorder {
         first
     }
 
-    /// Whether a frame that arrived at the interface never came to the host's TCP.
+    /// Whether a frame that arrived at the interface did not reach the host's TCP.
     fn misses(&self, frame: &Frame) -> bool {
         let is_for_address = || Packet::destination(frame) == Some(self.address);
         self.blackout.at(frame.at) || (self.unaddressed.at(frame.at) && is_for_address())
     }
 
-    /// Looks at the socket; when. What the kernel has said more than once, that there is no such
-    /// connection, is kept once; and not at all before there is one.
+    /// Samples the socket. Returns the time of the sample. If the kernel has no such connection,
+    /// the first such sample after the connection existed is kept, and no others.
     fn look(&mut self) -> io::Result<Moment> {
         let at = Moment::now();
         let state = self.diag.look()?;
@@ -158,7 +159,7 @@ impl Recorder {
     }
 }
 
-/// Takes a frame into account that the host sent or heard.
+/// Adds a frame that the host sent or received to the tracks.
 fn hear(tracks: &mut Tracks, neighbours: &mut Neighbours, frame: &Frame) {
     match Packet::of(frame) {
         Packet::Tcp(segment) => {

@@ -1,4 +1,4 @@
-//! A variant of a case that is under way.
+//! A running case, or one variant of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,51 +14,52 @@ use crate::model::{End, ErrnoName, Family, Moment, NextWrite};
 use crate::plan::NetworkPlan;
 use crate::prepare::Prepared;
 
-/// How long traffic may take that nothing hinders: beyond any delay of a busy machine.
+/// The time limit of traffic that no fault hinders: longer than any delay of a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A case that is under way, or one of its variants, each with connections of its own.
+/// A running case, or one of its variants. Each variant has its own connections.
 pub(super) struct Running {
     pub(super) prepared: Arc<Prepared>,
     pub(super) shared: Arc<SharedLab>,
     pub(super) client: HostRecorder,
     pub(super) server: HostRecorder,
-    /// When the connections had been established.
+    /// When the connections were established; if a step opens them, when the lab was ready.
     pub(super) established: Moment,
-    /// Set by the first fault.
+    /// The zero of the case's times. The first fault sets it.
     pub(super) zero: Option<Moment>,
     /// The client's ports, in the order of its connections.
     pub(super) ports: Vec<u16>,
-    /// The exchanges that prove survivors alive, by connection.
+    /// The results of the exchanges that prove that a connection survived, by connection.
     pub(super) proofs: BTreeMap<u16, Result<(), String>>,
-    /// The connections that could not be opened.
+    /// The connections that could not be opened, each with the errno of connect(2) and its time.
     pub(super) refused: BTreeMap<u16, (ErrnoName, Moment)>,
     /// The connections that the server has not accepted by the end of the step that opened them.
     pub(super) unaccepted: BTreeSet<u16>,
-    /// What a write said after the outcome, by end and connection.
+    /// The results of the writes after the outcome, by end and connection.
     pub(super) writes_said: BTreeMap<(End, u16), NextWrite>,
     pub(super) step_log: StepLog,
     /// The counters before the first fault.
     pub(super) baseline: Arc<CounterBaseline>,
-    /// Kept open, as a server does.
+    /// The listening socket of the server. It stays open, as in a real server, until a step kills
+    /// the process.
     pub(super) listener: Option<TcpListener>,
     /// The ends of connections that were closed as a step of the case.
     pub(super) closed: Vec<(End, u16)>,
-    /// When the server takes what has connected.
+    /// When the server accepts connections.
     pub(super) accepts: Accepts,
-    /// Those who fill the server's accept queue, at both their ends.
+    /// The sockets of the connections that fill the server's accept queue, at both ends.
     pub(super) fillers: Vec<TcpStream>,
 }
 
-/// Why a step did not come to its end.
+/// Why a step was not completed.
 pub(super) enum Hindrance {
-    /// Its connection had ended: the outcome is judged.
+    /// The connection has ended. The case goes on, and its outcome is judged.
     Over(String),
-    /// What it needs did not come: the case is cut short.
+    /// The step has failed for another reason. The case is cut short.
     Broken(String),
 }
 
-/// When the server takes what has connected.
+/// When the server accepts connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Accepts {
     Always,
@@ -67,7 +68,7 @@ pub(super) enum Accepts {
 }
 
 impl Running {
-    /// Both ends, the first being `end`.
+    /// The hosts of both ends; the first one is `end`.
     pub(super) fn pair(&mut self, end: End) -> (&mut HostRecorder, &mut HostRecorder) {
         match end {
             End::Client => (&mut self.client, &mut self.server),
@@ -75,17 +76,17 @@ impl Running {
         }
     }
 
-    /// What its connection runs over.
+    /// The address family of the connections.
     pub(super) fn family(&self) -> Family {
         self.prepared.case.family
     }
 
-    /// The network as its connection sees it.
+    /// The network plan of that family.
     pub(super) fn plan(&self) -> &NetworkPlan {
         self.shared.lab.plan(self.family())
     }
 
-    /// Tells whoever records that something was done.
+    /// Wakes both recorders after a step, so that they sample their sockets.
     pub(super) fn nudge(&self) {
         self.client.nudge();
         self.server.nudge();
@@ -99,6 +100,6 @@ impl Running {
     }
 }
 
-pub(super) fn whole(time: Duration) -> String {
+pub(super) fn whole_seconds(time: Duration) -> String {
     format!("{} s", time.as_secs())
 }

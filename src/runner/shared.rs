@@ -1,4 +1,4 @@
-//! What the variants of a case have in shared: one lab, and what is done to it.
+//! The lab that the variants of a case share, and the network steps on it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,17 +28,17 @@ pub(super) struct SharedLab {
     pub(super) before: Before,
     /// Where the variants wait for each other before a step at the lab.
     pub(super) barrier: Arc<Barrier<SharedOutcome>>,
-    /// The steps that each of the variants has seen.
+    /// The step log of each variant.
     records: Vec<StepLog>,
     client: Host,
     server: Host,
-    /// Hosts that come back from a reboot, and cables that flap, in their own time.
+    /// Background tasks: hosts that return from a reboot, and cables that flap.
     returns: Mutex<JoinSet<()>>,
-    /// When the last of those is over.
+    /// When the last background task ends.
     settled: Mutex<Moment>,
-    /// Tells of what could not come back.
+    /// The first error of a background task.
     lost: watch::Sender<Option<Arc<LabError>>>,
-    /// Until a step waits.
+    /// Held until a step waits.
     run_slot: Mutex<Option<RunSlot>>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct SharedLab {
 pub(super) struct Before {
     /// [`kernel::backlog_drops`].
     pub(super) backlog_drops: u64,
-    /// How often its neighbour tables had refused an entry.
+    /// The number of entries that the neighbour table of each family had refused.
     neighbours: BTreeMap<Family, u64>,
 }
 
@@ -69,18 +69,19 @@ impl Before {
     }
 }
 
-/// A machine at an end, whatever runs on it.
+/// The host of an end, with the intervals in which it did not receive.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
     pub(super) blackout: Blackout,
-    /// When it had no address: what comes for that reaches its interface, and not its TCP
-    /// (`ip_route_input`, `ip6_route_input`).
+    /// The intervals without its IPv4 address: packets to that address reach the interface but not
+    /// TCP (`ip_route_input`, `ip6_route_input`).
     without_ipv4: Blackout,
+    /// The same for its IPv6 address.
     without_ipv6: Blackout,
 }
 
 impl Host {
-    /// When it had no address of this family.
+    /// The intervals in which the host had no address of this family.
     pub(super) fn unaddressed(&self, family: Family) -> &Blackout {
         match family {
             Family::Ipv4 => &self.without_ipv4,
@@ -89,33 +90,33 @@ impl Host {
     }
 }
 
-/// A step at the lab that has been taken, or why it could not be.
+/// The result of a network step.
 pub(super) type SharedOutcome = Result<Done, Arc<LabError>>;
 
-/// A step at the lab, for each variant.
+/// A network step that has been handled, as each variant receives it.
 #[derive(Debug, Clone)]
 pub(super) struct Done {
     /// When it began.
     pub(super) from: Moment,
-    /// When the lab began to change, the counters before that having been read.
+    /// When the lab began to change. The counter baseline was read before this moment.
     pub(super) begun: Moment,
     /// When it was done.
     pub(super) until: Moment,
-    /// The counters before it, where it is to be the zero of the variants' times.
+    /// The counters before the step, if the step may be the zero of the variants' times.
     pub(super) baseline: Option<Arc<CounterBaseline>>,
-    /// Why it was not taken.
+    /// Why the step was not taken, if it was refused.
     pub(super) refused: Option<String>,
 }
 
 impl Done {
-    /// For the record, of a step that was due then.
+    /// The times of the step for the step log; `due` is when the step was due.
     pub(super) fn times(&self, due: Moment) -> Times {
         let Self { from, until, .. } = *self;
         Times { due, from, until }
     }
 }
 
-/// How a host comes back from its reboot.
+/// How a host returns from its reboot.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Returning {
     pub(super) line: usize,
@@ -153,7 +154,7 @@ impl SharedLab {
         }
     }
 
-    /// Lets another case be busy, because one of this case's variants waits.
+    /// Gives the run slot to another case, because a variant of this case waits.
     pub(super) fn end_run_slot(&self) {
         let mut run_slot = self.run_slot.lock().unwrap_or_else(PoisonError::into_inner);
         *run_slot = None;
@@ -165,7 +166,7 @@ impl SharedLab {
         let lost = losses.wait_for(Option::is_some).await;
         match lost.ok().and_then(|lost| lost.clone()) {
             Some(error) => error,
-            // It closes only with this.
+            // The channel closes only when `self` is dropped.
             None => std::future::pending().await,
         }
     }
@@ -181,7 +182,8 @@ impl SharedLab {
         Ok(())
     }
 
-    /// Lets a host that is silent come back when it is due. Later steps at it wait for that.
+    /// Starts a background task that ends the silence of a host when it is due. Later steps at the
+    /// host wait for the end of the task.
     pub(super) async fn come_back(&self, end: End, returning: Returning) -> SharedOutcome {
         let from = Moment::now();
         let Returning { line, due, mac } = returning;
@@ -209,8 +211,9 @@ impl SharedLab {
         })
     }
 
-    /// What a task needs that goes on beside the steps. The task holds no reference to the
-    /// `SharedLab`; dropping that aborts it.
+    /// The handles that a background task needs: the lab, the channel for its error and the step
+    /// logs. The task holds no reference to the `SharedLab`; dropping the `SharedLab` aborts the
+    /// task.
     pub(super) fn background(
         &self,
     ) -> (
@@ -225,12 +228,13 @@ impl SharedLab {
         )
     }
 
-    /// When nothing changes by itself any more, as far as is known.
+    /// When the last background task ends, among the tasks started so far. After that moment the
+    /// network does not change without a step.
     pub(super) fn settled(&self) -> Moment {
         *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a task that goes on beside the steps until then.
+    /// Spawns a background task, which ends at `until`.
     pub(super) fn spawn(&self, until: Moment, task: impl Future<Output = ()> + Send + 'static) {
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         *settled = (*settled).max(until);
@@ -239,7 +243,7 @@ impl SharedLab {
     }
 }
 
-/// Tells each variant of a step that was taken now.
+/// Adds a change by a background task, which ends now, to the log of each variant.
 pub(super) fn note(
     records: &[StepLog],
     line: usize,

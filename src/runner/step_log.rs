@@ -1,4 +1,4 @@
-//! The steps that have been taken, for the evidence.
+//! The log of the steps that have been taken, for the evidence.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,12 +14,13 @@ pub(super) struct Times {
     pub(super) until: Moment,
 }
 
-/// The steps of one variant; clones share them, because a host returns in its own time.
+/// The step log of one variant. Clones share one log: background tasks, such as the return of a
+/// host, add to it as well.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepLog(Arc<Mutex<Vec<StepTaken>>>);
 
 impl StepLog {
-    /// Takes a step into account.
+    /// Adds a step; `not_taken`: the reason if it was skipped.
     pub(super) fn done(&self, step: &Step, times: Times, not_taken: Option<String>) {
         let Times { due, from, until } = times;
         self.steps().push(StepTaken {
@@ -34,8 +35,8 @@ impl StepLog {
         });
     }
 
-    /// Takes into account what went on by itself after a step: the return of a host, the next time
-    /// that a cable flaps.
+    /// Adds a change by a background task after its step: the return of a host, or the next change
+    /// of a cable that flaps.
     pub(super) fn followed(&self, line: usize, what: String, kind: StepKind, times: Times) {
         let Times { due, from, until } = times;
         self.steps().push(StepTaken {
@@ -50,6 +51,7 @@ impl StepLog {
         });
     }
 
+    /// Removes and returns all entries.
     pub(super) fn take(&self) -> Vec<StepTaken> {
         std::mem::take(&mut *self.steps())
     }

@@ -1,11 +1,11 @@
-//! Taking a case's steps, one after the other.
+//! Takes the steps of a case, one after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::baseline::CounterBaseline;
 use super::record::Tracks;
-use super::running::{Hindrance, PATIENCE, Running, whole};
+use super::running::{Hindrance, PATIENCE, Running, whole_seconds};
 use super::shared::Returning;
 use super::step;
 use super::step_log::Times;
@@ -18,25 +18,27 @@ use crate::step::{Action, NetworkAction, ProgramAction, Reboot, Signal, Start, S
 use crate::wire::{Probe, ProbeKind};
 use tokio::time::{sleep, timeout};
 
-/// How long frames may be behind the error that they led to: far more than it takes the recorder to
-/// be woken up.
+/// The maximum delay of captured frames behind the error that they caused: far more than the
+/// wake-up time of the recorder.
 const LAST_FRAMES: Duration = Duration::from_millis(200);
 
 impl Running {
-    /// Takes every step; stops at the first whose traffic does not get through. What comes after
-    /// the end of its connection is not taken: the end is what the case is about.
+    /// Takes every step. Stops at the first step that fails, and returns it. A step whose
+    /// connection has already ended is skipped and not a failure: that end is the outcome of the
+    /// case.
     pub(super) async fn take_steps(&mut self) -> Result<Option<BrokenStep>, Arc<LabError>> {
         let prepared = Arc::clone(&self.prepared);
         let mut done = Moment::now();
         for step in &prepared.case.steps {
-            // A connection may take its time too.
+            // Opening a connection may take long too.
             if step.start != Start::AtOnce || step.action.opens() {
                 self.shared.end_run_slot();
             }
             let due = match self.wait(step, done).await {
                 Ok(due) => due,
                 Err(Hindrance::Broken(error)) => return Ok(Some(broken(step, error))),
-                // The other variant may wait for this one, for which the step comes too late.
+                // The step comes too late for this variant, but the other variant may wait for it
+                // at the barrier.
                 Err(Hindrance::Over(why))
                     if step.action.is_at_network() && prepared.is_variant() =>
                 {
@@ -84,7 +86,7 @@ impl Running {
         Ok(None)
     }
 
-    /// Leaves a step out, and notes why; when.
+    /// Skips a step and logs the reason. Returns the current time.
     fn pass_over(&self, step: &Step, due: Moment, why: String) -> Moment {
         let from = Moment::now();
         let until = from;
@@ -93,7 +95,8 @@ impl Running {
         until
     }
 
-    /// Why a step at an end's own connections cannot be taken any more, if all of those have ended.
+    /// The reason why a program step can no longer be taken: all connections of an end that it uses
+    /// have ended. `None` if it can be taken.
     fn comes_too_late(&self, action: &ProgramAction) -> Option<String> {
         let ends = match action {
             ProgramAction::Exchange(_) => vec![End::Client, End::Server],
@@ -106,8 +109,8 @@ impl Running {
             | ProgramAction::Connect(_)
             | ProgramAction::Listener(_) => vec![],
         };
-        // A process without connections can be killed all the same: it may listen. An end of file
-        // ends an exchange, and no other traffic.
+        // A process without connections can still be killed, because it may listen. After an end of
+        // file no exchange is possible, but other traffic is.
         let is_program = matches!(action, ProgramAction::Socket(_) | ProgramAction::Process(_));
         let is_over = if matches!(action, ProgramAction::Exchange(_)) {
             Endpoint::is_over
@@ -121,7 +124,7 @@ impl Running {
         Some(self.over(over))
     }
 
-    /// How the connections of an end that has none left came to their end.
+    /// Describes how the connections of an end without open connections ended.
     pub(super) fn over(&self, end: End) -> String {
         let endpoints = &self.side(end).endpoints;
         let refused = (end == End::Client)
@@ -135,7 +138,7 @@ impl Running {
         }
     }
 
-    /// Waits until the step is due; when it was.
+    /// Waits until the step is due. Returns the due time.
     async fn wait(&self, step: &Step, done: Moment) -> Result<Moment, Hindrance> {
         match step.start {
             Start::AtOnce => Ok(done),
@@ -147,7 +150,8 @@ impl Running {
         }
     }
 
-    /// Waits for so many probes since that moment; when the last of them was sent, or answered.
+    /// Waits until `count` keepalive probes after `since` have been sent, or answered. Returns when
+    /// the last of them was.
     async fn wait_for_probes(
         &self,
         count: u32,
@@ -186,12 +190,13 @@ impl Running {
         };
         if !ended {
             let seen = seen(&tracks.borrow()).len();
-            let limit = whole(limit);
+            let limit = whole_seconds(limit);
             return Err(Hindrance::Broken(format!(
                 "only {seen} of {count} probes were {what} in {limit}"
             )));
         }
-        // The frame that led to it is told on another way, and may come later.
+        // The capture delivers the frame that caused the end on a separate path, so the frame may
+        // arrive after the end.
         let late = async { tracks.wait_for(all).await.is_ok() };
         let came = timeout(LAST_FRAMES, late).await == Ok(true);
         let seen = seen(&tracks.borrow());
@@ -205,8 +210,8 @@ impl Running {
         }
     }
 
-    /// Takes a step at the lab, once for all variants; its times, and why it was not taken.
-    /// `is_due`: it may be the zero of this variant's times.
+    /// Takes a network step once for all variants. Returns its times, and the reason if it was
+    /// refused. `is_due`: whether the step may be the zero of this variant's times.
     async fn take_together(
         &mut self,
         step: &Step,
@@ -235,8 +240,8 @@ impl Running {
             downtime,
             mac,
         } = *reboot;
-        // The path goes first, so that nothing can escape; then the state, of each variant its own;
-        // then, in its own time, the path comes back.
+        // First the host is silenced, so that it cannot send anything. Then each variant discards
+        // its own connections. Finally a background task restores the host when it is due.
         self.forget(host).await?;
         let returning = Returning {
             line: step.line,
@@ -250,30 +255,32 @@ impl Running {
         Ok((Times { until, ..times }, None))
     }
 
-    /// Steps before the connection only prepare the network; none of them is the zero.
+    /// Whether the next fault is the zero of the case's times. Steps before the connection is
+    /// opened only prepare the network; none of them is the zero.
     fn awaits_zero(&self) -> bool {
         self.zero.is_none() && !self.client.endpoints.is_empty()
     }
 
-    /// Takes one step of its own. The outer error is the lab's, the inner one the connection's.
+    /// Takes one program step. The outer error is an error of the lab, the inner one an error of
+    /// the connection.
     async fn take(&mut self, action: &ProgramAction) -> Result<Result<(), Hindrance>, LabError> {
         if action.kind() == StepKind::Fault && self.awaits_zero() {
             self.baseline = Arc::new(CounterBaseline::read(&self.shared.lab).await?);
-            // Before the fault, as the counters: on a busy machine a probe may go out before the
-            // step is over.
+            // The zero is set before the fault, like the counter baseline: on a busy machine a
+            // probe may be sent before the step completes.
             self.zero = Some(Moment::now());
         }
         step::by_program(self, action).await
     }
 
-    /// How many connections have ended at these ends.
+    /// The number of ended connections at these ends.
     pub(super) fn over_count(&self, ends: &[End]) -> usize {
         let endpoints = ends.iter().flat_map(|end| &self.side(*end).endpoints);
         endpoints.filter(|endpoint| endpoint.is_over()).count()
     }
 
-    /// What an error of traffic means: that a connection has ended meanwhile, where there were
-    /// fewer `before`, or that the step is broken.
+    /// Classifies an error of traffic. If more connections have ended than `before`, the error is
+    /// the end of a connection; otherwise the step has failed.
     pub(super) fn hindrance(&self, ends: &[End], before: usize, error: String) -> Hindrance {
         let over = |end: &&End| self.side(**end).endpoints.iter().any(Endpoint::is_over);
         match ends.iter().find(over) {
@@ -282,13 +289,13 @@ impl Running {
         }
     }
 
-    /// A host that reboots knows of no connection any more.
+    /// Discards the connections of a host that reboots, without a FIN or RST.
     async fn forget(&mut self, host: End) -> Result<(), LabError> {
         let (side, _) = self.pair(host);
         for endpoint in side.endpoints.drain(..) {
             let forgotten = endpoint.forget().await;
             forgotten.map_err(|source| {
-                LabError::at_socket(host, "forget a connection (TCP_REPAIR)", source)
+                LabError::at_socket(host, "discard a connection (TCP_REPAIR)", source)
             })?;
         }
         Ok(())

@@ -1,14 +1,14 @@
-//! When the namespaces of finished labs are given back.
+//! The teardown queue: decides when the namespaces of finished labs are closed.
 //!
-//! The kernel takes down together what is closed at about the same time (`cleanup_net`), and a step
-//! of another case that changes its network waits for the lock of rtnetlink, which is held
-//! meanwhile. A host or a router costs well under a millisecond of that. A switch costs more
-//! than all others together: for each bridge the kernel waits until all processors have done with
-//! what is to be freed (`rcu_barrier` in `br_multicast_dev_del`), 17 ms on average. So labs are
-//! buried in rounds, each with one lab that has a switch and all that have none. Where many with
-//! switches wait, a round has more of them, and steps of other cases wait longer: their namespaces
-//! would otherwise take the room of the next labs. What is left when the run ends is closed at
-//! once.
+//! The kernel tears down namespaces together that are closed at about the same time
+//! (`cleanup_net`). It holds the RTNL lock meanwhile, and a network step of another case waits for
+//! that lock. A host or a router holds the lock for well under a millisecond. A switch takes longer
+//! than all other nodes together: for each bridge the kernel waits until all processors have
+//! finished with the memory to be freed (`rcu_barrier` in `br_multicast_dev_del`), 17 ms on
+//! average. Therefore labs are torn down in rounds: one lab with a switch, and all labs without a
+//! switch. If many labs with switches wait, a round has more of them, and steps of other cases wait
+//! longer; otherwise the waiting namespaces would use up the resources of the next labs. Namespaces
+//! that remain when the run ends are closed at once.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,19 +21,21 @@ use super::permit::Permit;
 use crate::lab::Lab;
 use crate::lab::namespace::Namespace;
 
-/// Of the labs with switches that wait, one in so many is buried at once, and one at least.
+/// A round tears down one of this number of waiting labs with switches, rounded up.
 const SHARE: usize = 16;
 
-/// About as long as the kernel takes for a round, most of it without the lock, so that the next
-/// does not join it; and for each lab with a switch in it.
+/// The pause after a round: about the time that the kernel takes for a round, most of it without
+/// the lock, so that the kernel does not merge the next round with it.
 const PAUSE: Duration = Duration::from_millis(60);
+/// The additional pause for each lab with a switch.
 const SWITCH: Duration = Duration::from_millis(20);
 
-/// Where finished labs go.
+/// The sender of the queue of finished labs.
 #[derive(Debug, Clone)]
 pub(super) struct TeardownQueue(UnboundedSender<FinishedLab>);
 
-/// What is given back when it is dropped: the namespaces, and then the room that they took.
+/// A finished lab. When it is dropped, the namespaces are closed first, and then the resources are
+/// returned to the budget: fields are dropped in the order of their declaration.
 #[derive(Debug)]
 struct FinishedLab {
     has_switch: bool,
@@ -41,7 +43,8 @@ struct FinishedLab {
     _permit: Permit,
 }
 
-/// A lab's place from its admission to the end of its case.
+/// The slot of a lab, from its admission to the end of its case. When it is dropped, the lab goes
+/// to the teardown queue.
 #[derive(Debug)]
 pub(super) struct LabSlot {
     lab: Option<FinishedLab>,
@@ -49,7 +52,7 @@ pub(super) struct LabSlot {
 }
 
 impl TeardownQueue {
-    /// One that is worked in on this runtime, for as long as that runs.
+    /// Starts the queue on this runtime. The queue works as long as the runtime runs.
     pub(super) fn open(runtime: &Handle) -> Self {
         let (sender, finished) = unbounded_channel();
         runtime.spawn(tear_down(finished));
@@ -70,7 +73,7 @@ impl TeardownQueue {
 }
 
 impl LabSlot {
-    /// Keeps a lab's namespaces until they are buried.
+    /// Keeps the namespaces of a lab open until their teardown.
     pub(super) fn hold(&mut self, lab: &Lab) {
         if let Some(finished) = &mut self.lab {
             let held = lab.nodes().iter().map(|node| node.namespace.clone());
@@ -82,7 +85,7 @@ impl LabSlot {
 impl Drop for LabSlot {
     fn drop(&mut self) {
         if let Some(lab) = self.lab.take() {
-            // Where nobody buries any more, they come back and are given back here.
+            // If the queue no longer runs, the error returns the lab, which is then dropped here.
             self.queue.0.send(lab).ok();
         }
     }
@@ -106,7 +109,7 @@ async fn tear_down(mut finished: UnboundedReceiver<FinishedLab>) {
     }
 }
 
-/// Those without a switch are buried here.
+/// Queues a lab with a switch. A lab without a switch is dropped, and so torn down, here.
 fn sort(lab: FinishedLab, switched: &mut VecDeque<FinishedLab>) {
     if lab.has_switch {
         switched.push_back(lab);
@@ -142,7 +145,7 @@ mod tests {
         for left in [2, 1, 0] {
             sleep(PAUSE).await;
             assert_eq!(labs(), left);
-            // It waits for the next round.
+            // The new lab waits for the next round.
             finish(&queue, &taken, 1, false);
             assert_eq!(labs(), left + 1);
             sleep(SWITCH).await;

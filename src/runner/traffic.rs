@@ -1,4 +1,4 @@
-//! What the two ends say to each other.
+//! The traffic between the two ends.
 
 use std::io;
 
@@ -6,8 +6,8 @@ use super::host_recorder::HostRecorder;
 use super::running::PATIENCE;
 use crate::endpoint::Endpoint;
 
-/// The two ends of each connection that both sides still have. A host that rebooted has lost its
-/// own.
+/// The two sockets of each connection that exists at both ends. A host that has rebooted has lost
+/// its sockets.
 pub(super) fn pairs<'a>(
     from: &'a mut HostRecorder,
     to: &'a mut HostRecorder,
@@ -19,10 +19,10 @@ pub(super) fn pairs<'a>(
     })
 }
 
-/// `near` sends the payload, `far` sends back what it received.
+/// One exchange: `near` sends the payload, and `far` sends the received bytes back.
 ///
 /// # Errors
-/// What either end's socket reports, or that something else came back.
+/// The error of either socket, or an error if the returned bytes differ from the payload.
 pub(super) async fn exchange(
     near: &mut Endpoint,
     far: &mut Endpoint,
@@ -35,11 +35,13 @@ pub(super) async fn exchange(
     if returned == payload {
         Ok(())
     } else {
-        Err(io::Error::other("what came back is not what was sent"))
+        Err(io::Error::other(
+            "the returned data differs from the sent data",
+        ))
     }
 }
 
-/// The same with an end to patience; the error in words.
+/// [`exchange`] with the time limit [`PATIENCE`]. The error is a message.
 pub(super) async fn exchange_in_time(
     near: &mut Endpoint,
     far: &mut Endpoint,

@@ -1,4 +1,4 @@
-//! Waiting for one end's outcome.
+//! Waits for the outcome of one end.
 
 use std::future::pending;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::model::{ALLOWANCE, Expectation, Moment};
 use crate::prepare::Window;
 use crate::stall::{StallWatch, stalled};
 
-/// What decides how long an end is watched.
+/// The times that determine how long an end is watched.
 #[derive(Debug)]
 pub(super) struct Times {
     /// Zero of the case.
     pub(super) zero: Moment,
-    /// When the network does not change any more.
+    /// When the network stops changing without a step.
     pub(super) settled: Moment,
-    /// The end's window, where an error is expected.
+    /// The window of the end, if an error is expected.
     pub(super) window: Option<Window>,
 }
 
 /// The end of a watch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Over {
-    /// What comes later is not judged.
+    /// The end of the judged time. Later events are not judged.
     pub(super) until: Moment,
-    /// When the watch was to end: a busy machine may end it later.
+    /// When the watch was due to end: on a busy machine it may end later.
     pub(super) due: Moment,
 }
 
@@ -43,8 +43,9 @@ impl Over {
     }
 }
 
-/// Waits until every connection of this end has ended, or the time is over. `unaccepted`: it has
-/// connections that no program has, and that cannot end for one.
+/// Waits until every connection of this end has ended, or until the time is over. `unaccepted`:
+/// whether the end has connections that its program has not accepted, and whose end the program
+/// cannot see; then only the time ends the watch.
 pub(super) async fn end(
     side: &HostRecorder,
     expectation: &Expectation,
@@ -83,23 +84,24 @@ pub(super) async fn end(
             let origin = || side.origin(window.from, zero);
             tokio::select! {
                 () = all_ended => Over { due: last_end(), ..Over::now() },
-                // However late it is, the error did not come in time.
+                // No error occurred in time, even if the watch itself ends late.
                 () = until_late(origin, window.latest, settled, stalls) => Over::now(),
             }
         }
-        // Prepared cases have a window for every error.
+        // Not reached: a prepared case has a window for every expected error.
         (None, None) => Over::now(),
     }
 }
 
-/// How many windows a peer that is heard again and again is watched for. One that retransmits what
-/// it never gets acknowledged is heard at intervals that double, so it is silent for a whole window
-/// before four of them are over.
+/// The maximum number of windows for which an end is watched while segments of its peer keep
+/// arriving. A peer that retransmits unacknowledged data does so at intervals that double, so it is
+/// silent for a whole window before four windows are over.
 const WINDOWS: u32 = 10;
 
-/// Waits until an error is certainly too late: too late is a different finding from never. Where
-/// the time counts from the last sign of life of the peer, each of them begins it anew; but a peer
-/// that lives is heard for ever. `settled`: when nothing changes any more.
+/// Waits until an error is certainly too late. The watch extends beyond the window because a late
+/// error is reported differently from no error. If the window counts from the last segment of the
+/// peer, each segment restarts the window; [`WINDOWS`] limits this, because segments of a live peer
+/// arrive forever. `settled`: when the network stops changing without a step.
 async fn until_late(
     origin: impl Fn() -> Moment,
     latest: Duration,

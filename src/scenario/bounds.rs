@@ -1,5 +1,5 @@
-//! How much one file may ask for: each case has the steps and the lists of its file too, so a
-//! megabyte of text could become gigabytes.
+//! Limits for one file. Each case also has the steps and the lists of its file, so without limits a
+//! megabyte of text could expand to gigabytes.
 
 use std::path::Path;
 
@@ -8,19 +8,20 @@ use crate::file::Diagnostic;
 use crate::file::{Context, Reported};
 use crate::step::{Action, ProgramAction, Written};
 
-/// The most cases of a file.
+/// The maximum number of cases in a file.
 pub(super) const MOST_CASES: usize = 500;
-/// The most steps of all cases of a file, those of the file counted for each case.
+/// The maximum number of steps of all cases of a file. The steps of the file count for each case.
 pub(super) const MOST_STEPS: usize = 10_000;
-/// The most bytes that the steps of all cases exchange.
+/// The maximum number of payload bytes in the `exchange` steps of all cases.
 const MOST_PAYLOAD: usize = 8 << 20;
-/// The most characters of a case's name.
+/// The maximum number of characters in the name of a case.
 pub(super) const LONGEST_NAME: usize = 64;
-/// The most bytes of a file's name without `.toml`. With [`LONGEST_NAME`] the name of a capture
-/// stays below the 255 bytes that file systems take.
+/// The maximum number of bytes in the name of a file, without `.toml`. Together with
+/// [`LONGEST_NAME`], this keeps the name of a capture below the limit of file systems, 255 bytes.
 const LONGEST_STEM: usize = 128;
 
-/// The file's name without its ending, which begins the names of its cases and of their captures.
+/// The name of the file without its extension: the first part of the names of its cases and of
+/// their captures.
 pub(super) fn stem(path: &Path, cx: &mut Context) -> Result<String, Reported> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     if stem.len() <= LONGEST_STEM {
@@ -36,7 +37,7 @@ pub(super) fn stem(path: &Path, cx: &mut Context) -> Result<String, Reported> {
     Err(cx.report(Diagnostic::new(None, message).help(help)))
 }
 
-/// Refuses a file whose cases have too much in all.
+/// Refuses a file whose cases together have too many steps or payload bytes.
 pub(super) fn whole(file: &FileDraft, cx: &mut Context) -> Result<(), Reported> {
     let cases = file.cases.as_ref().map_err(|error| *error)?;
     let own = |of: fn(&[Result<Written, Reported>]) -> usize| -> usize {
@@ -57,7 +58,7 @@ pub(super) fn whole(file: &FileDraft, cx: &mut Context) -> Result<(), Reported> 
     };
     let message = format!("the cases of this file have {has} in all");
     let help =
-        format!("split the file: the most is {most}, and each case has the steps of the file too");
+        format!("split the file: the maximum is {most}, and the file's steps count for each case");
     Err(cx.report(Diagnostic::new(None, message).help(help)))
 }
 

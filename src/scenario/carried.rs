@@ -1,4 +1,4 @@
-//! Which families a network carries, and which of them a connection runs over.
+//! The address families that a network carries, and the families of its connections.
 
 use crate::model::{Family, Stack};
 
@@ -16,15 +16,15 @@ impl Carried {
         ("dual", Self::Both),
     ];
 
-    /// The words.
+    /// The words of `topology.family`.
     pub(super) fn words() -> Vec<String> {
         Self::ALL.map(|(word, _)| word.to_owned()).into()
     }
 
-    /// What is made where a file says nothing.
+    /// The value for a file without `topology.family`.
     pub(super) const DEFAULT: [Self; 2] = [Self::One(Family::Ipv4), Self::One(Family::Ipv6)];
 
-    /// The families that a connection runs over, each a case of its own.
+    /// The families of the connections; each family gives a separate case.
     pub(super) fn families(self) -> Vec<Family> {
         match self {
             Self::One(family) => vec![family],

@@ -1,7 +1,7 @@
-//! The checked scenario: the meaning of a valid file.
+//! The checked scenario: the contents of a valid file.
 //!
-//! Every type here makes an illegal state unrepresentable (a probe count is 1..=127, an interval is
-//! a whole number of seconds that the kernel takes), so nothing behind this module validates again.
+//! The types make an illegal state unrepresentable (a probe count is 1..=127, an interval is a
+//! whole number of seconds that the kernel accepts), so later code does not validate again.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,69 +16,69 @@ use crate::step::Step;
 /// One scenario file: its cases, expanded by address family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
-    /// The file, as the user named it.
+    /// The path of the file, as the user gave it.
     pub path: PathBuf,
-    /// What it says, for messages that point into it.
+    /// The text of the file, for messages that quote it.
     pub text: String,
-    /// One line: what a person learns from it.
+    /// One line: what the file shows.
     pub summary: String,
-    /// Where the claim comes from (a book's chapter, an RFC, an issue).
+    /// The source of the claim (a book's chapter, an RFC, an issue).
     pub source: Option<String>,
     /// At least one; names are unique within the file.
     pub cases: Vec<Case>,
 }
 
-/// One verdict: one topology, one family, one list of steps.
+/// One case, which has one verdict: one topology, one family, one list of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
-    /// `file-stem/case/family`, or `file-stem/family` where the file has no `[[case]]`;
-    /// `dual-ipv6` in a network that carries both.
+    /// `file-stem/case/family`, or `file-stem/family` if the file has no `[[case]]`. In a
+    /// dual-stack network, the family is `dual-ipv4` or `dual-ipv6`.
     pub id: CaseId,
-    /// Line (from 1) in the file where the case begins, for messages.
+    /// The line (from 1) in the file where the case begins, for messages.
     pub line: usize,
-    /// Where this case differs from another and why, in the author's words.
+    /// The author's note: how this case differs from another one, and why.
     pub note: Option<String>,
-    /// Where it can run.
+    /// The clock that the case can run on.
     pub clock: Clock,
-    /// What the connection runs over: IPv4 or IPv6.
+    /// The address family of the connection.
     pub family: Family,
-    /// Whether its network carries that alone.
+    /// Whether the network carries only that family, or both.
     #[serde(default)]
     pub stack: Stack,
     /// The network that is built.
     pub topology: Topology,
-    /// What a router lets through; only where the topology has one.
+    /// The firewall of a router; only in a topology with a router.
     pub firewall: Option<Firewall>,
-    /// Settings of the machines between the ends.
+    /// The sysctls of the machines between the ends.
     pub sysctl: Vec<NodeSysctls>,
-    /// The connection that is opened across it.
+    /// The connection that is opened across the network.
     pub connection: Connection,
-    /// What happens to it, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What must come out.
+    /// The expected results of each end.
     pub expect: Expectations,
 }
 
-/// A case's name within everything that a run loads.
+/// The name of a case, unique among all cases that a run loads.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct CaseId(pub String);
 
-/// Whose time a case can be run in.
+/// The clock that a case can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// The clock on the wall, or a guest's.
+    /// Real time, or the virtual time of a guest.
     Any,
-    /// The clock on the wall as well, by who has the time: what takes longer than about 20 s.
+    /// The same, but in real time only on request: the case takes longer than about 20 s.
     Slow,
-    /// Only one that leaps over idle hours.
+    /// Virtual time only, which skips idle hours.
     Virtual,
 }
 
 impl CaseId {
-    /// Without the family: what the variants of a case have in common.
+    /// The name without the family: the common part of the names of a case's variants.
     #[must_use]
     pub fn stem(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(stem, _)| stem)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::draft::CaseDraft;
 use crate::file::Diagnostic;
 
-/// Points at the case too, where the mistake stands in a part of the file that all cases share.
+/// Adds the span of the case to an error that is in a part of the file that all cases share.
 pub(super) fn in_case(case: &CaseDraft, span: &Range<usize>, diagnostic: Diagnostic) -> Diagnostic {
     match case.span() {
         Some(header) if span.start < header.start => diagnostic.related(header, "in this case"),

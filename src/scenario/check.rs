@@ -1,5 +1,5 @@
-//! What only a whole case can be wrong in: steps that need a node, an earlier step or a probe, and
-//! expectations that cannot come true.
+//! Checks that need the whole case: for steps that need a node, an earlier step or a probe, and for
+//! expectations that can never be met.
 
 use super::case_error::in_case;
 use super::draft::{CaseDraft, FileDraft};
@@ -13,8 +13,8 @@ use crate::model::{End, Family, Topology};
 use crate::scenario::Clock;
 use crate::step::WAIT;
 
-/// Reports what is wrong with the case; parts that are wrong by themselves have been reported
-/// before and are passed over.
+/// Reports the errors of a case. Parts that are invalid by themselves have been reported already,
+/// and are skipped.
 pub(super) fn case(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     machines::names(case, cx);
     family_check::families(case, cx);
@@ -25,7 +25,8 @@ pub(super) fn case(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     something_is_expected(case, file, cx);
 }
 
-/// Probes are waited for at the observed end: the client if it has keepalive, else the server.
+/// Reports each step that waits for probes if neither end has keepalive. A step waits for the
+/// probes of the observed end: the client if it has keepalive, else the server.
 fn awaited_probes_come(case: &CaseDraft, cx: &mut Context) {
     let (client, server) = (case.keepalive(End::Client), case.keepalive(End::Server));
     if !matches!((client, server), (Ok(None), Ok(None))) {
@@ -41,7 +42,8 @@ fn awaited_probes_come(case: &CaseDraft, cx: &mut Context) {
     }
 }
 
-/// That no probe goes out may be expected of an end without keepalive too.
+/// Reports an expectation of probes for an end without keepalive. An expectation that zero probes
+/// meet is valid there too.
 fn expected_probes_come(case: &CaseDraft, cx: &mut Context) {
     let of_end = |end| case.expectations(end).into_iter().map(move |at| (end, at));
     for (end, expected) in of_end(End::Client).chain(of_end(End::Server)) {
@@ -59,6 +61,7 @@ fn expected_probes_come(case: &CaseDraft, cx: &mut Context) {
     }
 }
 
+/// Reports a case that has no expectation for one of its families.
 fn something_is_expected(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     let carried = case.carried().unwrap_or_default().iter();
     let families: Vec<Family> = carried.flat_map(|carried| carried.families()).collect();
@@ -78,7 +81,7 @@ fn something_is_expected(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     let of = if all {
         String::new()
     } else {
-        format!(" of {family}")
+        format!(" over {family}")
     };
     let own = if all {
         String::new()
@@ -91,7 +94,7 @@ fn something_is_expected(case: &CaseDraft, file: &FileDraft, cx: &mut Context) {
     cx.report(Diagnostic::new(span, format!("the {what} expects nothing{of}")).help(help));
 }
 
-/// The topology, which a file must give at its top or in each of its cases.
+/// The topology of a case, from its own tables or from the file's. A case without one is an error.
 pub(super) fn network(
     case: &CaseDraft,
     file: &FileDraft,
@@ -115,7 +118,7 @@ pub(super) fn network(
     ))
 }
 
-/// Whose time the case can be run in.
+/// The clock that the case can run on, from `clock` of the file and `slow` of the case.
 pub(super) fn clock(
     case: &CaseDraft,
     file: &FileDraft,
@@ -128,7 +131,7 @@ pub(super) fn clock(
     match (clock.value, slow) {
         (clock, None) => Ok(clock),
         (Clock::Virtual, Some(slow)) => {
-            let message = "what runs in virtual time only is not slow";
+            let message = "a case that runs only in virtual time cannot be slow";
             let both = Diagnostic::new(slow.span.clone(), message)
                 .related(clock.span, "`clock` is given here");
             let both = both.help("remove one of the two: in virtual time nothing is slow");

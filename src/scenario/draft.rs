@@ -1,5 +1,6 @@
-//! A file as it is read: each value right by itself, with its place. The checks look at a case as a
-//! whole, and may find parts of it missing, or wrong and reported.
+//! The draft of a file: values that are each valid by themselves, with their byte ranges. The
+//! checks then examine each case as a whole. Parts of a draft may be absent, or invalid and
+//! reported.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -14,17 +15,17 @@ use crate::scenario::Clock;
 use crate::setting::EndDraft;
 use crate::step::Written;
 
-/// What a file gives.
+/// The contents of a file.
 pub(super) struct FileDraft {
     pub(super) summary: Result<At<String>, Reported>,
     pub(super) source: Given<String>,
     pub(super) clock: Given<Clock>,
-    /// The file's own tables alone: the case of a file without `[[case]]`.
+    /// The tables of the file itself. In a file without `[[case]]`, this is its only case.
     pub(super) own: CaseDraft,
     pub(super) cases: Result<Vec<CaseDraft>, Reported>,
 }
 
-/// Everything that holds for one case: what it gives itself, and what else the file gives.
+/// The contents of one case: its own tables, laid over the tables of the file.
 pub(super) struct CaseDraft {
     /// `None` in a file without `[[case]]`.
     pub(super) block: Option<Block>,
@@ -35,26 +36,26 @@ pub(super) struct CaseDraft {
     pub(super) expect: ExpectDraft,
 }
 
-/// What only a `[[case]]` has.
+/// The keys that only a `[[case]]` has.
 pub(super) struct Block {
-    /// Its header.
+    /// The byte range of the header.
     pub(super) span: Range<usize>,
     pub(super) name: Result<At<String>, Reported>,
     pub(super) note: Given<String>,
 }
 
-/// The file's steps, and those of the case after them.
+/// The steps of a case: the steps of the file, followed by its own.
 pub(super) struct Steps {
     pub(super) shared: Rc<[Result<Written, Reported>]>,
     pub(super) own: Vec<Result<Written, Reported>>,
 }
 
 pub(super) struct TopologyDraft {
-    /// The uppermost table.
+    /// The byte range of the uppermost table.
     pub(super) span: Option<Range<usize>>,
-    /// A preset, or what is spelled out.
+    /// The network: a preset, or a graph of machines and links.
     pub(super) network: Given<Topology>,
-    /// Whether the uppermost table gives it.
+    /// Whether the uppermost table gives the network.
     pub(super) has_own_network: bool,
     pub(super) families: Given<Vec<Carried>>,
     pub(super) firewall: Given<FirewallDraft>,
@@ -63,7 +64,7 @@ pub(super) struct TopologyDraft {
 
 #[derive(Clone)]
 pub(super) struct FirewallDraft {
-    /// Where; may be left out where there is one router.
+    /// The router; may be absent if the topology has exactly one.
     pub(super) on: Option<At<Node>>,
     pub(super) established: Option<TrackingSeconds>,
     pub(super) loose: Option<bool>,
@@ -77,17 +78,18 @@ pub(super) struct ConnectionDraft {
 }
 
 pub(super) struct ExpectDraft {
-    /// The uppermost table.
+    /// The byte range of the uppermost table.
     pub(super) span: Option<Range<usize>>,
     pub(super) ipv4: FamilyExpectations,
     pub(super) ipv6: FamilyExpectations,
 }
 
-/// What is expected over one family.
+/// The expectations for connections over one family.
 pub(super) struct FamilyExpectations {
     pub(super) client: Given<Rc<ExpectationDraft>>,
     pub(super) server: Given<Rc<ExpectationDraft>>,
-    /// Where the uppermost table has a table for this family alone, and what that gives.
+    /// The table for this family alone, if the uppermost table has one: its byte range, and its
+    /// expectations.
     pub(super) own: Option<At<Vec<At<Rc<ExpectationDraft>>>>>,
 }
 
@@ -95,12 +97,12 @@ pub(super) struct FamilyExpectations {
 pub(super) struct ExpectationDraft {
     pub(super) expectation: Expectation,
     pub(super) probes: Option<Range<usize>>,
-    /// The machine that it names.
+    /// The machine that `icmp.from` names.
     pub(super) machine: Option<At<Node>>,
 }
 
 impl FirewallDraft {
-    /// On this router, with the kernel's own settings where nothing else is given.
+    /// The firewall on this router. Absent keys have the kernel's defaults.
     pub(super) fn at(&self, on: Node) -> Firewall {
         let kernels = Firewall::new(on);
         Firewall {
@@ -113,7 +115,7 @@ impl FirewallDraft {
 }
 
 impl CaseDraft {
-    /// What the networks of the case carry.
+    /// The families that the networks of the case carry.
     pub(super) fn carried(&self) -> Result<&[Carried], Reported> {
         let families = self.topology.families.as_ref().map_err(|error| *error)?;
         Ok(families
@@ -121,13 +123,13 @@ impl CaseDraft {
             .map_or(&Carried::DEFAULT[..], |at| &at.value))
     }
 
-    /// The steps, in order.
+    /// The steps of the case, in order.
     pub(super) fn steps(&self) -> impl DoubleEndedIterator<Item = Result<&Written, Reported>> {
         let steps = self.steps.shared.iter().chain(&self.steps.own);
         steps.map(|step| step.as_ref().map_err(|error| *error))
     }
 
-    /// What is expected of an end of the connections over a family.
+    /// The expectation for an end of the connections over a family.
     pub(super) fn expectation(&self, end: End, family: Family) -> &Given<Rc<ExpectationDraft>> {
         let expected = self.expect.of(family);
         match end {
@@ -136,7 +138,7 @@ impl CaseDraft {
         }
     }
 
-    /// All that is expected of an end, whatever the family.
+    /// The expectations for an end over all families of the case, without repetitions.
     pub(super) fn expectations(&self, end: End) -> Vec<&At<Rc<ExpectationDraft>>> {
         let carried = self.carried().unwrap_or_default().iter();
         let families = carried.flat_map(|carried| carried.families());
@@ -147,7 +149,7 @@ impl CaseDraft {
         all
     }
 
-    /// The header of the `[[case]]`.
+    /// The byte range of the `[[case]]` header.
     pub(super) fn span(&self) -> Option<Range<usize>> {
         self.block.as_ref().map(|block| block.span.clone())
     }

@@ -1,4 +1,4 @@
-//! What is said of one family, in cases that have it.
+//! Checks of steps and expectations that are for one family.
 
 use super::case_error::in_case;
 use super::draft::CaseDraft;
@@ -7,8 +7,8 @@ use crate::file::Diagnostic;
 use crate::model::Family;
 use crate::scenario::carried::Carried;
 
-/// Reports each step and each expectation of one family where the case does not have it beside the
-/// other, or not at all.
+/// Reports each step for one family in a case whose network does not carry both families, and each
+/// expectation for a family that no connection of the case runs over.
 pub(super) fn families(case: &CaseDraft, cx: &mut Context) {
     let Ok(carried) = case.carried() else {
         return;
@@ -17,7 +17,8 @@ pub(super) fn families(case: &CaseDraft, cx: &mut Context) {
     expectations(case, carried, cx);
 }
 
-/// A connection meets the ICMP errors of its own family alone.
+/// Reports an expectation for one family that counts ICMP errors of the other family: a connection
+/// receives only the ICMP errors of its own family.
 fn messages(case: &CaseDraft, family: Family, cx: &mut Context) {
     let own = case.expect.of(family).own.as_ref();
     for part in own.map_or(&[][..], |own| &own.value) {
@@ -55,7 +56,7 @@ fn expectations(case: &CaseDraft, carried: &[Carried], cx: &mut Context) {
         let Some(own) = own.filter(|_| !carried.iter().any(has)) else {
             continue;
         };
-        let message = format!("there is no connection over {family} to expect anything of");
+        let message = format!("no connection of this case runs over {family}");
         let idle = Diagnostic::new(own.span.clone(), message);
         cx.report(idle.help(format!(
             "remove `expect.{family}`, or add `\"{family}\"` or `\"dual\"` to `topology.family`"

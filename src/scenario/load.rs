@@ -1,5 +1,4 @@
-//! Scenario files from the disk: files and folders to scenarios, with the errors of all of them
-//! together.
+//! Loads scenario files and folders from the disk, and collects the errors of all of them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -13,59 +12,60 @@ use crate::scenario::Scenario;
 use crate::suggest::alternatives;
 use crate::text::plural;
 
-/// The most bytes of a file. The largest that ships has 6 KiB.
+/// The maximum size of a file, in bytes. The largest shipped file has 6 KiB.
 const LARGEST: u64 = 1 << 20;
 
-/// Why a file or folder gave no scenario.
+/// The reason why a file or folder could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// Nothing is at the path.
+    /// The path does not exist.
     #[error("{} does not exist{}", path.display(), did_you_mean(meant))]
     Missing {
-        /// As the user gave it.
+        /// The path, as the user gave it.
         path: PathBuf,
-        /// What may be meant, for whoever knows more than the disk.
+        /// Suggestions. This module leaves them empty; a caller that knows other names can add
+        /// them.
         meant: Vec<String>,
     },
-    /// The system refused.
+    /// A system call failed.
     #[error("failed to read {}: {source}", path.display())]
     Unreadable {
-        /// What was to be read.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system call.
         source: io::Error,
     },
     /// A FIFO, a device, or a file that is too large.
-    #[error("{} is no scenario file: {source}", path.display())]
+    #[error("{} is not a scenario file: {source}", path.display())]
     Unfit {
-        /// What was to be read.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         source: InputError,
     },
-    /// A folder without a single scenario below it.
+    /// A folder with no scenario in it or below it.
     #[error("{} has no scenario: no file in it or below it ends in .toml", path.display())]
     NoScenario {
         /// The folder.
         path: PathBuf,
     },
-    /// A file that is not text.
+    /// A file that is not UTF-8 text.
     #[error("{} is not UTF-8: line {line} has the byte 0x{byte:02x} at offset {offset}; save it as UTF-8", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// How many bytes come before the first wrong one.
+        /// The offset of the first invalid byte.
         offset: usize,
-        /// The line (from 1) that it is in.
+        /// The line (from 1) of that byte.
         line: usize,
-        /// The first wrong one.
+        /// The first invalid byte.
         byte: u8,
     },
-    /// A file with mistakes.
+    /// A file with errors.
     #[error("{} has {}", .0.path.display(), plural(.0.diagnostics.len(), "error"))]
     Invalid(FileDiagnostics),
-    /// Two files whose cases would have the same names.
+    /// Two files that have a case of the same name.
     #[error(
         "{} and {} both have a case {case}: a case is named after its file, so rename one of them",
         first.display(),
@@ -74,15 +74,15 @@ pub enum LoadError {
     SameCase {
         /// The file that was loaded first.
         first: PathBuf,
-        /// The other one.
+        /// The other file.
         second: PathBuf,
-        /// The first name that both have.
+        /// The first name that both files have.
         case: String,
     },
 }
 
 impl LoadError {
-    /// The error over as many lines as it takes, without a line break at the end.
+    /// Renders the error, over several lines if necessary, without a line break at the end.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         match self {
@@ -92,12 +92,12 @@ impl LoadError {
     }
 }
 
-/// Everything that went wrong in loading; at least one error.
+/// All errors of loading; at least one.
 #[derive(Debug)]
 pub struct LoadErrors(pub Vec<LoadError>);
 
 impl LoadErrors {
-    /// All errors, an empty line between each two.
+    /// Renders all errors, separated by empty lines.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
         let rendered = self.0.iter().map(|error| error.render(color));
@@ -113,37 +113,37 @@ impl fmt::Display for LoadErrors {
 
 impl std::error::Error for LoadErrors {}
 
-/// Where scenarios come from.
+/// A source of scenarios.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file, or a folder.
     Path(PathBuf),
     /// The text of a file that is not on the disk.
     Text {
-        /// Its name.
+        /// The name of the file.
         path: PathBuf,
-        /// What it says.
+        /// The text of the file.
         text: String,
     },
 }
 
-/// Loads files, and of folders every `*.toml` in and below them in the order of their paths.
+/// Loads files and, for each folder, every `*.toml` in and below it, in the order of the paths.
 ///
-/// A file that is reached twice is loaded once. Links to folders inside a folder are not followed,
-/// so no loop of them is either.
+/// A file that is found twice is loaded once. Symbolic links to folders inside a folder are not
+/// followed, so a loop of links does no harm.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with any of the files, or with all of them in one run.
+/// All errors of the files, and the names of cases that two files share.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadErrors> {
     load_from(paths.iter().cloned().map(Source::Path))
 }
 
-/// The same from wherever they come.
+/// Does the same for any kind of [`Source`].
 ///
 /// # Errors
 ///
-/// As those of [`load`].
+/// The same as those of [`load`].
 pub fn load_from(sources: impl IntoIterator<Item = Source>) -> Result<Vec<Scenario>, LoadErrors> {
     let (scenarios, mut errors) = load_each(sources);
     errors.extend(same_cases(&scenarios));
@@ -154,7 +154,8 @@ pub fn load_from(sources: impl IntoIterator<Item = Source>) -> Result<Vec<Scenar
     }
 }
 
-/// The same, each file for itself: what could be loaded, and what could not.
+/// Loads each file separately, and returns the scenarios of the valid files and the errors of the
+/// others. Names of cases that two files share are not reported.
 pub fn load_each(sources: impl IntoIterator<Item = Source>) -> (Vec<Scenario>, Vec<LoadError>) {
     let mut errors = Vec::new();
     let mut files = Vec::new();
@@ -249,7 +250,7 @@ fn open(path: &Path) -> Result<String, LoadError> {
     String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
 }
 
-/// [`parse`](super::parse), with its errors as those of a file.
+/// Calls [`parse`](super::parse), and returns its errors together with the path and the text.
 ///
 /// # Errors
 ///
@@ -275,7 +276,8 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> LoadError {
     }
 }
 
-/// One error for each two files, however many names they share.
+/// Returns one error for each file that shares a name of a case with an earlier file, however many
+/// names they share.
 fn same_cases(scenarios: &[Scenario]) -> Vec<LoadError> {
     let mut owners = HashMap::new();
     let mut errors = Vec::new();

@@ -1,5 +1,5 @@
-//! The machines that a case names outside its steps: for sysctls, for expectations, and for the
-//! firewall.
+//! Checks of the machines that a case names outside its steps: for sysctls, for expectations, and
+//! for the firewall.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use crate::model::{End, Firewall, Node, Preset, Role, Topology};
 use crate::suggest::alternatives;
 use crate::world::{Named, Need};
 
-/// Reports each setting and each expectation that names a machine that is not there, or that cannot
-/// do what is asked of it.
+/// Reports each sysctl table and each expectation that names a machine which is not in the
+/// topology. The machine of an expectation must also be a host or a router.
 pub(super) fn names(case: &CaseDraft, cx: &mut Context) {
     let Ok(Some(network)) = &case.topology.network else {
         return;
@@ -57,7 +57,7 @@ fn wrong(
     Some(Diagnostic::new(span.clone(), refusal.message).help(refusal.help))
 }
 
-/// The firewall of a case, on the router that it names, or on the only one there is.
+/// The firewall of a case, on the router that it names, or on the only router of the topology.
 pub(super) fn firewall(case: &CaseDraft, cx: &mut Context) -> Result<Option<Firewall>, Reported> {
     let firewall = case.topology.firewall.as_ref().map_err(|error| *error)?;
     let network = case.topology.network.as_ref().map_err(|error| *error)?;
@@ -77,7 +77,7 @@ pub(super) fn firewall(case: &CaseDraft, cx: &mut Context) -> Result<Option<Fire
                 [] => no_router(topology, &part.span).related(network.span.clone(), "the topology"),
                 several => {
                     let names: Vec<&str> = several.iter().map(Node::name).collect();
-                    let message = "this topology has several routers to put a firewall on";
+                    let message = "this topology has several routers: the firewall must name one";
                     let help = format!("add `on`: {}", alternatives(&names, "or"));
                     Diagnostic::new(part.span.clone(), message).help(help)
                 }
@@ -92,7 +92,7 @@ fn no_router(topology: &Topology, span: &Range<usize>) -> Diagnostic {
         Some(preset) => format!("the `{preset}` topology"),
         None => "the topology".to_owned(),
     };
-    let message = format!("{which} has no router to put a firewall on");
+    let message = format!("{which} has no router for a firewall");
     let help = format!(
         "write `preset = \"{}\"`, or remove `firewall`",
         Preset::Routed

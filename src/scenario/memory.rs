@@ -1,23 +1,23 @@
-//! What a case claims of the memory that TCP has for a whole machine (`net.ipv4.tcp_mem`), which no
-//! namespace has for itself.
+//! The TCP memory that a case may need. The limit `net.ipv4.tcp_mem` is for the whole machine; a
+//! namespace has none of its own.
 //!
-//! A connection takes as much of it as is written, for it may be that nobody acknowledges or reads
-//! it; and no more than its buffers may grow to.
+//! A connection may need as much memory as is written, because the data may stay unacknowledged or
+//! unread; but not more than the maximum size of its buffers.
 
 use crate::model::{BufferSize, Connection, End, EndSettings};
 use crate::scenario::Case;
 use crate::step::{Action, ProgramAction};
 
-/// The sizes of receive buffers that a lab's hosts have, unless a file says otherwise: the least,
-/// the first and the largest, in bytes. They are what the kernel chooses on a machine with a
-/// gigabyte or more (`tcp_init`).
+/// The sizes of receive buffers on a lab's hosts, unless a file sets others: the minimum, the
+/// initial and the maximum size, in bytes. The kernel chooses these sizes on a machine with 1 GiB
+/// of memory or more (`tcp_init`).
 pub const RECEIVE_BUFFERS: &str = "4096 131072 6291456";
 
 /// The same for send buffers.
 pub const SEND_BUFFERS: &str = "4096 16384 4194304";
 
 impl Case {
-    /// What its connections may take, in bytes.
+    /// The maximum TCP memory that the connections of the case may need, in bytes.
     #[must_use]
     pub fn tcp_memory(&self) -> u64 {
         let actions = self.steps.iter().map(|step| &step.action);
@@ -26,7 +26,7 @@ impl Case {
 }
 
 impl Connection {
-    /// What all connections may take where these are the steps, in bytes.
+    /// The maximum TCP memory that all connections may need with these steps, in bytes.
     pub(super) fn tcp_memory<'s>(&self, actions: impl Iterator<Item = &'s Action>) -> u64 {
         let mut written = [0_u64; 2];
         for (from, bytes) in actions.filter_map(written_by) {
@@ -39,7 +39,8 @@ impl Connection {
         of_one.saturating_mul(self.count.into())
     }
 
-    /// How large the buffers may become that what one end writes passes through.
+    /// The maximum size of the buffers for the data that one end writes: its send buffer and the
+    /// receive buffer of the peer, in bytes.
     fn buffers(&self, from: End) -> u64 {
         let (sender, receiver) = (self.end(from), self.end(from.peer()));
         let send = sender.sysctl("net.ipv4.tcp_wmem").unwrap_or_default();
@@ -49,8 +50,9 @@ impl Connection {
     }
 }
 
-/// Who writes without a look at what becomes of it, if a step does, and how much memory that takes
-/// on each connection: for each write a page at most beside the data.
+/// For a step that writes without waiting for the peer: the end that writes, and the memory that
+/// the data may need on each connection, in bytes. Each write needs up to one page in addition to
+/// its data.
 pub(super) fn written_by(action: &Action) -> Option<(End, u64)> {
     const PAGE: u64 = 4096;
     let Action::Program(action) = action else {
@@ -69,16 +71,17 @@ pub(super) fn written_by(action: &Action) -> Option<(End, u64)> {
 }
 
 impl EndSettings {
-    /// The value that a file states.
+    /// The value of a sysctl in the file.
     fn sysctl(&self, name: &str) -> Option<&str> {
         let stated = self.sysctl.iter().find(|sysctl| sysctl.name == name);
         stated.map(|sysctl| sysctl.value.as_str())
     }
 }
 
-/// How large a buffer may become. A size that a program asks for stays, and the kernel takes the
-/// double (`sk_setsockopt`). Otherwise it may have any of three sizes, of which those that a file
-/// does not write stay as they are (`proc_dointvec_minmax`).
+/// The maximum size of a buffer, in bytes. If the program sets a size, the kernel doubles it
+/// (`sk_setsockopt`), and the size does not change. Otherwise the maximum is the largest of the
+/// sysctl's three sizes. A write of fewer than three numbers leaves the other sizes as they are
+/// (`proc_dointvec_minmax`).
 fn buffer(asked: Option<BufferSize>, stated: &str, usual: &str) -> u64 {
     if let Some(size) = asked {
         return 2 * size.get() as u64;
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(wmem("\"4096 16384 100000\""), 100_000);
         assert_eq!(wmem("\"4096 20000000 100000\""), 20_000_000);
         assert_eq!(wmem("8000"), 4_194_304);
-        // What the other end may send is another matter.
+        // The send buffer of the other end does not count: the other end does not write.
         let other = "connection.server.sysctl = { \"net.ipv4.tcp_wmem\" = 90000000 }";
         assert_eq!(of(other), 4_194_304 + 6_291_456);
     }

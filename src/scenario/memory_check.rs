@@ -1,4 +1,4 @@
-//! What the steps of a case claim of TCP's memory, which is the whole machine's.
+//! The check of the TCP memory that the steps of a case may need.
 
 use super::case_error::in_case;
 use super::draft::CaseDraft;
@@ -7,7 +7,8 @@ use crate::file::Context;
 use crate::file::Diagnostic;
 use crate::model::TCP_MEMORY;
 
-/// Reports the last step that writes where all that is written may take more than a case may have.
+/// Reports an error at the last step that writes, if the written data may need more TCP memory than
+/// the limit for a case.
 pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
     let parts = || case.steps().flatten();
     let writes = parts().rfind(|part| written_by(&part.step.action).is_some());
@@ -19,7 +20,7 @@ pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
         return;
     }
     let message = format!(
-        "what is written may take {} MB, and a case may take {} MB of the memory that TCP has for the whole machine",
+        "the written data may take {} MB of the machine's TCP memory, but a case may take {} MB at most",
         claim.div_ceil(1 << 20),
         TCP_MEMORY >> 20
     );

@@ -1,17 +1,18 @@
-//! The file format: TOML text to checked types, with every error of a file at once.
+//! The file format: parses TOML text to checked types, and reports all errors of a file at once.
 //!
-//! Text goes one way through the modules: `decode` lays the tables of each case over the file's
-//! own, on the TOML tree, and reads them into a `draft` of values that are each right by
-//! themselves; `check` looks at the case as a whole, `resolve` makes a [`Case`] of it. All of it is
-//! pure; only [`load`] opens files.
+//! The text passes through these modules: `decode` lays the tables of each case over the tables of
+//! the file, in the TOML tree, and reads them into a `draft` of values that are each valid by
+//! themselves; `check` checks the case as a whole; `resolve` creates a [`Case`] from it. All of
+//! them are pure; only [`load`] opens files.
 //!
 //! # Why serde does not decode the files
 //!
-//! serde stops at the first error, knows no place for a missing key, and says of a wrong word only
-//! which words there are. The author of a scenario wants all mistakes of a file at once, each
-//! underlined, with what to write instead. So the tree of the `toml` crate, which has the place of
-//! every value, is read by a small cursor that reports what is wrong and goes on. A value that
-//! was wrong is known to be wrong, and checks that need it stay silent: one mistake is one error.
+//! serde stops at the first error, has no position for a missing key, and for an invalid word only
+//! lists the valid words. The author of a scenario needs all errors of a file at once, each
+//! underlined, with a suggestion. Therefore a small cursor reads the tree of the `toml` crate,
+//! which has the byte range of every value; the cursor reports an error and continues. Invalid
+//! values are marked, and the checks that need them are skipped, so that one mistake gives one
+//! error.
 //!
 //! # Example
 //!
@@ -49,16 +50,16 @@
 //! # Probes that a step waits for
 //!
 //! `when = "2 probes answered"` counts the probes of the *observed end*: the client if it has
-//! keepalive, otherwise the server. A step that waits for probes where neither end has keepalive
-//! would wait for ever, and is an error.
+//! keepalive, otherwise the server. If neither end has keepalive, a step that waits for probes
+//! would wait for ever, so it is an error.
 //!
 //! # Two families in one network
 //!
-//! `topology.family = "dual"` makes two cases of one, its *variants*. Each is a case with one family
-//! for its connection, and with [`Stack::Dual`](crate::model::Stack) for its network. So a
-//! prediction or a verdict concerns one family alone. A step of one family is in both variants,
-//! because both wait for it; [`Step::applies_to`](crate::step::Step::applies_to) decides whose path
-//! it changes.
+//! `topology.family = "dual"` expands one case to two, its *variants*. The connection of each
+//! variant has one family, and its network has [`Stack::Dual`](crate::model::Stack). So a
+//! prediction or a verdict is about one family. A step for one family is part of both variants,
+//! because both wait for it; [`Step::applies_to`](crate::step::Step::applies_to) decides which
+//! variant's path it changes.
 
 pub mod memory;
 
@@ -76,9 +77,9 @@ mod memory_check;
 mod resolve;
 mod sequence;
 
-/// The JSON Schema (draft 2020-12) of a scenario file, for editors, as
-/// [`schema`](crate::reference::schema) makes it. It has what a value may be by itself, and how the
-/// keys of a table depend on each other; what needs the whole file is for [`parse`].
+/// The JSON Schema (draft 2020-12) of a scenario file, for editors;
+/// [`schema`](crate::reference::schema) generates it. It describes the valid values of each key,
+/// and the dependencies between the keys of a table. [`parse`] also checks the file as a whole.
 pub const SCHEMA: &str = include_str!("../../schema/scenario.schema.json");
 
 use std::path::Path;
@@ -91,13 +92,13 @@ pub use case::{Case, CaseId, Clock, Scenario};
 pub(crate) use decode::FILE;
 pub use load::{LoadError, LoadErrors, Source, load, load_each, load_from, read};
 
-/// Reads one file's text; `path` is where it comes from, and its stem is the first part of every
-/// case's name.
+/// Parses the text of one file. `path` is the path of the file; its stem is the first part of the
+/// name of every case.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the text, in its order. A text that is not TOML has its syntax
-/// errors reported only, because what the rest of it means is a guess.
+/// All errors of the text, in the order of the text. For a text that is not TOML, only the syntax
+/// errors are reported, because the meaning of the rest would be a guess.
 pub fn parse(path: &Path, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     if text.trim().is_empty() {
         let empty = Diagnostic::new(None, "the file is empty");

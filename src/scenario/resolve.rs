@@ -1,5 +1,5 @@
-//! A [`FileDraft`] to a [`Scenario`]: cases checked, and expanded by address family; a dual-stack
-//! network into its two variants.
+//! Turns a [`FileDraft`] into a [`Scenario`]: checks the cases, and expands each case by address
+//! family. A case in a dual-stack network becomes two variants.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ fn names_differ(cases: &[CaseDraft], cx: &mut Context) -> Result<(), Reported> {
     result
 }
 
-/// A case of each family, and of each variant of a dual-stack network.
+/// Expands a case: one [`Case`] for each family, and for each variant of a dual-stack network.
 fn expand(
     stem: &str,
     case: &CaseDraft,
@@ -109,7 +109,7 @@ fn expand(
         let families = carried.families().into_iter();
         families.map(|family| (carried.stack(), family))
     });
-    let of_strand = |(stack, family): (Stack, Family)| {
+    let variant = |(stack, family): (Stack, Family)| {
         Ok(Case {
             id: CaseId(format!("{}/{}", template.id, stack.name(family))),
             family,
@@ -121,7 +121,7 @@ fn expand(
             ..template.clone()
         })
     };
-    variants.map(of_strand).collect()
+    variants.map(variant).collect()
 }
 
 fn sysctls(case: &CaseDraft) -> Result<Vec<NodeSysctls>, Reported> {

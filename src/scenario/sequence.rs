@@ -1,4 +1,5 @@
-//! The sequence of the steps: each acts on the World as those before it have left it.
+//! The check of the step sequence: each step acts on the World in the state after the previous
+//! step.
 
 use std::ops::Range;
 
@@ -11,13 +12,13 @@ use crate::model::{End, Family, Role, Stack, Topology};
 use crate::step::{self, Written};
 use crate::world::{Cause, Change, Fault, Firewalled, Prober, Refusal, Setting, World};
 
-/// Reports each step that names a machine that is not there, that ends what has not begun, that
-/// begins what is there already, or that can never succeed; and each end that is expected to
-/// observe something without a socket.
+/// Reports each step that names a machine which is not in the topology, that ends a fault which has
+/// not begun, that begins a fault which is already present, or that can never succeed. Also reports
+/// each end that has an expectation but cannot observe anything.
 ///
-/// Each family has a World of its own. An error of one family alone names the family.
+/// Each family has a separate World. An error that only one family has names the family.
 pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
-    // Where the families are wrong, the steps are checked over the usual ones.
+    // If the families are invalid, the steps are checked over the default families.
     let carried = case.carried();
     let mut families: Vec<Family> = carried
         .unwrap_or(&Carried::DEFAULT)
@@ -25,8 +26,8 @@ pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
         .flat_map(|carried| carried.families())
         .collect();
     for part in case.steps().flatten() {
-        for refusal in missing(case, part) {
-            let wrong = told(case, &[], part, refusal);
+        for refusal in missing_machines(case, part) {
+            let wrong = to_error(case, &[], part, refusal);
             cx.report(in_case(case, &wrong.step, wrong.diagnostic));
         }
     }
@@ -38,7 +39,8 @@ pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
         let others = || wrong.iter().filter(|other| *other != of_family);
         for wrong in of_family {
             let is_everywhere = others().all(|other| other.contains(wrong));
-            // In a dual-stack case, a step may wait for the probes of the other family.
+            // In a dual-stack case, a step may wait for the probes of the other family, so it is an
+            // error only if it waits in vain over all families.
             let may_come = others().any(|other| !other.iter().any(|other| other.waits_too(wrong)));
             if is_dual && wrong.waits && may_come {
                 continue;
@@ -52,11 +54,11 @@ pub(super) fn steps(case: &CaseDraft, cx: &mut Context) {
     }
 }
 
-/// What is wrong with a step.
+/// An error of a step.
 #[derive(Clone, PartialEq, Eq)]
 struct Wrong {
     step: Range<usize>,
-    /// It waits for probes that never come.
+    /// The error is that the step waits for probes that are never sent or answered.
     waits: bool,
     diagnostic: Diagnostic,
 }
@@ -69,10 +71,10 @@ impl Wrong {
 
 fn walk(case: &CaseDraft, family: Family) -> Vec<Wrong> {
     let setting = setting(case, family);
-    // A step that could not be read may be the very one that a later step needs.
+    // The walk ends at the first invalid step: a later step may need its effect.
     let written: Vec<&Written> = case.steps().map_while(Result::ok).collect();
     let opens = written.iter().position(|part| part.step.action.opens());
-    // It may come after a step that could not be read.
+    // The step that opens the connections may come after an invalid step.
     let is_opener = |part: &Written| part.step.action.opens();
     let opens = opens.or_else(|| {
         case.steps()
@@ -84,21 +86,22 @@ fn walk(case: &CaseDraft, family: Family) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (position, part) in written.iter().enumerate() {
         let waited = part.step.begin(position, &mut world);
-        // A missing machine has been reported.
-        let acted = if missing(case, part).is_empty() {
+        // A missing machine has been reported already.
+        let acted = if missing_machines(case, part).is_empty() {
             part.step.act(&mut world)
         } else {
             Ok(())
         };
         let refusals = [waited.err(), acted.err()].into_iter().flatten();
-        wrong.extend(refusals.map(|refusal| told(case, &written, part, refusal)));
-        wrong.extend(blind(case, part, &mut world));
+        wrong.extend(refusals.map(|refusal| to_error(case, &written, part, refusal)));
+        wrong.extend(unobservable(case, part, &mut world));
     }
     wrong
 }
 
-/// Why the topology has no machine for the step.
-fn missing(case: &CaseDraft, part: &Written) -> Vec<Refusal> {
+/// The refusals for the machines that the step names: a machine is not in the topology, or does not
+/// meet the step's need.
+fn missing_machines(case: &CaseDraft, part: &Written) -> Vec<Refusal> {
     let Ok(Some(network)) = &case.topology.network else {
         return Vec::new();
     };
@@ -108,8 +111,8 @@ fn missing(case: &CaseDraft, part: &Written) -> Vec<Refusal> {
         .collect()
 }
 
-/// A refusal in the file.
-fn told(case: &CaseDraft, written: &[&Written], part: &Written, refusal: Refusal) -> Wrong {
+/// Converts a refusal to an error with spans in the file.
+fn to_error(case: &CaseDraft, written: &[&Written], part: &Written, refusal: Refusal) -> Wrong {
     let verb = part.verb.clone();
     let place = refusal.key.and_then(|key| part.place(key));
     let waits = refusal.key == Some(step::WAIT);
@@ -136,8 +139,9 @@ fn firewall_place(case: &CaseDraft) -> Option<Range<usize>> {
     Some(on.map_or_else(|| firewall.span.clone(), |on| on.span.clone()))
 }
 
-/// An end whose program has no socket any more cannot observe what is expected of it.
-fn blind(case: &CaseDraft, part: &Written, world: &mut World) -> Option<Wrong> {
+/// Returns an error if an end that has an expectation can observe nothing after this step: its
+/// socket is closed, or the server accepts no connection.
+fn unobservable(case: &CaseDraft, part: &Written, world: &mut World) -> Option<Wrong> {
     let end = world
         .take_changes()
         .into_iter()
@@ -153,7 +157,7 @@ fn blind(case: &CaseDraft, part: &Written, world: &mut World) -> Option<Wrong> {
     };
     let message = format!("the {end} cannot observe anything after this step: {why}");
     let diagnostic = Diagnostic::new(part.verb.clone(), message)
-        .related(expected.span.clone(), "and this is expected of it")
+        .related(expected.span.clone(), "this is expected of it")
         .help(format!("expect something of the {} alone", end.peer()));
     Some(Wrong {
         step: part.verb.clone(),
@@ -214,7 +218,7 @@ fn firewalled(case: &CaseDraft, topology: Option<&Topology>) -> Firewalled {
 }
 
 impl Case {
-    /// The World before the first step.
+    /// The state of the World before the first step.
     #[must_use]
     pub fn world(&self) -> World {
         let keepalive = |end| self.connection.end(end).keepalive;
@@ -237,13 +241,13 @@ impl Case {
         )
     }
 
-    /// The step, by its position, that keeps an exchange at the end of the case from completing;
-    /// `None` where one can complete.
+    /// The position of a step whose effect prevents an exchange at the end of the case; `None` if
+    /// an exchange can complete.
     #[must_use]
     pub(crate) fn unrepaired(&self) -> Option<usize> {
         let mut world = self.world();
         for (position, step) in self.steps.iter().enumerate() {
-            // A checked case has no step that is refused.
+            // No step of a checked case is refused.
             step.begin(position, &mut world).ok();
             step.act(&mut world).ok();
         }

@@ -12,16 +12,16 @@ pub(super) const SEND_KEY: Key<BufferSize> = Key::value(
     "send_buffer",
     SIZE,
     size,
-    "`SO_SNDBUF` in bytes; the kernel takes twice as much, for what it adds to the data.",
+    "`SO_SNDBUF` in bytes. The kernel reserves twice this size, because it also counts its own overhead.",
 );
 pub(super) const RECEIVE_KEY: Key<BufferSize> = Key::value(
     "receive_buffer",
     SIZE,
     size,
-    "`SO_RCVBUF` in bytes; the kernel takes twice as much, for what it adds to the data.",
+    "`SO_RCVBUF` in bytes. The kernel reserves twice this size, because it also counts its own overhead.",
 );
 
-/// It changes what is in flight.
+/// The oracle has no rule for it, because it changes the amount of data in flight.
 pub(super) const SEND: EndSetting = EndSetting::new(
     &SEND_KEY,
     |end, cx, own| {
@@ -41,7 +41,8 @@ pub(super) const SEND: EndSetting = EndSetting::new(
 })
 .without_rule();
 
-/// It changes what is in flight: a window that a small buffer closes is the persist timer's.
+/// The oracle has no rule for it, because it changes the amount of data in flight: a small buffer
+/// closes the window, and then the persist timer runs.
 pub(super) const RECEIVE: EndSetting = EndSetting::new(
     &RECEIVE_KEY,
     |end, cx, own| {
@@ -61,8 +62,8 @@ pub(super) const RECEIVE: EndSetting = EndSetting::new(
 })
 .without_rule();
 
-/// On a listening socket they are those of every connection from the first segment on: its window
-/// is announced with the SYN-ACK.
+/// Returns the socket option. A listening socket passes its buffer sizes to every connection from
+/// the first segment on, because the SYN-ACK announces the window.
 fn option(name: i32, size: BufferSize, limit: &'static str) -> SocketOption {
     SocketOption {
         kind: OptionKind::Buffer { limit },

@@ -1,4 +1,4 @@
-//! `keepalive`: `SO_KEEPALIVE`, and where its numbers come from.
+//! `keepalive`: `SO_KEEPALIVE`, and the source of its values.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::model::{
     EffectiveKeepalive, EndSettings, Keepalive, KeepaliveSeconds, ProbeCount, Sysctl,
 };
 
-/// The shortest time that all three numbers can be derived from.
+/// The shortest time from which all three values can be derived.
 const SHORTEST_TIME: Duration = Duration::from_secs(3);
 
 const PROBE_COUNT: Shape = Shape::Integer(1, ProbeCount::MAX as u64);
@@ -23,38 +23,38 @@ const IDLE: Key<KeepaliveSeconds> = Key::value(
     "idle",
     SECONDS,
     seconds,
-    "`TCP_KEEPIDLE`: the silence before the first probe. The namespace's sysctl decides, if absent.",
+    "`TCP_KEEPIDLE`: the idle time before the first probe. If absent, the namespace's sysctl applies.",
 );
 const INTERVAL: Key<KeepaliveSeconds> = Key::value(
     "interval",
     SECONDS,
     seconds,
-    "`TCP_KEEPINTVL`: the time from one unanswered probe to the next. The namespace's sysctl decides, if absent.",
+    "`TCP_KEEPINTVL`: the time from one unanswered probe to the next. If absent, the namespace's sysctl applies.",
 );
 const PROBES: Key<ProbeCount> = Key::value(
     "probes",
     PROBE_COUNT,
     probe_count,
-    "`TCP_KEEPCNT`: the number of unanswered probes that ends the connection. The namespace's sysctl decides, if absent.",
+    "`TCP_KEEPCNT`: the number of unanswered probes after which the connection ends. If absent, the namespace's sysctl applies.",
 );
 const SYSCTL: Key<Keepalive> = Key::value(
     "sysctl",
     Shape::Table(&OF_NAMESPACE),
     sysctl,
-    "Only `SO_KEEPALIVE` is set on the socket; the namespace's `net.ipv4.tcp_keepalive_*` decide.",
+    "Only `SO_KEEPALIVE` is set on the socket; the namespace's `net.ipv4.tcp_keepalive_*` sysctls apply.",
 );
 const TIME: Key<KeepaliveSeconds> = Key::value(
     "time",
     SECONDS,
     time,
-    "The recipe of one time T of at least 3 s: idle T, interval T/3 in whole seconds, 3 probes.",
+    "All three values from one time T of at least 3 s: idle T, interval T/3 rounded down to whole seconds, 3 probes.",
 );
 
 /// The table `keepalive`.
 const KEEPALIVE: TableKind = TableKind {
     name: Some("keepalive"),
     about: "`SO_KEEPALIVE` and its numbers, in one of three forms: socket options (`idle`, `interval`, `probes`), the namespace's \
-            sysctls (`sysctl`), or one time for all (`time`).",
+            sysctls (`sysctl`), or one time that gives all three values (`time`).",
     keys: &[&IDLE, &INTERVAL, &PROBES, &SYSCTL, &TIME],
     relations: &[
         Relation::Any(&["idle", "interval", "probes", "sysctl", "time"]),
@@ -85,7 +85,7 @@ const NAMESPACE_PROBES: Key<ProbeCount> = Key::value(
 /// The table `keepalive.sysctl`.
 const OF_NAMESPACE: TableKind = TableKind {
     name: Some("sysctl"),
-    about: "The numbers of keepalive in the namespace, under the kernel's names. What is absent stays at the kernel's default.",
+    about: "The keepalive sysctls of the namespace, by the kernel's names. An absent value keeps the kernel's default.",
     keys: &[&NAMESPACE_TIME, &NAMESPACE_INTVL, &NAMESPACE_PROBES],
     relations: &[],
 };
@@ -111,9 +111,9 @@ pub(super) const SETTING: EndSetting = EndSetting::new(
 .options(|own, _| own.keepalive.map(options).unwrap_or_default())
 .sysctls(|own| own.keepalive.map(sysctls).unwrap_or_default());
 
-/// Keepalive in one of its three forms.
+/// Reads keepalive in one of its three forms.
 fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
-    let how = "`{ sysctl = {} }` turns keepalive on with the kernel's own numbers";
+    let how = "`{ sysctl = {} }` enables keepalive with the kernel's default values";
     let from_time = from_a_time(value);
     let mut table = value.table_or(Some(from_time.as_deref().unwrap_or(how)), cx)?;
     if table.is_empty() {
@@ -139,7 +139,7 @@ fn keepalive(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
     }
 }
 
-/// What to write in place of a time alone.
+/// Returns the help for a value that is a time instead of a table; `None` for any other value.
 fn from_a_time(value: &Value) -> Option<String> {
     let time = value.as_integer().map(|number| format!("{number}s"));
     let text = || value.as_str().map(str::to_owned);
@@ -154,7 +154,7 @@ fn from_a_time(value: &Value) -> Option<String> {
     ))
 }
 
-/// Refuses a table with keys of more than one form.
+/// Reports an error if the table has keys of more than one form.
 fn one_form(table: &Table, value: &Value, cx: &mut Context) -> Result<(), Reported> {
     let options = ["idle", "interval", "probes"];
     let forms: [&[&str]; 3] = [&options, &["sysctl"], &["time"]];
@@ -173,11 +173,11 @@ fn one_form(table: &Table, value: &Value, cx: &mut Context) -> Result<(), Report
         clashing.join(" together with ")
     );
     let help = "use one form: `idle`, `interval` and `probes` (socket options), \
-                `sysctl` (the namespace's numbers), or `time` (all three from one time)";
+                `sysctl` (the namespace's sysctls), or `time` (all three from one time)";
     Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
 }
 
-/// `keepalive.sysctl`: the namespace's numbers under the names that the kernel gives them.
+/// Reads `keepalive.sysctl`: the namespace's values, by the kernel's names.
 fn sysctl(value: &Value, cx: &mut Context) -> Result<Keepalive, Reported> {
     let mut table = value.table(cx)?;
     let time = NAMESPACE_TIME.get(&mut table, cx);
@@ -197,7 +197,7 @@ fn time(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported> {
         return Ok(time);
     }
     let message = format!("`{}` is less than 3s", value.path());
-    let help = "the interval is a third of it, and at least 1s";
+    let help = "the interval is a third of this time, and must be at least 1s";
     Err(value.wrong(Problem::new(message, help), cx))
 }
 
@@ -207,9 +207,9 @@ fn seconds(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported
     let problem = if duration.subsec_nanos() != 0 {
         let message = format!("`{path}` is not a whole number of seconds");
         let help = match duration.as_secs() {
-            0 => "the kernel takes whole seconds: write `1s` or more".to_owned(),
+            0 => "the kernel accepts only whole seconds: write `1s` or more".to_owned(),
             whole => format!(
-                "the kernel takes whole seconds: write `{whole}s` or `{}s`",
+                "the kernel accepts only whole seconds: write `{whole}s` or `{}s`",
                 whole + 1
             ),
         };
@@ -220,7 +220,7 @@ fn seconds(value: &Value, cx: &mut Context) -> Result<KeepaliveSeconds, Reported
         let message = format!("`{path}` cannot be {}s", duration.as_secs());
         Problem::new(
             message,
-            format!("the kernel takes 1s to {}s", KeepaliveSeconds::MAX),
+            format!("the kernel accepts 1s to {}s", KeepaliveSeconds::MAX),
         )
     };
     Err(value.wrong(problem, cx))
@@ -285,7 +285,7 @@ fn options(keepalive: Keepalive) -> Vec<SocketOption> {
         } => (idle.is_some(), interval.is_some(), probes.is_some()),
         Keepalive::Time(_) => (true, true, true),
     };
-    // All of them are far below the limit of an int.
+    // At most 32767 seconds, so the value fits into an int.
     let seconds = |time: Duration| time.as_secs() as i32;
     let options = [
         (true, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
@@ -314,7 +314,8 @@ fn options(keepalive: Keepalive) -> Vec<SocketOption> {
         .collect()
 }
 
-/// One set of sysctls serves both families (`net/ipv4/tcp_timer.c` and IPv6 alike).
+/// Returns the sysctls of keepalive. The `net.ipv4.tcp_keepalive_*` sysctls apply to both families
+/// (`net/ipv4/tcp_timer.c`).
 fn sysctls(keepalive: Keepalive) -> Vec<Sysctl> {
     let Keepalive::Sysctl {
         time,

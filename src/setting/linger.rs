@@ -1,4 +1,4 @@
-//! `linger`: `SO_LINGER` for when the program closes its socket.
+//! `linger`: `SO_LINGER`, which applies when the program closes its socket.
 
 use super::EndSetting;
 use crate::file::{Context, Key, Problem, Reported, Shape, Value};
@@ -8,14 +8,14 @@ pub(super) const KEY: Key<Linger> = Key::value(
     "linger",
     Shape::Duration,
     linger,
-    "`SO_LINGER`, 0 s to 3600 s in whole seconds, for `do = \"socket\"` with `action = \"close\"`: how long the close waits until the \
-     peer's kernel has everything. With `0s` it does not wait and sends a RST, as `action = \"abort\"` does with any setting.",
+    "`SO_LINGER`, 0 s to 3600 s in whole seconds, for `do = \"socket\"` with `action = \"close\"`: how long the close waits for the \
+     peer's kernel to acknowledge everything. With `0s`, the close sends a RST and does not wait; `action = \"abort\"` always does that.",
 );
 
-/// It changes what a close is, and how long it takes.
+/// The oracle has no rule for it, because it changes what a close sends and how long it takes.
 ///
-/// It is no option of the open socket: the step that closes the socket sets it, because a linger of
-/// zero is there until then.
+/// The setting is not applied when the socket is opened. The step that closes the socket sets the
+/// option, because until then the socket has a linger time of zero.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
     |end, cx, own| {
@@ -33,8 +33,8 @@ pub(super) const SETTING: EndSetting = EndSetting::new(
 fn linger(value: &Value, cx: &mut Context) -> Result<Linger, Reported> {
     let time = value.duration(cx)?;
     Linger::new(time).ok_or_else(|| {
-        let message = format!("`{}` is not what a lingering socket takes", value.path());
-        let help = "it is 0s to 3600s, in whole seconds";
+        let message = format!("`{}` is not a valid SO_LINGER time", value.path());
+        let help = "the range is 0s to 3600s, in whole seconds";
         value.wrong(Problem::new(message, help), cx)
     })
 }

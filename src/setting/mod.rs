@@ -1,8 +1,8 @@
-//! The settings of an end: one file for each, with its key, its reading, its description, and what
-//! it sets: socket options and sysctls, as data.
+//! The settings of an end. There is one file per setting, with its key, its decoder, its
+//! description, and the socket options and sysctls that it sets, as data.
 //!
-//! A setting is added by a field of [`EndSettings`], a file here, and a row in [`SETTINGS`].
-//! Whoever applies, describes or predicts settings goes through the rows.
+//! A new setting needs a field in [`EndSettings`], a file here, and a row in [`SETTINGS`]. All code
+//! that applies, describes or predicts settings iterates over the rows.
 
 mod buffer;
 mod keepalive;
@@ -17,10 +17,10 @@ mod user_timeout;
 use crate::file::{Context, Describe, Layers, Reported, TableKind};
 use crate::model::{EndSettings, Family, Keepalive, Sysctl};
 
-/// Makes the table of settings from a row for each field of [`EndSettings`].
+/// Defines the table of settings from one row for each field of [`EndSettings`].
 macro_rules! rows {
     ($($field:ident: $setting:expr,)*) => {
-        /// All settings of an end, in the order of descriptions.
+        /// All settings of an end, in the order of the description.
         const SETTINGS: &[&EndSetting] = &[$(&$setting),*];
 
         /// The table of an end's settings.
@@ -31,7 +31,7 @@ macro_rules! rows {
             relations: &[],
         };
 
-        /// A field without a row does not compile.
+        /// Does not compile if a field has no row.
         const _: fn(EndSettings) = |settings| {
             let EndSettings { $($field: _),* } = settings;
         };
@@ -53,50 +53,50 @@ rows! {
 
 /// A setting of an end.
 pub(crate) struct EndSetting {
-    /// Its key in `[connection.client]` and `[connection.server]`.
+    /// The key in `[connection.client]` and `[connection.server]`.
     pub(crate) key: &'static dyn Describe,
-    /// Reads it from the tables of an end.
+    /// Reads the setting from the tables of an end.
     read: fn(&mut Layers, &mut Context, &mut EndSettings) -> Result<(), Reported>,
-    /// Whether the oracle takes it into account.
+    /// Whether the oracle has a rule for the setting.
     has_rule: bool,
-    /// What it sets, in the words of a plan.
+    /// Describes the setting, for the plan of a case.
     describe: fn(&EndSettings) -> Vec<String>,
-    /// The options of a socket over this family, from before bind(2).
+    /// The socket options for this address family; they are set before bind(2).
     options: fn(&EndSettings, Family) -> Vec<SocketOption>,
-    /// Sysctls of the host's namespace.
+    /// The sysctls of the host's network namespace.
     sysctls: fn(&EndSettings) -> Vec<Sysctl>,
-    /// Takes it back to its default.
+    /// Resets the setting to its default.
     clear: fn(&mut EndSettings),
 }
 
-/// A socket option that takes an int, as setsockopt(2) does.
+/// A socket option with an int value, for setsockopt(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketOption {
-    /// `SOL_SOCKET`, or a protocol.
+    /// The level: `SOL_SOCKET`, or a protocol.
     pub level: i32,
     /// The number of the option.
     pub name: i32,
-    /// Its value.
+    /// The value of the option.
     pub value: i32,
-    /// Where kernels differ in what they make of it.
+    /// How kernels differ in their handling of the option.
     pub kind: OptionKind,
 }
 
-/// Where kernels differ in what they make of a socket option.
+/// How kernels differ in their handling of a socket option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionKind {
-    /// Every kernel has it, and takes the value as it is.
+    /// Every kernel has the option and uses the value unchanged.
     Plain,
-    /// A kernel may lack it.
+    /// Older kernels do not have the option.
     Recent {
-        /// Its name.
+        /// The name of the option.
         word: &'static str,
-        /// The first kernel with it.
+        /// The first kernel that has it.
         since: &'static str,
     },
-    /// The kernel takes twice the value, but no more than twice this sysctl (`sk_setsockopt`).
+    /// The kernel doubles the value, up to twice the value of this sysctl (`sk_setsockopt`).
     Buffer {
-        /// The sysctl.
+        /// The name of the sysctl.
         limit: &'static str,
     },
 }
@@ -114,7 +114,7 @@ impl SocketOption {
 }
 
 impl EndSetting {
-    /// A setting that the oracle has a rule for, and that sets nothing.
+    /// Returns a setting with a rule in the oracle, and without socket options and sysctls.
     const fn new(
         key: &'static dyn Describe,
         read: fn(&mut Layers, &mut Context, &mut EndSettings) -> Result<(), Reported>,
@@ -132,17 +132,17 @@ impl EndSetting {
         }
     }
 
-    /// It sets these options.
+    /// Adds socket options to the setting.
     const fn options(self, options: fn(&EndSettings, Family) -> Vec<SocketOption>) -> Self {
         Self { options, ..self }
     }
 
-    /// It sets these sysctls.
+    /// Adds sysctls to the setting.
     const fn sysctls(self, sysctls: fn(&EndSettings) -> Vec<Sysctl>) -> Self {
         Self { sysctls, ..self }
     }
 
-    /// The oracle has no rule for it.
+    /// Marks the setting as one that the oracle has no rule for.
     const fn without_rule(self) -> Self {
         Self {
             has_rule: false,
@@ -150,7 +150,7 @@ impl EndSetting {
         }
     }
 
-    /// The settings without this one; `None` where it is not set.
+    /// Returns the settings with this one reset to its default; `None` if it has its default.
     pub(crate) fn removed(&self, settings: &EndSettings) -> Option<EndSettings> {
         let mut without = settings.clone();
         (self.clear)(&mut without);
@@ -158,55 +158,57 @@ impl EndSetting {
     }
 }
 
-/// The settings of an end as a file gives them.
+/// The settings of an end, as read from a file that may have errors.
 pub(crate) struct EndDraft {
-    /// All that is right; the others have their defaults.
+    /// The valid settings; the invalid ones have their defaults.
     settings: EndSettings,
-    /// The keys of the others.
-    wrong: Vec<(&'static str, Reported)>,
+    /// The keys of the invalid settings.
+    invalid: Vec<(&'static str, Reported)>,
 }
 
 impl EndDraft {
     /// Reads the tables of an end.
     pub(crate) fn read(end: &mut Layers, cx: &mut Context) -> Self {
         let mut settings = EndSettings::default();
-        let mut wrong = Vec::new();
+        let mut invalid = Vec::new();
         for row in SETTINGS {
             if let Err(reported) = (row.read)(end, cx, &mut settings) {
-                wrong.push((row.key.describe().name, reported));
+                invalid.push((row.key.describe().name, reported));
             }
         }
-        Self { settings, wrong }
+        Self { settings, invalid }
     }
 
-    /// The settings, if all are right.
+    /// Returns the settings, if all are valid.
     pub(crate) fn checked(&self) -> Result<&EndSettings, Reported> {
-        match self.wrong.first() {
+        match self.invalid.first() {
             Some((_, reported)) => Err(*reported),
             None => Ok(&self.settings),
         }
     }
 
-    /// Keepalive, whether or not the others are right.
+    /// Returns keepalive, whether or not the other settings are valid.
     pub(crate) fn keepalive(&self) -> Result<Option<Keepalive>, Reported> {
-        self.right(keepalive::KEY.name())?;
+        self.require_valid(keepalive::KEY.name())?;
         Ok(self.settings.keepalive)
     }
 
-    /// How many unanswered probes end the connection; `None` where other settings may decide.
+    /// Returns the number of unanswered probes that end the connection. `None` without keepalive,
+    /// and if `user_timeout` or `sysctl` is set or invalid, because that may decide instead.
     pub(crate) fn unanswered_probes(&self) -> Option<u32> {
-        self.right(user_timeout::KEY.name()).ok()?;
-        self.right(sysctl::KEY.name()).ok()?;
+        self.require_valid(user_timeout::KEY.name()).ok()?;
+        self.require_valid(sysctl::KEY.name()).ok()?;
         self.settings.unanswered_probes()
     }
 
-    fn right(&self, key: &str) -> Result<(), Reported> {
-        let wrong = self.wrong.iter().find(|(wrong, _)| *wrong == key);
-        wrong.map_or(Ok(()), |(_, reported)| Err(*reported))
+    fn require_valid(&self, key: &str) -> Result<(), Reported> {
+        let invalid = self.invalid.iter().find(|(invalid, _)| *invalid == key);
+        invalid.map_or(Ok(()), |(_, reported)| Err(*reported))
     }
 }
 
-/// The options of a socket of this end over this family, in the order in which they are to be set.
+/// Returns the options of this end's sockets for this address family, in the order in which they
+/// must be set.
 #[must_use]
 pub fn socket_options(settings: &EndSettings, family: Family) -> Vec<SocketOption> {
     let rows = SETTINGS.iter();
@@ -214,14 +216,14 @@ pub fn socket_options(settings: &EndSettings, family: Family) -> Vec<SocketOptio
         .collect()
 }
 
-/// The sysctls of this end's namespace.
+/// Returns the sysctls of this end's network namespace.
 #[must_use]
 pub fn sysctls(settings: &EndSettings) -> Vec<Sysctl> {
     let rows = SETTINGS.iter();
     rows.flat_map(|row| (row.sysctls)(settings)).collect()
 }
 
-/// The settings of an end in words.
+/// Returns the description of an end's settings.
 #[must_use]
 pub fn describe(settings: &EndSettings) -> String {
     let rows = SETTINGS.iter();
@@ -229,12 +231,12 @@ pub fn describe(settings: &EndSettings) -> String {
     all.join("; ")
 }
 
-/// The settings that the oracle has no rule for.
+/// Returns the settings that the oracle has no rule for.
 pub(crate) fn without_rule() -> impl Iterator<Item = &'static EndSetting> {
     SETTINGS.iter().copied().filter(|row| !row.has_rule)
 }
 
-/// Whether an end has a setting that the oracle has no rule for.
+/// Returns whether an end has a setting that the oracle has no rule for.
 #[must_use]
 pub fn has_no_rule(settings: &EndSettings) -> bool {
     without_rule().any(|row| row.removed(settings).is_some())

@@ -7,10 +7,10 @@ use crate::file::{Key, boolean};
 
 pub(super) const KEY: Key<bool> = boolean(
     "nodelay",
-    "`TCP_NODELAY`: a small write is sent at once, and does not wait for an acknowledgement of what is in flight (RFC 896). On, if absent.",
+    "`TCP_NODELAY`: a small write is sent at once, and does not wait for the acknowledgement of data in flight (RFC 896). On, if absent.",
 );
 
-/// It changes what is in flight.
+/// The oracle has no rule for it, because it changes which data is in flight.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
     |end, cx, own| {

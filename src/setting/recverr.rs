@@ -11,7 +11,7 @@ pub(super) const KEY: Key<bool> = boolean(
     "`IP_RECVERR` or `IPV6_RECVERR`: ICMP errors are reported at once. Off, if absent.",
 );
 
-/// It changes what the kernel makes of an ICMP error.
+/// The oracle has no rule for it, because it changes how the kernel handles an ICMP error.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
     |end, cx, own| {

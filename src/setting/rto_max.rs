@@ -9,7 +9,7 @@ use crate::file::quantity::Unit;
 use crate::file::{Context, Key, Problem, Reported, Shape, Value};
 use crate::text::seconds;
 
-/// In `include/uapi/linux/tcp.h`.
+/// The number of the option in `include/uapi/linux/tcp.h`.
 const TCP_RTO_MAX_MS: i32 = 44;
 
 pub(super) const KEY: Key<Duration> = Key::value(
@@ -19,7 +19,7 @@ pub(super) const KEY: Key<Duration> = Key::value(
     "`TCP_RTO_MAX_MS`: the longest retransmission timeout, 1 s to 120 s. The case is skipped before Linux 6.15.",
 );
 
-/// It changes the retransmission timer.
+/// The oracle has no rule for it, because it changes the retransmission timer.
 pub(super) const SETTING: EndSetting = EndSetting::new(
     &KEY,
     |end, cx, own| {
@@ -54,7 +54,7 @@ fn rto_max(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
     if whole && (Duration::from_secs(1)..=Duration::from_secs(120)).contains(&time) {
         return Ok(time);
     }
-    let message = format!("`{}` is not what TCP_RTO_MAX_MS takes", value.path());
-    let problem = Problem::new(message, "it is 1s to 120s, in whole milliseconds");
+    let message = format!("`{}` is not a valid TCP_RTO_MAX_MS value", value.path());
+    let problem = Problem::new(message, "the range is 1s to 120s, in whole milliseconds");
     Err(value.wrong(problem, cx))
 }

@@ -12,7 +12,7 @@ pub(super) const KEY: Key<u8> = Key::value(
     "syn_retries",
     Shape::Integer(1, MOST),
     |value, cx| value.integer(1..=MOST, |count| u8::try_from(count).ok(), cx),
-    "`TCP_SYNCNT`: how often a SYN is sent again.",
+    "`TCP_SYNCNT`: the number of SYN retransmissions.",
 );
 
 pub(super) const SETTING: EndSetting = EndSetting::new(

@@ -3,7 +3,7 @@ use nix::libc;
 use super::*;
 use crate::testing::cases;
 
-/// Of the client of a case with these settings.
+/// The client's settings in a case with these settings.
 fn client(settings: &str) -> EndSettings {
     let text = format!(
         "summary = 's'\n\
@@ -45,7 +45,7 @@ fn each_setting_is_set_described_and_taken_back() {
         assert_ne!((row.describe)(&settings), (row.describe)(&default), "{key}");
         let sets = !(row.options)(&settings, Family::Ipv4).is_empty()
             || !(row.sysctls)(&settings).is_empty();
-        // The step that closes the socket sets it.
+        // The step that closes the socket sets SO_LINGER.
         assert_eq!(sets, key != "linger", "{key}");
     }
 }

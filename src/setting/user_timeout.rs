@@ -47,14 +47,14 @@ fn user_timeout(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
     let timeout = value.duration_in(Unit::Milliseconds, cx)?;
     let path = value.path();
     let problem = if timeout.is_zero() {
-        let help = "leave the key out: the kernel then gives up by its own rules";
-        Problem::new(format!("`{path}` is zero, which means none"), help)
+        let help = "omit the key: the kernel then uses its own timeouts";
+        Problem::new(format!("`{path}` is zero, which means no timeout"), help)
     } else if timeout.subsec_nanos() % 1_000_000 != 0 {
         let message = format!("`{path}` is not a whole number of milliseconds");
-        Problem::new(message, "the kernel counts it in milliseconds")
+        Problem::new(message, "the kernel counts this timeout in milliseconds")
     } else if timeout > LONGEST {
-        let message = format!("`{path}` is longer than the kernel takes");
-        Problem::new(message, "it is 2147483647ms (24.8 days) at most")
+        let message = format!("`{path}` is longer than the kernel accepts");
+        Problem::new(message, "the maximum is 2147483647ms (24.8 days)")
     } else {
         return Ok(timeout);
     };

@@ -10,7 +10,7 @@ use crate::file::{Context, Key, Reported, Table, end};
 use crate::model::End;
 use crate::world::{Fault, Refusal, World};
 
-/// The address of a host is removed or restored.
+/// Removes or restores the address of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
     /// The host.
@@ -19,25 +19,25 @@ pub struct Address {
     pub change: AddressChange,
 }
 
-/// What happens to an address.
+/// The change of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressChange {
-    /// Taken away.
+    /// Remove the address.
     Remove,
-    /// Given back, with the routes that have gone with it.
+    /// Restore the address, and the routes that the kernel removed with it.
     Restore,
 }
 
 const AT: Key<End> = end("at", "The host whose address it is.")
-    .required("whose address: `at = \"client\"` or `at = \"server\"`");
+    .required("the host: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<AddressChange> = Key::word(
     "action",
     &[
         ("remove", AddressChange::Remove),
         ("restore", AddressChange::Restore),
     ],
-    "`remove` takes the address away; `restore` gives it back, with the routes that have gone with it.",
+    "`remove` deletes the address; `restore` adds it again, with the routes that the kernel removed with it.",
 )
 .required("`action = \"remove\"` or `action = \"restore\"`");
 
@@ -74,12 +74,12 @@ impl Act for Address {
         let gone = Fault::NoAddress(at);
         match self.change {
             AddressChange::Remove => {
-                let message = || format!("the {at} has no address any more");
+                let message = || format!("the {at}'s address is already removed");
                 world.begin_once(gone, message, "restore it in between")
             }
             AddressChange::Restore => world.end_once(
                 &gone,
-                || format!("the {at} has its address already"),
+                || format!("the {at}'s address is not removed"),
                 || format!("`do = \"address\"`, `at = \"{at}\"`, `action = \"remove\"`"),
             ),
         }

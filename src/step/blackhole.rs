@@ -1,4 +1,4 @@
-//! `blackhole`: a machine between the ends swallows the connection.
+//! `blackhole`: a machine between the ends silently drops every segment of the connection.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::file::{Context, Key, Reported, Table, machine};
 use crate::model::{End, Loss, Node, Segments, Which};
 use crate::world::{Fault, Refusal, World};
 
-/// A router or a switch drops every segment of the connection in both directions, in silence; or no
-/// more.
+/// Makes a router or a switch silently drop every segment of the connection, in both directions; or
+/// ends that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Blackhole {
     /// The router or switch.
@@ -21,7 +21,7 @@ pub struct Blackhole {
 }
 
 impl Blackhole {
-    /// What is dropped, in each direction.
+    /// The loss rules, one for each direction.
     pub(crate) fn losses(self) -> [Loss; 2] {
         [End::Client, End::Server].map(|to| Loss {
             to,
@@ -36,12 +36,12 @@ const ON: Key<Node> =
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("start", true), ("stop", false)],
-    "`start`, if absent; `stop`: the segments pass again.",
+    "`start`: drop the segments; `stop`: let them pass again. `start`, if absent.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "blackhole",
-    about: "A router or a switch drops every segment of the connection in both directions, in silence. No carrier, route or neighbour \
+    about: "A router or a switch silently drops every segment of the connection, in both directions. No carrier, route or neighbour \
             changes, and no ICMP error is sent.",
     keys: &[&ON, &ACTION],
     relations: &[],
@@ -77,15 +77,15 @@ impl Act for Blackhole {
                 world.end(|fault| faults.contains(fault));
                 return Ok(());
             }
-            let early = Refusal::new(format!("{} has no blackhole when it stops", on.the()));
+            let early = Refusal::new(format!("{} has no blackhole to stop", on.the()));
             let help = format!("add an earlier step: `do = \"blackhole\"`, `on = \"{on}\"`");
             return Err(early.help(help));
         }
         let loses = |fault: &Fault| matches!(fault, Fault::Loss(node, _) if *node == on);
         if let Some(earlier) = world.find(loses) {
-            let twice = Refusal::new(format!("{} loses segments already", on.the()));
+            let twice = Refusal::new(format!("{} already drops segments", on.the()));
             let twice = twice.because(earlier);
-            return Err(twice.help("remove one of the two, or let the other stop in between"));
+            return Err(twice.help("remove one of the two, or stop the other in between"));
         }
         faults.into_iter().for_each(|fault| world.begin(fault));
         Ok(())

@@ -1,4 +1,4 @@
-//! `cable`: a cable is pulled or plugged in, or an interface goes down or comes up.
+//! `cable`: a cable is unplugged or plugged in, or an interface is set down or up.
 
 use std::fmt;
 
@@ -13,38 +13,43 @@ use crate::file::{
 use crate::model::{End, Node, Side};
 use crate::world::{Fault, Refusal, World};
 
-/// The cable of a host is pulled or plugged in again; or, with the machine across named, an
-/// interface goes down or comes up, and the other end of the link loses its carrier with it.
+/// Pulls the cable of a host or plugs it in again. With both machines of a link named, sets an
+/// interface down or up; the other end of the link then loses its carrier or gets it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cable {
     /// The side of the link.
     pub side: Side,
-    /// What happens to it.
+    /// The change.
     pub change: CableChange,
 }
 
-/// What happens to a cable.
+/// The change of a cable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CableChange {
-    /// Carrier lost.
+    /// The carrier is lost.
     Pull,
-    /// Carrier back.
+    /// The carrier is back.
     Plug,
 }
 
 const AT: Key<Node> = machine(
     "at",
-    "The host whose cable it is; with `to`, the machine whose interface it is.",
+    "The host at which the cable ends; with `to`, the machine whose interface goes down or comes up.",
 )
-.required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
-const AT_END: Key<End> = Key::value("at", Shape::End, an_end, "The host whose cable it is.")
-    .required("`at = \"client\"` or `at = \"server\"`, or a machine with `to`, the one across");
+.required("`at = \"client\"` or `at = \"server\"`, or two machines, `at` and `to`");
+const AT_END: Key<End> = Key::value(
+    "at",
+    Shape::End,
+    an_end,
+    "The host at which the cable ends.",
+)
+.required("`at = \"client\"` or `at = \"server\"`, or two machines, `at` and `to`");
 const TO: Key<Node> = machine("to", "The machine at the other end of the link.");
 const ACTION: Key<CableChange> = Key::word(
     "action",
     &[("pull", CableChange::Pull), ("plug", CableChange::Plug)],
-    "`pull`: the carrier goes; `plug`: it comes back.",
+    "`pull`: the carrier is lost; `plug`: the carrier is back.",
 )
 .required("`action = \"pull\"` or `action = \"plug\"`");
 
@@ -73,7 +78,8 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Cable, Reporte
     })
 }
 
-/// The link of another machine than an end must be named.
+/// Reads `at` of a step without `to`. Only the client and the server are valid: another machine may
+/// have several links, so `to` must name one.
 fn an_end(value: &Value, cx: &mut Context) -> Result<End, Reported> {
     let ends = ["client", "server"];
     let other = value
@@ -84,7 +90,7 @@ fn an_end(value: &Value, cx: &mut Context) -> Result<End, Reported> {
     };
     let message = format!("`{other}` is not a value of `{}`", value.path());
     let help = format!(
-        "it can be {}; another machine needs `to`, the one across",
+        "it can be {}; with another machine, `to` must name the machine at the other end of the link",
         alternatives(&ends, "or")
     );
     Err(value.wrong(Problem::new(message, help), cx))
@@ -127,7 +133,7 @@ impl Act for Cable {
     }
 }
 
-/// Whether the fault is that this link flaps.
+/// Whether the fault is the flapping of this link.
 pub(super) fn flaps(fault: &Fault, side: Side, world: &World) -> bool {
     match fault {
         Fault::Flapping(end) => world.is_same_link(Side::Cable(*end), side),
@@ -135,7 +141,7 @@ pub(super) fn flaps(fault: &Fault, side: Side, world: &World) -> bool {
     }
 }
 
-/// A link that goes out and in by itself is left to itself.
+/// Refuses a step on a link that may still flap.
 pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
     let Some(earlier) = world.may_last(|fault| flaps(fault, side, world)) else {
         return Ok(());
@@ -143,11 +149,11 @@ pub(super) fn still(world: &World, side: Side) -> Result<(), Refusal> {
     let early =
         Refusal::new(format!("{} may still flap at this step", named(side))).because(earlier);
     Err(early.help(
-        "wait for the end of its flapping with `after`: it takes `count` times `period`, less the last half",
+        "use `after` to wait until the flapping ends: it takes `count` times `period`, less half a period",
     ))
 }
 
-/// A link that is pulled cannot be pulled.
+/// Refuses to pull a link that is already pulled, at either end.
 pub(super) fn plugged(world: &World, side: Side) -> Result<(), Refusal> {
     let Some((pulled, earlier)) = world.pulled(side) else {
         return Ok(());
@@ -160,13 +166,13 @@ pub(super) fn plugged(world: &World, side: Side) -> Result<(), Refusal> {
     } else {
         "remove one of the two: both steps are about one link"
     };
-    let twice = Refusal::new(format!("{} is pulled already", named(side))).because(earlier);
+    let twice = Refusal::new(format!("{} is already pulled", named(side))).because(earlier);
     Err(twice.help(help))
 }
 
 fn not_pulled(world: &World, side: Side) -> Refusal {
     let early = Refusal::new(format!(
-        "{} is not pulled when it is plugged in",
+        "{} is not pulled, so it cannot be plugged in",
         named(side)
     ));
     match world.pulled(side) {
@@ -188,7 +194,7 @@ fn named(side: Side) -> String {
     }
 }
 
-/// As a file has it.
+/// The keys of the link in a file.
 fn written(side: Side) -> String {
     match side {
         Side::Cable(at) => format!("`at = \"{at}\"`"),

@@ -9,8 +9,8 @@ use super::{Act, Kind, Named, StepKind};
 use crate::file::{Context, Reported, Table};
 use crate::world::{Fault, Refusal, Stops, World};
 
-/// The client connects, once for each connection. In a case without this step it has done so before
-/// the first step.
+/// The client opens all of its connections. In a case without this step, the connections are
+/// established before the first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connect;
 

@@ -1,4 +1,4 @@
-//! `conntrack`: connection tracking of a router forgets, or has another timeout.
+//! `conntrack`: deletes the tracked flows of a router, or changes its timeout.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ use crate::file::{
 use crate::model::{Node, TrackingSeconds};
 use crate::world::{Change, Refusal, World};
 
-/// Connection tracking of a router changes.
+/// Changes the connection tracking of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conntrack {
     /// The router.
     pub on: Node,
-    /// What happens to it.
+    /// The change.
     pub change: ConntrackChange,
 }
 
-/// What happens to connection tracking.
+/// The change of connection tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConntrackChange {
-    /// Every flow is deleted.
+    /// Delete every flow.
     Flush,
-    /// `net.netfilter.nf_conntrack_tcp_timeout_established` gets this value; a flow takes it from
-    /// its next segment on.
+    /// Set `net.netfilter.nf_conntrack_tcp_timeout_established`. The new timeout applies to a flow
+    /// from its next segment on.
     SetTimeout(TrackingSeconds),
 }
 
@@ -38,12 +38,12 @@ const ESTABLISHED: Key<TrackingSeconds> = Key::value(
     "established",
     Shape::Seconds(TrackingSeconds::MAX as u64),
     tracking_timeout,
-    "`nf_conntrack_tcp_timeout_established` from now on, whole seconds; a flow takes it from its next segment on.",
+    "The new `nf_conntrack_tcp_timeout_established`, in whole seconds. It applies to a flow from its next segment on.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "conntrack",
-    about: "Connection tracking of a router deletes every flow, or gets another timeout.",
+    about: "Deletes the tracked flows of a router, or sets the timeout of its established flows.",
     keys: &[&ON, &ACTION, &ESTABLISHED],
     relations: &[Relation::One(&["action", "established"])],
     of_family: false,
@@ -58,8 +58,8 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Conntrack, Rep
         (Some(_), None) => ConntrackChange::Flush,
         (None, Some(established)) => ConntrackChange::SetTimeout(established.value),
         (Some(_), Some(_)) | (None, None) => {
-            let message = "this step needs `action` or `established`, one of the two";
-            let help = "`action = \"flush\"` deletes every flow; `established = \"10s\"` is the timeout of an idle one from now on";
+            let message = "this step needs exactly one of `action` and `established`";
+            let help = "`action = \"flush\"` deletes every flow; `established = \"10s\"` sets the timeout of established flows";
             return Err(cx.report(Diagnostic::new(table.place(), message).help(help)));
         }
     };

@@ -1,4 +1,4 @@
-//! `crash`: a host falls silent.
+//! `crash`: a host stops sending and receiving.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use crate::file::{Context, Key, Reported, Table};
 use crate::model::End;
 use crate::world::{Fault, Refusal, World};
 
-/// The host falls silent in both directions with its carrier up, and forgets nothing.
+/// The host stops sending and receiving. Its carrier stays up, and it keeps all of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Crash {
     /// The host.
     pub host: End,
 }
 
-const HOST: Key<End> = host("The host that falls silent.");
+const HOST: Key<End> = host("The host that crashes.");
 
 pub(super) const KIND: Kind = Kind {
     word: "crash",
-    about: "A host falls silent in both directions, with its carrier up. It forgets nothing.",
+    about: "A host stops sending and receiving. Its carrier stays up, and it keeps all of its state.",
     keys: &[&HOST],
     relations: &[],
     of_family: false,
@@ -57,7 +57,7 @@ impl Act for Crash {
     }
 }
 
-/// A host that is down from its reboot is left to itself.
+/// Refuses a step on a host that is still down for its reboot.
 pub(super) fn is_back(world: &World, host: End) -> Result<(), Refusal> {
     let Some(earlier) = world.lasting(|fault| *fault == Fault::Down(host)) else {
         return Ok(());

@@ -10,13 +10,13 @@ use crate::file::{Context, Diagnostic, Key, Reported, Shape, Table, Value};
 use crate::model::{End, Segments};
 use crate::world::{Fate, Fault, Packet, Refusal, World};
 
-/// `from` sends the payload on every connection; the other end sends it back. The step waits for
-/// that.
+/// `from` sends the payload on every connection, and the other end sends it back. The step waits
+/// until the exchange is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
     /// The end that sends first.
     pub from: End,
-    /// What it sends; 1..=65536 bytes.
+    /// The payload, 1..=65536 bytes.
     pub payload: Vec<u8>,
 }
 
@@ -36,10 +36,11 @@ pub(super) const KIND: Kind = Kind {
     of_family: false,
 };
 
-/// The most steps that are named as the reason why an exchange cannot complete.
+/// The maximum number of steps that an error names as the causes.
 const MOST_CAUSES: usize = 5;
 
-/// The length of a packet that fits every link: a larger one is cut after an ICMP error.
+/// The length of the packet that the check sends through the World. It fits every link: TCP makes
+/// larger packets smaller after an ICMP error.
 const LENGTH: u16 = 100;
 
 pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Exchange, Reported> {
@@ -84,29 +85,30 @@ impl Act for Exchange {
         let stuck = shown.fold(stuck, Refusal::because);
         let forgotten = world.find(|fault| matches!(fault, Fault::Forgotten(_)));
         Err(match forgotten {
-            Some(_) => stuck.help("exchange before the reboot: it loses the connection for ever"),
+            Some(_) => stuck.help("exchange before the reboot: the reboot destroys the connection"),
             None => stuck
                 .help("repair that first; or use `do = \"send\"`, which writes and does not wait"),
         })
     }
 }
 
-/// Which direction is broken.
+/// The reason why an exchange cannot complete: what happens to the data in the broken direction.
 fn why(world: &World) -> String {
     let lost = [End::Server, End::Client].into_iter().find_map(|to| {
         let kind = Segments::Data;
         let length = LENGTH;
         match world.fate(&Packet { to, kind, length })? {
             Fate::Delivered | Fate::Uncertain(_) => None,
-            // The message differs between the families.
+            // The name of the ICMP error differs between the families, so it is not part of the
+            // message.
             Fate::Answered(by, _) => Some(format!(
-                "what is sent to the {to} is dropped by {}, which sends an ICMP error",
+                "a packet to the {to} is dropped by {}, which sends an ICMP error",
                 by.the()
             )),
-            fate => Some(format!("what is sent to the {to} {fate}")),
+            fate => Some(format!("a packet to the {to} {fate}")),
         }
     });
-    lost.unwrap_or_else(|| "the path is broken, or an end takes no part any more".to_owned())
+    lost.unwrap_or_else(|| "the path is broken, or one end no longer takes part".to_owned())
 }
 
 impl fmt::Display for Exchange {

@@ -1,4 +1,4 @@
-//! `fill`: one end writes until the kernel takes no more.
+//! `fill`: one end writes until its socket accepts no more data.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::file::{Context, Key, Reported, Table};
 use crate::model::End;
 use crate::world::{Fault, Firewalled, Refusal, Stops, World};
 
-/// `from` writes until the kernel takes no more: the window of the peer is full, and so is the send
-/// buffer.
+/// `from` writes until its socket accepts no more data: the receive window of the peer and the send
+/// buffer are full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fill {
     /// The end that writes.
@@ -22,7 +22,7 @@ const FROM: Key<End> = from("The end that writes; the client, if absent.");
 
 pub(super) const KIND: Kind = Kind {
     word: "fill",
-    about: "One end writes until the kernel takes no more: the peer's window and the send buffer are full.",
+    about: "One end writes until its socket accepts no more data: the peer's receive window and the send buffer are full.",
     keys: &[&FROM],
     relations: &[],
     of_family: false,
@@ -48,7 +48,7 @@ impl Act for Fill {
         let from = self.from;
         world.needs_writing(from)?;
         let peer = from.peer();
-        // The kernel takes all that a peer reads, for ever.
+        // If the peer reads everything, the socket accepts data for ever.
         if stays_unread(world, peer) {
             world.leave_in_flight(from);
             return Ok(());
@@ -60,7 +60,7 @@ impl Act for Fill {
     }
 }
 
-/// Whether something may keep the peer from reading all that is written.
+/// Whether some of the written data may stay unread or unacknowledged, so that the buffers fill.
 fn stays_unread(world: &World, peer: End) -> bool {
     let unread = |fault: &Fault| match fault {
         Fault::Unread(end) | Fault::Forgotten(end) | Fault::Closed(end) | Fault::Destroyed(end) => {
@@ -68,7 +68,7 @@ fn stays_unread(world: &World, peer: End) -> bool {
         }
         Fault::NotAccepting { .. } => peer == End::Server,
         Fault::Shut(_) | Fault::Unopened | Fault::Down(_) | Fault::Narrow(..) => false,
-        // A loss of some segments can be one of so many that what is written waits.
+        // A loss of some segments can be a loss of many, so that the written data queues up.
         Fault::Loss(..) | Fault::Untold(_) | Fault::Unconnected => true,
         Fault::Link(_)
         | Fault::Flapping(_)
@@ -80,7 +80,7 @@ fn stays_unread(world: &World, peer: End) -> bool {
         | Fault::Filter(..)
         | Fault::Impaired(_) => fault.stops() != Some(Stops::Some),
     };
-    // A firewall may have forgotten the flow.
+    // The tracked flow may have expired at a firewall.
     world.setting().firewall != Firewalled::No || world.find(unread).is_some()
 }
 

@@ -1,4 +1,4 @@
-//! `filter`: a router filters what it forwards.
+//! `filter`: a router drops or rejects segments that it would forward.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use crate::model::{
 };
 use crate::world::{Fault, Refusal, World};
 
-/// A router filters what it forwards from now on, or no more.
+/// Adds a filter for forwarded segments to a router, or removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filter {
     /// The router.
     pub on: Node,
-    /// What it does to which segments; `None`: it filters no more.
+    /// The filter rule; `None` removes the filter.
     pub rule: Option<Rule>,
 }
 
@@ -47,23 +47,23 @@ const ACTION: Key<Word> = Key::word(
         ("reject", Word::Reject),
         ("remove", Word::Remove),
     ],
-    "`drop`: in silence; `reject`: the sender gets what `with` names; `remove`: the filter is removed.",
+    "`drop`: drop silently; `reject`: drop, and answer with the packet that `with` names; `remove`: remove the filter.",
 )
 .required("what the filter does: `action = \"drop\"`, `\"reject\"` or `\"remove\"`");
 const WITH: Key<FilterVerdict> = Key::value(
     "with",
     Shape::OneOf(rejections),
     rejection,
-    "What the sender gets: `rst`, or an ICMP error such as `port-unreachable`. For `action = \"reject\"`.",
+    "The answer to the sender: `rst`, or an ICMP error such as `port-unreachable`. For `action = \"reject\"`.",
 )
 .sometimes(
-    "what the sender gets: `with = \"rst\"`, or an ICMP message such as `with = \"port-unreachable\"`",
+    "the answer to the sender: `with = \"rst\"`, or an ICMP error such as `with = \"port-unreachable\"`",
 );
 const TO: Key<End> = end("to", "The direction; both, if absent.");
 const WHAT: Key<Segments> = Key::word(
     "what",
     &WHAT_WORDS,
-    "Which segments of the connection; `any`, if absent. `established` is what connection tracking takes for part of a flow.",
+    "Which segments of the connection; `any`, if absent. `established`: the segments that connection tracking assigns to a tracked flow.",
 );
 
 pub(super) const KIND: Kind = Kind {
@@ -147,7 +147,7 @@ fn rejection(value: &Value, cx: &mut Context) -> Result<FilterVerdict, Reported>
     Err(value.wrong(Problem::new(message, help), cx))
 }
 
-/// The words of all rejections.
+/// All words for `with`, sorted: `rst`, and the ICMP errors of both families.
 fn rejections() -> Vec<String> {
     let names = Family::ALL.into_iter().flat_map(unreachables);
     let words = ["rst"].into_iter().chain(names.map(|(name, _)| name));
@@ -157,7 +157,7 @@ fn rejections() -> Vec<String> {
     words
 }
 
-/// The type of destination unreachable.
+/// The ICMP type "destination unreachable".
 fn unreachable(family: Family) -> u8 {
     match family {
         Family::Ipv4 => 3,
@@ -165,8 +165,8 @@ fn unreachable(family: Family) -> u8 {
     }
 }
 
-/// The messages that a filter can send: destination unreachable, but for the one that is about the
-/// size of a packet.
+/// The ICMP errors that a filter can send, with their codes: "destination unreachable", except the
+/// code "fragmentation needed", which is about the size of a packet.
 fn unreachables(family: Family) -> impl Iterator<Item = (&'static str, u8)> {
     let fits = move |(name, kind, code): &(&'static str, u8, u8)| {
         (*kind == unreachable(family) && *name != "fragmentation-needed").then_some((*name, *code))
@@ -193,7 +193,7 @@ impl Act for Filter {
             if world.end(same) {
                 return Ok(());
             }
-            let early = Refusal::new(format!("{} has no filter when it is removed", on.the()));
+            let early = Refusal::new(format!("{} has no filter to remove", on.the()));
             return Err(
                 early.help("add one in an earlier step: `do = \"filter\"`, `action = \"drop\"`")
             );
@@ -204,7 +204,7 @@ impl Act for Filter {
             tracked(world, on)?;
         }
         if let Some(earlier) = world.find(same) {
-            let twice = Refusal::new(format!("{} filters already", on.the())).because(earlier);
+            let twice = Refusal::new(format!("{} already has a filter", on.the())).because(earlier);
             return Err(twice.help("remove one of the two, or end the other in between"));
         }
         world.begin(Fault::Filter(on, rule));
@@ -212,7 +212,7 @@ impl Act for Filter {
     }
 }
 
-/// Not every family has every message.
+/// Refuses an ICMP error that the family does not have.
 fn has_message(world: &World, verdict: FilterVerdict) -> Result<(), Refusal> {
     let FilterVerdict::Icmp(message) = verdict else {
         return Ok(());
@@ -225,7 +225,7 @@ fn has_message(world: &World, verdict: FilterVerdict) -> Result<(), Refusal> {
     let code = message.code(other);
     let name = code.and_then(|code| icmp_name(other == Family::Ipv6, (unreachable(other), code)));
     let text = format!(
-        "`{}` is no ICMP error of {family}",
+        "`{}` is not an ICMP error of {family}",
         name.unwrap_or_default()
     );
     let whose = if world.setting().is_dual {

@@ -1,4 +1,4 @@
-//! `flap`: a cable goes out and in again, several times.
+//! `flap`: a cable is unplugged and plugged in again, several times.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,51 +14,52 @@ use crate::model::{End, Side};
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, World};
 
-/// A cable that goes out and in again: each period is half the one and half the other.
+/// Unplugs a cable and plugs it in again, `count` times. In each period the carrier is down for the
+/// first half, and up for the second half.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flap {
-    /// The host whose cable it is.
+    /// The host at which the cable ends.
     pub at: End,
-    /// 1..=1000.
+    /// How often the carrier goes down, 1..=1000.
     pub count: u32,
-    /// From one time that it goes out to the next.
+    /// The time from one loss of the carrier to the next.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub period: Duration,
 }
 
 impl Flap {
-    /// From when it goes out for the first time until it is in for good.
+    /// The time from the first loss of the carrier until the carrier is back for good.
     #[must_use]
     pub fn duration(self) -> Duration {
         self.period * self.count - self.period / 2
     }
 }
 
-/// Each half has to be long enough for the kernel to act on it: a carrier that comes and goes is
-/// noticed up to a second late (`linkwatch_schedule_work`).
+/// The shortest period. Each half must be long enough for the kernel to act on it: the kernel
+/// handles changes of the carrier up to one second late (`linkwatch_schedule_work`).
 const SHORTEST_PERIOD: Duration = Duration::from_millis(200);
 
-const AT: Key<End> = end("at", "The host whose cable it is.")
-    .required("whose cable: `at = \"client\"` or `at = \"server\"`");
+const AT: Key<End> = end("at", "The host at which the cable ends.")
+    .required("the host: `at = \"client\"` or `at = \"server\"`");
 const COUNT: Key<u32> = Key::value(
     "count",
     Shape::Integer(1, MOST_TIMES),
     |value, cx| value.integer(1..=MOST_TIMES, |count| u32::try_from(count).ok(), cx),
-    "How often the cable goes out.",
+    "How often the carrier is lost.",
 )
 .required("how often: `count = 3`");
 const PERIOD: Key<Duration> = Key::value(
     "period",
     Shape::Duration,
     period,
-    "The time from one time that the cable goes out to the next, 200 ms or more: half of it out, half of it in.",
+    "The time from one loss of the carrier to the next, at least 200 ms: the carrier is down for the first half, and up for the second half.",
 )
-.required("the time from one time that it goes out to the next: `period = \"2s\"`");
+.required("the time from one loss of the carrier to the next: `period = \"2s\"`");
 
 pub(super) const KIND: Kind = Kind {
     word: "flap",
-    about: "A cable goes out and in again, several times. The step is done when it is out for the first time.",
+    about: "A cable is unplugged and plugged in again, several times. The step is done when the carrier is lost for the first time.",
     keys: &[&AT, &COUNT, &PERIOD],
     relations: &[],
     of_family: false,
@@ -79,7 +80,7 @@ fn period(value: &Value, cx: &mut Context) -> Result<Duration, Reported> {
     let period = value.duration(cx)?;
     if period < SHORTEST_PERIOD {
         let shortest = seconds(SHORTEST_PERIOD);
-        let help = format!("it is {shortest} at least, half of it out and half in");
+        let help = format!("the period is at least {shortest}: half of it out, half of it in");
         return Err(cx.report(value.cannot_be(period).help(help)));
     }
     Ok(period)

@@ -1,4 +1,4 @@
-//! `forwarding`: a router stops forwarding, or forwards again.
+//! `forwarding`: turns IP forwarding of a router off or on.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use crate::file::{Context, Key, Reported, Table, machine};
 use crate::model::Node;
 use crate::world::{Fault, Refusal, World};
 
-/// A router forwards, or not (`net.ipv4.ip_forward`, `net.ipv6.conf.all.forwarding`).
+/// Turns IP forwarding of a router off or on (`net.ipv4.ip_forward`,
+/// `net.ipv6.conf.all.forwarding`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forwarding {
     /// The router.
@@ -23,7 +24,7 @@ const ON: Key<Node> = machine("on", "The router.").required("where it is done: `
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("off", false), ("on", true)],
-    "`off`: the router drops in silence whatever is not for itself; `on`: it forwards again.",
+    "`off`: the router silently drops every packet that is not for itself; `on`: it forwards again.",
 )
 .required("`action = \"off\"` or `action = \"on\"`");
 
@@ -62,11 +63,11 @@ impl Act for Forwarding {
         if self.forwards {
             return world.end_once(
                 &off,
-                || format!("{} forwards already", on.the()),
+                || format!("{} already forwards", on.the()),
                 || format!("`do = \"forwarding\"`, `on = \"{on}\"`, `action = \"off\"`"),
             );
         }
-        let message = || format!("{} does not forward already", on.the());
+        let message = || format!("{} has already stopped forwarding", on.the());
         world.begin_once(off, message, "switch it on in between")
     }
 }

@@ -1,4 +1,5 @@
-//! `impair`: the path of a host's packets gets bad (netem).
+//! `impair`: packets that a host sends are delayed, lost, duplicated, reordered or rate-limited
+//! (netem).
 
 use std::fmt;
 use std::ops::Range;
@@ -16,28 +17,29 @@ use crate::model::{End, Percent};
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, World};
 
-/// What a host sends is impaired, or no more.
+/// Impairs the packets that a host sends, or ends that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Impair {
     /// The host.
     pub at: End,
-    /// How; `None`: no more. What is under way in an impaired path is lost when that ends.
+    /// The impairment; `None` ends it. Packets that are queued in netem when the impairment ends
+    /// are lost.
     pub impairment: Option<Impairment>,
 }
 
-/// A bad path (netem). What a host hands to its interface in one piece is one packet, as in the
-/// capture.
+/// The impairments (netem). As in the capture, the data that a host passes to its interface in one
+/// piece counts as one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Impairment {
-    /// All packets are delayed.
+    /// The delay of all packets.
     pub delay: Option<Delay>,
-    /// So many of a hundred packets are lost.
+    /// The percentage of packets that are lost.
     pub loss: Option<Percent>,
-    /// So many of a hundred packets come twice.
+    /// The percentage of packets that are duplicated.
     pub duplicate: Option<Percent>,
-    /// The rate in kbit/s.
+    /// The rate limit in kbit/s.
     pub rate: Option<u32>,
-    /// The packets that are hit at random are the same for the same seed.
+    /// The seed of the random choice: the same seed chooses the same packets.
     pub seed: Option<u64>,
 }
 
@@ -45,18 +47,18 @@ pub struct Impairment {
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delay {
-    /// On average; up to a minute.
+    /// The mean delay, at most 60 s.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub by: Duration,
-    /// More or less by up to so much, each packet by another; at most `by`.
+    /// The maximum random deviation of each packet's delay from `by`, at most `by`.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub jitter: Option<Duration>,
-    /// So many of a hundred packets are not delayed, and overtake those that are.
+    /// The percentage of packets that are not delayed, and so overtake delayed ones.
     pub reorder: Option<Percent>,
 }
 
 impl Impairment {
-    /// Whether it hits packets at random.
+    /// Whether the impairment is random.
     #[must_use]
     pub fn is_random(&self) -> bool {
         let delayed = |delay: Delay| delay.jitter.is_some() || delay.reorder.is_some();
@@ -64,17 +66,14 @@ impl Impairment {
     }
 }
 
-/// Longer than any path on Earth.
+/// The longest delay. It is longer than the delay of any path on Earth.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
-/// In kbit/s: 10 Gbit/s, beyond which nothing is narrow.
+/// The highest rate, in kbit/s: 10 Gbit/s. A higher rate limits nothing here.
 const LARGEST_RATE: u64 = 10_000_000;
 
-const AT: Key<End> = end(
-    "at",
-    "The host whose packets are impaired as it sends them.",
-)
-.required("the host whose packets are impaired: `at = \"client\"` or `at = \"server\"`");
+const AT: Key<End> = end("at", "The host whose outgoing packets are impaired.")
+    .required("the host whose packets are impaired: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<()> = Key::word(
     "action",
     &[("stop", ())],
@@ -88,7 +87,7 @@ const DELAY: Key<Duration> = Key::value(
 );
 const JITTER: Key<Duration> = duration(
     "jitter",
-    "The delay varies by up to this, at most by `delay`.",
+    "The maximum random deviation from `delay`; at most `delay`.",
 );
 const LOSS: Key<Percent> = share("loss", "The share of packets that are lost.");
 const DUPLICATE: Key<Percent> = share("duplicate", "The share of packets that are sent twice.");
@@ -106,7 +105,7 @@ pub(super) const SEED: Key<u64> = Key::value(
     "seed",
     Shape::Integer(0, u32::MAX as u64),
     |value, cx| value.integer(0..=u64::from(u32::MAX), Some, cx),
-    "The packets that are hit at random are the same for the same seed.",
+    "The seed of the random choice: the same seed chooses the same packets.",
 );
 
 pub(super) const KIND: Kind = Kind {
@@ -159,13 +158,16 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Impair, Report
     };
     match seed {
         Some(seed) if !impairment.is_random() => {
-            let idle = Diagnostic::new(seed.span, "`seed` is given where nothing is random");
+            let idle = Diagnostic::new(
+                seed.span,
+                "`seed` has no effect: nothing in this step is random",
+            );
             let help = "add `jitter`, `loss`, `duplicate` or `reorder`, or remove `seed`";
             Err(cx.report(idle.help(help)))
         }
         None if impairment == Impairment::default() => {
-            let nothing = Diagnostic::new(table.place(), "nothing is impaired by this step");
-            let help = "add `delay`, `loss`, `duplicate` or `rate`; or end what an earlier step began with `action = \"stop\"`";
+            let nothing = Diagnostic::new(table.place(), "this step impairs nothing");
+            let help = "add `delay`, `loss`, `duplicate` or `rate`; or end an earlier impairment with `action = \"stop\"`";
             Err(cx.report(nothing.help(help)))
         }
         Some(_) | None => Ok(Impair {
@@ -195,7 +197,7 @@ fn delay(table: &mut Table, cx: &mut Context) -> Result<Option<Delay>, Reported>
     };
     match (by, jitter, reorder) {
         (None, Some(jitter), _) => {
-            let why = "a packet comes earlier or later than that";
+            let why = "the jitter varies this delay";
             Err(cx.report(needs("jitter", jitter.span, why)))
         }
         (None, None, Some(reorder)) => {
@@ -203,10 +205,10 @@ fn delay(table: &mut Table, cx: &mut Context) -> Result<Option<Delay>, Reported>
             Err(cx.report(needs("reorder", reorder.span, why)))
         }
         (Some(by), Some(jitter), _) if jitter.value > by.value => {
-            let message = "`jitter` is longer than `delay`, and no packet comes before it is sent";
+            let message = "`jitter` is longer than `delay`: no packet can arrive before it is sent";
             let wrong = Diagnostic::new(jitter.span, message).related(by.span, "the delay");
             let most = seconds(by.value);
-            Err(cx.report(wrong.help(format!("a jitter of {most} at most goes with this delay"))))
+            Err(cx.report(wrong.help(format!("with this delay, the jitter is at most {most}"))))
         }
         (None, None, None) => Ok(None),
         (Some(by), jitter, reorder) => Ok(Some(Delay {
@@ -237,8 +239,12 @@ impl Act for Impair {
         }
         world.end_once(
             &Fault::Impaired(at),
-            || format!("what the {at} sends is not impaired when that stops"),
-            || format!("`do = \"impair\"`, `at = \"{at}\"`, with what is bad about it"),
+            || format!("the packets from the {at} are not impaired, so there is nothing to stop"),
+            || {
+                format!(
+                    "`do = \"impair\"`, `at = \"{at}\"`, with `delay`, `loss`, `duplicate` or `rate`"
+                )
+            },
         )
     }
 }
@@ -246,8 +252,8 @@ impl Act for Impair {
 impl fmt::Display for Impair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.impairment {
-            Some(impairment) => write!(f, "impair what the {} sends: {impairment}", self.at),
-            None => write!(f, "stop impairing what the {} sends", self.at),
+            Some(impairment) => write!(f, "impair packets from the {}: {impairment}", self.at),
+            None => write!(f, "stop impairing packets from the {}", self.at),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `listener`: the server accepts no connection.
 //!
-//! A handshake is the kernel's work: it is complete before the program accepts, and the connection
-//! waits in the accept queue. The queue takes one more than the backlog of listen(2)
-//! (`sk_acceptq_is_full`). A SYN that finds it full is dropped (`tcp_conn_request`), and so
-//! is the last acknowledgement of a handshake, or, with `net.ipv4.tcp_abort_on_overflow`, it is
-//! answered with a RST (`tcp_check_req`).
+//! The kernel completes a handshake before the program calls accept(2); the connection then waits
+//! in the accept queue. The queue holds one connection more than the backlog of listen(2)
+//! (`sk_acceptq_is_full`). If the queue is full, the kernel drops a SYN (`tcp_conn_request`). It
+//! also drops the last acknowledgement of a handshake, or answers it with a RST if
+//! `net.ipv4.tcp_abort_on_overflow` is set (`tcp_check_req`).
 
 use std::fmt;
 use std::time::Duration;
@@ -19,20 +19,21 @@ use crate::model::End;
 use crate::text::seconds;
 use crate::world::{Fault, Refusal, Stops, World};
 
-/// The server's program accepts nothing, and goes on listening.
+/// The server's program stops accepting connections. Its socket stays in state LISTEN.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listener {
-    /// It also calls listen(2) with this backlog, 1..=128, and others connect until the queue is
-    /// full.
+    /// If set, the program also calls listen(2) with this backlog, 1..=128, and filler connections
+    /// are opened until the accept queue is full.
     pub fill: Option<u8>,
-    /// The program accepts again after so long; `None`: never.
+    /// The time after which the program accepts again; `None`: never.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
     pub duration: Option<Duration>,
 }
 
 impl Listener {
-    /// How many connections it takes to fill the queue (`sk_acceptq_is_full`).
+    /// The number of connections that fill the accept queue (`sk_acceptq_is_full`); 0 without
+    /// `fill`.
     #[must_use]
     pub fn fillers(self) -> u32 {
         self.fill.map_or(0, |backlog| u32::from(backlog) + 1)
@@ -45,15 +46,15 @@ enum Word {
     Fill,
 }
 
-/// A backlog of 1 lets two connections wait.
+/// The default backlog. With a backlog of 1, two connections can wait.
 const SMALLEST: u8 = 1;
 
 const ACTION: Key<Word> = Key::word(
     "action",
     &[("pause", Word::Pause), ("fill", Word::Fill)],
-    "`pause`: the server accepts nothing; `fill`: others also connect until its accept queue is full.",
+    "`pause`: the server accepts no connection; `fill`: in addition, filler connections are opened until its accept queue is full.",
 )
-.required("what becomes of it: `action = \"fill\"`");
+.required("the action: `action = \"fill\"`");
 const FOR: Key<Duration> = duration(
     "for",
     "The server accepts again after this; never, if absent.",
@@ -67,7 +68,7 @@ const BACKLOG: Key<u8> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "listener",
-    about: "The server's program accepts no connection, as one that is too busy. The step comes before `connect`, or after it to meet the \
+    about: "The server's program accepts no connection, like a program that is too busy. The step comes before `connect`, or after it to affect the \
             end of a handshake.",
     keys: &[&ACTION, &FOR, &BACKLOG],
     relations: &[Relation::Only {
@@ -88,7 +89,7 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Listener, Repo
         (Word::Fill, backlog) => Some(backlog.map_or(SMALLEST, |at| at.value)),
         (Word::Pause, None) => None,
         (Word::Pause, Some(backlog)) => {
-            let message = "a `backlog` is given for a queue that is not filled";
+            let message = "`backlog` has no effect: this action does not fill the queue";
             let idle = Diagnostic::new(backlog.span, message).related(word.span, "the action");
             return Err(cx.report(idle.help("write `action = \"fill\"`, or remove `backlog`")));
         }
@@ -115,8 +116,8 @@ impl Act for Listener {
             return Err(late.help("open them after this step: `do = \"connect\"`"));
         }
         if opened && passes {
-            let message = "no connection is opened after this step, and none would be accepted";
-            let help = "take it before `do = \"connect\"`, or leave `for` out";
+            let message = "`for` has no effect: no connection is opened after this step";
+            let help = "move the step before `do = \"connect\"`, or omit `for`";
             return Err(Refusal::new(message).help(help));
         }
         if fills {
@@ -127,7 +128,7 @@ impl Act for Listener {
             _ => false,
         };
         if let Some(earlier) = world.find(again) {
-            let twice = Refusal::new("the server accepts nothing already").because(earlier);
+            let twice = Refusal::new("the server already accepts no connection").because(earlier);
             return Err(twice.help("remove one of the two"));
         }
         world.begin(Fault::NotAccepting {
@@ -138,13 +139,14 @@ impl Act for Listener {
     }
 }
 
-/// The queue is filled by others, who connect from the client's host.
+/// Refuses to fill the queue over a broken path: the filler connections come from the client's
+/// host.
 fn others_can_connect(world: &World) -> Result<(), Refusal> {
     let down = || world.lasting(|fault| *fault == Fault::Down(End::Client));
     let Some(cause) = world.stopped(&[Stops::All]).or_else(down) else {
         return Ok(());
     };
-    let message = "the queue cannot be filled: the others connect from the client's host, and the path is broken";
+    let message = "the queue cannot be filled: the filler connections come from the client's host, and the path is broken";
     let help = "take this step before the path is broken, or after it is repaired";
     Err(Refusal::new(message).because(cause).help(help))
 }

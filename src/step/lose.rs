@@ -1,4 +1,4 @@
-//! `lose`: a machine between the ends loses segments.
+//! `lose`: a router or a switch drops incoming segments.
 
 use std::fmt;
 
@@ -13,14 +13,15 @@ use crate::file::{
 use crate::model::{End, Loss, Node, Segments, Which};
 use crate::world::{Fault, Refusal, World};
 
-/// A router or a switch loses segments of the connection as they arrive, in silence; or no more.
+/// Makes a router or a switch silently drop segments of the connection as they arrive, or ends
+/// that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lose {
     /// The machine.
     pub on: Node,
     /// The direction.
     pub to: End,
-    /// Which segments; `None`: it loses none in this direction any more.
+    /// The segments that are dropped; `None` ends the loss in this direction.
     pub loss: Option<Loss>,
 }
 
@@ -30,17 +31,17 @@ enum Word {
     Stop,
 }
 
-/// More are easier to choose with a fraction.
+/// The largest number of a segment in `nth`. For later segments, `fraction` is the better choice.
 const LAST_NUMBER: u64 = 1000;
 
 const ON: Key<Node> =
     machine("on", "The router or switch.").required("where it is done: `on = \"router\"`");
 const TO: Key<End> = end("to", "The direction.")
-    .required("the direction in which they get lost: `to = \"client\"` or `to = \"server\"`");
+    .required("the direction of the lost segments: `to = \"client\"` or `to = \"server\"`");
 const ACTION: Key<Word> = Key::word(
     "action",
     &[("start", Word::Start), ("stop", Word::Stop)],
-    "`start`, if absent; `stop`: none is lost in this direction any more.",
+    "`start`: drop segments; `stop`: drop no more segments in this direction. `start`, if absent.",
 );
 const WHAT: Key<Segments> = Key::word(
     "what",
@@ -51,18 +52,18 @@ const NTH: Key<Vec<u32>> = Key::value(
     "nth",
     Shape::OneOrMore(&Shape::Integer(1, LAST_NUMBER)),
     numbers,
-    "Their numbers, counted from 1 when the step is taken; all, if absent.",
+    "The numbers of the segments to drop; the first segment after the start of the step has the number 1. All, if absent.",
 );
 const FRACTION: Key<u8> = Key::value(
     "fraction",
     Shape::Share(99),
     percent,
-    "A share of them, chosen at random. Needs `seed`.",
+    "The share of the segments to drop, chosen at random. Needs `seed`.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "lose",
-    about: "A router or a switch loses segments of the connection as they arrive, in silence.",
+    about: "A router or a switch silently drops segments of the connection as they arrive.",
     keys: &[&ON, &TO, &ACTION, &WHAT, &NTH, &FRACTION, &SEED],
     relations: &[
         Relation::Never("action", "stop", &["what", "nth", "fraction", "seed"]),
@@ -108,8 +109,8 @@ fn which(table: &mut Table, cx: &mut Context) -> Result<Which, Reported> {
             Err(cx.report(alone.help("add `fraction = \"30%\"`, or remove `seed`")))
         }
         (_, Some(fraction), None) => {
-            let unseeded = Diagnostic::new(fraction.span, "`fraction` has no `seed`");
-            let help = "add `seed = 1`, or any other number: the same one loses the same segments in every run";
+            let unseeded = Diagnostic::new(fraction.span, "`fraction` is given without `seed`");
+            let help = "add `seed = 1`, or any other number: the same seed drops the same segments in every run";
             Err(cx.report(unseeded.help(help)))
         }
         (Some(nth), None, None) => Ok(Which::Nth(nth.value)),
@@ -121,7 +122,7 @@ fn which(table: &mut Table, cx: &mut Context) -> Result<Which, Reported> {
     }
 }
 
-/// `3`, or `[1, 3]`.
+/// Reads `3`, or a list such as `[1, 3]` in ascending order.
 fn numbers(value: &Value, cx: &mut Context) -> Result<Vec<u32>, Reported> {
     let number = |value: &Value, cx: &mut Context| {
         value.integer(1..=LAST_NUMBER, |number| u32::try_from(number).ok(), cx)
@@ -141,7 +142,7 @@ fn numbers(value: &Value, cx: &mut Context) -> Result<Vec<u32>, Reported> {
     }
     if numbers.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
-        return Err(cx.report(empty.help("list the numbers of the lost ones, `[1, 3]`")));
+        return Err(cx.report(empty.help("list the numbers of the segments to drop: `[1, 3]`")));
     }
     Ok(numbers)
 }
@@ -166,16 +167,16 @@ impl Act for Lose {
                 return Ok(());
             }
             let early = Refusal::new(format!(
-                "{} loses nothing to the {to} when that stops",
+                "{} drops no segments to the {to}, so there is nothing to stop",
                 on.the()
             ));
             return Err(early.help(format!(
-                "let it begin in an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
+                "add an earlier step: `do = \"lose\"`, `on = \"{on}\"`, `to = \"{to}\"`"
             )));
         };
         distinguishable(world, Some(to), loss.what)?;
         if let Some(earlier) = world.find(same) {
-            let message = format!("{} loses segments to the {to} already", on.the());
+            let message = format!("{} already drops segments to the {to}", on.the());
             let twice = Refusal::new(message).because(earlier);
             return Err(twice.help("remove one of the two, or end the other in between"));
         }

@@ -1,7 +1,7 @@
-//! The steps of a case: one file for each `do` word, with its type, its keys, its reading, its
-//! description, and its act on the [`World`].
+//! The steps of a case. Each `do` word has one file, with the type of the step, its keys, its
+//! parser, its description, and its effect on the [`World`].
 //!
-//! A step is added by a file here, a file of the same name in `runner/step/`, and a row in
+//! To add a step, add a file here, a file of the same name in `runner/step/`, and a row in
 //! [`for_each_step`].
 
 use std::fmt;
@@ -21,9 +21,9 @@ pub use crate::world::Named;
 pub use crate::world::Need;
 use crate::world::{Cause, Fault, Firewalled, Refusal, World};
 
-/// Calls a macro with all steps: first those of an end's program, which each variant of a dual-stack
-/// case takes by itself, then those at the network, which the variants take together. A row is the
-/// `do` word, which is the name of the file, and the type.
+/// Calls a macro with all steps. First come the steps of an end's program, which each variant of a
+/// dual-stack case runs for itself; then the steps on the network, which the variants run together.
+/// A row is the `do` word, which is also the name of the file, and the type.
 macro_rules! for_each_step {
     ($then:path) => {
         $then! {
@@ -69,24 +69,24 @@ macro_rules! declare {
         $(pub use $network::$Network;)*
         $(pub use $program::$Program;)*
 
-        /// What a step does.
+        /// The action of a step.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(untagged)]
         pub enum Action {
-            /// It changes the network.
+            /// A change of the network.
             Network(NetworkAction),
-            /// An end's program does something.
+            /// An action of an end's program.
             Program(ProgramAction),
         }
 
-        /// What a step does to the network.
+        /// An action of a step on the network.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum NetworkAction {
             $(#[doc = concat!("`do = \"", stringify!($network), "\"`.")] $Network($Network),)*
         }
 
-        /// What a step has an end's program do.
+        /// An action of an end's program.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum ProgramAction {
@@ -104,7 +104,7 @@ macro_rules! declare {
                 match self { $(Self::$Program(step) => step,)* }
             }
 
-            /// What the step is for.
+            /// Whether the step is a fault, a repair or traffic.
             #[must_use]
             pub fn kind(&self) -> StepKind {
                 self.act().kind()
@@ -123,7 +123,7 @@ macro_rules! declare {
             }
         })*
 
-        /// All kinds of steps.
+        /// All kinds of steps, in the order of the reference.
         pub(crate) const ROWS: &[Row] = &[
             $(Row {
                 kind: &$program::KIND,
@@ -147,17 +147,18 @@ pub use process::Signal;
 pub use reboot::HardwareAddress;
 pub use socket::SocketAct;
 
-/// A kind of step: its `do` word with its keys.
+/// A kind of step: its `do` word and its keys.
 pub(crate) struct Kind {
     /// The `do` word.
     pub(crate) word: &'static str,
-    /// One sentence for the reference.
+    /// The description in the reference.
     pub(crate) about: &'static str,
-    /// Its own keys, in the order of the reference.
+    /// The keys of this kind only, in the order of the reference.
     pub(crate) keys: &'static [&'static dyn Describe],
-    /// What is to hold between them.
+    /// The constraints between the keys.
     pub(crate) relations: &'static [Relation],
-    /// It changes something that each family has for itself, so it may be for one family only.
+    /// Whether the step changes something that is separate for each family, such as an address or a
+    /// route. Such a step has the key `family`.
     pub(crate) of_family: bool,
 }
 
@@ -167,80 +168,82 @@ pub(crate) struct Row {
     read: fn(&mut Table, &mut Context) -> Result<Action, Reported>,
 }
 
-/// What every step has.
+/// The interface of every step.
 pub(crate) trait Act: fmt::Display {
-    /// What it is for.
+    /// Whether the step is a fault, a repair or traffic.
     fn kind(&self) -> StepKind;
 
-    /// The machines that it names. `check` refuses a step whose machines are not in the topology,
-    /// or cannot do what it needs.
+    /// The machines that the step names. `check` refuses the step if one of them is not in the
+    /// topology, or does not meet the step's [`Need`].
     fn machines(&self) -> Vec<Named>;
 
-    /// Whether the step acts only after this fault has ended by itself. `check` refuses a step that
-    /// comes before that by the file's times; the lab may need a little longer, and the step waits.
+    /// Whether the step must wait until this fault has ended by itself. `check` refuses the step if
+    /// it comes earlier by the times in the file. In the lab the fault may end a little later than
+    /// that, so the step waits for its end.
     fn waits_for(&self, _: &Fault, _: &World) -> bool {
         false
     }
 
-    /// Changes the network as the step does.
+    /// Applies the step to the World.
     ///
     /// # Errors
-    /// [`Refusal`] where the step is impossible in the network as it is.
+    /// [`Refusal`] if the step is impossible in the present state of the World.
     fn act(&self, world: &mut World) -> Result<(), Refusal>;
 }
 
-/// What a step is for.
+/// The purpose of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// It breaks something.
+    /// The step breaks something.
     Fault,
-    /// It repairs something.
+    /// The step repairs something.
     Repair,
-    /// It sends data.
+    /// The step opens the connections, or sends data.
     Traffic,
 }
 
 /// One step of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// When, counted from the end of the step before (or from the established connection).
+    /// The start time, relative to the end of the previous step (or to the established connection).
     pub start: Start,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// In a network that carries both families: the family that it is for. `None`: all that the
+    /// In a dual-stack network: the family that the step applies to. `None`: each family that the
     /// network carries.
     pub family: Option<Family>,
-    /// Line (from 1) in the file, for messages.
+    /// The line (from 1) in the file, for messages.
     pub line: usize,
 }
 
-/// When a step is due.
+/// The start time of a step.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// As soon as the step before is done.
+    /// At the end of the previous step.
     AtOnce,
-    /// This long after the step before is done.
+    /// This long after the end of the previous step.
     After(#[serde_as(as = "DurationNanoSeconds<u64>")] Duration),
-    /// Once the observed end has seen this many keepalive probes since the step before was done.
+    /// When this many keepalive probes of the observed end were sent or answered since the end of
+    /// the previous step.
     When {
-        /// At least 1.
+        /// The number of probes, at least 1.
         count: u32,
-        /// Sent, or sent and answered.
+        /// Whether probes count when they are sent, or when they are answered.
         what: ProbeEvent,
     },
 }
 
 impl Step {
-    /// Whether it makes a difference to connections over this family.
+    /// Whether the step applies to connections over this family.
     #[must_use]
     pub fn applies_to(&self, family: Family) -> bool {
         self.family.is_none_or(|only| only == family)
     }
 
-    /// The time from the end of the step before; `None`: until probes have come.
+    /// The time from the end of the previous step; `None` if the step waits for probes.
     #[must_use]
     pub fn time(&self) -> Option<Duration> {
         match self.start {
@@ -250,10 +253,11 @@ impl Step {
         }
     }
 
-    /// Goes on to this step, which has this position in the case.
+    /// Advances the World to the start of this step. `position` is the index of the step in the
+    /// case.
     ///
     /// # Errors
-    /// [`Refusal`] where it waits for probes that can never come.
+    /// [`Refusal`] if the step waits for probes that can never be sent or answered.
     pub(crate) fn begin(&self, position: usize, world: &mut World) -> Result<(), Refusal> {
         let waited = match self.start {
             Start::AtOnce | Start::After(_) => Ok(()),
@@ -263,10 +267,10 @@ impl Step {
         waited.map_err(|refusal| refusal.at(WAIT))
     }
 
-    /// Acts, unless the step is for the other family.
+    /// Applies the step to the World, unless the step is for the other family.
     ///
     /// # Errors
-    /// [`Refusal`] where the step is impossible in the network as it is.
+    /// [`Refusal`] if the step is impossible in the present state of the World.
     pub(crate) fn act(&self, world: &mut World) -> Result<(), Refusal> {
         if self.applies_to(world.family()) {
             self.action.act(world)
@@ -284,47 +288,47 @@ impl Action {
         }
     }
 
-    /// What the step is for.
+    /// Whether the step is a fault, a repair or traffic.
     #[must_use]
     pub fn kind(&self) -> StepKind {
         self.step().kind()
     }
 
-    /// Whether the step takes something away from the connection, which makes it the zero of the
-    /// case's times.
+    /// Whether the step is a fault. The first fault is the zero of the case's times; in a case with
+    /// `connect`, that step is.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.kind() == StepKind::Fault
     }
 
-    /// Whether it is a step at the network, which the variants of a case take together.
+    /// Whether this is a step on the network, which the variants of a dual-stack case run together.
     #[must_use]
     pub fn is_at_network(&self) -> bool {
         matches!(self, Self::Network(_))
     }
 
-    /// Whether it opens the connections.
+    /// Whether the step opens the connections.
     #[must_use]
     pub fn opens(&self) -> bool {
         matches!(self, Self::Program(ProgramAction::Connect(_)))
     }
 
-    /// The machines that it names.
+    /// The machines that the step names.
     #[must_use]
     pub fn machines(&self) -> Vec<Named> {
         self.step().machines()
     }
 
-    /// Whether the step acts only after a fault of this network has ended by itself.
+    /// Whether the step must wait until a present fault has ended by itself.
     pub(crate) fn must_wait(&self, world: &World) -> bool {
         let step = self.step();
         world.faults().any(|fault| step.waits_for(fault, world))
     }
 
-    /// Changes the network as the step does.
+    /// Applies the step to the World.
     ///
     /// # Errors
-    /// [`Refusal`] where the step is impossible in the network as it is.
+    /// [`Refusal`] if the step is impossible in the present state of the World.
     pub(crate) fn act(&self, world: &mut World) -> Result<(), Refusal> {
         self.step().act(world)
     }
@@ -345,13 +349,15 @@ impl fmt::Display for Step {
     }
 }
 
-/// The most bytes that one step writes: more would make "the payload was sent" a matter of buffers.
+/// The maximum number of bytes that one step writes. With more, it would depend on the sizes of the
+/// buffers whether the payload is sent.
 const MOST_BYTES: u64 = 65536;
 
-/// The most repetitions: more would make a case of hours of what virtual time shows in minutes.
+/// The maximum number of repetitions. With more, a case would take hours to show what virtual time
+/// shows in minutes.
 const MOST_TIMES: u64 = 1000;
 
-/// What a file can call a segment.
+/// The words of a file for groups of segments.
 const SEGMENTS: [(&str, Segments); 5] = [
     ("any", Segments::Any),
     ("probes", Segments::Probes),
@@ -360,17 +366,19 @@ const SEGMENTS: [(&str, Segments); 5] = [
     ("rst", Segments::Rst),
 ];
 
-/// The end that writes.
+/// The key `from`: the end that writes.
 const fn from(about: &'static str) -> Key<End> {
     end("from", about)
 }
 
-/// A host.
+/// The required key `host`.
 const fn host(about: &'static str) -> Key<End> {
     end("host", about).required("`host = \"client\"` or `host = \"server\"`")
 }
 
-/// A probe looks like any other bare acknowledgement, so only one end may send some.
+/// Refuses to match probes or their answers in a direction where they cannot be recognized. A probe
+/// looks like any other bare acknowledgement, so a filter can recognize probes only if exactly one
+/// end sends them.
 fn distinguishable(world: &World, to: Option<End>, what: Segments) -> Result<(), Refusal> {
     let (sends_probes, words) = match what {
         Segments::Probes => (to.map(End::peer), "keepalive probes"),
@@ -378,7 +386,7 @@ fn distinguishable(world: &World, to: Option<End>, what: Segments) -> Result<(),
         Segments::Any | Segments::Established | Segments::Data | Segments::Rst => return Ok(()),
     };
     let Some(prober) = sends_probes else {
-        let both = Refusal::new(format!("{words} go in one direction")).at("what");
+        let both = Refusal::new(format!("{words} go in one direction only")).at("what");
         return Err(both.help("add `to = \"client\"` or `to = \"server\"`"));
     };
     let [client, server] = world.setting().keepalive;
@@ -396,14 +404,15 @@ fn distinguishable(world: &World, to: Option<End>, what: Segments) -> Result<(),
         (Some(true), Some(true)) => {
             let message =
                 format!("no filter can distinguish {words} here, because both ends have keepalive");
-            let help = "a probe looks like the answer to the other end's: take keepalive from one of the ends";
+            let help = "a probe looks like an answer to a probe of the other end: remove `keepalive` from one of the ends";
             Err(Refusal::new(message).at("what").help(help))
         }
         (None, _) | (_, None) | (Some(true), Some(false)) => Ok(()),
     }
 }
 
-/// A router tracks flows only if it has done so from the beginning.
+/// Refuses a router without connection tracking: a router tracks flows only if it is the firewall
+/// of the topology.
 fn tracked(world: &World, on: Node) -> Result<(), Refusal> {
     let untracked = Refusal::new(format!("{} has no connection tracking", on.the()));
     match world.setting().firewall {
@@ -415,18 +424,18 @@ fn tracked(world: &World, on: Node) -> Result<(), Refusal> {
     }
 }
 
-/// A step as it is written, with the places of its keys.
+/// A step, with the byte ranges of its keys in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
     pub(crate) step: Step,
-    /// The value of `action`, or else of `do`.
+    /// The byte range of the value of `action`, else of `do`.
     pub(crate) verb: Range<usize>,
-    /// The values of all its keys.
+    /// The keys of the step, each with the byte range of its value.
     pub(crate) places: Vec<(String, Range<usize>)>,
 }
 
 impl Written {
-    /// The value of a key, if the step has it.
+    /// The byte range of the value of a key, if the step has the key.
     pub(crate) fn place(&self, key: &str) -> Option<Range<usize>> {
         let mut places = self.places.iter();
         places
@@ -436,31 +445,32 @@ impl Written {
 }
 
 const DO: Key<&'static Row> = Key::value("do", Shape::Step, row, "The kind of the step.")
-    .required("what the step does, such as `do = \"exchange\"`");
+    .required("the kind of the step, such as `do = \"exchange\"`");
 const AFTER: Key<Duration> = duration(
     "after",
-    "How long after the end of the step before (or after the established connection) it is taken.",
+    "The time from the end of the previous step (or from the established connection) to the start of this step.",
 );
 const WHEN: Key<(u32, ProbeEvent)> = Key::value(
     "when",
     Shape::When,
     |value, cx| value.quantity("a string such as `\"2 probes answered\"`", when, cx),
-    "It is taken once so many keepalive probes were sent, or answered, since the step before: `\"2 probes answered\"`.",
+    "The step starts when this number of keepalive probes was sent, or answered, since the previous step: `\"2 probes answered\"`.",
 );
 const FAMILY: Key<Family> = Key::word(
     "family",
     &[("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)],
-    "The family that it is for, in a network that carries both; both, if absent.",
+    "The family that the step applies to, in a network that carries both families; both, if absent.",
 );
 
-/// The key of a wait for probes.
+/// The name of the key that waits for probes.
 pub(crate) const WAIT: &str = WHEN.name();
 
-/// The keys that every step has, and those of a step for one family.
+/// The keys of every step.
 pub(crate) const COMMON: &[&dyn Describe] = &[&DO, &AFTER, &WHEN];
+/// The further key of the steps that may be for one family.
 pub(crate) const OF_FAMILY: &dyn Describe = &FAMILY;
 
-/// What holds between the keys of every step.
+/// The constraints between the keys of every step.
 pub(crate) const RELATIONS: &[Relation] = &[Relation::Excludes(&[AFTER.name()], &[WHEN.name()])];
 
 fn row(value: &Value, cx: &mut Context) -> Result<&'static Row, Reported> {
@@ -468,7 +478,7 @@ fn row(value: &Value, cx: &mut Context) -> Result<&'static Row, Reported> {
     value.word(&words, cx)
 }
 
-/// Reads a `[[step]]`: one step, or as many as it is to be taken.
+/// Reads a `[[step]]`. The result has one step, or `count` steps for a repeated `send`.
 pub(crate) fn read(value: &Value, cx: &mut Context) -> Vec<Result<Written, Reported>> {
     let (part, repeated) = match one(value, cx) {
         Ok(read) => read,
@@ -483,7 +493,7 @@ pub(crate) fn read(value: &Value, cx: &mut Context) -> Vec<Result<Written, Repor
     std::iter::once(part).chain(others).map(Ok).collect()
 }
 
-/// How often a step is taken, and how long after the one before.
+/// The repetition of a step: the number of repetitions in all, and the time between two of them.
 struct Repeated {
     every: Duration,
     count: u32,
@@ -494,7 +504,7 @@ fn one(value: &Value, cx: &mut Context) -> Result<(Written, Option<Repeated>), R
     let row = match DO.need(&mut table, cx) {
         Ok(row) => row.value,
         Err(reported) => {
-            // Which keys belong here is unknown; but some belong nowhere.
+            // The kind of the step is unknown. Only the keys that no step has are reported.
             let own = ROWS.iter().flat_map(|row| row.kind.keys);
             let known = own.chain(&COMMON[1..]).chain([&OF_FAMILY]);
             let mut known: Vec<&str> = known.map(|key| key.describe().name).collect();
@@ -541,11 +551,11 @@ fn repeated(table: &mut Table, cx: &mut Context) -> Result<Option<Repeated>, Rep
         })),
         (Some(every), None) => {
             let alone = Diagnostic::new(every.span, "`every` is given without `count`");
-            Err(cx.report(alone.help("add how often in all: `count = 5`")))
+            Err(cx.report(alone.help("add the number of sends: `count = 5`")))
         }
         (None, Some(count)) => {
             let alone = Diagnostic::new(count.span, "`count` is given without `every`");
-            Err(cx.report(alone.help("add how long after the one before: `every = \"500ms\"`")))
+            Err(cx.report(alone.help("add the time between two sends: `every = \"500ms\"`")))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `mtu`: the link of a router takes packets of another size.
+//! `mtu`: changes the MTU of a router's link.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use crate::file::{Context, Key, Reported, Shape, Table, boolean, end, machine};
 use crate::model::{End, LARGEST_MTU, Node, SMALLEST_MTU};
 use crate::world::{Fault, Refusal, World};
 
-/// The link by which a router reaches an end takes no larger packets than this.
+/// Sets the MTU of the link over which a router reaches an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mtu {
     /// The router.
     pub on: Node,
     /// The end that the link leads to.
     pub to: End,
-    /// 1280..=1500, which both families take.
+    /// The MTU in bytes, 1280..=1500; both families work with these values.
     pub bytes: u16,
     /// Whether the router sends ICMP "too big" to the sender of a larger packet.
     pub icmp: bool,
@@ -34,15 +34,15 @@ const BYTES: Key<u16> = Key::value(
     |value, cx| value.integer(LIMITS.0..=LIMITS.1, |bytes| u16::try_from(bytes).ok(), cx),
     "The MTU of the link.",
 )
-.required("the largest packet that the link takes: `bytes = 1300`");
+.required("the MTU of the link: `bytes = 1300`");
 const ICMP: Key<bool> = boolean(
     "icmp",
-    "`false`: the router sends no ICMP \"fragmentation needed\" and no \"packet too big\", as a badly configured one. `true`, if absent.",
+    "`false`: the router sends no ICMP \"fragmentation needed\" and no \"packet too big\", like a badly configured router. `true`, if absent.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "mtu",
-    about: "The link by which a router reaches an end takes packets of this size at most.",
+    about: "Sets the MTU of the link over which a router reaches an end.",
     keys: &[&ON, &TO, &BYTES, &ICMP],
     relations: &[],
     of_family: false,
@@ -79,9 +79,9 @@ impl Act for Mtu {
         if !self.icmp {
             let untold = Fault::Untold(on);
             if let Some(earlier) = world.find(|fault| *fault == untold) {
-                let message = format!("{} sends no ICMP \"too big\" already", on.the());
+                let message = format!("{} already sends no ICMP \"too big\"", on.the());
                 let twice = Refusal::new(message).because(earlier);
-                return Err(twice.help("leave `icmp = false` out, or remove one of the two"));
+                return Err(twice.help("omit `icmp = false`, or remove one of the two"));
             }
             world.begin(untold);
         }

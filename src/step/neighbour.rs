@@ -1,4 +1,4 @@
-//! `neighbour`: the neighbour entry of a node is removed, or wrong.
+//! `neighbour`: removes the neighbour entry of a node, or makes it wrong.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::file::{Context, Diagnostic, Key, Reported, Table, end, machine};
 use crate::model::{End, Node};
 use crate::world::{Change, Fault, Refusal, World};
 
-/// The entry of a node for the next node on the path to an end changes.
+/// Changes the neighbour entry of a node for the next hop on the path to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Neighbour {
     /// The node with the entry; never a switch.
@@ -21,23 +21,23 @@ pub struct Neighbour {
     pub change: NeighbourChange,
 }
 
-/// What happens to a neighbour entry.
+/// The change of a neighbour entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NeighbourChange {
-    /// Removed: the next packet has to ask.
+    /// Delete the entry: the next packet triggers a new ARP or NDP resolution.
     Remove,
-    /// Replaced by a permanent entry with an unused hardware address.
+    /// Replace it by a permanent entry with an unused MAC address.
     Wrong,
-    /// The wrong one is removed.
+    /// Delete the wrong entry.
     Restore,
 }
 
-const ON: Key<Node> = machine("on", "The node with the entry.")
-    .required("the node whose entry it is: `on = \"...\"`");
+const ON: Key<Node> =
+    machine("on", "The node with the entry.").required("the node with the entry: `on = \"...\"`");
 const TO: Key<End> = end(
     "to",
-    "The end that the path leads to; the entry is for the next node on it.",
+    "The end that the path leads to; the entry is for the next hop on it.",
 )
 .required("the end that the path leads to: `to = \"client\"` or `to = \"server\"`");
 const ACTION: Key<NeighbourChange> = Key::word(
@@ -47,14 +47,14 @@ const ACTION: Key<NeighbourChange> = Key::word(
         ("wrong", NeighbourChange::Wrong),
         ("restore", NeighbourChange::Restore),
     ],
-    "`remove` deletes the entry, so that the next packet asks; `wrong` installs a permanent entry with an unused hardware address; \
+    "`remove` deletes the entry, so that the next packet triggers a new resolution; `wrong` installs a permanent entry with an unused hardware address; \
      `restore` deletes that.",
 )
 .required("what happens to the entry: `action = \"remove\"`");
 
 pub(super) const KIND: Kind = Kind {
     word: "neighbour",
-    about: "The ARP or NDP entry of a node for the next node on the path to an end is removed, or wrong.",
+    about: "Changes the ARP or NDP entry of a node for the next hop on the path to an end.",
     keys: &[&ON, &TO, &ACTION],
     relations: &[],
     of_family: true,
@@ -66,7 +66,7 @@ pub(super) fn read(table: &mut Table, cx: &mut Context) -> Result<Neighbour, Rep
     let change = ACTION.need(table, cx);
     let (on, to, change) = (on?, to?, change?);
     if on.value == to.value.node() {
-        let message = format!("the {} is no neighbour of itself", to.value);
+        let message = format!("the {} is not its own neighbour", to.value);
         let itself = Diagnostic::new(to.span, message).related(on.span, "the same end");
         let peer = to.value.peer();
         return Err(cx.report(itself.help(format!("write `to = \"{peer}\"`"))));
@@ -95,7 +95,7 @@ impl Act for Neighbour {
         let wrong = Fault::WrongNeighbour(on, to);
         let message = || {
             format!(
-                "{} has a wrong entry for its neighbour towards the {to} already",
+                "{} already has a wrong entry for its neighbour towards the {to}",
                 on.the()
             )
         };
@@ -113,7 +113,7 @@ impl Act for Neighbour {
             NeighbourChange::Remove => {
                 if let Some(earlier) = world.find(|fault| *fault == wrong) {
                     let early = Refusal::new(message()).because(earlier);
-                    let help = "write `action = \"restore\"`, after which the next packet asks too";
+                    let help = "write `action = \"restore\"`: it deletes the wrong entry, so that the next packet triggers a new resolution";
                     return Err(early.help(help));
                 }
                 world.note(Change::NeighbourRemoved(on, to));

@@ -1,9 +1,9 @@
 //! `process`: the process at one end is killed, stopped or continued.
 //!
-//! No process is started, because TCP has no notion of one. TCP sees which sockets of a program are
-//! open, and what is read from them. A killed process is one whose sockets are closed, by `do_exit`
-//! (`exit_files`) as by close(2): each goes through `__tcp_close`. A stopped one is one that reads
-//! nothing: no code under `net/ipv4/tcp*` asks for its state.
+//! The step starts no process, because TCP depends only on the open sockets of a program and on
+//! what the program reads from them. To kill a process is to close its sockets: `do_exit`
+//! (`exit_files`) and close(2) both end in `__tcp_close`. To stop a process is to stop reading: no
+//! code under `net/ipv4/tcp*` depends on the state of the process.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::file::{Context, Key, Reported, Table, end};
 use crate::model::End;
 use crate::world::{Fault, Refusal, World};
 
-/// The process at one end gets a signal.
+/// Sends a signal to the process at one end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// The end.
@@ -24,21 +24,21 @@ pub struct Process {
     pub signal: Signal,
 }
 
-/// What happens to a process.
+/// The signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
-    /// `SIGKILL`: the kernel closes all that the process has, the listening socket too, and waits
-    /// for nothing (`inet_release`).
+    /// `SIGKILL`: the kernel closes all sockets of the process, including the listening socket, and
+    /// does not linger (`inet_release`).
     Kill,
-    /// `SIGSTOP`: it does nothing, and its kernel goes on.
+    /// `SIGSTOP`: the process does nothing; the kernel continues to serve its sockets.
     Stop,
-    /// `SIGCONT`: it reads what has come.
+    /// `SIGCONT`: the process continues, and reads the data that has arrived.
     Continue,
 }
 
 const AT: Key<End> =
-    end("at", "The end.").required("at which end: `at = \"client\"` or `at = \"server\"`");
+    end("at", "The end.").required("the end: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<Signal> = Key::word(
     "action",
     &[
@@ -48,7 +48,7 @@ const ACTION: Key<Signal> = Key::word(
     ],
     "`kill`: SIGKILL, the kernel closes its sockets; `stop`: SIGSTOP, it does nothing; `continue`: SIGCONT, it goes on.",
 )
-.required("what becomes of it: `action = \"kill\"`");
+.required("the action: `action = \"kill\"`");
 
 pub(super) const KIND: Kind = Kind {
     word: "process",
@@ -81,7 +81,7 @@ impl Act for Process {
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let at = self.at;
         match self.signal {
-            // A process without a connection may listen.
+            // Only the program is required: a server without a connection has a listening socket.
             Signal::Kill => {
                 world.needs_program(at)?;
                 world.begin(Fault::Closed(at));

@@ -15,18 +15,18 @@ use crate::world::{Refusal, World};
 pub struct Reader {
     /// The end.
     pub at: End,
-    /// Whether it reads from now on.
+    /// Whether the program reads after this step.
     pub reads: bool,
 }
 
 const AT: Key<End> =
-    end("at", "The end.").required("at which end: `at = \"client\"` or `at = \"server\"`");
+    end("at", "The end.").required("the end: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<bool> = Key::word(
     "action",
     &[("pause", false), ("resume", true)],
-    "`pause`: the program reads nothing, and what comes stays in the kernel; `resume`: it reads again.",
+    "`pause`: the program reads nothing, and received data stays in the kernel; `resume`: it reads again.",
 )
-.required("what becomes of it: `action = \"pause\"`");
+.required("the action: `action = \"pause\"`");
 
 pub(super) const KIND: Kind = Kind {
     word: "reader",

@@ -1,4 +1,4 @@
-//! `reboot`: a host loses all its sockets, and comes back.
+//! `reboot`: a host loses all of its sockets, and comes back after a downtime.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,27 +14,28 @@ use crate::model::End;
 use crate::text::seconds;
 use crate::world::{Change, Fault, Refusal, World};
 
-/// The host falls silent, loses all its sockets without a FIN or RST escaping, and is back with the
-/// same IP address later.
+/// The host stops sending and receiving, loses all of its sockets without sending a FIN or RST, and
+/// comes back later with the same IP address.
 #[serde_as]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reboot {
     /// The host.
     pub host: End,
-    /// How long it is down; may be zero.
+    /// The time for which the host is down; may be zero.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
     pub downtime: Duration,
-    /// Its hardware address then.
+    /// The MAC address after the reboot.
     pub mac: HardwareAddress,
 }
 
-/// The hardware address with which a host comes back.
+/// The MAC address of a host after its reboot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HardwareAddress {
-    /// The one that it had.
+    /// The same address as before.
     Kept,
-    /// One that it never had: another network card, or a virtual machine that was made anew.
+    /// An address that the host has not had before: it has another network card, or is a newly
+    /// created virtual machine.
     New,
 }
 
@@ -43,12 +44,12 @@ const DOWNTIME: Key<Duration> = duration("downtime", "How long the host is down;
 const MAC: Key<HardwareAddress> = Key::word(
     "mac",
     &[("new", HardwareAddress::New)],
-    "`new`: the host comes back with another hardware address, which it does not announce unless a sysctl makes it.",
+    "`new`: the host comes back with another MAC address, and does not announce it unless a sysctl makes it do so.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "reboot",
-    about: "A host falls silent, loses all its sockets without a FIN or RST, and comes back with the same IP address.",
+    about: "A host stops sending and receiving, loses all of its sockets without a FIN or RST, and comes back with the same IP address.",
     keys: &[&HOST, &DOWNTIME, &MAC],
     relations: &[],
     of_family: false,
@@ -78,7 +79,7 @@ impl Act for Reboot {
         *fault == Fault::Down(self.host)
     }
 
-    /// Also out of a crash: a machine that hangs is switched off and on.
+    /// A crashed host can be rebooted too, as one turns a hanging machine off and on.
     fn act(&self, world: &mut World) -> Result<(), Refusal> {
         let Self {
             host,

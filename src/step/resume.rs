@@ -1,4 +1,4 @@
-//! `resume`: a host that crashed goes on.
+//! `resume`: a crashed host sends and receives again.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::file::{Context, Key, Reported, Table};
 use crate::model::End;
 use crate::world::{Fault, Refusal, World};
 
-/// A host that crashed goes on as if nothing had happened.
+/// A crashed host sends and receives again, with all of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resume {
     /// The host.
@@ -21,7 +21,7 @@ const HOST: Key<End> = host("The host that crashed.");
 
 pub(super) const KIND: Kind = Kind {
     word: "resume",
-    about: "A host that crashed goes on as if nothing had happened.",
+    about: "A crashed host sends and receives again, with all of its state.",
     keys: &[&HOST],
     relations: &[],
     of_family: false,
@@ -46,7 +46,7 @@ impl Act for Resume {
         if world.end(|fault| *fault == Fault::Silent(host)) {
             return Ok(());
         }
-        let early = Refusal::new(format!("the {host} has not crashed when it resumes"));
+        let early = Refusal::new(format!("the {host} has not crashed, so it cannot resume"));
         Err(match world.find(|fault| *fault == Fault::Forgotten(host)) {
             Some(rebooted) => early.because(rebooted).help(
                 "remove this step: a host that reboots comes back by itself, after its `downtime`",

@@ -1,4 +1,4 @@
-//! `route`: the route of a node to the network of an end changes.
+//! `route`: changes the route of a node to the network of an end.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use crate::file::{At, Context, Diagnostic, Key, Relation, Reported, Table, end, 
 use crate::model::{End, Node, RouteChange};
 use crate::world::{Fault, Refusal, World};
 
-/// A route to the network of one end changes.
+/// Changes the route of a node to the network of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
-    /// The node with the route; never a switch.
+    /// The host or router that has the route; never a switch.
     pub on: Node,
-    /// The end that it leads to; never `on` itself.
+    /// The destination of the route; never `on` itself.
     pub to: End,
     /// The change.
     pub change: RouteChange,
@@ -42,17 +42,17 @@ const ACTION: Key<Word> = Key::word(
         ("restore", Word::To(RouteChange::Restore)),
     ],
     "`delete` removes the route; `unreachable`, `prohibit` and `blackhole` replace it by a route of this type; `via` moves it to \
-     another router; `restore` brings the first route back.",
+     another router; `restore` installs the original route again.",
 )
 .required("what happens to the route: `action = \"delete\"`");
 const VIA: Key<Node> = machine(
     "via",
-    "The router that the route leads over from now on. For `action = \"via\"`.",
+    "The new next hop of the route. For `action = \"via\"`.",
 );
 
 pub(super) const KIND: Kind = Kind {
     word: "route",
-    about: "The route of a node to the network of an end changes.",
+    about: "Changes the route of a node to the network of an end.",
     keys: &[&ON, &TO, &ACTION, &VIA],
     relations: &[Relation::Only {
         key: "via",
@@ -92,8 +92,8 @@ fn change(
         (Word::To(change), None) => Ok(change),
         (Word::Via, Some(via)) => Ok(RouteChange::Via(via.value)),
         (Word::Via, None) => {
-            let nowhere = Diagnostic::new(action.span.clone(), "this route is moved to no router");
-            Err(cx.report(nowhere.help("add the router that it leads over: `via = \"r3\"`")))
+            let nowhere = Diagnostic::new(action.span.clone(), "this action needs `via`");
+            Err(cx.report(nowhere.help("add the router that is the next hop: `via = \"r3\"`")))
         }
         (Word::To(_), Some(via)) => {
             let idle = Diagnostic::new(via.span, "`via` has no effect here");
@@ -133,7 +133,7 @@ impl Act for Route {
         let now = world.find(is_route);
         if now.is_none() && change == RouteChange::Restore {
             let message = format!(
-                "the route to the {to} on {} has not changed when it is restored",
+                "the route to the {to} on {} is unchanged, so there is nothing to restore",
                 on.the()
             );
             return Err(Refusal::new(message).help(format!(
@@ -142,7 +142,10 @@ impl Act for Route {
         }
         let new = Fault::Route(on, to, change);
         if let Some(earlier) = now.filter(|fact| fact.fault == new) {
-            let message = format!("the route to the {to} on {} is like that already", on.the());
+            let message = format!(
+                "the route to the {to} on {} is already in this state",
+                on.the()
+            );
             let twice = Refusal::new(message).because(earlier);
             return Err(twice.help("remove one of the two, or restore the route in between"));
         }

@@ -1,4 +1,4 @@
-//! `send`: one end writes, and waits for nothing.
+//! `send`: one end writes, and the step does not wait for the peer.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::model::End;
 use crate::world::{Refusal, Stops, World};
 use std::time::Duration;
 
-/// `from` writes this many bytes on every connection and does not wait for anything.
+/// `from` writes this many bytes on every connection, and does not wait for an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SendData {
     /// The end that writes.
     pub from: End,
-    /// 1..=65536.
+    /// The number of bytes, 1..=65536.
     pub bytes: u32,
 }
 
@@ -27,10 +27,8 @@ const BYTES: Key<u32> = Key::value(
     |value, cx| value.integer(1..=MOST_BYTES, |bytes| u32::try_from(bytes).ok(), cx),
     "The number of bytes; 10, if absent.",
 );
-pub(super) const EVERY: Key<Duration> = duration(
-    "every",
-    "The time from one of several sends to the next. Needs `count`.",
-);
+pub(super) const EVERY: Key<Duration> =
+    duration("every", "The time between two sends. Needs `count`.");
 pub(super) const COUNT: Key<u32> = Key::value(
     "count",
     Shape::Integer(2, super::MOST_TIMES),
@@ -40,7 +38,7 @@ pub(super) const COUNT: Key<u32> = Key::value(
 
 pub(super) const KIND: Kind = Kind {
     word: "send",
-    about: "One end writes what its send buffer has room for, and the step waits for nothing: the data is in flight.",
+    about: "One end writes as much as its send buffer has room for. The step does not wait for an acknowledgement: the data is in flight.",
     keys: &[&FROM, &BYTES, &EVERY, &COUNT],
     relations: &[
         Relation::Needs("every", &["count"]),

@@ -1,4 +1,4 @@
-//! `socket`: the sockets of a program are closed, or destroyed.
+//! `socket`: closes or destroys the sockets of a program.
 
 use std::fmt;
 
@@ -10,33 +10,34 @@ use crate::file::{Context, Key, Reported, Table, end};
 use crate::model::End;
 use crate::world::{Fault, Refusal, World};
 
-/// The sockets of the program at one end are closed, or destroyed.
+/// Closes or destroys the sockets of the program at one end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Socket {
     /// The end.
     pub at: End,
-    /// What happens to its sockets.
+    /// The operation on its sockets.
     pub act: SocketAct,
 }
 
-/// What happens to a socket.
+/// The operation on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SocketAct {
-    /// close(2): a FIN, or a RST where something was not read (RFC 2525 2.17, `__tcp_close`). With
-    /// the setting `linger` it waits, or resets.
+    /// close(2): the kernel sends a FIN, or a RST if received data is unread (RFC 2525 2.17,
+    /// `__tcp_close`). With the setting `linger`, close(2) waits, or the kernel sends a RST.
     Close,
-    /// shutdown(2) with `SHUT_WR`: a FIN, and what comes is still read.
+    /// shutdown(2) with `SHUT_WR`: the kernel sends a FIN, and the program still reads.
     Shutdown,
-    /// close(2) with `SO_LINGER` of zero, whatever was set: a RST (`tcp_disconnect`).
+    /// close(2) with an `SO_LINGER` of zero, whatever the setting `linger`: the kernel sends a RST
+    /// (`tcp_disconnect`).
     Abort,
-    /// The administrator destroys the socket (`ss -K`, `SOCK_DESTROY`): a RST to the peer, and
-    /// `ECONNABORTED` to the program (`tcp_abort`).
+    /// The administrator destroys the socket (`ss -K`, `SOCK_DESTROY`): the kernel sends a RST to
+    /// the peer, and reports `ECONNABORTED` to the program (`tcp_abort`).
     Destroy,
 }
 
 const AT: Key<End> =
-    end("at", "The end.").required("at which end: `at = \"client\"` or `at = \"server\"`");
+    end("at", "The end.").required("the end: `at = \"client\"` or `at = \"server\"`");
 const ACTION: Key<SocketAct> = Key::word(
     "action",
     &[
@@ -45,10 +46,10 @@ const ACTION: Key<SocketAct> = Key::word(
         ("abort", SocketAct::Abort),
         ("destroy", SocketAct::Destroy),
     ],
-    "`close`: close(2), a FIN; `shutdown`: shutdown(2) with SHUT_WR, a FIN, and the program reads on; `abort`: close(2) with SO_LINGER of zero, a RST; `destroy`: SOCK_DESTROY, as \
+    "`close`: close(2), a FIN; `shutdown`: shutdown(2) with SHUT_WR, a FIN, and the program still reads; `abort`: close(2) with SO_LINGER of zero, a RST; `destroy`: SOCK_DESTROY, as \
      `ss -K` does.",
 )
-.required("what becomes of it: `action = \"close\"`");
+.required("the action: `action = \"close\"`");
 
 pub(super) const KIND: Kind = Kind {
     word: "socket",
@@ -92,7 +93,7 @@ impl fmt::Display for Socket {
         let at = self.at;
         match self.act {
             SocketAct::Close => write!(f, "close the {at}'s sockets"),
-            SocketAct::Shutdown => write!(f, "shut down the {at}'s sending"),
+            SocketAct::Shutdown => write!(f, "shut down the {at}'s sockets for writing"),
             SocketAct::Abort => write!(f, "abort the {at}'s connections"),
             SocketAct::Destroy => write!(f, "destroy the {at}'s sockets"),
         }

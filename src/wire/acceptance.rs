@@ -1,19 +1,19 @@
-//! Which segments an end's TCP takes as a sign of life.
+//! The received segments that an end's TCP counts as a sign of life.
 //!
 //! A segment that reaches the interface restarts the keepalive timer only if it passes
-//! `tcp_validate_incoming` and then either `tcp_ack` takes its acknowledgement (`rcv_tstamp`) or
-//! `tcp_data_queue` its data (`lrcvtime`); `keepalive_time_elapsed` counts from the later of the
-//! two. This module repeats those checks on the segments that were captured.
+//! `tcp_validate_incoming` and then either `tcp_ack` accepts its acknowledgement (`rcv_tstamp`) or
+//! `tcp_data_queue` accepts its data (`lrcvtime`); `keepalive_time_elapsed` counts from the later
+//! of the two. This module repeats those checks on the captured segments.
 
 use std::time::Duration;
 
 use super::segment::Segment;
 use crate::model::Moment;
 
-/// The longest time for which the kernel holds back an acknowledgement (`TCP_DELACK_MAX`). A
-/// retransmission timeout is longer (`TCP_RTO_MIN` is the same time, and a round trip comes on
-/// top). A tail loss probe may come sooner; it repeats the last segment, which ends where the
-/// acknowledgement does, and is taken either way.
+/// The longest time for which the kernel delays an acknowledgement (`TCP_DELACK_MAX`). A
+/// retransmission timeout is longer: `TCP_RTO_MIN` is the same time, and a round trip is added. A
+/// tail loss probe may arrive sooner. It repeats the last segment, whose end is equal to the
+/// acknowledgement, and is accepted in either case.
 const DELAYED_ACK: Duration = Duration::from_millis(200);
 
 /// A timestamp that is older than the newest one by this much or less is accepted
@@ -25,17 +25,17 @@ pub(super) fn after(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b)).cast_signed() > 0
 }
 
-/// The sequence numbers of a segment that came in, relative to the first payload of its direction.
+/// The sequence numbers of a received segment, relative to the first payload of its direction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
     pub(super) seq: u32,
-    /// The sequence number behind it.
+    /// The sequence number after the segment.
     pub(super) end: u32,
-    /// The acknowledgement; `None` where the ACK flag is not set.
+    /// The acknowledgement; `None` if the ACK flag is not set.
     pub(super) ack: Option<u32>,
 }
 
-/// What the end has sent and received so far, as far as the checks need it.
+/// The state of the end's sequence numbers that the checks need.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     /// `rcv_nxt`; `None` before the peer's first segment.
@@ -46,31 +46,31 @@ pub(super) struct Window {
     pub(super) acked: Option<u32>,
 }
 
-/// What the kernel remembers of the segments that it has received.
+/// The state that the kernel keeps of the segments that it has received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Acceptance {
     /// The last acknowledgement that this end sent (`rcv_wup`).
     acknowledged: Option<u32>,
-    /// Data that came in order and that no acknowledgement on the wire covers: when, and the
-    /// sequence number behind it.
+    /// Data that arrived in order and that no acknowledgement on the wire covers: its time, and the
+    /// sequence number after it.
     pending: Vec<(Moment, u32)>,
     /// The newest timestamp of the peer (`ts_recent`, RFC 7323 section 4.3).
     timestamp: Option<u32>,
 }
 
 impl Acceptance {
-    /// Takes an acknowledgement into account that this end sent.
+    /// Records an acknowledgement that this end sent.
     pub(super) fn sent(&mut self, ack: u32) {
         self.acknowledge(ack);
         self.pending.retain(|(_, end)| after(*end, ack));
     }
 
-    /// Takes data into account that came in order.
+    /// Records data that arrived in order.
     pub(super) fn received(&mut self, at: Moment, end: u32) {
         self.pending.push((at, end));
     }
 
-    /// Whether the kernel takes the segment as a sign of life.
+    /// Returns whether the kernel counts the segment as a sign of life.
     pub(super) fn is_sign_of_life(
         &mut self,
         segment: &Segment,
@@ -82,7 +82,8 @@ impl Acceptance {
             self.timestamp = segment.timestamp;
             return true;
         };
-        // A SYN within a connection is challenged and dropped (RFC 5961 section 4).
+        // A SYN within a connection is answered with a challenge ACK and dropped (RFC 5961 section
+        // 4).
         if segment.flags.syn
             || self.is_too_old(segment, arrival, next_in, window.acked)
             || (self.acknowledged).is_some_and(|acknowledged| after(acknowledged, arrival.end))
@@ -104,12 +105,13 @@ impl Acceptance {
             self.timestamp = newer.or(self.timestamp);
             return true;
         }
-        // An old acknowledgement counts for nothing, new data in order does (tcp_event_data_recv).
+        // A segment with an old acknowledgement counts only if it contains new data in order
+        // (tcp_event_data_recv).
         !after(arrival.seq, next_in) && after(arrival.end, next_in)
     }
 
-    /// `tcp_paws_check` and `tcp_disordered_ack_check`, without the latter's look at the window and
-    /// the retransmission timeout.
+    /// Does the checks of `tcp_paws_check` and `tcp_disordered_ack_check`, without the latter's
+    /// checks of the window and the retransmission timeout.
     fn is_too_old(
         &self,
         segment: &Segment,
@@ -126,9 +128,9 @@ impl Acceptance {
         is_old && !is_disordered_ack
     }
 
-    /// The kernel has acknowledged by now what came so long ago. Where its host has no route, the
-    /// acknowledgement was never on the wire, and counts for the kernel all the same
-    /// (`tcp_select_window` comes before `ip_queue_xmit`).
+    /// Treats data that arrived at least [`DELAYED_ACK`] ago as acknowledged by the kernel. If the
+    /// host has no route, the acknowledgement was never on the wire, but the kernel counts it as
+    /// sent (`tcp_select_window` runs before `ip_queue_xmit`).
     fn settle(&mut self, now: Moment) {
         let due = |(at, _): &&(Moment, u32)| now.since(*at) >= DELAYED_ACK;
         let count = self.pending.iter().take_while(due).count();

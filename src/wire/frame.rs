@@ -13,22 +13,24 @@ pub struct Frame {
     pub at: Moment,
     /// Sent or received.
     pub direction: Direction,
-    /// Whether it reached an interface whose host was silent, and so was never heard.
+    /// Whether the frame arrived at the interface but did not reach the host's TCP, because the
+    /// host was in a blackout or did not have its address.
     pub unheard: bool,
-    /// How long it was; the bytes may be fewer.
+    /// The length of the frame, in bytes; `bytes` may be shorter.
     pub length: u32,
-    /// Its beginning, in hexadecimal.
+    /// The beginning of the frame, in hexadecimal.
     #[serde(with = "hex::serde")]
     #[schemars(with = "String")]
     pub bytes: Vec<u8>,
 }
 
-/// Where a frame says what it carries, and that this is IPv6 (RFC 2464).
+/// The position of the EtherType in a frame.
 const ETHER_TYPE: std::ops::Range<usize> = 12..14;
+/// The EtherType of IPv6 (RFC 2464).
 const IPV6: [u8; 2] = [0x86, 0xdd];
 
 impl Frame {
-    /// Which family it is of; ARP is IPv4's, and NDP is IPv6 itself.
+    /// Returns the address family of the frame. ARP belongs to IPv4. NDP is a part of IPv6.
     #[must_use]
     pub fn family(&self) -> Family {
         if self.bytes.get(ETHER_TYPE) == Some(&IPV6[..]) {
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arp_is_of_ipv4_and_all_of_ipv6_is_of_ipv6() {
+    fn arp_belongs_to_ipv4() {
         let family = |kind: [u8; 2]| {
             let frame = Frame {
                 at: Moment::from_nanos(0),

@@ -1,4 +1,4 @@
-//! ICMP messages, by the names that RFC 792, RFC 1812 and RFC 4443 give them.
+//! ICMP messages, with the names of RFC 792, RFC 1812 and RFC 4443.
 
 use std::net::IpAddr;
 
@@ -11,11 +11,11 @@ use crate::model::{SERVER_PORT, icmp_name};
 /// One ICMP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpMessage {
-    /// Who sent it.
+    /// The address of the sender.
     pub from: IpAddr,
     /// Type and code.
     pub kind: (u8, u8),
-    /// The segment that an error is about.
+    /// The segment that an ICMP error quotes.
     pub(crate) quoted: Option<Quoted>,
 }
 
@@ -24,12 +24,13 @@ pub struct IcmpMessage {
 pub(crate) struct Quoted {
     /// The client's port.
     pub connection: u16,
-    /// Its sequence number.
+    /// The sequence number of the segment.
     pub seq: u32,
 }
 
 impl IcmpMessage {
-    /// The name of its type and code, `host-unreachable`; `type 3 code 99` where it has none.
+    /// Returns the name of the type and code, such as `host-unreachable`, or `type 3 code 99` if
+    /// they have none.
     #[must_use]
     pub(crate) fn name(&self) -> String {
         let (kind, code) = self.kind;
@@ -37,22 +38,23 @@ impl IcmpMessage {
             .map_or_else(|| format!("type {kind} code {code}"), str::to_owned)
     }
 
-    /// Whether it is what every IPv6 host says when it joins a network, which has nothing to do
-    /// with a connection.
+    /// Returns whether it is a message that every IPv6 host sends when it joins a network
+    /// (multicast listener discovery, router discovery). These messages are not related to a
+    /// connection.
     #[must_use]
     pub(crate) fn is_chatter(&self) -> bool {
         self.from.is_ipv6() && matches!(self.kind.0, 130..=134 | 143)
     }
 }
 
-/// An ICMPv4 error quotes the IP header and at least eight bytes behind it (RFC 792): ports and
-/// sequence number.
+/// Decodes the quoted segment. An ICMPv4 error quotes the IP header and at least eight bytes after
+/// it (RFC 792): ports and sequence number.
 pub(super) fn quoted_v4(payload: &[u8]) -> Option<Quoted> {
     let header = Ipv4HeaderSlice::from_slice(payload).ok()?;
     quoted_tcp(payload.get(header.slice().len()..)?)
 }
 
-/// An ICMPv6 error quotes as much as fits (RFC 4443).
+/// Decodes the quoted segment. An ICMPv6 error quotes as much of the packet as fits (RFC 4443).
 pub(super) fn quoted_v6(payload: &[u8]) -> Option<Quoted> {
     Ipv6HeaderSlice::from_slice(payload).ok()?;
     quoted_tcp(payload.get(etherparse::Ipv6Header::LEN..)?)

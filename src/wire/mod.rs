@@ -1,5 +1,4 @@
-//! What was on the wire at one end: frames, and what they say about probes, answers and activity.
-//! Pure.
+//! The captured frames of one end, and what follows from them: probes, answers and activity. Pure.
 
 mod acceptance;
 mod frame;

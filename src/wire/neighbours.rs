@@ -1,4 +1,5 @@
-//! What one host asked and heard of its neighbours' hardware addresses.
+//! The address resolution of one host: its requests for the hardware addresses of its neighbours,
+//! and the replies.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,19 +11,19 @@ use crate::model::Moment;
 /// ARP or NDP at one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Neighbours {
-    /// When it asked: ARP requests or neighbour solicitations that it sent.
+    /// The times of the ARP requests or neighbour solicitations that the host sent.
     pub solicited: Vec<Moment>,
-    /// When it was answered: ARP replies or neighbour advertisements that it received.
+    /// The times of the ARP replies or neighbour advertisements that the host received.
     pub answered: Vec<Moment>,
 }
 
 impl Neighbours {
-    /// Takes one more message into account.
+    /// Records one more message.
     pub(crate) fn observe(&mut self, at: Moment, direction: Direction, message: Neighbouring) {
         match (direction, message) {
             (Direction::Out, Neighbouring::Request { .. }) => self.solicited.push(at),
             (Direction::In, Neighbouring::Reply { .. }) => self.answered.push(at),
-            // What others ask and are told.
+            // The requests of other hosts, and the replies to them.
             (Direction::In, Neighbouring::Request { .. })
             | (Direction::Out, Neighbouring::Reply { .. }) => {}
         }

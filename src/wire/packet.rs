@@ -1,4 +1,4 @@
-//! A frame's bytes to what they mean.
+//! Decodes the bytes of a frame.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,16 +12,16 @@ use super::segment::{Flags, Segment};
 use crate::model::SERVER_PORT;
 use crate::wire::Frame;
 
-/// What a frame carries.
+/// The decoded content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packet {
     /// A segment of one of the case's connections.
     Tcp(Segment),
-    /// A question for a neighbour's hardware address, or the answer: ARP (RFC 826), NDP (RFC 4861).
+    /// A request for a neighbour's hardware address, or the reply: ARP (RFC 826), NDP (RFC 4861).
     Neighbour(Neighbouring),
-    /// An ICMP message other than those.
+    /// Any other ICMP message.
     Icmp(IcmpMessage),
-    /// Something else.
+    /// Anything else.
     Other,
 }
 
@@ -30,21 +30,21 @@ pub enum Packet {
 pub enum Neighbouring {
     /// ARP request or neighbour solicitation: who has the target?
     Request {
-        /// Who asks.
+        /// The address of the sender.
         sender: IpAddr,
-        /// Who is asked for.
+        /// The address to resolve.
         target: IpAddr,
     },
     /// ARP reply or neighbour advertisement: the target is here.
     Reply {
-        /// Who is here.
+        /// The resolved address.
         target: IpAddr,
     },
 }
 
 impl Packet {
-    /// What a frame carries. Lengths come from the IP header, so a frame that was cut short is
-    /// measured all the same.
+    /// Decodes a frame. Lengths come from the IP header, so they are correct for a truncated frame
+    /// too.
     #[must_use]
     pub fn of(frame: &Frame) -> Self {
         let Ok(packet) = LaxSlicedPacket::from_ethernet(&frame.bytes) else {
@@ -87,7 +87,8 @@ impl Packet {
         }
     }
 
-    /// Where a frame's IP packet is sent to; `None` for what is no IP packet.
+    /// Returns the destination address of the frame's IP packet, or `None` if the frame does not
+    /// contain one.
     #[must_use]
     pub(crate) fn destination(frame: &Frame) -> Option<IpAddr> {
         let packet = LaxSlicedPacket::from_ethernet(&frame.bytes).ok()?;
@@ -98,7 +99,7 @@ impl Packet {
         }
     }
 
-    /// The segment, if it is one.
+    /// Returns the segment, if the packet is one.
     #[must_use]
     pub fn segment(self) -> Option<Segment> {
         match self {
@@ -160,8 +161,8 @@ fn arp_message(arp: &ArpPacketSlice<'_>) -> Packet {
     }
 }
 
-/// The target stands behind type, code, checksum and four bytes more (RFC 4861 sections 4.3 and
-/// 4.4).
+/// Decodes a neighbour solicitation or advertisement. The target address follows the type, the
+/// code, the checksum and four more bytes (RFC 4861 sections 4.3 and 4.4).
 fn ndp_message(sender: IpAddr, kind: u8, message: &[u8]) -> Option<Neighbouring> {
     let target: [u8; 16] = message.get(8..24)?.try_into().ok()?;
     let target = IpAddr::V6(Ipv6Addr::from(target));

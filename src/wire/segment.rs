@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Moment;
 
-/// Which way a segment went, seen from the end that captured it.
+/// The direction of a segment, from the point of view of the end that captured it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -22,7 +22,7 @@ pub struct Segment {
     pub at: Moment,
     /// Sent or received.
     pub direction: Direction,
-    /// The client's port: which of the case's connections it belongs to.
+    /// The client's port, which identifies the connection within the case.
     pub connection: u16,
     /// Sequence number.
     pub seq: u32,
@@ -30,11 +30,11 @@ pub struct Segment {
     pub ack: u32,
     /// Bytes of payload.
     pub len: u32,
-    /// The window as the header has it, unscaled.
+    /// The window field of the header, unscaled.
     pub window: u16,
-    /// The sender's timestamp (RFC 7323), where the segment has one.
+    /// The sender's timestamp (RFC 7323), if the segment has one.
     pub timestamp: Option<u32>,
-    /// The flags that matter here.
+    /// The control bits that the analysis uses.
     pub flags: Flags,
 }
 

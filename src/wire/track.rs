@@ -8,30 +8,31 @@ use super::icmp::{IcmpMessage, Quoted};
 use super::segment::{Direction, Segment};
 use crate::model::Moment;
 
-/// What a probe kind. On the wire both are the same, an empty segment one below the next sequence
-/// number (`tcp_xmit_probe_skb`), which the peer must acknowledge; what differs is the window that
-/// it had last been offered.
+/// The purpose of a probe. Both kinds are the same on the wire: an empty segment with the sequence
+/// number one below the next one (`tcp_xmit_probe_skb`), which the peer must acknowledge. A probe
+/// is a window probe if the last window that its sender was offered is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
-    /// Whether the peer is there: keepalive (RFC 1122 4.2.3.6).
+    /// Tests whether the peer is alive: keepalive (RFC 1122 4.2.3.6).
     Keepalive,
-    /// Whether its window is still closed: the persist timer (RFC 9293 3.8.6.1).
+    /// Tests whether the peer's window is still closed: the persist timer (RFC 9293 3.8.6.1).
     Window,
 }
 
 /// A probe that this end sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
-    /// What it kind.
+    /// The purpose of the probe.
     pub kind: ProbeKind,
-    /// When it went out.
+    /// When it was sent.
     pub sent: Moment,
-    /// When the bare acknowledgement came in that answered it, before anything else was sent.
+    /// When the bare acknowledgement arrived that answered it. `None` if none arrived, or if this
+    /// end sent payload before.
     pub answered: Option<Moment>,
 }
 
-/// What a segment is for, seen from the end that sends or receives it.
+/// The purpose of a segment, from the point of view of the end that sends or receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// It opens the connection: SYN or SYN-ACK.
@@ -42,102 +43,105 @@ pub(crate) enum Meaning {
     Resets,
     /// Payload for the first time.
     Data,
-    /// What was sent before: payload, SYN or FIN.
+    /// Payload, SYN or FIN that was sent before.
     Retransmission,
-    /// A probe; how many there have been since the last sign of life, this one included.
+    /// A probe, with the number of probes that this end has sent since the last sign of life,
+    /// including this one. For a probe of the peer, the number is always 1.
     Probe(ProbeKind, u32),
-    /// The bare acknowledgement that answers one.
+    /// The bare acknowledgement that answers a probe.
     Answer,
     /// Any other bare acknowledgement.
     Acknowledges,
 }
 
-/// An ICMP error about a segment of the connection.
+/// An ICMP error that quotes a segment of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IcmpError {
-    /// When it came in.
+    /// When it arrived.
     pub at: Moment,
-    /// What it says, and who says so.
+    /// The message, with its sender.
     pub message: IcmpMessage,
-    /// What the kernel makes of it.
+    /// How the kernel treats it.
     pub(crate) fate: IcmpFate,
 }
 
-/// What `tcp_v4_err` and `tcp_v6_err` make of an ICMP error.
+/// How `tcp_v4_err` and `tcp_v6_err` treat an ICMP error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IcmpFate {
-    /// The segment lies between what was acknowledged and what was sent last, so the error counts.
+    /// The quoted sequence number lies between `snd_una` and `snd_nxt`, so the error takes effect.
     InWindow,
-    /// It does not: the error is ignored, and counted in `TcpExt:OutOfWindowIcmps`.
+    /// It lies outside this range. The kernel ignores the error and counts it in
+    /// `TcpExt:OutOfWindowIcmps`.
     OutOfWindow,
-    /// The connection had been given up: the error is about its RST.
+    /// This end has already given up the connection and sent a RST. The error is about that RST.
     NoConnection,
 }
 
-/// Bytes that the application wrote.
+/// A write of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Write {
-    /// Right before the system call.
+    /// The time right before the system call.
     pub at: Moment,
-    /// How many bytes had been written in all, these included.
+    /// The total number of bytes written, including this write.
     pub end: usize,
 }
 
 /// One end's view of one connection, followed segment by segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Track {
-    /// The sequence numbers of the first payload that this end sends and receives; all others here
-    /// are relative to these, so that they are the same in every run.
+    /// The sequence numbers of the first payload that this end sends and receives. All other
+    /// sequence numbers here are relative to these, so that they are the same in every run.
     #[serde(skip)]
     first: (Option<u32>, Option<u32>),
-    /// Whether the last segment sent was a probe, and nothing has answered it: a bare
-    /// acknowledgement that comes now does.
+    /// Whether this end has sent a probe that is not answered, and no payload after it. The next
+    /// bare acknowledgement that arrives answers the probe.
     awaits_answer: bool,
-    /// Whether the last that came in was the peer's probe: a bare acknowledgement that goes out
-    /// now answers it.
+    /// Whether the peer has sent a probe that is not answered. The next bare acknowledgement that
+    /// this end sends answers it.
     owes_answer: bool,
     /// Probes sent since the last sign of life.
     unanswered: u32,
-    /// The window that this end offered last, and the one that it was offered, both as the header
-    /// has it.
+    /// The last window that this end offered, unscaled.
     offers: Option<u16>,
+    /// The last window that the peer offered, unscaled.
     offered: Option<u16>,
     /// The next sequence number that this end will send (`snd_nxt`).
     next_out: Option<u32>,
-    /// The highest that it has received.
+    /// The highest sequence number that this end has received.
     next_in: Option<u32>,
-    /// The next that it expects (`rcv_nxt`): behind it there may be a gap.
+    /// The next sequence number that this end expects (`rcv_nxt`). If it is below `next_in`, there
+    /// is a gap.
     #[serde(skip)]
     expected: Option<u32>,
-    /// What has come behind a gap: from and up to which sequence number, and whether it is the
-    /// FIN.
+    /// The data received after a gap: its first sequence number, the one after its end, and whether
+    /// it is the FIN.
     #[serde(skip)]
     held: Vec<(u32, u32, bool)>,
-    /// Highest acknowledgement that came in (`snd_una`).
+    /// The highest acknowledgement that this end has received (`snd_una`).
     acked: Option<u32>,
-    /// First transmissions of what takes sequence numbers, payload, SYN and FIN: when, and the
-    /// sequence number behind it.
+    /// The first transmissions of payload, SYN and FIN, which take sequence numbers: the time, and
+    /// the sequence number after the segment.
     sent: Vec<(Moment, u32)>,
-    /// What decides whether a segment that comes in is a sign of life.
+    /// Decides whether a received segment is a sign of life.
     #[serde(skip)]
     acceptance: Acceptance,
-    /// In the order of sending.
+    /// The probes, in the order of sending.
     pub probes: Vec<Probe>,
-    /// The segments that came in and that the kernel takes as a sign of life.
+    /// The times of the received segments that the kernel counts as a sign of life.
     received: Vec<Moment>,
-    /// When payload, SYN or FIN went out once more.
+    /// The times at which payload, SYN or FIN was retransmitted.
     pub retransmissions: Vec<Moment>,
-    /// When this end sent a RST.
+    /// The times at which this end sent a RST.
     pub rst_sent: Vec<Moment>,
-    /// When a RST came in.
+    /// The times at which a RST arrived.
     pub rst_received: Vec<Moment>,
-    /// When the peer's FIN was received, with all that came before it.
+    /// When the peer's FIN and all data before it had been received.
     pub fin_received: Option<Moment>,
-    /// When the RST came in that the kernel takes; one that is out of order is only challenged
-    /// (RFC 5961 section 3).
+    /// When the RST arrived that the kernel accepts. A RST that is out of order is only answered
+    /// with a challenge ACK (RFC 5961 section 3).
     pub reset: Option<Moment>,
-    /// The ICMP errors that came in.
+    /// The ICMP errors that arrived.
     pub icmp: Vec<IcmpError>,
 }
 
@@ -151,7 +155,7 @@ impl ProbeKind {
 }
 
 impl Track {
-    /// Takes one more segment into account; what it is for.
+    /// Records one more segment and returns its purpose.
     pub(crate) fn observe(&mut self, segment: &Segment) -> Meaning {
         match segment.direction {
             Direction::Out => self.observe_out(segment),
@@ -180,11 +184,13 @@ impl Track {
             self.unanswered += 1;
             return Meaning::Probe(kind, self.unanswered);
         }
-        // What acknowledges new data answers no probe any more.
+        // After payload is sent, an acknowledgement is for the payload and does not count as an
+        // answer to the probe.
         self.awaits_answer &= segment.len == 0;
         let owes_answer = std::mem::take(&mut self.owes_answer);
         if segment.is_bare() {
-            // Payload that its own host dropped was never seen.
+            // The next sequence number can be higher than expected: payload that the end's own host
+            // dropped was not captured.
             if self.next_out.is_none_or(|next| after(seq, next)) {
                 self.next_out = Some(seq);
             }
@@ -207,7 +213,7 @@ impl Track {
     fn observe_in(&mut self, segment: &Segment) -> Meaning {
         if segment.flags.rst {
             self.rst_received.push(segment.at);
-            if self.is_taken(segment) {
+            if self.is_accepted_rst(segment) {
                 self.reset.get_or_insert(segment.at);
             }
             return Meaning::Resets;
@@ -223,16 +229,16 @@ impl Track {
             next_out: self.next_out,
             acked: self.acked,
         };
-        let counts = (self.acceptance).is_sign_of_life(segment, arrival, window);
-        // The peer's own probe is out of the window: it is answered, but is no sign of life
-        // (tcp_validate_incoming).
+        let is_sign_of_life = (self.acceptance).is_sign_of_life(segment, arrival, window);
+        // The peer's probe is outside the window. The kernel answers it, but does not count it as a
+        // sign of life (tcp_validate_incoming).
         if segment.is_bare() && self.next_in == Some(seq.wrapping_add(1)) {
             self.owes_answer = true;
             return Meaning::Probe(ProbeKind::with(self.offers), 1);
         }
         let end = arrival.end;
         let is_new = self.next_in.is_none_or(|next| after(end, next));
-        if counts {
+        if is_sign_of_life {
             self.take_in(segment, arrival, is_new);
         }
         if !segment.is_bare() {
@@ -243,7 +249,7 @@ impl Track {
             };
         }
         match self.probes.last_mut() {
-            Some(probe) if counts && std::mem::take(&mut self.awaits_answer) => {
+            Some(probe) if is_sign_of_life && std::mem::take(&mut self.awaits_answer) => {
                 probe.answered = Some(segment.at);
                 Meaning::Answer
             }
@@ -251,7 +257,7 @@ impl Track {
         }
     }
 
-    /// Takes a segment into account that the kernel takes as a sign of life.
+    /// Records a segment that the kernel counts as a sign of life.
     fn take_in(&mut self, segment: &Segment, arrival: Arrival, is_new: bool) {
         if let Some(ack) = arrival.ack
             && self.acked.is_none_or(|acked| after(ack, acked))
@@ -276,13 +282,13 @@ impl Track {
                 self.fin_received.get_or_insert(segment.at);
             }
         }
-        // What is behind a gap is kept, and what is before the gap is acknowledged.
+        // The data after a gap is held. The data before the gap is acknowledged.
         if let Some(expected) = self.expected.filter(|_| self.expected != before) {
             self.acceptance.received(segment.at, expected);
         }
     }
 
-    /// The place of something that no gap is before.
+    /// Returns the index of held data that has no gap before it.
     fn next_in_order(&self) -> Option<usize> {
         let in_order = |(seq, ..): &(u32, u32, bool)| {
             self.expected.is_none_or(|expected| !after(*seq, expected))
@@ -290,10 +296,10 @@ impl Track {
         self.held.iter().position(in_order)
     }
 
-    /// Whether the kernel takes a RST (`tcp_validate_incoming`, `tcp_reset_check`): one in order,
-    /// one right before the peer's FIN, one at the end of the last selective acknowledgement,
-    /// and any that answers a SYN.
-    fn is_taken(&self, segment: &Segment) -> bool {
+    /// Returns whether the kernel accepts a RST (`tcp_validate_incoming`, `tcp_reset_check`): one
+    /// in order, one with the sequence number of the peer's FIN, one at the end of the last
+    /// selective acknowledgement, and any that answers a SYN.
+    fn is_accepted_rst(&self, segment: &Segment) -> bool {
         let (Some(first), Some(expected)) = (self.first.1, self.expected) else {
             return true;
         };
@@ -305,7 +311,7 @@ impl Track {
             || last_held == Some(seq)
     }
 
-    /// Takes an ICMP error into account that quotes a segment of this connection.
+    /// Records an ICMP error that quotes a segment of this connection.
     pub(crate) fn observe_icmp(
         &mut self,
         at: Moment,
@@ -313,8 +319,8 @@ impl Track {
         quoted: Quoted,
     ) -> IcmpError {
         let seq = self.first.0.map(|first| quoted.seq.wrapping_sub(first));
-        // Before the first acknowledgement, the SYN is what is not acknowledged: the number before
-        // the first payload.
+        // Before the first acknowledgement, the SYN is unacknowledged. Its sequence number is one
+        // below that of the first payload.
         let una = self.acked.unwrap_or(0_u32.wrapping_sub(1));
         let fate = match (seq, self.next_out) {
             _ if !self.rst_sent.is_empty() => IcmpFate::NoConnection,
@@ -327,22 +333,24 @@ impl Track {
         error
     }
 
-    /// The last sign of life that came in before that moment. Not at that moment: in virtual time a
-    /// probe is answered in the very nanosecond in which it is sent.
+    /// Returns the time of the last sign of life before `moment`. A sign of life at `moment` itself
+    /// does not count: in virtual time, a probe is answered in the same nanosecond in which it is
+    /// sent.
     #[must_use]
     pub fn last_received_before(&self, moment: Moment) -> Option<Moment> {
         self.received.iter().rev().find(|at| **at < moment).copied()
     }
 
-    /// The probes that went out at this moment or later.
+    /// Returns the probes that were sent at this moment or later.
     #[must_use]
     pub(crate) fn probes_since(&self, moment: Moment) -> &[Probe] {
         &self.probes[self.probes.partition_point(|probe| probe.sent < moment)..]
     }
 
-    /// The first transmission of the oldest sequence number that the peer has not acknowledged:
-    /// payload, SYN or FIN. What its own host could not route was never on the wire: then the
-    /// system call that wrote it, which is when the kernel tried.
+    /// Returns the time of the first transmission of the oldest sequence number that the peer has
+    /// not acknowledged: payload, SYN or FIN. If the end's own host had no route, the segment was
+    /// never on the wire. The time is then that of the system call that wrote the data, because the
+    /// kernel tried to send it at that time.
     #[must_use]
     pub(crate) fn first_unacknowledged(&self, writes: &[Write]) -> Option<Moment> {
         let mut sent = self.sent.iter();
@@ -357,7 +365,7 @@ impl Track {
             .or_else(|| written().map(|write| write.at))
     }
 
-    /// Whether the bytes that were written so far have all been sent and acknowledged.
+    /// Returns whether the `written` bytes have all been sent and acknowledged.
     #[must_use]
     pub(crate) fn is_quiet(&self, written: usize) -> bool {
         let end = Some(sequence(written));
@@ -366,18 +374,20 @@ impl Track {
 }
 
 impl Segment {
-    /// Neither payload nor a control bit that takes a sequence number.
+    /// Returns whether the segment has neither payload nor a control bit that takes a sequence
+    /// number.
     fn is_bare(&self) -> bool {
         self.len == 0 && !self.flags.syn && !self.flags.fin
     }
 
-    /// The acknowledgement relative to the first payload of the other direction.
+    /// Returns the acknowledgement relative to the first payload of the other direction, or `None`
+    /// if the segment has none.
     fn relative_ack(&self, first: Option<u32>) -> Option<u32> {
         let first = first.filter(|_| self.flags.ack)?;
         Some(self.ack.wrapping_sub(first))
     }
 
-    /// What a segment is for that is not bare.
+    /// Returns the purpose of a segment that is not bare.
     fn purpose(&self) -> Meaning {
         if self.flags.syn {
             Meaning::Opens
@@ -389,19 +399,19 @@ impl Segment {
     }
 }
 
-/// The relative sequence number behind so many bytes of payload. It wraps where a u32 does.
+/// Returns the relative sequence number after `written` bytes of payload. It wraps like a `u32`.
 fn sequence(written: usize) -> u32 {
     written as u32
 }
 
-/// The segment's sequence number relative to the first payload of its direction. A SYN takes the
-/// number before that.
+/// Returns the segment's sequence number relative to the first payload of its direction. A SYN
+/// takes the number before that.
 fn relative(first: &mut Option<u32>, segment: &Segment) -> u32 {
     let payload = segment.seq.wrapping_add(u32::from(segment.flags.syn));
     segment.seq.wrapping_sub(*first.get_or_insert(payload))
 }
 
-/// The sequence number behind the segment: SYN and FIN take one each (RFC 9293 section 3.4).
+/// Returns the sequence number after the segment. SYN and FIN take one each (RFC 9293 section 3.4).
 fn segment_end(seq: u32, segment: &Segment) -> u32 {
     let control = u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
     seq.wrapping_add(segment.len).wrapping_add(control)

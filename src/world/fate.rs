@@ -1,9 +1,9 @@
-//! What becomes of a packet that one end sends to the other now.
+//! Determines what happens to a packet that one end sends to the other in the current state.
 //!
-//! The packet goes along the path, machine by machine; the first fault that it meets decides. ICMP
-//! errors are those of the kernel's forwarding: `ip_error` (net/ipv4/route.c) and `ip6_pkt_drop`
-//! (net/ipv6/route.c) for routes, `ipv4_link_failure` and `ndisc_error_report` for neighbours,
-//! `ip_forward` and `ip6_forward` for sizes.
+//! The packet follows the path, machine by machine; the first fault that affects it determines the
+//! result. ICMP errors are those of the kernel's forwarding: `ip_error` (net/ipv4/route.c) and
+//! `ip6_pkt_drop` (net/ipv6/route.c) for routes, `ipv4_link_failure` and `ndisc_error_report` for
+//! neighbours, `ip_forward` and `ip6_forward` for sizes.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::model::{
 /// A packet of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
-    /// The end that it is for.
+    /// The end that receives it.
     pub to: End,
     /// Its kind: `Data`, `Probes`, `Answers` or `Rst`.
     pub kind: Segments,
@@ -25,14 +25,14 @@ pub struct Packet {
     pub length: u16,
 }
 
-/// What becomes of a packet.
+/// What happens to a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It reaches the socket.
     Delivered,
     /// It reaches the host, which has no such socket and answers with a RST.
     Reset,
-    /// It is lost in silence at this machine.
+    /// It is lost silently at this machine.
     Lost(Node),
     /// Its own host has no route for it: the send fails with this errno.
     Refused(ErrnoName),
@@ -43,11 +43,11 @@ pub(crate) enum Fate {
     /// This machine queues it while it resolves the neighbour, which does not answer. A router then
     /// sends ICMP host unreachable (IPv6: address unreachable).
     Queued(Node),
-    /// It may be lost: a fault there hits some packets and not others.
+    /// It may be lost at this machine: a fault there affects some packets and not others.
     Uncertain(Node),
 }
 
-/// As the end of "what is sent to the server ...".
+/// The text completes the sentence "a packet to the server ...".
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,7 +59,7 @@ impl fmt::Display for Fate {
                 write!(f, "is dropped by {}, which sends ICMP {kind}", by.the())
             }
             Self::Rejected(by) => write!(f, "is dropped by {}, which sends a RST", by.the()),
-            Self::Queued(at) => write!(f, "waits at {} for a neighbour in vain", at.the()),
+            Self::Queued(at) => write!(f, "waits at {}, whose neighbour is unresolved", at.the()),
             Self::Uncertain(at) => write!(f, "may be lost at {}", at.the()),
         }
     }
@@ -69,8 +69,8 @@ impl fmt::Display for Fate {
 const TOO_BIG: [(u8, u8); 2] = [(3, 4), (2, 0)];
 
 impl World {
-    /// What becomes of the packet now; `None` where the ends have several paths, or the topology is
-    /// unknown.
+    /// What happens to the packet in the current state; `None` if the ends have several paths, or
+    /// if the topology is unknown.
     #[must_use]
     pub(crate) fn fate(&self, packet: &Packet) -> Option<Fate> {
         let mut path = self.path.clone()?;
@@ -88,7 +88,8 @@ impl World {
         Some(met.unwrap_or_else(|| self.receipt(packet)))
     }
 
-    /// At the interface of a machine that it comes to.
+    /// The result at the interface where the packet arrives at a machine, if a fault affects it
+    /// there.
     fn arrival(&self, packet: &Packet, at: Node) -> Option<Fate> {
         self.faults().find_map(|fault| match fault {
             Fault::Loss(on, loss) if *on == at && loss.to == packet.to => {
@@ -102,7 +103,8 @@ impl World {
         })
     }
 
-    /// In the forwarding of a router, or in the output of the sender.
+    /// The result in the forwarding of a router or in the output of the sender, if a fault affects
+    /// it there.
     fn departure(&self, packet: &Packet, at: Node) -> Option<Fate> {
         let own = packet.to.peer();
         let is_sender = at == own.node();
@@ -119,7 +121,7 @@ impl World {
         }
         match self.route(at, packet.to) {
             RouteChange::Restore => {}
-            // The path is another one then.
+            // The packet then takes another path.
             RouteChange::Via(_) => return Some(Fate::Uncertain(at)),
             change @ (RouteChange::Delete
             | RouteChange::Unreachable
@@ -144,7 +146,7 @@ impl World {
         is_down || self.has(&Fault::Silent(host))
     }
 
-    /// Without a route.
+    /// The result without a valid route.
     fn unrouted(&self, packet: &Packet, at: Node, change: RouteChange) -> Fate {
         if at == packet.to.peer().node() {
             return Fate::Refused(ErrnoName::from_raw(own_errno(change) as i32));
@@ -200,17 +202,18 @@ impl World {
         })
     }
 
-    /// On the link to the next machine.
+    /// The result on the link to the next machine, if a fault affects it there.
     fn crossing(&self, packet: &Packet, at: Node, next: Node) -> Option<Fate> {
         let role = self.setting.topology.as_ref()?.role(at)?;
         let (own, across) = (self.is_down(at, next), self.is_down(next, at));
         match role {
             Role::Switch if own || across => return Some(Fate::Lost(at)),
-            // The routes go with the interface (fib_disable_ip).
+            // The kernel removes the routes of the interface (fib_disable_ip).
             Role::Host | Role::Router if own => {
                 return Some(self.unrouted(packet, at, RouteChange::Delete));
             }
-            // The neighbour entry goes with the carrier (neigh_carrier_down), and nobody answers.
+            // The kernel removes the neighbour entry when the carrier is lost (neigh_carrier_down),
+            // and no machine answers its resolution.
             Role::Host | Role::Router if across => return Some(Fate::Queued(at)),
             Role::Host | Role::Router | Role::Switch => {}
         }
@@ -221,7 +224,7 @@ impl World {
         self.find(flaps).map(|_| Fate::Uncertain(at))
     }
 
-    /// At the host that it is for.
+    /// The result at the host of the receiving end.
     fn receipt(&self, packet: &Packet) -> Fate {
         let to = packet.to;
         if let Some(lost) = self.arrival(packet, to.node()) {
@@ -238,7 +241,7 @@ impl World {
     }
 }
 
-/// Whether a filter for these segments catches this kind.
+/// Whether a filter for these segments matches this kind.
 fn hits(what: Segments, kind: Segments) -> bool {
     match what {
         Segments::Any | Segments::Established => true,
@@ -246,7 +249,8 @@ fn hits(what: Segments, kind: Segments) -> bool {
     }
 }
 
-/// `fib_props` (net/ipv4/fib_semantics.c) and `fib6_prop` (net/ipv6/route.c).
+/// The error of a send by a host whose own route has changed: `fib_props`
+/// (net/ipv4/fib_semantics.c) and `fib6_prop` (net/ipv6/route.c).
 fn own_errno(change: RouteChange) -> Errno {
     match change {
         RouteChange::Unreachable => Errno::EHOSTUNREACH,
@@ -280,7 +284,7 @@ mod tests {
         world
     }
 
-    /// What becomes of data to the server, and of data to the client.
+    /// What happens to data to the server, and to data to the client.
     fn fates(preset: Preset, family: Family, fault: Fault) -> [String; 2] {
         let world = world(preset, family, &[fault]);
         [End::Server, End::Client].map(|to| {
@@ -340,24 +344,24 @@ mod tests {
 
     #[test]
     fn a_link_has_two_sides() {
-        let queued = "waits at the router for a neighbour in vain";
+        let queued = "waits at the router, whose neighbour is unresolved";
         let unrouted = "has no route on its own host (ENETUNREACH)";
         let cable = Fault::Link(Side::Cable(End::Server));
         assert_eq!(
             fates(Preset::Routed, Family::Ipv4, cable.clone()),
             [queued, unrouted]
         );
-        // Behind a switch, its port stands for the cable.
+        // At a switch, the port of the switch is set down instead of the host's interface.
         let [there, back] = fates(Preset::Switched, Family::Ipv4, cable);
         assert_eq!(there, "is lost at the switch");
-        assert_eq!(back, "waits at the server for a neighbour in vain");
+        assert_eq!(back, "waits at the server, whose neighbour is unresolved");
         let router = Fault::Link(Side::Link(Node::ROUTER, Node::SERVER));
         let [there, back] = fates(Preset::Routed, Family::Ipv4, router);
         assert_eq!(
             there,
             "is dropped by the router, which sends ICMP net-unreachable"
         );
-        assert_eq!(back, "waits at the server for a neighbour in vain");
+        assert_eq!(back, "waits at the server, whose neighbour is unresolved");
     }
 
     #[test]
@@ -372,7 +376,7 @@ mod tests {
         assert!(there.ends_with("sends a RST") && back == ARRIVES);
         let [there, back] = routed(Fault::NoAddress(End::Client));
         assert!(there.ends_with("(ENETUNREACH)") && back == "is lost at the client");
-        // ip6_route_output asks for no source.
+        // ip6_route_output does not check the source address.
         let ipv6 = fates(Preset::Routed, Family::Ipv6, Fault::NoAddress(End::Client));
         assert_eq!(ipv6, [ARRIVES, "is lost at the client"]);
     }

@@ -1,13 +1,13 @@
-//! A fault: one thing of the network or of a program that is not as it was built.
+//! A fault: one part of the network or of a program that is not in its initial state.
 
 use crate::model::{End, Filter, Loss, Node, RouteChange, Segments, Side, Which};
 
-/// What is not as it was built.
+/// A deviation of the network or of a program from its initial state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The link is down at this side; the machine across has no carrier.
     Link(Side),
-    /// The cable of this host goes out and in by itself.
+    /// The cable of this host is unplugged and plugged in repeatedly, by itself.
     Flapping(End),
     /// The host neither sends nor receives, with its carrier up.
     Silent(End),
@@ -23,19 +23,19 @@ pub enum Fault {
     WrongNeighbour(Node, End),
     /// The router does not forward.
     NotForwarding(Node),
-    /// The router filters.
+    /// The router has this packet filter.
     Filter(Node, Filter),
     /// The machine, which may be a host, loses segments as they arrive.
     Loss(Node, Loss),
-    /// The link by which the router reaches the end takes packets of this size at most.
+    /// The link from the router towards the end has this MTU, in bytes.
     Narrow(Node, End, u16),
     /// The router sends no ICMP "fragmentation needed" and no "packet too big".
     Untold(Node),
-    /// What the host sends is delayed, lost, doubled or reordered at random.
+    /// Packets that the host sends are delayed, lost, duplicated or reordered at random.
     Impaired(End),
     /// The program reads nothing.
     Unread(End),
-    /// The program has shut down its sending.
+    /// The program has shut down its sending direction (shutdown(2)).
     Shut(End),
     /// The program has closed its sockets.
     Closed(End),
@@ -43,27 +43,27 @@ pub enum Fault {
     Destroyed(End),
     /// The server accepts no connection.
     NotAccepting {
-        /// Its accept queue is full.
+        /// Whether its accept queue is full.
         full: bool,
-        /// It accepts again after a time.
+        /// Whether it accepts again after a time.
         passes: bool,
     },
     /// No connection has been opened yet.
     Unopened,
-    /// The connection was to be opened over a network that no handshake passes.
+    /// A step has tried to open the connection over a network that no handshake can pass.
     Unconnected,
 }
 
 /// The segments that do not pass a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stops {
-    /// None for certain: whatever matters passes sooner or later.
+    /// No segments for certain: a retransmission or a later segment passes.
     Some,
-    /// Data.
+    /// Segments with data.
     Data,
     /// Bare acknowledgements: keepalive probes, their answers, and the end of each exchange.
     Acknowledgements,
-    /// All, handshakes too.
+    /// All segments, including those of handshakes.
     All,
 }
 
@@ -79,7 +79,8 @@ impl Stops {
 }
 
 impl Fault {
-    /// What it stops on the path, in one direction at least; `None` for a fault of a program.
+    /// The segments that the fault stops on the path, in at least one direction. `None` for a fault
+    /// that stops no segments on the path.
     #[must_use]
     pub(crate) fn stops(&self) -> Option<Stops> {
         match self {
@@ -111,7 +112,7 @@ impl Fault {
         }
     }
 
-    /// Whether an exchange can never complete because of it, where the path leads over it.
+    /// Whether the fault prevents every exchange from completing, if it is on the path.
     #[must_use]
     pub(crate) fn ends_exchanges(&self) -> bool {
         match self {
@@ -139,7 +140,7 @@ impl Fault {
         }
     }
 
-    /// The machines where it is; none for a fault that is at an end whatever the path.
+    /// The machines where the fault is. Empty for a fault at an end, which affects every path.
     #[must_use]
     pub(crate) fn place(&self) -> Vec<Node> {
         match self {
@@ -168,7 +169,7 @@ impl Fault {
         }
     }
 
-    /// The step that caused it, as a later step refers to it.
+    /// A label for the step that caused the fault, shown in the refusal of a later step.
     #[must_use]
     pub(crate) fn label(&self) -> String {
         match self {

@@ -1,11 +1,11 @@
-//! The machines that a step names: each must be in the topology, and be able to do what the step
-//! needs.
+//! The machines that a step names. Each must be in the topology and have the capability that the
+//! step needs.
 
 use super::Refusal;
 use crate::model::{Node, Role, Topology};
 use crate::suggest::{alternatives, nearest};
 
-/// What a machine must be.
+/// The capability that a step needs of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// A machine with routes: a host or a router.
@@ -29,7 +29,7 @@ pub struct Named {
     pub key: &'static str,
     /// The machine.
     pub node: Node,
-    /// What it must be.
+    /// The capability that it must have.
     pub need: Need,
 }
 
@@ -51,10 +51,10 @@ impl Named {
         Self { key, node, need }
     }
 
-    /// Looks the machine up.
+    /// Checks the machine against the topology.
     ///
     /// # Errors
-    /// [`Refusal`] where the topology has no such machine, or it cannot do what the step needs.
+    /// [`Refusal`] if the topology has no such machine, or if the machine lacks the capability.
     pub fn check(self, topology: &Topology) -> Result<(), Refusal> {
         self.exists(topology)?;
         match self.need {
@@ -86,7 +86,7 @@ impl Named {
         Err(Refusal::new(message).at(key).help(self.others(topology)))
     }
 
-    /// Which machine it could be.
+    /// The help text: the machines that the step could name instead.
     fn others(self, topology: &Topology) -> String {
         let Self { node, need, .. } = self;
         let fitting = topology.machines().iter();

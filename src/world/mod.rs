@@ -1,15 +1,15 @@
-//! The modelled network: the topology of a case, and what its steps have changed, as the packets of
-//! one family meet it.
+//! The modelled network: the topology of a case, and the changes by its steps, as they affect the
+//! packets of one family.
 //!
-//! A step acts on the World: it adds faults and ends them, or it is refused. The World then
-//! answers:
+//! A step acts on the World: it begins or ends faults, or it is refused. The World answers these
+//! questions:
 //!
 //! * is the next step possible? ([`Refusal`])
-//! * what becomes of a packet from one end to the other now? ([`World::fate`])
-//! * what are the links, addresses, routes and neighbour entries now? (for whatever rebuilds them
-//!   on a kernel)
+//! * what happens to a packet from one end to the other now? ([`World::fate`])
+//! * what is the current state of the links, addresses, routes and neighbour entries? (for the code
+//!   that restores them on a kernel)
 //!
-//! Whatever is not a fault is as it was built.
+//! Everything without a fault is in its initial state.
 
 mod fate;
 mod fault;
@@ -69,26 +69,25 @@ pub enum Change {
     Began(Fault),
     /// The fault has ended.
     Ended(Fault),
-    /// The host has rebooted, and is down for this long; with another hardware address after it, or
-    /// the same.
+    /// The host has rebooted.
     Rebooted {
-        /// Which host.
+        /// The host.
         host: End,
         /// How long it is down.
         downtime: Duration,
-        /// Whether its hardware address is another one.
+        /// Whether it has a new hardware address after the reboot.
         new_mac: bool,
     },
     /// The node has removed its neighbour entry on the path to the end.
     NeighbourRemoved(Node, End),
-    /// Connection tracking of the router has no flow any more.
+    /// Connection tracking of the router has lost all flows.
     FlowsFlushed(Node),
-    /// Connection tracking of the router has another timeout for established flows.
+    /// Connection tracking of the router has a new timeout for established flows.
     FlowTimeout(Node),
 }
 
-/// What a case says of the network and the connection before its first step. A field that
-/// the file has wrong is unknown, and no step is refused because of it.
+/// The network and the connection of a case before its first step. A field that is invalid in the
+/// file is unknown, and no step is refused because of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// The family of the packets.
@@ -120,20 +119,20 @@ pub(crate) enum Firewalled {
 #[derive(Debug, Clone)]
 pub struct World {
     setting: Setting,
-    /// The machines from the client to the server, where there is one path only.
+    /// The machines from the client to the server, if there is only one path.
     path: Option<Vec<Node>>,
-    /// A step opens the connections.
+    /// Whether a step opens the connections.
     opens: bool,
     facts: Vec<Fact>,
     changes: Vec<Change>,
-    /// What acts now.
+    /// The cause of changes that begin now.
     cause: Cause,
     prober: Option<Prober>,
 }
 
 impl World {
-    /// As the network is built. `opens`: the position of the step that opens the connections;
-    /// `None` where they are open before the first step.
+    /// The World in its initial state. `opens`: the position of the step that opens the
+    /// connections; `None` if they are open before the first step.
     #[must_use]
     pub(crate) fn new(setting: Setting, opens: Option<usize>) -> Self {
         let path = setting.topology.as_ref().and_then(Topology::unique_path);
@@ -154,7 +153,7 @@ impl World {
         }
     }
 
-    /// Goes on to the step at this position, after this time; `None`: after an unknown time.
+    /// Advances to the step at this position, after this time; `None`: after an unknown time.
     pub(crate) fn advance(&mut self, position: usize, time: Option<Duration>) {
         self.cause = Cause::Step(position);
         for fact in &mut self.facts {
@@ -166,12 +165,12 @@ impl World {
         }
     }
 
-    /// What has changed since the last call, in order.
+    /// Removes and returns the changes since the last call, in order.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// What the case says before its first step.
+    /// The network and the connection before the first step.
     #[must_use]
     pub(crate) fn setting(&self) -> &Setting {
         &self.setting
@@ -183,7 +182,7 @@ impl World {
         self.setting.family
     }
 
-    /// Whether a step opens the connections, now or before or later.
+    /// Whether any step of the case opens the connections, at whatever position.
     #[must_use]
     pub(crate) fn opens_by_step(&self) -> bool {
         self.opens
@@ -211,8 +210,8 @@ impl World {
         self.add(fault, Left::Forever);
     }
 
-    /// Begins a fault that ends by itself after this time, in place of an earlier one of the same
-    /// kind.
+    /// Begins a fault that ends by itself after this time. It replaces the same fault if that is
+    /// present.
     pub(crate) fn begin_for(&mut self, fault: Fault, time: Duration) {
         self.facts.retain(|fact| fact.fault != fault);
         self.add(fault, Left::Time(time));
@@ -227,7 +226,7 @@ impl World {
         self.facts.push(Fact { fault, cause, left });
     }
 
-    /// Ends the faults of this kind; whether there was one.
+    /// Ends the matching faults. Returns whether there was one.
     pub(crate) fn end(&mut self, matches: impl Fn(&Fault) -> bool) -> bool {
         let (ended, kept): (Vec<Fact>, _) = std::mem::take(&mut self.facts)
             .into_iter()
@@ -250,8 +249,8 @@ impl World {
     /// Begins a fault that must not be present.
     ///
     /// # Errors
-    /// [`Refusal`] with this message where it is; `between` completes "remove one of the two, or
-    /// ...".
+    /// [`Refusal`] with this message if it is present; `between` completes the help text "remove
+    /// one of the two, or ...".
     pub(crate) fn begin_once(
         &mut self,
         fault: Fault,
@@ -269,8 +268,8 @@ impl World {
     /// Ends a fault that must be present.
     ///
     /// # Errors
-    /// [`Refusal`] with this message where it is not; `missing` is the step that would have begun
-    /// it.
+    /// [`Refusal`] with this message if it is not present; `missing` is the step that would have
+    /// begun it.
     pub(crate) fn end_once(
         &mut self,
         fault: &Fault,
@@ -284,7 +283,7 @@ impl World {
         Err(early.help(format!("add an earlier step: {}", missing())))
     }
 
-    /// A fault that still lasts for a time by itself.
+    /// A matching fault that ends by itself, after a known time that is not over.
     #[must_use]
     pub(crate) fn lasting(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
         let lasts = |fact: &&Fact| matches!(fact.left, Left::Time(left) if !left.is_zero());
@@ -294,7 +293,7 @@ impl World {
             .find(|fact| matches(&fact.fault))
     }
 
-    /// A fault that may still last: for a known time, or for an unknown one.
+    /// A matching fault that ends by itself and may still last, for a known or an unknown time.
     #[must_use]
     pub(crate) fn may_last(&self, matches: impl Fn(&Fault) -> bool) -> Option<&Fact> {
         let lasts = |fact: &&Fact| match fact.left {
@@ -308,15 +307,15 @@ impl World {
             .find(|fact| matches(&fact.fault))
     }
 
-    /// Whether a fault comes and goes by itself, or hits packets at random.
+    /// Whether a fault is present that begins and ends by itself, or that affects random packets.
     #[must_use]
     pub(crate) fn is_erratic(&self) -> bool {
         self.find(|fault| matches!(fault, Fault::Impaired(_) | Fault::Flapping(_)))
             .is_some()
     }
 
-    /// Whether every packet between the ends has to pass the place of the fault. Where there are
-    /// several paths, the kernel decides.
+    /// Whether every packet between the ends passes the place of the fault. `false` for a fault
+    /// between the ends if there are several paths, because the kernel selects one.
     #[must_use]
     pub(crate) fn is_on_path(&self, fault: &Fault) -> bool {
         if self.setting.topology.is_none() {
@@ -327,7 +326,7 @@ impl World {
         place.is_empty() || path.is_some_and(|path| place.iter().all(|node| path.contains(node)))
     }
 
-    /// What keeps an exchange from completing, in the order in which it began.
+    /// The faults that prevent an exchange from completing, in the order in which they began.
     #[must_use]
     pub(crate) fn obstacles(&self) -> Vec<&Fact> {
         let facts = self.facts.iter();
@@ -336,7 +335,7 @@ impl World {
         stuck.collect()
     }
 
-    /// What stops segments of one of these kinds on the path, in one direction at least.
+    /// A fault on the path that stops segments of one of these kinds in at least one direction.
     #[must_use]
     pub(crate) fn stopped(&self, kinds: &[Stops]) -> Option<&Fact> {
         self.facts.iter().find(|fact| {
@@ -345,7 +344,7 @@ impl World {
         })
     }
 
-    /// Whether a router may be between the ends: where there are several paths, `true`.
+    /// Whether a router may be between the ends; `true` if there are several paths.
     #[must_use]
     pub(crate) fn is_routed(&self) -> bool {
         let is_router = |node: &Node| {
@@ -378,7 +377,7 @@ impl World {
         a == b || (joined.is_some() && joined == self.joined(b))
     }
 
-    /// The fact that a link is down, at either side.
+    /// The fault by which a link is down at either side, with that side.
     #[must_use]
     pub(crate) fn pulled(&self, side: Side) -> Option<(Side, &Fact)> {
         self.facts.iter().find_map(|fact| match fact.fault {
@@ -396,9 +395,9 @@ impl World {
         })
     }
 
-    /// The machine whose interface is set down where a side of a link is pulled, and the machine
-    /// across. A veth pair has no cable: where an end is behind a switch, the port of the
-    /// switch stands for the cable.
+    /// The machine whose interface is set down when a side of a link is pulled, and the machine
+    /// across. A veth pair has no cable: if an end is connected to a switch, the port of the switch
+    /// is set down instead of the interface of the end.
     #[must_use]
     pub(crate) fn interface(&self, side: Side) -> Option<[Node; 2]> {
         match side {
@@ -421,7 +420,8 @@ impl World {
         self.find(gone).is_none()
     }
 
-    /// The route of a node to the network of an end: [`RouteChange::Restore`] where it is as built.
+    /// The change of a node's route to the network of an end; [`RouteChange::Restore`] if the route
+    /// is in its initial state.
     #[must_use]
     pub(crate) fn route(&self, on: Node, to: End) -> RouteChange {
         let route = self.faults().find_map(|fault| match fault {

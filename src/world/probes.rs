@@ -1,4 +1,4 @@
-//! Keepalive probes that a step waits for, in a network where they cannot come.
+//! Refuses steps that wait for keepalive probes that can never be sent or answered.
 
 use super::{Cause, Fact, Fault, Refusal, Stops, World};
 use crate::model::{End, Family, ProbeEvent, RouteChange, Side};
@@ -9,7 +9,7 @@ pub(crate) struct Prober {
     end: End,
     /// The number of unanswered probes that end its connection; `None`: other settings may decide.
     most: Option<u32>,
-    /// The number of probes in a row that have been waited for while none is answered.
+    /// The number of consecutive unanswered probes that steps have waited for.
     unanswered: u32,
     /// The step whose data is not acknowledged.
     in_flight: Option<Cause>,
@@ -28,21 +28,21 @@ impl Prober {
         }
     }
 
-    /// After a repair, everything may be acknowledged.
+    /// Resets the state after a repair, because then all data and probes may be acknowledged.
     pub(super) fn renew(&mut self) {
         self.unanswered = 0;
         self.in_flight = None;
     }
 }
 
-/// Why probes do not come: the end of the message, the cause, and what to write instead.
+/// Why the probes can never occur: the end of the message, the cause, and the help text.
 type Never = (String, Option<(Cause, String)>, &'static str);
 
 impl World {
-    /// Waits for so many probes.
+    /// Models a step that waits for this number of probes.
     ///
     /// # Errors
-    /// [`Refusal`] where they can never come.
+    /// [`Refusal`] if the probes can never be sent or answered.
     pub(crate) fn wait(&mut self, count: u32, what: ProbeEvent) -> Result<(), Refusal> {
         let Some(end) = self.prober.as_ref().map(|prober| prober.end) else {
             return Ok(());
@@ -61,7 +61,7 @@ impl World {
         Err(never.help(help))
     }
 
-    /// Notes that what the acting step writes is not acknowledged before a repair.
+    /// Notes that the data written by the current step is not acknowledged before a repair.
     pub(crate) fn leave_in_flight(&mut self, from: End) {
         let cause = self.cause;
         if let Some(prober) = self.prober.as_mut().filter(|prober| prober.end == from) {
@@ -93,7 +93,7 @@ impl World {
         };
         let reads = !self.has(&Fault::Unread(end));
         let gone = self.because(none).or_else(|| {
-            // Its FIN or RST arrives.
+            // The FIN or RST of the peer arrives and ends the connection.
             let all = [Stops::Data, Stops::Acknowledgements, Stops::All];
             let arrives = reads && self.stopped(&all).is_none();
             self.because(ended)
@@ -101,12 +101,12 @@ impl World {
         });
         gone.map(|gone| {
             let message = format!("the {end} has no connection any more, and sends no probe");
-            let help = "take this step before, or wait for a time with `after`";
+            let help = "take this step earlier, or wait for a time with `after`";
             (message, Some(gone), help)
         })
     }
 
-    /// Probes that do not leave their host.
+    /// Refuses probes that cannot leave their host.
     fn unsent(&self, end: End) -> Option<Never> {
         let keeps = |fault: &Fault| match fault {
             Fault::Link(side) => self.is_same_link(*side, Side::Cable(end)),
@@ -131,14 +131,14 @@ impl World {
         })
     }
 
-    /// Whether a host may send from an address that it has lost: in IPv6 its route over a router
-    /// outlives the address.
+    /// Whether a host may send from an address that it has lost. In IPv6, the route through a
+    /// router remains when the address is removed.
     #[must_use]
     pub(crate) fn sends_without_address(&self) -> bool {
         self.family() == Family::Ipv6 && self.is_routed()
     }
 
-    /// Answers that do not come, and the probes after the last one.
+    /// Refuses answers that cannot arrive, and probes after the one that ends the connection.
     fn unanswered(&mut self, count: u32, what: ProbeEvent) -> Option<Never> {
         let stopped = self.stopped(&[Stops::Acknowledgements, Stops::All]);
         let forgotten = |fault: &Fault| matches!(fault, Fault::Forgotten(_));

@@ -1,13 +1,13 @@
-//! What a step needs of the programs and their connections.
+//! Preconditions of steps: the state of the programs and their connections.
 
 use super::{Fault, Refusal, World};
 use crate::model::End;
 
 impl World {
-    /// The connections have been opened.
+    /// Requires that the connections have been opened.
     ///
     /// # Errors
-    /// [`Refusal`] where they have not.
+    /// [`Refusal`] if they have not.
     pub(crate) fn needs_connection(&self) -> Result<(), Refusal> {
         let Some(later) = self.find(|fault| *fault == Fault::Unopened) else {
             return Ok(());
@@ -16,10 +16,11 @@ impl World {
         Err(early.help("take this step after `do = \"connect\"`"))
     }
 
-    /// The program of the end has a socket of the connection.
+    /// Requires that the program of the end has a socket of the connection.
     ///
     /// # Errors
-    /// [`Refusal`] where it has none: it accepts none, has closed it, or its host has rebooted.
+    /// [`Refusal`] if it has none: it does not accept, has closed the socket, or its host has
+    /// rebooted.
     pub(crate) fn needs_socket(&self, at: End) -> Result<(), Refusal> {
         self.needs_connection()?;
         let never = |fault: &Fault| matches!(fault, Fault::NotAccepting { passes: false, .. });
@@ -31,10 +32,10 @@ impl World {
         self.needs_program(at)
     }
 
-    /// The program of the end has not lost its sockets.
+    /// Requires that the program of the end has not lost its sockets.
     ///
     /// # Errors
-    /// [`Refusal`] where it has.
+    /// [`Refusal`] if it has.
     pub(crate) fn needs_program(&self, at: End) -> Result<(), Refusal> {
         let gone = |fault: &Fault| match fault {
             Fault::Closed(end) | Fault::Destroyed(end) | Fault::Forgotten(end) => *end == at,
@@ -44,13 +45,13 @@ impl World {
             return Ok(());
         };
         let late = Refusal::new(format!("the {at} has no connection any more")).because(earlier);
-        Err(late.help("remove this step, or take it before"))
+        Err(late.help("remove this step, or take it earlier"))
     }
 
-    /// The program of the end can write.
+    /// Requires that the program of the end can write.
     ///
     /// # Errors
-    /// [`Refusal`] where it has no socket, or has shut down its sending.
+    /// [`Refusal`] if it has no socket, or if it has shut down its sending direction.
     pub(crate) fn needs_writing(&self, from: End) -> Result<(), Refusal> {
         self.needs_socket(from)?;
         let Some(earlier) = self.find(|fault| *fault == Fault::Shut(from)) else {
@@ -58,30 +59,30 @@ impl World {
         };
         let message = format!("the {from} cannot write any more");
         let late = Refusal::new(message).because(earlier);
-        Err(late.help("write before, or use `do = \"reader\"` to stop reading only"))
+        Err(late.help("write earlier, or use `do = \"reader\"` to stop reading only"))
     }
 
-    /// The program of the end stops reading.
+    /// Stops the reading of the program of the end.
     ///
     /// # Errors
-    /// [`Refusal`] where it does not read.
+    /// [`Refusal`] if it does not read.
     pub(crate) fn stop_reading(&mut self, at: End) -> Result<(), Refusal> {
         self.needs_socket(at)?;
-        let message = || format!("the {at} reads nothing already");
-        self.begin_once(Fault::Unread(at), message, "let it go on in between")
+        let message = || format!("the {at} has already stopped reading");
+        self.begin_once(Fault::Unread(at), message, "resume reading in between")
     }
 
-    /// The program of the end reads again.
+    /// Resumes the reading of the program of the end.
     ///
     /// # Errors
-    /// [`Refusal`] where it reads.
+    /// [`Refusal`] if it reads.
     pub(crate) fn read_again(&mut self, at: End) -> Result<(), Refusal> {
         self.needs_socket(at)?;
         let missing = || {
             "`do = \"reader\"`, `action = \"pause\"`, or `do = \"process\"`, `action = \"stop\"`"
                 .to_owned()
         };
-        let message = || format!("the {at} reads all the time");
+        let message = || format!("the {at} has not stopped reading");
         self.end_once(&Fault::Unread(at), message, missing)
     }
 }

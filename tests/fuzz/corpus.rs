@@ -1,18 +1,19 @@
-//! What is mutated: scenarios that ship, the tests' good and bad ones, and results that were saved.
+//! The inputs that are mutated: the shipped scenarios, the valid and invalid ones of the tests, and
+//! saved results.
 
 use std::fs;
 use std::path::Path;
 
 use deadpeer::record::Record;
 
-/// All of it, in an order that is the same everywhere.
+/// All inputs, in an order that does not depend on the machine.
 pub(crate) struct Corpus {
     pub(crate) scenarios: Vec<Vec<u8>>,
-    /// As `run --report-json` writes them.
+    /// Results as `run --report-json` writes them.
     pub(crate) results: Vec<Vec<u8>>,
-    /// As a guest writes them.
+    /// Results as a guest writes them.
     pub(crate) answers: Vec<Vec<u8>>,
-    /// What the answers are about.
+    /// The prepared cases of the answers.
     pub(crate) prepared: Vec<Vec<u8>>,
 }
 
@@ -28,8 +29,8 @@ impl Corpus {
         let mut answers = vec![br#"{"release":"6.12.1","hz":250}"#.to_vec()];
         let mut prepared = Vec::new();
         for result in &results {
-            // One of an older format would be refused at its first line, and nothing would be
-            // tried.
+            // A result of an older format would be rejected at its first line, and the rest would
+            // not be tested.
             Record::read(std::str::from_utf8(result).unwrap()).unwrap();
             let record: serde_json::Value = serde_json::from_slice(result).unwrap();
             for result in record["kernels"][0]["results"].as_array().unwrap() {

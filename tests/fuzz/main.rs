@@ -1,14 +1,14 @@
-//! Fuzzers of everything that is read and that another program may have written: scenario files,
-//! results, and what a guest says.
+//! Fuzzers of all input that another program may have written: scenario files, results, and the
+//! frames of a guest.
 //!
-//! An input is a function of the seed and of its number, so no input is ever stored but the one
-//! that fails. Each is read by a process that may use so much memory and so much time; where that
-//! process dies (a panic, a full stack, more memory, more time), this one says which input it was,
-//! writes it to a file, and how to give it to the reader again.
+//! An input is a function of the seed and of its number, so only an input that fails is stored. A
+//! child process with a limit on memory and on time reads the inputs. If the child dies (a panic, a
+//! full stack, too much memory, too much time), this process prints the number of the input, writes
+//! the input to a file, and prints the command that reads it again.
 //!
-//! * [`corpus`]: what is mutated
-//! * [`mutate`](mod@mutate): how
-//! * [`readers`]: who reads it
+//! * [`corpus`]: the inputs that are mutated
+//! * [`mutate`](mod@mutate): the mutations
+//! * [`readers`]: the code that reads the inputs
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,31 +37,32 @@ use nix::unistd::alarm;
 use corpus::Corpus;
 use readers::Reader;
 
-/// The processor time that one input may take.
+/// The maximum processor time of one input.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Seconds after which an input is given up, on a machine however busy.
+/// The maximum wall-clock time of one input in seconds, also on a busy machine.
 const GIVE_UP: u32 = 60;
 
-/// The memory that one input may take.
+/// The maximum memory of one input.
 const MOST_MEMORY: u64 = 200 << 20;
 
-/// Fuzzes what is read.
+/// Fuzzes the readers of scenarios, results and frames of guests.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What chance begins with; another one each time
+    /// The seed of the random numbers; by default, another one in each run
     #[arg(long, default_value_t = fastrand::u64(..))]
     seed: u64,
-    /// How long
+    /// The duration in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// How many inputs, however long that takes
+    /// The number of inputs, instead of a duration
     #[arg(long)]
     inputs: Option<u64>,
-    /// The first input's number
+    /// The number of the first input
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Where the number of each input is written before it is read: of the process that reads them
+    /// The file to which the child process writes the number of each input before it reads the
+    /// input
     #[arg(long, hide = true)]
     progress: Option<PathBuf>,
 }
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has another process read the inputs, and tells of the one that it dies of.
+/// Starts a child process that reads the inputs, and reports the input on which it dies.
 fn watch(arguments: &Arguments, corpus: &Corpus) -> ExitCode {
     let Arguments { seed, from, .. } = *arguments;
     println!("fuzz: seed {seed}");
@@ -145,7 +146,7 @@ fn read_all(arguments: &Arguments, corpus: &Corpus, progress: &Path) {
     alarm::cancel();
 }
 
-/// The input of this number, and who reads it.
+/// The input with this number, and its reader.
 fn input(seed: u64, number: u64, corpus: &Corpus) -> (Reader, Vec<u8>) {
     // Seeds that differ in one bit give unrelated numbers.
     let mut rng = Rng::with_seed(Rng::with_seed(seed).u64(..) ^ number);
@@ -162,8 +163,8 @@ fn used() -> Duration {
         .into()
 }
 
-/// Beyond what the process has with its corpus, it gets so much and no more: an allocation fails
-/// then, and the process ends.
+/// Limits the memory of the process to its present size and [`MOST_MEMORY`]. Beyond that, an
+/// allocation fails and the process ends.
 fn limit_memory() {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let data = status.lines().find_map(|line| line.strip_prefix("VmData:"));

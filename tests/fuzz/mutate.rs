@@ -1,10 +1,10 @@
-//! Mutations of text that has structure: lines, numbers, words, and what is between brackets.
+//! Mutations of structured text: lines, numbers, words, and text between brackets.
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// Numbers and words at which something changes.
+/// Boundary values and words with a meaning in the inputs.
 const TOKENS: [&str; 40] = [
     "0",
     "-1",
@@ -48,7 +48,8 @@ const TOKENS: [&str; 40] = [
     "\u{feff}",
 ];
 
-/// Changes the text at one to eight places; `other` is what parts are taken from.
+/// Changes the text at one to eight places. Inserted parts are from `other`, from the text itself,
+/// or from [`TOKENS`].
 pub(crate) fn mutate(text: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
     for _ in 0..rng.u8(1..=8) {
         let part = part(text, rng);
@@ -90,7 +91,8 @@ pub(crate) fn mutate(text: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
     }
 }
 
-/// More would be refused unread.
+/// The maximum length of an input, which is that of a scenario file: a longer one is rejected
+/// without being read.
 const LARGEST: usize = 1 << 20;
 
 fn choose(rng: &mut Rng) -> &'static str {
@@ -105,7 +107,7 @@ fn replace(text: &mut Vec<u8>, part: Range<usize>, piece: &[u8]) {
     text.splice(part, piece.iter().copied());
 }
 
-/// A byte, a few of them, a line, a word or number, or all between two brackets.
+/// A random part of the text: one or several bytes, a line, a word or number, or a bracketed part.
 fn part(text: &[u8], rng: &mut Rng) -> Range<usize> {
     if text.is_empty() {
         return 0..0;
@@ -122,7 +124,7 @@ fn part(text: &[u8], rng: &mut Rng) -> Range<usize> {
     }
 }
 
-/// The longest stretch around a place of which every byte belongs.
+/// The longest part around a place whose bytes all match `belongs`.
 fn around(text: &[u8], place: usize, belongs: impl Fn(u8) -> bool) -> Range<usize> {
     let before = text[..place]
         .iter()

@@ -1,4 +1,4 @@
-//! Who reads the inputs, and all that is then done with what was read.
+//! The code that reads the inputs, and everything that the program then does with them.
 
 use std::io;
 use std::path::Path;
@@ -22,14 +22,14 @@ use futures::executor::block_on;
 use crate::corpus::Corpus;
 use crate::mutate::mutate;
 
-/// Who reads an input.
+/// The reader of an input.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reader {
-    /// `check`.
+    /// Scenario files, as `check` reads them.
     Scenario,
-    /// `trace`.
+    /// Results, as `trace` reads them.
     Result,
-    /// The host's side of a guest's channel.
+    /// The frames of a guest, as the host reads them.
     Guest,
 }
 
@@ -47,7 +47,7 @@ impl Reader {
         match self {
             Self::Scenario => "a scenario",
             Self::Result => "a result",
-            Self::Guest => "what a guest says",
+            Self::Guest => "the frames of a guest",
         }
     }
 
@@ -65,7 +65,7 @@ impl Reader {
         }
     }
 
-    /// Does all that the program does with such an input.
+    /// Processes an input as the program does.
     pub(crate) fn read(self, input: &[u8]) {
         match self {
             Self::Scenario => scenario(&String::from_utf8_lossy(input)),
@@ -107,7 +107,8 @@ fn result(text: &str) {
     }
 }
 
-/// The answer with its case before it: a guest is judged by what it was asked.
+/// The frames of an answer, preceded by a prepared case: the judge compares an answer with the
+/// case.
 fn said(answer: &[u8], prepared: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
     let asked = &prepared[rng.usize(..prepared.len())];
     let mut said = (asked.len() as u32).to_le_bytes().to_vec();
@@ -116,7 +117,7 @@ fn said(answer: &[u8], prepared: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
     let kind = b"RRRRRRRRPUD?"[rng.usize(..12)];
     said.extend(frame(kind, answer));
     said.extend(frame(b'D', &[]));
-    // In one of four, what is on the line is mutated too.
+    // In one of four inputs, the bytes of the frames are mutated too.
     if rng.u8(0..4) == 0 {
         let mut line = said.split_off(begins);
         mutate(&mut line, answer, rng);
@@ -168,7 +169,7 @@ fn guest(said: &[u8]) {
             summary: "fuzzed",
             kernel: "Linux",
         };
-        // What cannot be written of a result is an error, as a full disk is.
+        // A result that cannot be written as a capture is an error, as a full disk is.
         drop(pcap::write(&mut io::sink(), &result, origin));
     }
 }

@@ -1,4 +1,4 @@
-//! What a valid scenario file means.
+//! The cases that valid scenario files are decoded to.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod overlay;
@@ -95,7 +95,7 @@ fn full_steps() -> Vec<Step> {
 
 const FULL: &str = include_str!("../good/full.toml");
 
-/// Where the file has the value.
+/// The byte range of the value in the file.
 fn place(value: &str) -> std::ops::Range<usize> {
     let start = FULL.find(value).unwrap();
     start..start + value.len()
@@ -105,7 +105,7 @@ fn icmp(family: Family, kind: u8, code: u8) -> IcmpKind {
     IcmpKind { family, kind, code }
 }
 
-/// The keys of the client's expectation, by their lines.
+/// The lines of the keys of the client's expectation.
 const LINES: [(usize, &str); 14] = [
     (74, "error"),
     (75, "textbook"),
@@ -150,7 +150,7 @@ fn full_evidence() -> EvidenceExpectation {
     }
 }
 
-/// The keys of each line.
+/// A map from each key to its line.
 fn lines(lines: &[(usize, &str)]) -> BTreeMap<String, usize> {
     let keys = lines.iter().flat_map(|(line, keys)| {
         let keys = keys.split_whitespace();
@@ -333,7 +333,7 @@ fn no_probes_may_be_expected_of_an_end_without_keepalive() {
     assert_eq!(scenario(text).cases.len(), 2);
 }
 
-/// In IPv6 a host goes on sending from an address that it has lost, where its route leads over a
+/// An IPv6 host continues to send from an address that it has lost if its route leads through a
 /// router.
 #[test]
 fn probes_are_waited_for_where_they_come() {

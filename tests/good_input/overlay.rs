@@ -1,4 +1,4 @@
-//! What the file has and what a case lays over it.
+//! The tables of a file and the overlay of a case.
 
 use super::*;
 
@@ -47,11 +47,11 @@ fn a_case_overlays_the_file_key_by_key() {
     assert_eq!((same.line, other.line), (18, 21));
     assert_eq!(same.note.as_deref(), Some("as the file has it"));
 
-    // The preset and the count are the file's, the family is the case's.
+    // The preset and the count come from the file, the family from the case.
     assert_eq!(other.topology, Preset::Routed.into());
     assert_eq!(other.connection.count, 2);
 
-    // Keepalive is replaced as a whole; the user timeout beside it stays.
+    // The case replaces the whole keepalive table, but not the user timeout in the same table.
     let keepalive = Keepalive::Options {
         idle: None,
         interval: None,
@@ -140,7 +140,7 @@ fn what_a_case_expects_of_both_families_wins_over_what_the_file_expects_of_one()
     );
 }
 
-/// The messages of the file with this in place of that.
+/// The errors of the file after the replacement of `from` by `to`.
 fn messages(from: &str, to: &str) -> Vec<String> {
     assert!(BASE.contains(from));
     let errors = parse(Path::new("file.toml"), &BASE.replace(from, to)).unwrap_err();
@@ -184,12 +184,12 @@ fn a_value_of_a_case_has_the_path_of_the_case() {
 
 #[test]
 fn a_key_that_is_absent_beside_an_unknown_one_is_not_missed_as_well() {
-    // The preset, which the file has under another name, is the case's; the other case has none.
+    // One case has a preset of its own. The other lacks one, because the file misspells the key.
     assert_eq!(
         messages("preset = \"routed\"", "pre = \"routed\""),
         ["unknown key `pre` in `topology`"]
     );
-    // What a link has under another name is one error, however many cases share it.
+    // A misspelled key of a link is one error, independent of the number of cases that use it.
     let links = "nodes = { r1 = \"router\" }\n\
                  links = [{ betwen = [\"client\", \"r1\"] }, { between = [\"r1\", \"server\"] }]";
     assert_eq!(
@@ -213,7 +213,7 @@ fn a_preset_may_come_from_every_case_alone() {
     assert_eq!(presets, expected);
 }
 
-/// What the file means, without its text and the places in it.
+/// The decoded file, without its text and its byte ranges.
 fn meaning(text: &str) -> Scenario {
     let mut scenario = scenario(text);
     scenario.text = "".into();

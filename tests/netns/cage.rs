@@ -1,15 +1,16 @@
-//! A place where everything that a run takes can be counted exactly, whatever else happens on the
-//! machine.
+//! A cage: an environment in which the resources of a run can be counted exactly, whatever other
+//! processes of the machine do.
 //!
-//! The test binary starts itself again inside a user, a network and a mount namespace of its own.
-//! There
+//! The test binary starts itself again in new user, network and mount namespaces. In this
+//! environment:
 //!
-//! * network namespaces are charged to the user namespace until the kernel has really freed them
-//!   (`cleanup_net`), and `user.max_net_namespaces` refuses to make one more than it says. So one
-//!   can be made under a limit of N exactly if fewer than N exist;
-//! * the network namespace that the harness takes for the host's is empty, and nobody else's;
-//! * mounts do not spread from or to outside;
-//! * a process that loses its parent becomes a child of this one.
+//! * network namespaces are charged to the user namespace until the kernel has freed them
+//!   (`cleanup_net`), and the kernel refuses to create more than `user.max_net_namespaces`. So with
+//!   a limit of N, one can be created if and only if fewer than N exist;
+//! * the network namespace that the harness regards as the host's is empty, and no other process
+//!   uses it;
+//! * mounts do not propagate in either direction;
+//! * an orphaned process becomes a child of this process.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,23 +26,24 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{Pid, getegid, geteuid};
 
-/// The first argument of the test binary for what follows to happen in a cage.
+/// The first argument of the test binary that runs a check in a cage. The second is the name of the
+/// check.
 pub(crate) const MODE: &str = "in-cage";
 
 /// A check that runs in a cage.
 pub(crate) type Check = fn() -> anyhow::Result<()>;
 
-/// How long the kernel may take to free what a process that has ended held.
+/// The time limit within which the kernel must free the resources of a process that has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const LIMIT: &str = "/proc/sys/user/max_net_namespaces";
-/// The limit while nothing is counted.
+/// The limit on namespaces while they are not counted.
 const PLENTY: usize = 10_000;
 
-/// A check, to be run in a cage.
+/// The function of a trial, which runs a check in a cage.
 pub(crate) type Caged = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 
-/// A trial of each check.
+/// A trial for each check.
 pub(crate) fn trials(
     checks: &[(&'static str, Check)],
     trial: impl Fn(&'static str, Caged) -> Trial,
@@ -52,7 +54,7 @@ pub(crate) fn trials(
         .collect()
 }
 
-/// Starts this binary in a cage, to run the check of this name.
+/// Starts this binary in a cage to run this check.
 fn run(name: &str) -> anyhow::Result<()> {
     let output = Command::new(std::env::current_exe()?)
         .args([MODE, name])
@@ -62,7 +64,7 @@ fn run(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The other side of [`run`].
+/// Runs a check in the process that [`run`] has started.
 pub(crate) fn inside(name: &str) -> ExitCode {
     let checks = [
         crate::cleanup::CHECKS,
@@ -107,15 +109,15 @@ fn enter() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The cage's own network namespace.
+/// The number of namespaces that the cage itself has: one.
 const OWN: usize = 1;
 
-/// Lets no more than so many network namespaces exist besides the cage's own.
+/// Limits the number of network namespaces to `count` besides the cage's own.
 pub(crate) fn allow_namespaces(count: usize) -> anyhow::Result<()> {
     limit_namespaces(OWN + count)
 }
 
-/// Not even the one that the cage has already.
+/// Sets the limit to zero, less than the cage has already.
 pub(crate) fn allow_no_namespace_at_all() -> anyhow::Result<()> {
     limit_namespaces(0)
 }
@@ -124,8 +126,8 @@ fn limit_namespaces(limit: usize) -> anyhow::Result<()> {
     fs::write(LIMIT, limit.to_string()).with_context(|| format!("cannot write {LIMIT}"))
 }
 
-/// Whether one network namespace more can be made while no more than `limit` may exist; it is gone
-/// when this returns, but charged until the kernel has freed it.
+/// Whether one more network namespace can be created while at most `limit` may exist. The new
+/// namespace no longer exists on return, but is charged until the kernel has freed it.
 fn fits(limit: usize) -> anyhow::Result<bool> {
     limit_namespaces(limit)?;
     let made = thread::spawn(|| unshare(CloneFlags::CLONE_NEWNET))
@@ -139,7 +141,7 @@ fn fits(limit: usize) -> anyhow::Result<bool> {
     }
 }
 
-/// How many network namespaces exist.
+/// The number of existing network namespaces.
 fn namespaces() -> anyhow::Result<usize> {
     for count in 0..PLENTY {
         if fits(count + 1)? {
@@ -149,14 +151,14 @@ fn namespaces() -> anyhow::Result<usize> {
     bail!("there are more than {PLENTY} network namespaces")
 }
 
-/// What there was before a run.
+/// The state before a run.
 pub(crate) struct Before {
     links: BTreeSet<String>,
     mounts: BTreeSet<String>,
 }
 
 impl Before {
-    /// Counts; fails if something of an earlier run is left.
+    /// Records the state. Fails if an earlier run has left something.
     pub(crate) fn count() -> anyhow::Result<Self> {
         let before = Self {
             links: links()?,
@@ -166,7 +168,7 @@ impl Before {
         Ok(before)
     }
 
-    /// Fails unless everything is as it was, within the kernel's time for it.
+    /// Fails unless the state is the same as before, within the time limit of the kernel.
     pub(crate) fn is_restored(&self) -> anyhow::Result<()> {
         self.is_restored_within(PATIENCE)
     }
@@ -197,7 +199,7 @@ impl Before {
     }
 }
 
-/// The links in the namespace that a run takes for the host's.
+/// The links in the namespace that a run regards as the host's.
 pub(crate) fn links() -> anyhow::Result<BTreeSet<String>> {
     let table = fs::read_to_string("/proc/thread-self/net/dev")?;
     let names = table.lines().filter_map(|line| line.split_once(':'));

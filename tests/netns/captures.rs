@@ -1,4 +1,4 @@
-//! The files of `--pcap`: their names, and whose they are.
+//! The files of `--pcap`: their names and owners.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -33,7 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 const FILE: &str = "scenarios/crashed.toml";
 const NOBODY: u32 = 65534;
 
-/// Runs one case, captured into the folder.
+/// Runs one case, with `--pcap` into this directory.
 fn capture(
     command: Command,
     folder: &Path,
@@ -51,7 +51,7 @@ fn capture(
     Running::start(command, &[&wanted[..], more].concat())?.finish(LIMIT)
 }
 
-/// A folder in which everyone may write.
+/// A directory in which all users may create files.
 fn open_folder() -> anyhow::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
@@ -66,7 +66,7 @@ fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Fails unless the folder and all that is in it are this user's.
+/// Fails unless the directory contains the one expected file, and both belong to this user.
 fn all_belong_to(owner: u32, folder: &Path) -> anyhow::Result<()> {
     let names = names(folder)?;
     ensure!(names == ["crashed_user-timeout_ipv4.pcapng"], "{names:?}");
@@ -84,7 +84,7 @@ fn each_run() -> anyhow::Result<()> {
     let names = names(folder.path())?;
     let expected = ["1", "2"].map(|run| format!("crashed_user-timeout_ipv4_run-{run}-of-2.pcapng"));
     ensure!(names == expected, "{names:?}");
-    // Whoever may read what this user writes otherwise may read these.
+    // The permissions are those of any other new file of this user.
     let usual = folder.path().join("usual");
     fs::write(&usual, "")?;
     let mode = |path: &Path| fs::metadata(path).map(|file| file.mode());
@@ -93,7 +93,7 @@ fn each_run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As root the harness is started as `nobody`; without root it is the ordinary case.
+/// If the tests run as root, they start the harness as `nobody`; otherwise directly.
 fn without_root() -> anyhow::Result<()> {
     let folder = open_folder()?;
     let programs = tempfile::tempdir()?;
@@ -114,7 +114,7 @@ fn without_root() -> anyhow::Result<()> {
     all_belong_to(owner, &captures)
 }
 
-/// Without root, what sudo says is nobody's word.
+/// Without root, the harness ignores the variables of sudo.
 fn by_sudo() -> anyhow::Result<()> {
     let folder = open_folder()?;
     let captures = folder.path().join("of/caller");
@@ -135,7 +135,7 @@ fn by_sudo() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What became of the case is told all the same, and nothing half is left.
+/// The result of the case is still reported, and no partial file remains.
 fn not_writable() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let in_the_way = folder.path().join("crashed_user-timeout_ipv4.pcapng");

@@ -1,4 +1,4 @@
-//! Nothing is left of a run that comes to its end; and the counting would see it if something were.
+//! A run that ends leaves nothing behind, and the count would detect what it left.
 
 use std::fs::File;
 use std::io::Write;
@@ -55,7 +55,7 @@ fn after_failure() -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// The case ends in the middle, with data that nobody acknowledges.
+/// The case ends before its verdict, with unacknowledged data.
 fn after_a_timeout() -> anyhow::Result<()> {
     let before = Before::count()?;
     let scenarios = source("scenarios");
@@ -71,7 +71,8 @@ fn after_a_timeout() -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// The rules and the flows that the router knows, one of them with data that nobody acknowledges.
+/// The router has rules and connection-tracking entries, one of them for a connection with
+/// unacknowledged data.
 fn after_a_firewall() -> anyhow::Result<()> {
     let before = Before::count()?;
     let known_or_not = firewall::file("known-or-not")?;
@@ -79,7 +80,7 @@ fn after_a_firewall() -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// The harness's own namespace and one machine's may exist, not the other's.
+/// The limit permits the harness's own namespace and that of one host, but not that of the other.
 fn after_a_lab_error() -> anyhow::Result<()> {
     let before = Before::count()?;
     let crashed = source("scenarios/crashed.toml");
@@ -96,8 +97,8 @@ fn after_a_lab_error() -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// With room for the descriptors of one case or two, all are run, each when there is room for it. A
-/// case that is too large for the whole room is told why.
+/// The limit on descriptors is enough for one or two concurrent cases. All cases run, each when
+/// enough descriptors are free. A case that needs more than the limit fails with the reason.
 fn after_each_case() -> anyhow::Result<()> {
     const ROOM: u64 = 40;
     const QUICK: &str = r#"

@@ -14,12 +14,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         pace::waiting("dual::a_fault_is_the_same_moment_for_both", one_lab),
         pace::waiting("dual::each_records_what_is_of_its_family", own_frames),
-        pace::waiting("dual::a_strand_may_be_alone", alone),
+        pace::waiting("dual::a_variant_may_be_alone", alone),
         pace::waiting("dual::who_ends_early_is_not_waited_for", ends_early),
     ]
 }
 
-/// Runs a file, and reads the result.
+/// Runs a file and reads the result from `--report-json`.
 fn results(file: &str, more: &[&str], status: i32) -> anyhow::Result<(Finished, Vec<CaseResult>)> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("result.json");
@@ -36,7 +36,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<CaseResult>> {
     Ok(kernel.results)
 }
 
-/// What was seen of the two variants of the only case.
+/// The observations of the two variants of the only case.
 fn pair(results: &[CaseResult]) -> anyhow::Result<[&Observation; 2]> {
     let [one, other] = results else {
         anyhow::bail!("{} results", results.len());
@@ -52,7 +52,7 @@ fn pair(results: &[CaseResult]) -> anyhow::Result<[&Observation; 2]> {
 
 const CABLE: &str = "scenarios/dual/same-cable.toml";
 
-/// In labs of their own, no two faults would have one nanosecond.
+/// Faults in two separate labs would not have the same time to the nanosecond.
 fn one_lab() -> anyhow::Result<()> {
     for case in ["pulled", "crashed", "rebooted", "plugged-in-again"] {
         let (_, results) = results(CABLE, &["--filter", case], 0)?;
@@ -64,7 +64,7 @@ fn one_lab() -> anyhow::Result<()> {
             ipv6.zero
         );
         let faults = |seen: &Observation| -> Vec<_> {
-            // The exchange before is each variant's own.
+            // The first step is an exchange, which each variant does separately.
             let steps = seen.evidence.steps.iter().skip(1);
             steps
                 .map(|step| (step.what.clone(), step.from, step.until))
@@ -109,8 +109,8 @@ fn alone() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// It gives up at about 4 s, and its last frames are waited for 0.2 s more; the other has waited
-/// for it since its second probe.
+/// One variant gives up at about 4 s, and the run waits 0.2 s more for its last frames. The other
+/// variant has waited for it since its own second probe.
 fn ends_early() -> anyhow::Result<()> {
     let (finished, results) = results("tests/netns/dual/one-ends-early.toml", &[], 0)?;
     finished.says(&[
@@ -123,7 +123,7 @@ fn ends_early() -> anyhow::Result<()> {
     ensure!(crash.what == "crash the server", "{}", crash.what);
     let waited = crash.from.since(ipv4.zero).as_secs_f64();
     ensure!((3.9..4.6).contains(&waited), "crashed after {waited} s");
-    // From when the last variant had come, or left.
+    // The step is due when the last variant has reached it or has ended.
     let late = crash.from.since(crash.due).as_secs_f64();
     ensure!(late < 0.3, "taken {late} s late");
     Ok(())

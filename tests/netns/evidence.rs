@@ -1,4 +1,4 @@
-//! What is recorded of a case, as `harness run -v` shows it.
+//! The timeline of a case that `harness run -v` prints.
 
 use anyhow::ensure;
 use libtest_mimic::Trial;
@@ -13,7 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The lines of it in this order, each with what is drawn between the hosts.
+/// Lines of the timeline in this order: the drawing between the hosts, and the text.
 const CRASH: [(&str, &str); 10] = [
     ("|------------->|", "ARP who has 192.0.2.2, tell 192.0.2.1"),
     ("|------------->|", "[S] seq 0"),
@@ -36,7 +36,8 @@ fn told() -> anyhow::Result<()> {
         let found = lines.any(|line| line.contains(lanes) && line.contains(text));
         ensure!(found, "`{lanes}  {text}` is missing in\n{}", finished.out);
     }
-    // The socket is asked on a thread of its own: before or after the write, as it comes.
+    // A separate thread reads the state of the socket, so this line may be before or after the
+    // write.
     finished.says(&["client: ESTABLISHED timer:(keepalive,"])?;
     Ok(())
 }

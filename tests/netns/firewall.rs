@@ -1,5 +1,5 @@
-//! A firewall that forgets, on this kernel: what passes, what is found, or which feature is
-//! missing.
+//! A firewall that drops its connection-tracking entries, on this kernel: the cases pass or fail as
+//! expected, or are skipped with the name of the missing feature.
 
 use anyhow::{Context, ensure};
 use libtest_mimic::Trial;
@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use crate::harness::{Finished, run, source};
 use crate::pace;
 
-/// What is said where the kernel has no such firewall.
+/// The message if the kernel has no such firewall.
 const LACKING: &str =
     "this kernel has no packet filter with connection tracking (CONFIG_NF_TABLES, ";
 
@@ -24,7 +24,7 @@ pub(crate) fn file(name: &str) -> anyhow::Result<String> {
     Ok(path.to_owned())
 }
 
-/// Runs the file; `None` where each of its cases was skipped, with the reason.
+/// Runs the file; `None` if all cases were skipped with [`LACKING`] as the reason.
 fn run_file(name: &str) -> anyhow::Result<Option<Finished>> {
     let finished = run(&["--deny-skips".to_owned(), file(name)?])?;
     if !finished.out.contains(LACKING) {
@@ -43,7 +43,8 @@ fn a_flow_is_known_or_not() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nothing is ever reported, so only the exchange at the end can tell.
+/// The firewall drops packets without an ICMP error, so only the exchange at the end detects the
+/// dead flow.
 fn a_dead_flow_is_found() -> anyhow::Result<()> {
     let Some(finished) = run_file("survives-though-forgotten")? else {
         return Ok(());

@@ -155,7 +155,7 @@ fn timeout() -> anyhow::Result<()> {
         "from --timeout",
         "the case was still running",
     ])?;
-    // It would take four seconds.
+    // Without the timeout, the case takes four seconds.
     let elapsed = finished.elapsed;
     ensure!(
         elapsed < Duration::from_secs(3),
@@ -165,7 +165,7 @@ fn timeout() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One case fails at once, others would take four seconds or more.
+/// One case fails at once, the others take four seconds or more.
 fn fail_fast() -> anyhow::Result<()> {
     let mixed = file("mixed")?;
     let finished = run(&[

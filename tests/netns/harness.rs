@@ -1,4 +1,4 @@
-//! The harness as a person runs it: the real binary, its output and its exit status.
+//! Runs the harness as a user does: the binary, its output and its exit status.
 
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::room::Room;
 
-/// Longer than any run that is not stuck.
+/// The time limit of a run, longer than any run takes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A path of the source tree.
@@ -22,19 +22,20 @@ pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Runs to the end.
+/// Runs the harness to its end.
 pub(crate) fn run<S: AsRef<str>>(arguments: &[S]) -> anyhow::Result<Finished> {
     Running::start(command(), arguments)?.finish(LIMIT)
 }
 
-/// The harness, not yet started. Whoever runs the tests through sudo means root.
+/// The command of the harness, without `SUDO_UID`, so that tests that run through sudo run it as
+/// root.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     command.env_remove("SUDO_UID");
     command
 }
 
-/// The harness as the user that owns nothing: `nobody`.
+/// The command of the harness as the user `nobody`.
 pub(crate) fn command_as_nobody(binary: &Path) -> Command {
     const NOBODY: u32 = 65534;
     let mut command = Command::new(binary);
@@ -43,7 +44,7 @@ pub(crate) fn command_as_nobody(binary: &Path) -> Command {
     command
 }
 
-/// A run that is under way; dropping it kills it.
+/// A process of the harness. Dropping it kills the process.
 pub(crate) struct Running {
     child: Child,
     out: Stream,
@@ -52,7 +53,7 @@ pub(crate) struct Running {
     room: Room,
 }
 
-/// A run that is over. It has left no file: otherwise it would be an error.
+/// A run that has ended without leaving a file behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
@@ -143,14 +144,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it is over already.
+        // Both fail only if the process has already ended.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
 impl Finished {
-    /// Fails, with all that the run printed, unless it exited so.
+    /// Fails, with the output of the run, unless this is the exit status.
     pub(crate) fn exits(&self, code: i32) -> anyhow::Result<&Self> {
         let status = self.status.code();
         ensure!(
@@ -163,9 +164,9 @@ impl Finished {
         Ok(self)
     }
 
-    /// Fails unless the case failed with these words. Where the machine was too busy for a verdict,
-    /// the same words say what did not come as expected, with what was late: a case that should
-    /// fail never passes.
+    /// Fails unless the case failed with these messages. If the machine was too busy for a verdict,
+    /// the output must contain the same messages, with what was late: a case that should fail never
+    /// passes.
     pub(crate) fn fails(&self, words: &[&str]) -> anyhow::Result<&Self> {
         if self.status.code() == Some(3) {
             return self.says(&["no verdict: "])?.says(words);
@@ -173,7 +174,7 @@ impl Finished {
         self.exits(1)?.says(words)?.says(&["FAIL"])
     }
 
-    /// Fails unless every text was printed, on either stream.
+    /// Fails unless all texts are in standard output or standard error.
     pub(crate) fn says(&self, texts: &[&str]) -> anyhow::Result<&Self> {
         for text in texts {
             let said = self.out.contains(text) || self.err.contains(text);
@@ -182,7 +183,7 @@ impl Finished {
         Ok(self)
     }
 
-    /// Fails if the text was printed.
+    /// Fails if the text is in either stream.
     pub(crate) fn never_says(&self, text: &str) -> anyhow::Result<&Self> {
         let said = self.out.contains(text) || self.err.contains(text);
         ensure!(!said, "{text:?} appears in\n{}{}", self.out, self.err);
@@ -195,7 +196,7 @@ impl Finished {
     }
 }
 
-/// What a stream has brought so far.
+/// The output of a stream so far.
 struct Stream {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,

@@ -1,4 +1,4 @@
-//! The host's network namespace is never touched.
+//! The harness never changes the host's network namespace.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,8 +36,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     cage::trials(CHECKS, pace::alone)
 }
 
-/// Looks all the time while a run is under way. In a cage the "host's" namespace is nobody else's,
-/// so it must stay exactly as it is.
+/// Checks the host's namespace continuously during a run. In a cage no other process uses this
+/// namespace, so it must not change at all.
 fn not_in_the_hosts_namespace() -> anyhow::Result<()> {
     let (host, links, sockets) = (fs::read_link("/proc/self/ns/net")?, links()?, sockets()?);
     let scenarios = source("scenarios");
@@ -47,7 +47,7 @@ fn not_in_the_hosts_namespace() -> anyhow::Result<()> {
     while running.is_running()? {
         let namespaces = of_threads(running.pid())?;
         most_threads = most_threads.max(namespaces.len());
-        // Until it leaves, once and for all, it has one thread.
+        // The process has one thread until it leaves the namespace.
         has_left |= namespaces.len() > 1 || namespaces.first().is_some_and(|first| *first != host);
         ensure!(
             !has_left || !namespaces.contains(&host),
@@ -73,7 +73,7 @@ fn not_in_the_hosts_namespace() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The namespaces of a process's threads; a thread that ends meanwhile has none.
+/// The namespaces of the threads of a process. Threads that end during the call are left out.
 fn of_threads(pid: u32) -> anyhow::Result<Vec<PathBuf>> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Ok(Vec::new());
@@ -86,7 +86,7 @@ fn of_threads(pid: u32) -> anyhow::Result<Vec<PathBuf>> {
     Ok(namespaces)
 }
 
-/// Every socket of the namespace that this thread is in.
+/// All sockets of this thread's namespace.
 fn sockets() -> anyhow::Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for table in ["tcp", "tcp6", "udp", "udp6", "raw", "packet", "netlink"] {
@@ -103,7 +103,8 @@ fn sockets() -> anyhow::Result<BTreeSet<String>> {
     Ok(found)
 }
 
-/// The kernel's own netlink sockets, of which there is one a protocol, have none.
+/// Whether a netlink socket belongs to a process: its port ID is not 0. The kernel has one netlink
+/// socket of its own for each protocol, with the port ID 0.
 fn has_a_process(netlink: &str) -> bool {
     netlink
         .split_whitespace()
@@ -131,7 +132,8 @@ fn sockets_are_seen() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As in a guest, where the runtime is one thread: whatever the work inside comes to.
+/// With a runtime of one thread, as in a guest, the thread leaves the namespace again, whether the
+/// work in it succeeds, fails or panics.
 fn a_lone_thread_leaves() -> anyhow::Result<()> {
     let here = || fs::read_link("/proc/thread-self/ns/net");
     let home = here()?;

@@ -1,9 +1,8 @@
-//! `kill -9` leaves nothing to anyone to clean up but the kernel, and the kernel cleans up
-//! everything.
+//! After `kill -9`, the kernel removes everything that a run has created.
 //!
-//! What could stay is what outlives its process: a namespace that a socket keeps alive (an orphan
-//! in FIN-WAIT with data that nobody acknowledges), one that has a name or is mounted, a link in
-//! the host's namespace.
+//! These objects could outlive the process: a namespace that a socket keeps alive (an orphan in
+//! FIN-WAIT with unacknowledged data), a namespace that has a name or is mounted, and a link in the
+//! host's namespace.
 
 use std::thread;
 use std::time::Duration;
@@ -35,8 +34,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     cage::trials(CHECKS, pace::alone)
 }
 
-/// Thirty moments from the start of the process until long after the last connection is
-/// established.
+/// Kills the harness at thirty times, from the start of the process until long after the last
+/// connection is established.
 fn during_setup() -> anyhow::Result<()> {
     for moment in 0..30 {
         kill_after(Duration::from_millis(moment * 10), &[])?;
@@ -44,7 +43,7 @@ fn during_setup() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Crashes, reboots, removed routes, pulled cables: each at its own time.
+/// Crashes, reboots, removed routes and pulled cables, each at a different time.
 fn during_faults() -> anyhow::Result<()> {
     for moment in [700, 1_500, 2_700, 4_200] {
         kill_after(Duration::from_millis(moment), &[])?;
@@ -52,7 +51,7 @@ fn during_faults() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Both ends of the path are dead and the sender retransmits.
+/// The peer is unreachable, or has rebooted, and the sender has unacknowledged data.
 fn with_data_in_flight() -> anyhow::Result<()> {
     for moment in [400, 1_000, 2_000] {
         kill_after(Duration::from_millis(moment), &["--filter", "in-flight"])?;

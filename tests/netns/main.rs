@@ -1,23 +1,23 @@
-//! The tests on the real kernel: each drives the harness as a person does, in network namespaces
-//! that it makes itself.
+//! The tests on the machine's kernel. Each runs the harness as a user does, in network namespaces
+//! that the harness creates.
 //!
-//! They need root, or unprivileged user namespaces. Where there is neither, they fail with what the
-//! harness says; none is skipped.
+//! They need root or unprivileged user namespaces. Without both, they fail with the error of the
+//! harness. None is skipped.
 //!
-//! * [`scenarios`], [`negative`]: what ships passes, and what is wrong is found
-//! * [`firewall`]: where the kernel has one; [`dual`]: networks that carry both families
-//! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: nothing is left behind, counted in a
+//! * [`scenarios`], [`negative`]: the shipped scenarios pass, and wrong expectations fail
+//! * [`firewall`]: connection tracking, if the kernel has it; [`dual`]: networks with both families
+//! * [`cleanup`], [`killed`], [`panicked`], [`signals`]: a run leaves nothing behind, counted in a
 //!   [`cage`]
-//! * [`isolation`], [`privileges`]: the host's network stays out of it, with root and without
-//! * [`rights`]: under sudo, files are the caller's; guests have no rights at all
-//! * [`sysctls`]: what a file may set stays in its lab
+//! * [`isolation`], [`privileges`]: a run does not change the host's network, with root and without
+//! * [`rights`]: under sudo, files belong to the caller; guests have no rights
+//! * [`sysctls`]: the sysctls that a file may set affect only its lab
 //! * [`flags`]: the command line of `harness run`
-//! * [`evidence`]: what is recorded of a case
-//! * [`records`]: the file of `--report-json`, and what reads it
-//! * [`captures`], [`wireshark`]: the files of `--pcap`, and how tshark reads them
+//! * [`evidence`]: the timeline of a case
+//! * [`records`]: the file of `--report-json`, and the commands that read it
+//! * [`captures`], [`wireshark`]: the files of `--pcap`, and the output of tshark for them
 //!
-//! A trial is judged by times, so it [waits](pace) beside others that wait, and has the machine to
-//! itself where it does not.
+//! Trials depend on times, so those that mostly [wait](pace) run in parallel, and the others run
+//! alone on the machine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -51,7 +51,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-/// Most trials only wait for the kernel's timers, so many run at once even on two cores.
+/// Most trials only wait for timers of the kernel, so many run in parallel even on two processors.
 const THREADS: usize = 8;
 
 fn main() -> ExitCode {

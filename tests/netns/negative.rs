@@ -1,5 +1,5 @@
-//! What is wrong is found, and said: each file in `negative/` expects something that the kernel
-//! does not do.
+//! Wrong expectations fail with a message: each file in `negative/` expects something that the
+//! kernel does not do.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use crate::harness::{Finished, run, source};
 use crate::pace;
 
-/// File, and what must be said about it.
+/// Each file, and the texts that the output must contain.
 const WRONG: &[(&str, &[&str])] = &[
     (
         "exchange-over-dead-connection",
@@ -33,7 +33,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "observed ECONNRESET 0",
             "expected to be open for 1s",
             "observed end of file 0",
-            "expected poll to tell POLLIN",
+            "expected poll(2) to return POLLIN",
             "observed POLLIN, POLLRDHUP",
             "expected the next write: succeeds",
             "observed EPIPE",
@@ -113,7 +113,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "observed-end-rebooted",
         &[
             "expected a connection to observe",
-            "the client has lost all of them",
+            "the client has no connection left",
         ],
     ),
     (
@@ -122,7 +122,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Files with a trial of their own.
+/// Files with a separate trial.
 const SPECIAL: &[&str] = &["mixed", "no-window"];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -141,7 +141,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.push(pace::waiting("negative::no-window", || {
         let words = [
             "no-window.toml:18:9",
-            "the time of this error follows from no rule",
+            "the oracle has no rule for the time of this error",
             "within = ",
         ];
         run_file("no-window")?.exits(2)?.says(&words)?;

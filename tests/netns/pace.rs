@@ -1,7 +1,7 @@
-//! Which trials may run beside each other.
+//! Determines which trials may run in parallel.
 //!
-//! A trial that keeps the machine busy would make the kernel's answers late for one that is judged
-//! by them.
+//! A trial that keeps the machine busy would delay the kernel's reactions in a trial that depends
+//! on times.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -9,7 +9,7 @@ use libtest_mimic::{Failed, Trial};
 
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// A trial that mostly waits.
+/// A trial that mostly waits, and runs in parallel with others.
 pub(crate) fn waiting(
     name: impl Into<String>,
     check: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
@@ -20,8 +20,8 @@ pub(crate) fn waiting(
     })
 }
 
-/// A trial that has the machine to itself: it is busy, or what it measures depends on nobody else
-/// being so.
+/// A trial that runs alone, because it keeps the machine busy or measures something that load would
+/// change.
 pub(crate) fn alone(
     name: impl Into<String>,
     check: impl FnOnce() -> anyhow::Result<()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A harness that panics with a lab up and data on its way leaves nothing.
+//! A process that panics with a lab and unacknowledged data leaves nothing behind.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -16,7 +16,7 @@ use crate::cage::{self, Before, Check};
 use crate::harness::source;
 use crate::pace;
 
-/// The first argument of the test binary for it to panic; the second is a scenario file.
+/// The first argument of the test binary that makes it panic. The second is a scenario file.
 pub(crate) const MODE: &str = "panic-with-a-lab";
 
 pub(crate) const CHECKS: &[(&str, Check)] =
@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn nothing_is_left() -> anyhow::Result<()> {
-    /// What a Rust program exits with whose main thread has panicked.
+    /// The exit status of a Rust program whose main thread has panicked.
     const PANICKED: Option<i32> = Some(101);
     let before = Before::count()?;
     let output = Command::new(std::env::current_exe()?)
@@ -46,7 +46,8 @@ fn nothing_is_left() -> anyhow::Result<()> {
 
 const REASON: &str = "everything is up, and something is wrong";
 
-/// The other side: the library's lab, a connection with unacknowledged data, and a panic.
+/// Builds a lab, opens a connection, leaves data unacknowledged, and panics. Runs in the process
+/// that the test starts.
 pub(crate) fn inside(file: &str) -> ExitCode {
     let panicked = privilege::isolate()
         .map_err(anyhow::Error::from)

@@ -1,4 +1,4 @@
-//! Without root it works as well, and where it cannot it says why.
+//! The harness works without root. If the system forbids that, the error names the cause.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -46,7 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// As root the harness is started as `nobody`; without root it is the ordinary case.
+/// If the tests run as root, they start the harness as `nobody`; otherwise directly.
 fn a_user_without_root_runs_scenarios() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let scenario = readable_copy(&source("scenarios/crashed.toml"), &folder)?;
@@ -68,7 +68,8 @@ fn a_user_without_root_runs_scenarios() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Root can be on a system that forbids the rest; then that is what must be said.
+/// The sysctl with which this system forbids user namespaces to other users than root, if there is
+/// one. The harness must then name it.
 pub(crate) fn forbidding_switch() -> Option<String> {
     let switches = [
         ("kernel/apparmor_restrict_unprivileged_userns", "1"),
@@ -82,7 +83,7 @@ pub(crate) fn forbidding_switch() -> Option<String> {
     })
 }
 
-/// In a folder that everyone may read.
+/// Copies a file to this directory, which becomes readable for all users.
 pub(crate) fn readable_copy(file: &Path, folder: &TempDir) -> anyhow::Result<PathBuf> {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     let copy = folder
@@ -93,7 +94,7 @@ pub(crate) fn readable_copy(file: &Path, folder: &TempDir) -> anyhow::Result<Pat
     Ok(copy)
 }
 
-/// It is root in its own user namespace; here it is a user like any other.
+/// Fails unless the process is root in its own user namespace and an ordinary user in this one.
 fn has_no_privileges_outside(pid: u32) -> anyhow::Result<()> {
     let own = fs::read_link("/proc/self/ns/user")?;
     let its = fs::read_link(format!("/proc/{pid}/ns/user"))?;
@@ -116,7 +117,7 @@ fn has_no_privileges_outside(pid: u32) -> anyhow::Result<()> {
 }
 
 fn refusal_names_the_sysctl() -> anyhow::Result<()> {
-    // The cage's own namespace is one already.
+    // The cage itself has one namespace already.
     cage::allow_no_namespace_at_all()?;
     let scenario = source("scenarios/alive.toml");
     run(&[scenario.to_string_lossy()])?.exits(3)?.says(&[
@@ -131,7 +132,7 @@ fn refusal_names_the_sysctl() -> anyhow::Result<()> {
 
 const WITHOUT: &str = "`--warp` needs none of this";
 
-/// As a user whom the cage gives no rights in it.
+/// Runs the harness as a user without rights in the cage.
 fn run_without_rights(mut command: Command, scenario: &Path) -> anyhow::Result<Finished> {
     without_privileges(&mut command);
     Running::start(command, &[scenario.to_string_lossy()])?.finish(LIMIT)
@@ -150,7 +151,8 @@ fn user_namespaces_are_counted() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything is in it that a program needs to be started, but for a mount at its root.
+/// The directory contains everything that the program needs, but no file system is mounted at its
+/// root.
 fn a_chroot_is_named() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("tmp"))?;
@@ -180,12 +182,12 @@ fn a_chroot_is_named() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As in a container, where even root is refused.
+/// As in a container, in which even root may not write to sysctls.
 fn read_only_sysctls_are_named() -> anyhow::Result<()> {
     const SYSCTLS: &str = "/proc/sys";
     let bind = |flags| mount(Some(SYSCTLS), SYSCTLS, None::<&str>, flags, None::<&str>);
     bind(MsFlags::MS_BIND | MsFlags::MS_REC)?;
-    // A mount keeps the flags that it was made with outside of the cage.
+    // A remount must keep the flags that the mount got outside of the cage.
     let flags = [
         MsFlags::MS_BIND,
         MsFlags::MS_REMOUNT,

@@ -1,4 +1,4 @@
-//! The file of `--report-json`, and what reads it.
+//! The file of `--report-json`, and the commands that read it.
 
 use anyhow::{Context, ensure};
 use libtest_mimic::Trial;
@@ -14,7 +14,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The harness with these arguments: its exit status, and what it wrote.
+/// Runs the harness with these arguments. Returns its exit status, standard output and standard
+/// error.
 fn other(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
     let output = command().args(arguments).output()?;
     let [out, err] =

@@ -1,8 +1,8 @@
-//! Files are opened, made and replaced with the rights of the user who called sudo, and guests have
-//! no rights at all.
+//! The harness opens, creates and replaces files with the rights of the user who called sudo, and
+//! guests have no rights.
 //!
-//! As root, the harness is started as sudo starts it. Without root, it is the ordinary case, in
-//! which the same holds of the user who runs the tests.
+//! If the tests run as root, they start the harness as sudo does. Without root, they start it
+//! directly, and the same must hold for the user who runs the tests.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -39,7 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// As sudo starts it, where this is root.
+/// The harness, started as sudo starts it if the tests run as root.
 fn by_sudo(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     if geteuid().is_root() {
@@ -49,7 +49,7 @@ fn by_sudo(binary: &Path) -> Command {
     command
 }
 
-/// Whose the files are that it writes.
+/// The expected owner of the files that the harness writes.
 fn caller() -> u32 {
     if geteuid().is_root() {
         NOBODY
@@ -58,14 +58,14 @@ fn caller() -> u32 {
     }
 }
 
-/// A folder that everybody may read, with the harness in it.
+/// A directory that all users may read, with a copy of the harness.
 fn place() -> anyhow::Result<(TempDir, PathBuf)> {
     let folder = tempfile::tempdir()?;
     let binary = readable_copy(Path::new(env!("CARGO_BIN_EXE_harness")), &folder)?;
     Ok((folder, binary))
 }
 
-/// From here on everybody may write to it, too.
+/// Makes the directory writable for all users.
 fn open(folder: &TempDir) -> anyhow::Result<()> {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
     Ok(())
@@ -75,7 +75,7 @@ fn run(command: Command, arguments: &[&str]) -> anyhow::Result<Finished> {
     Running::start(command, arguments)?.finish(LIMIT)
 }
 
-/// A file that only root may read or write: without root, nobody.
+/// Removes all permissions of a file, so that only root can read or write it.
 fn closed(file: &Path) -> anyhow::Result<&str> {
     fs::set_permissions(file, Permissions::from_mode(0o000))?;
     file.to_str()
@@ -139,7 +139,7 @@ fn writing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whoever may write to a folder may take a file's place in it.
+/// A user who may write to a directory could replace a file in it that the user may not write.
 fn replacing() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
     let scenario = readable_copy(&source("scenarios/crashed.toml"), &folder)?;
@@ -160,7 +160,7 @@ fn replacing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `CAP_NET_ADMIN`, `CAP_NET_RAW` and `CAP_SYS_ADMIN`; a root without sudo needs others for its
+/// `CAP_NET_ADMIN`, `CAP_NET_RAW` and `CAP_SYS_ADMIN`. A root without sudo needs others for its
 /// files and guests.
 fn of_a_lab() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
@@ -188,7 +188,7 @@ pub(crate) fn is_kernel(arguments: &[String]) -> bool {
         .is_some_and(|first| first.starts_with("mem="))
 }
 
-/// What it does then: tells what it may, on its console, and ends.
+/// Prints the status and the personality of this process on the guest's console, and ends.
 #[expect(clippy::print_stdout, reason = "standard output is the console")]
 pub(crate) fn tell() -> ExitCode {
     println!("{}", fs::read_to_string("/proc/self/status").unwrap());
@@ -196,7 +196,8 @@ pub(crate) fn tell() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Beside labs on this kernel neither, nor where root is not lent by sudo.
+/// The same holds for a guest in a run that also has labs on this kernel, and for a root without
+/// sudo.
 fn of_a_guest() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
     let kernel = readable_copy(&env::current_exe()?, &folder)?;
@@ -217,8 +218,8 @@ fn of_a_guest() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where it is called root, in a user namespace of the harness. As root the harness is started as
-/// `nobody`.
+/// Without root, the guest is root of a user namespace of the harness. If the tests run as root,
+/// they start the harness as `nobody`.
 fn of_a_guest_without_root() -> anyhow::Result<()> {
     let (folder, binary) = place()?;
     let kernel = readable_copy(&env::current_exe()?, &folder)?;
@@ -240,7 +241,8 @@ fn of_a_guest_without_root() -> anyhow::Result<()> {
     told_by_guest(command, &kernels, &folder).map(drop)
 }
 
-/// What a guest says of itself, which must be that it has no rights.
+/// Runs a guest whose kernel runs `tell`, and returns its output, which must show that the guest
+/// has no rights.
 fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::Result<String> {
     let scenario = readable_copy(&source("scenarios/alive.toml"), folder)?;
     let refused = run(
@@ -253,8 +255,8 @@ fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::R
         "\nCapPrm:\t0000000000000000\n",
         "\nCapEff:\t0000000000000000\n",
         "\nNoNewPrivs:\t1\n",
-        // Its addresses are not randomized, or a user-mode kernel would start itself anew, for
-        // ever.
+        // The personality: addresses are not randomized. Otherwise a user-mode kernel restarts
+        // itself without end.
         "\n00040000\n",
     ] {
         ensure!(told.contains(line), "{line:?} is not in\n{told}");
@@ -262,8 +264,8 @@ fn told_by_guest(command: Command, kernels: &str, folder: &TempDir) -> anyhow::R
     Ok(told)
 }
 
-/// Otherwise files would be opened with root's rights. Whoever is not root has not been called by
-/// sudo.
+/// An invalid `SUDO_UID` is an error for root, since files would be opened with root's rights. A
+/// process that is not root was not started by sudo, and ignores it.
 fn no_caller() -> anyhow::Result<()> {
     let (_folder, binary) = place()?;
     let output = Command::new(&binary)
@@ -273,7 +275,7 @@ fn no_caller() -> anyhow::Result<()> {
     if geteuid().is_root() {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(3), "{output:?}");
-        ensure!(said.contains("SUDO_UID=me is no number"), "{said}");
+        ensure!(said.contains("SUDO_UID=me is not the number"), "{said}");
     } else {
         ensure!(output.status.success(), "{output:?}");
     }

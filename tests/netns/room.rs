@@ -1,4 +1,4 @@
-//! An empty place to run the harness in: what it leaves there is seen.
+//! Empty directories for a run of the harness, so that files that it leaves behind are detected.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use tempfile::TempDir;
 
-/// The current directory, the home and the folder for temporary files of one run, all empty, and
-/// writable to whoever runs there.
+/// The current directory, the home directory and the directory for temporary files of one run, all
+/// empty and writable for all users.
 pub(crate) struct Room {
     folder: TempDir,
 }
@@ -39,7 +39,7 @@ impl Room {
         self.folder.path().join("tmp")
     }
 
-    /// Fails with the names of the files that are there.
+    /// Fails with the names of the files in the directories, if there are any.
     pub(crate) fn still_empty(&self) -> anyhow::Result<()> {
         let mut found = Vec::new();
         for place in PLACES {

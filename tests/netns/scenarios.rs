@@ -1,4 +1,4 @@
-//! What ships passes, and so does what only the tests need: the files in `steps/`.
+//! The shipped scenarios pass, and those in `steps/`, which only the tests use.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use crate::harness::{run, source};
 use crate::pace;
 
-/// One trial a file; a file that is added is found.
+/// One trial for each file of the two directories.
 pub(crate) fn trials() -> Vec<Trial> {
     let folders = [("scenario", "scenarios"), ("steps", "tests/netns/steps")];
     let of = |(kind, folder): (&'static str, &str)| {
@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     folders.into_iter().flat_map(of).collect()
 }
 
-/// Judged by the time of the whole, so with nothing beside it.
+/// The trial measures the time of the whole run, so it runs alone.
 pub(crate) fn trials_alone() -> Vec<Trial> {
     vec![pace::alone(
         "scenarios::all_at_once_take_no_longer_than_the_longest_case",
@@ -54,8 +54,8 @@ fn trial(kind: &str, file: PathBuf) -> Trial {
     })
 }
 
-/// The processors' time that went to others than this test's harness: while they had it, it had to
-/// wait.
+/// Processor time of all processes, and of the harness. Processor time of other processes delays
+/// the harness.
 struct Others {
     busy: Duration,
     own: Duration,
@@ -63,8 +63,8 @@ struct Others {
 
 impl Others {
     fn now() -> anyhow::Result<Self> {
-        // In ticks of sysconf(_SC_CLK_TCK), 100 on Linux: user, nice, system, idle, iowait, irq,
-        // softirq, steal (proc_stat(5)).
+        // In ticks of sysconf(_SC_CLK_TCK), 100 per second on Linux: user, nice, system, idle,
+        // iowait, irq, softirq, steal (proc_stat(5)).
         let stat = std::fs::read_to_string("/proc/stat")?;
         let line = stat.lines().next().context("/proc/stat is empty")?;
         let ticks: Vec<u64> = line
@@ -80,7 +80,8 @@ impl Others {
         })
     }
 
-    /// The most that each processor's share of it can have delayed the harness.
+    /// The maximum delay of the harness by other processes: their processor time divided by the
+    /// number of processors.
     fn since(&self) -> anyhow::Result<Duration> {
         let now = Self::now()?;
         let processors = u32::try_from(std::thread::available_parallelism()?.get())?;
@@ -90,9 +91,9 @@ impl Others {
 }
 
 fn all_at_once_take_no_longer_than_the_longest_case() -> anyhow::Result<()> {
-    /// For building some two hundred namespaces, and for a busy machine.
+    /// The time to build about two hundred namespaces, on a busy machine.
     const OVERHEAD: Duration = Duration::from_secs(2);
-    // Those below it are for virtual time.
+    // The scenarios in subdirectories are for virtual time.
     let files = files("scenarios")?;
     let scenarios =
         scenario::load(&files).map_err(|wrong| anyhow::anyhow!("{}", wrong.render(false)))?;

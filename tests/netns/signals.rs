@@ -1,4 +1,5 @@
-//! Ctrl-C, `kill` and a terminal that is closed: what is known is shown, and nothing is left.
+//! After Ctrl-C, `kill` or the close of the terminal, the harness prints the verdicts so far and
+//! leaves nothing behind.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     cage::trials(CHECKS, pace::alone)
 }
 
-/// The signal comes when the first case has its verdict and the others are under way.
+/// Sends the signal when the first case has its verdict and the others still run.
 fn stopped_by(signal: Signal) -> anyhow::Result<()> {
     let before = Before::count()?;
     let (rebooted, crashed) = (
@@ -71,7 +72,7 @@ fn stopped_by(signal: Signal) -> anyhow::Result<()> {
     before.is_restored()
 }
 
-/// As nohup(1) starts it, which works with a terminal that it takes for closed.
+/// nohup(1) makes the harness ignore SIGHUP.
 fn ignored_hangup() -> anyhow::Result<()> {
     let mut command = Command::new("nohup");
     command.arg(env!("CARGO_BIN_EXE_harness"));

@@ -1,5 +1,5 @@
-//! No sysctl that a file may set reaches another network namespace: each that this kernel has is
-//! changed in one, and looked at in another.
+//! No sysctl that a file may set affects another network namespace. The test changes each of this
+//! kernel's sysctls in one namespace and compares the values in another.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 const ROOT: &str = "/proc/sys/net";
 
-/// Paths below [`ROOT`] with the values that this thread's namespace has.
+/// Paths below [`ROOT`] and their values in this thread's namespace.
 type Values = BTreeMap<String, String>;
 
 fn none_reaches_another() -> anyhow::Result<()> {
@@ -47,7 +47,8 @@ fn none_reaches_another() -> anyhow::Result<()> {
     let (before, after) = thread::spawn(inside)
         .join()
         .map_err(|_| anyhow!("the thread panicked"))??;
-    // The other namespace may be gone, but nothing takes back what was set for all.
+    // The other namespace may be freed by now, but a sysctl of all namespaces would keep its
+    // changed value.
     let changed = before
         .iter()
         .filter(|(path, value)| after.get(*path) != Some(value));
@@ -68,7 +69,7 @@ fn none_reaches_another() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All that can be read and written.
+/// All readable sysctls.
 fn values() -> anyhow::Result<Values> {
     let mut found = Values::new();
     let mut folders = vec![Path::new(ROOT).to_owned()];
@@ -86,13 +87,13 @@ fn values() -> anyhow::Result<Values> {
     Ok(found)
 }
 
-/// Those that a file may set.
+/// The sysctls that a file may set.
 fn taken<'p>(paths: impl Iterator<Item = &'p String>) -> anyhow::Result<Vec<String>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("all.toml");
     let paths: Vec<&String> = paths.collect();
     let mut said = String::new();
-    // Of many errors the first are shown.
+    // `check` prints only the first errors of a file.
     for some in paths.chunks(20) {
         let mut text =
             "summary = \"x\"\ntopology.preset = \"direct\"\nexpect.client.survives = \"1s\"\n\
@@ -117,7 +118,7 @@ fn taken<'p>(paths: impl Iterator<Item = &'p String>) -> anyhow::Result<Vec<Stri
         .collect())
 }
 
-/// To another value, if the kernel takes one.
+/// Changes the sysctl to another value that the kernel accepts, if there is one.
 fn change(path: &str, value: &str) {
     let words: Vec<&str> = value.split_whitespace().collect();
     let Some((last, others)) = words.split_last() else {

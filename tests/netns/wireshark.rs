@@ -1,4 +1,4 @@
-//! Wireshark's own reading of what `--pcap` writes, by tshark.
+//! Compares tshark's analysis of the files of `--pcap` with the harness's own.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,7 +12,7 @@ use libtest_mimic::Trial;
 use crate::harness::{run, source};
 use crate::pace;
 
-/// Each over both families, with what must be among the comments of its frames.
+/// The cases, each over both families, with texts that the comments of its frames must contain.
 const CASES: [(&str, &[&str]); 7] = [
     ("alive/probes-answered", &["the answer to the probe"]),
     ("alive/server-probes", &["the answer to the probe"]),
@@ -20,7 +20,7 @@ const CASES: [(&str, &[&str]); 7] = [
         "crashed/socket-options",
         &[
             "s: fault: crash the server",
-            "the server was silent and did not hear it",
+            "the server was silent and ignored it",
             "s: client: read: ETIMEDOUT",
         ],
     ),
@@ -125,11 +125,12 @@ fn check(path: &Path, case: &str, said: &str, comments: &[&str]) -> anyhow::Resu
     Ok(())
 }
 
-/// What Wireshark calls a keep-alive is exactly what the harness calls a probe, at either end. It
-/// calls its answer a keep-alive ACK where the last segment the other way was the probe
-/// (packet-tcp.c: `lastsegmentflags & TCP_A_KEEP_ALIVE`), so not the second of two answers
-/// to probes that crossed: there the last segment is the first answer. The harness, as the kernel,
-/// looks for the first bare acknowledgement that comes in.
+/// Wireshark marks a segment as a keep-alive if and only if the harness counts it as a probe, at
+/// either end. Wireshark marks the answer as a keep-alive ACK only if the last segment in the other
+/// direction was the probe (packet-tcp.c: `lastsegmentflags & TCP_A_KEEP_ALIVE`). It therefore does
+/// not mark the second of two answers to probes that crossed, since the last segment is then the
+/// first answer. The harness, as the kernel, regards the first bare acknowledgement that arrives as
+/// the answer.
 fn check_end(packets: &[Packet], zero: u128, counted: Option<Counted>) -> anyhow::Result<()> {
     let connections: BTreeSet<&String> = packets.iter().map(|packet| &packet.stream).collect();
     let mut seen = Counted::default();
@@ -161,15 +162,15 @@ fn check_end(packets: &[Packet], zero: u128, counted: Option<Counted>) -> anyhow
     Ok(())
 }
 
-/// One end's probes and their answers since zero time.
+/// The numbers of probes of one end and of their answers since zero time.
 #[derive(Debug, Default)]
 struct Counted {
     probes: usize,
     answers: usize,
 }
 
-/// What `-v` says of the first connection, as which the others are; nothing of an end that is not
-/// observed.
+/// The numbers in the output of `-v`. They are those of the first connection, and equal for the
+/// others. `None` if the end is not observed.
 fn counted(said: &str, case: &str, end: &str) -> Option<Counted> {
     let of_case = said.lines().skip_while(|line| *line != case).skip(1);
     let mut of_case = of_case.take_while(|line| !line.is_empty());
@@ -183,21 +184,21 @@ fn counted(said: &str, case: &str, end: &str) -> Option<Counted> {
     Some(Counted { probes, answers })
 }
 
-/// A packet as tshark has it.
+/// A packet in the output of tshark.
 #[derive(Debug)]
 struct Packet {
     at: u128,
     interface: String,
-    /// The connection, which has a number.
+    /// tshark's number of the connection.
     stream: String,
-    /// By the host that saw it.
+    /// Whether the host that captured the packet sent it.
     sent: bool,
     keep_alive: bool,
     keep_alive_ack: bool,
     comments: String,
 }
 
-/// Those of a file that pass the filter.
+/// The packets of a file that match the filter.
 fn packets(path: &Path, filter: &str) -> anyhow::Result<Vec<Packet>> {
     const FIELDS: [&str; 7] = [
         "frame.time_epoch",
@@ -246,15 +247,16 @@ fn packets(path: &Path, filter: &str) -> anyhow::Result<Vec<Packet>> {
     table.lines().map(packet).collect()
 }
 
-/// `1700000000.000000001`, with all its digits.
+/// Parses a time such as `1700000000.000000001`, which must have nine decimals. Returns
+/// nanoseconds.
 fn nanoseconds(text: &str) -> Option<u128> {
     let (seconds, fraction) = text.split_once('.')?;
     (fraction.len() == 9).then_some(())?;
     format!("{seconds}{fraction}").parse().ok()
 }
 
-/// A file of one interface's packets: where a segment is seen twice, the analysis takes the second
-/// for a retransmission.
+/// Writes a file with the packets of one interface. With both interfaces in one file, a segment
+/// appears twice, and the analysis would regard the second as a retransmission.
 fn of_interface(path: &Path, interface: &str) -> anyhow::Result<PathBuf> {
     let one = path.with_extension(interface.replace(':', "-"));
     let filter = format!("frame.interface_name == \"{interface}\"");
@@ -263,9 +265,10 @@ fn of_interface(path: &Path, interface: &str) -> anyhow::Result<PathBuf> {
     Ok(one)
 }
 
-/// Runs one of Wireshark's tools, which must not have anything to complain of; what it prints.
+/// Runs one of Wireshark's tools and returns its standard output. Fails if the tool writes to
+/// standard error.
 fn tool(name: &str, arguments: &[&str]) -> anyhow::Result<String> {
-    /// Said whatever the file is.
+    /// A warning that does not depend on the file.
     const TO_ROOT: &str = "Running as user \"root\" and group \"root\". This could be dangerous.";
     let output = Command::new(name).args(arguments).output();
     let output = output.map_err(|error| match error.kind() {

@@ -1,7 +1,8 @@
-//! The tests on a distribution's kernel in QEMU: this program boots itself in it.
+//! The tests on a distribution's kernel in QEMU. This program is also the init process of the
+//! guests.
 //!
 //! They need QEMU and a kernel with modules, in `HARNESS_STOCK_KERNEL` and `HARNESS_STOCK_MODULES`
-//! (`scripts/fetch-kernel` gets both). Where something is missing, they fail; none is skipped.
+//! (`scripts/fetch-kernel` downloads both). If something is missing, they fail. None is skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +24,7 @@ use deadpeer::guest::{Accel, Failure, GuestError, GuestMachine, enter_if_guest, 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-/// A boot takes seconds where each instruction is translated.
+/// The time limit. With emulation, a boot takes seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
 /// The first argument with which this program runs a job.
 const MODE: &str = "--run-a-job";
 
-/// In the environment of what a test starts, and of what that starts.
+/// The environment variable that marks the processes of a test.
 const MARK: &str = "DEADPEER_TEST";
 
 fn inside(job: &str) -> ExitCode {
@@ -134,7 +135,7 @@ fn without_qemu() -> Result<(), Failed> {
     let mut command = Command::new("/proc/self/exe");
     let output = command.args([MODE, "job"]).env("PATH", "").output()?;
     let message = String::from_utf8(output.stderr)?;
-    let expected = "qemu-system-x86_64, which is not there: install the package qemu-system-x86";
+    let expected = "qemu-system-x86_64 is not installed: install the package qemu-system-x86";
     assert!(message.contains(expected), "{message}");
     Ok(())
 }
@@ -148,7 +149,7 @@ fn a_killed_harness() -> Result<(), Failed> {
         .env("TMPDIR", home.path())
         .current_dir(&home);
     let mut harness = command.spawn()?;
-    // One is the harness itself.
+    // One of the two is the harness itself.
     wait_until("QEMU runs", || marked(home.path()) == 2)?;
     harness.kill()?;
     harness.wait()?;
@@ -157,7 +158,7 @@ fn a_killed_harness() -> Result<(), Failed> {
     Ok(())
 }
 
-/// How many processes have this mark.
+/// The number of processes with this mark.
 fn marked(mark: &Path) -> usize {
     let mark = format!("{MARK}={}", mark.display());
     let processes = Path::new("/proc").read_dir().unwrap();
@@ -175,14 +176,14 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) -> Result<(), Failed> {
     let start = Instant::now();
     while !holds() {
         if start.elapsed() > Duration::from_secs(5) {
-            return Err(format!("it does not come about that {what}").into());
+            return Err(format!("not true within the time limit: {what}").into());
         }
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
 }
 
-/// Whatever this machine allows, what is chosen works.
+/// The chosen acceleration works, whatever this machine permits.
 fn acceleration() -> Result<(), Failed> {
     let GuestMachine::Qemu {
         kernel, modules, ..
@@ -196,7 +197,7 @@ fn acceleration() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The harness as a person runs it, in virtual time; what it said.
+/// Runs the harness in virtual time, as a user does. Returns its output.
 fn harness(arguments: &[&str], status: i32) -> Result<String, Failed> {
     let output = Command::new(env!("CARGO_BIN_EXE_harness"))
         .args(["run", "--warp", "--kernel"])
@@ -211,7 +212,7 @@ fn harness(arguments: &[&str], status: i32) -> Result<String, Failed> {
     Ok(said)
 }
 
-/// Hours, with everything that a lab is made of: a bridge, a router, both families.
+/// A scenario of hours, with all parts of a lab: a bridge, a router, both families.
 fn a_scenario() -> Result<(), Failed> {
     let filter = [
         "--deny-skips",

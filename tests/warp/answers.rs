@@ -1,4 +1,4 @@
-//! Bytes in, bytes out.
+//! A guest returns the bytes of its job.
 
 use std::thread;
 
@@ -24,14 +24,14 @@ fn a_job_comes_back() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A terminal would turn some of them into others.
+/// A terminal that is not in raw mode would change some bytes.
 fn every_byte_passes() -> Result<(), Failed> {
     let job: Vec<u8> = (0..=255).cycle().take(10_000).collect();
     assert_eq!(answer(&job, LIMIT)?, job);
     Ok(())
 }
 
-/// More than fits into the pipe between guest and host.
+/// The result is larger than the pipe between guest and host.
 fn megabytes_pass() -> Result<(), Failed> {
     let job: Vec<u8> = (0..=250).cycle().take(5_000_000).collect();
     assert!(answer(&job, LIMIT)? == job, "the answer is another");

@@ -1,4 +1,4 @@
-//! What the guest's kernel says of time, against what the harness does and what it makes of the
+//! Compares times of the guest's kernel with the times of the harness's steps and with the captured
 //! frames.
 
 use std::fs;
@@ -38,7 +38,7 @@ fn results(arguments: &[&str]) -> Result<Vec<CaseResult>, Failed> {
     Ok(kernels.flat_map(|kernel| kernel.results).collect())
 }
 
-/// In virtual time nothing is late. A timeout of epoll_wait would be, by a thousandth.
+/// In virtual time no step is late. A timeout of epoll_wait would be late by a thousandth.
 fn on_time(result: &CaseResult) -> Result<(), Failed> {
     let steps = result.observation.iter();
     for step in steps.flat_map(|observation| &observation.evidence.steps) {
@@ -51,15 +51,15 @@ fn on_time(result: &CaseResult) -> Result<(), Failed> {
     Ok(())
 }
 
-/// When the peer was last heard, as the kernel has it: `rcv_tstamp` and `lrcvtime`, of which
-/// `keepalive_time_elapsed` takes the later.
+/// The time since the kernel last received a segment from the peer: from `rcv_tstamp` and
+/// `lrcvtime`, of which `keepalive_time_elapsed` uses the later.
 fn heard(sample: &SocketSample) -> Option<Duration> {
     let info = sample.state.as_ref()?.info?;
     let ago = info.last_ack_recv.min(info.last_data_recv);
     Some(Duration::from_millis(ago.into()))
 }
 
-/// How many looks at the sockets of an end agree with what its frames say.
+/// The number of socket samples of an end that agree with its frames.
 fn agreeing(result: &CaseResult, end: &EndObservation) -> Result<usize, Failed> {
     let (Some(observation), Some(first)) = (&result.observation, end.connections.first()) else {
         return Ok(0);
@@ -71,7 +71,7 @@ fn agreeing(result: &CaseResult, end: &EndObservation) -> Result<usize, Failed> 
         let (Some(heard), Some(of_frames)) = (heard(sample), of_frames) else {
             continue;
         };
-        // Jiffies and milliseconds are cut off.
+        // The kernel rounds down to jiffies and milliseconds.
         let of_frames = sample.at.since(of_frames);
         if of_frames.abs_diff(heard) > JIFFY * 2 {
             let (id, name) = (&result.prepared.case.id, end.end);
@@ -94,20 +94,20 @@ fn clockwork() -> Result<(), Failed> {
             looks += agreeing(&result, end)?;
         }
     }
-    // Each case is looked at a dozen times at least.
+    // Each case has at least a dozen samples.
     if looks < 5_000 {
         return Err(format!("only {looks} looks at a socket were compared").into());
     }
     Ok(())
 }
 
-/// Each probe is answered and dropped (`TCP_OLD_SEQUENCE`): more alerts of the drop monitor than
-/// its socket holds.
+/// The receiver answers and drops each probe (`TCP_OLD_SEQUENCE`), so that there are more alerts of
+/// the drop monitor than its socket can hold.
 fn days() -> Result<(), Failed> {
     run(&["--warp", "-q", "tests/warp/five-days.toml"], 0).map(drop)
 }
 
-/// Of waits between 500 s and 530 s, a tenth would end 38 ms late.
+/// If timers were late, a tenth of the waits between 500 s and 530 s would end 38 ms late.
 fn long_waits() -> Result<(), Failed> {
     let results = results(&["tests/warp/long-waits.toml"])?;
     assert!(results.len() >= 60, "{}", results.len());

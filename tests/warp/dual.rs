@@ -1,4 +1,4 @@
-//! Networks that carry both families, in a guest: two variants in one job.
+//! Networks with both families, in a guest: two variants in one job.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("dual::two_runs_are_the_same_to_the_nanosecond", twice),
         Trial::test("dual::results_are_the_same_in_every_byte", results),
-        Trial::test("dual::each_phase_has_both_strands", phases),
+        Trial::test("dual::each_phase_has_both_variants", phases),
     ]
 }
 
@@ -26,7 +26,8 @@ fn twice() -> Result<(), Failed> {
     says(row, "2     ETIMEDOUT    4.")
 }
 
-/// With the evidence, in any order of running; and both variants have one zero time.
+/// The result with the evidence does not depend on the order in which the cases run, and both
+/// variants have the same zero time.
 fn results() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let result = |name: &str, jobs: &str| -> Result<String, Failed> {

@@ -1,5 +1,5 @@
-//! Every way in which `harness run` may end while guests run or boot: it is heard at once, it is
-//! told, and nothing is left; and as whom it runs meanwhile.
+//! Signals and failures while `harness run` has guests that run or boot: it ends at once, reports
+//! the reason and leaves nothing behind. Also tests the user as which it runs.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The harness under way in a den, with what it has said so far in files.
+/// A process of the harness in a den. Its output goes to files.
 struct Running {
     den: Den,
     harness: Child,
@@ -75,7 +75,8 @@ impl Running {
         Ok(())
     }
 
-    /// Sends a signal, after which it must end at once, and with this status; what was said.
+    /// Sends a signal, after which the process must end within a second with status 130. Returns
+    /// the output.
     fn stopped(mut self, signal: Signal) -> Result<String, Failed> {
         let begun = Instant::now();
         kill(process_id(&self.harness), signal)?;
@@ -91,14 +92,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it is over already.
+        // Both fail only if the process has already ended.
         self.harness.kill().ok();
         self.harness.wait().ok();
     }
 }
 
-/// Ten days in which a probe is sent every second take a minute. So two of three guests never end
-/// by themselves; the third goes from case to case.
+/// Ten days with a probe every second take a minute of real time. So two of three guests do not end
+/// during the test. The third runs one case after the other.
 const ENDLESS: &str = r#"
 summary = "An idle connection for days"
 topology.preset = "direct"
@@ -132,7 +133,7 @@ fn while_cases_run() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A program that goes on for ever, whatever its arguments, stands for a kernel that hangs.
+/// A program that never ends stands for a kernel that hangs.
 fn while_booting() -> Result<(), Failed> {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let den = Den::with(Path::new("/usr/bin/yes"));
@@ -146,7 +147,7 @@ fn while_booting() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Before there is a guest, while the first boots, and while one case follows another.
+/// Kills the harness before the start of a guest, during the first boot, and between cases.
 fn killed() -> Result<(), Failed> {
     for moment in 0..20 {
         let mut running = start_endless()?;
@@ -158,7 +159,8 @@ fn killed() -> Result<(), Failed> {
     Ok(())
 }
 
-/// No case is run on a kernel when another cannot be: what it would tell would be lost.
+/// If one of the kernels cannot boot, no case runs on the others, since their results would be
+/// lost.
 fn cannot_boot() -> Result<(), Failed> {
     let den = Den::with(Path::new("/usr/bin/true"));
     let kernels = format!("{},{}", kernel().display(), den.kernel.display());
@@ -167,13 +169,13 @@ fn cannot_boot() -> Result<(), Failed> {
     let status = running.harness.wait()?;
     let said = running.said();
     assert_eq!(status.code(), Some(3), "{said}");
-    assert!(said.contains("it ended before it was done"), "{said}");
+    assert!(said.contains("it ended before it sent a result"), "{said}");
     assert!(!said.contains("pass"), "{said}");
     running.den.is_empty()
 }
 
-/// Where this is root, it is so as if by sudo of a user that owns nothing; elsewhere there is
-/// nothing to give back.
+/// If the tests run as root, the harness runs as if `nobody` had called sudo. Otherwise it has no
+/// rights of root to drop.
 fn by_sudo() -> Result<(), Failed> {
     const NOBODY: Uid = Uid::from_raw(65534);
     let running = start_endless_by_sudo_of(Some(NOBODY))?;
@@ -187,7 +189,7 @@ fn by_sudo() -> Result<(), Failed> {
     assert!(!processes.is_empty(), "{}", running.said());
     processes.push(process_id(&running.harness));
     for process in processes {
-        // One that has ended since tells nothing.
+        // A process that has ended in the meantime has no status.
         let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else {
             continue;
         };

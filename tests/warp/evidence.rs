@@ -1,4 +1,4 @@
-//! What only a guest can tell of a case.
+//! Evidence of a case that only a guest is certain to record.
 
 use libtest_mimic::{Failed, Trial};
 
@@ -25,8 +25,8 @@ fn dropped() -> Result<(), Failed> {
     says(&said, "server: dropped by nft_do_chain (NETFILTER_DROP)")
 }
 
-/// Data and what acknowledges it go through; a probe alone is told, for its receiver discards it as
-/// old before it answers.
+/// Data and its acknowledgements are not dropped. A probe is reported as dropped, since the
+/// receiver discards it as old before it answers.
 fn not_dropped() -> Result<(), Failed> {
     let said = timeline("alive/kernel-defaults/ipv4")?;
     says(&said, "exchange 11 bytes from client")?;

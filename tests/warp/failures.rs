@@ -1,4 +1,4 @@
-//! A guest that fails gives an error with the last of its console, and never an answer.
+//! A guest that fails gives an error with the last lines of its console, and no result.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -83,7 +83,7 @@ fn no_kernel() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A program that says something and ends.
+/// A program that prints something and ends.
 fn not_a_kernel() -> Result<(), Failed> {
     let error = started("/bin/echo");
     assert!(matches!(error.failure, Failure::Ended(_)), "{error}");
@@ -91,7 +91,7 @@ fn not_a_kernel() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A program that says what a kernel says which cannot take its image.
+/// A program that prints the message of a kernel that cannot read its initramfs.
 fn another_versions_kernel() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let kernel = folder.path().join("linux");
@@ -102,7 +102,7 @@ fn another_versions_kernel() -> Result<(), Failed> {
     fs::set_permissions(&kernel, fs::Permissions::from_mode(0o755))?;
     let error = started(kernel.to_str().ok_or("a path that is not UTF-8")?);
     assert!(matches!(error.failure, Failure::Foreign(_)), "{error}");
-    let help = "build it anew with `harness kernel build`";
+    let help = "build one with `harness kernel build`";
     assert!(error.to_string().contains(help), "{error}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Running a job in a guest, in this process or in another.
+//! Runs a job in a guest, in this process or in another.
 
 use std::env;
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use deadpeer::privilege;
 use kernel_builder::{KernelSpec, find};
 use tokio::runtime::Runtime;
 
-/// The first argument with which this program runs a job and writes the answer.
+/// The first argument with which this program runs a job and prints the result.
 pub(crate) const MODE: &str = "--run-a-job";
 
-/// Enough for any job that ends, on a busy machine.
+/// The time limit, enough for any job that ends, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// The kernel to test with: that of `HARNESS_KERNEL`, or the one from the user's cache.
+/// The kernel of the tests: that in `HARNESS_KERNEL`, or the one in the user's cache.
 pub(crate) fn kernel() -> PathBuf {
     match env::var_os("HARNESS_KERNEL") {
         Some(kernel) => PathBuf::from(kernel),
@@ -26,12 +26,12 @@ pub(crate) fn kernel() -> PathBuf {
     }
 }
 
-/// The machine that [`kernel`] makes.
+/// The machine with this kernel.
 pub(crate) fn machine() -> GuestMachine {
     GuestMachine::Uml { kernel: kernel() }
 }
 
-/// A runtime as the harness has it.
+/// A runtime as the harness uses.
 pub(crate) fn runtime() -> Runtime {
     Runtime::new().unwrap()
 }
@@ -41,7 +41,7 @@ pub(crate) fn answer(job: &[u8], limit: Duration) -> Result<Vec<u8>, GuestError>
     runtime().block_on(run(&machine(), job, limit))
 }
 
-/// Runs a job in a guest, and writes the answer to standard output.
+/// Runs a job in a guest, and writes the result to standard output.
 pub(crate) fn inside(job: &str) -> ExitCode {
     match answer(job.as_bytes(), LIMIT) {
         Ok(answer) => {

@@ -1,11 +1,11 @@
-//! What this program does as a guest's init: the job's first word says.
+//! The jobs that this program runs as a guest's init. The first word of a job selects the function.
 
 use std::fs;
 use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The handler of every guest here.
+/// The handler of all guests of these tests.
 pub(crate) fn handle(job: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8_lossy(&job).into_owned();
     match text.split_once(' ').unwrap_or((&text, "")) {
@@ -34,26 +34,27 @@ pub(crate) fn handle(job: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// What [`fill`] fills memory with. It stands in no program: it is computed.
+/// The pattern of [`fill`]. It is computed at run time, so that the program's file does not contain
+/// it.
 pub(crate) fn pattern() -> [u8; 16] {
     let seed = std::hint::black_box(0x9e37_79b9_7f4a_7c15_u128);
     seed.wrapping_mul(seed).to_le_bytes()
 }
 
-/// Fills so much of the guest's memory.
+/// Fills this much of the guest's memory with the pattern.
 fn fill(megabytes: usize) -> Vec<u8> {
     let filled = pattern().repeat((megabytes << 20) / pattern().len());
     std::hint::black_box(filled).len().to_string().into_bytes()
 }
 
-/// Sleeps; how long it took, by the guest's clock, in nanoseconds.
+/// Sleeps. Returns the duration by the guest's clock, in nanoseconds.
 fn sleep(seconds: u64) -> Vec<u8> {
     let start = Instant::now();
     thread::sleep(Duration::from_secs(seconds));
     start.elapsed().as_nanos().to_string().into_bytes()
 }
 
-/// The names in a folder, sorted, one a line.
+/// The names in a directory, sorted, one on each line.
 fn names(path: &str) -> Vec<u8> {
     let entries = fs::read_dir(path).unwrap();
     let mut names: Vec<String> = entries

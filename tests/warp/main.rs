@@ -1,18 +1,18 @@
-//! The tests on guest kernels: this program boots itself in them.
+//! The tests with guest kernels. This program is also the init process of the guests.
 //!
-//! They need a kernel built for user mode: that of `HARNESS_KERNEL`, or the one that `harness
-//! kernel build` has built. Where it is missing, they fail; none is skipped.
+//! They need a user-mode kernel: that in `HARNESS_KERNEL`, or the one that `harness kernel build`
+//! has built. Without one they fail. None is skipped.
 //!
-//! * [`jobs`]: what this program does as a guest's init
-//! * [`answers`]: bytes in, bytes out
-//! * [`failures`]: a guest that fails, with what its console said
-//! * [`traces`]: nothing is left behind, by any end
-//! * [`ends`]: every way in which `harness run` may end
-//! * [`scenarios`]: cases in virtual time, by the harness itself
-//! * [`sameness`]: what is done twice
-//! * [`clockwork`]: what the guest's kernel says of time
-//! * [`dual`]: networks that carry both families
-//! * [`evidence`]: what a guest tells of a case, and this kernel does not
+//! * [`jobs`]: the jobs of this program as a guest's init
+//! * [`answers`]: a guest returns the bytes of its job
+//! * [`failures`]: the errors of guests that fail, with their console output
+//! * [`traces`]: no process and no file is left behind
+//! * [`ends`]: signals and failures during `harness run`
+//! * [`scenarios`]: scenarios in virtual time
+//! * [`sameness`]: runs that are repeated give the same result
+//! * [`clockwork`]: times of the guest's kernel
+//! * [`dual`]: networks with both families
+//! * [`evidence`]: evidence that a guest records and the machine's kernel may not
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

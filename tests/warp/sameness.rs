@@ -1,4 +1,4 @@
-//! What is done twice, by the harness as a person runs it.
+//! Runs of the harness that are repeated give the same result.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,13 +18,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Whatever differs between two boots would: the descriptors that are open, the load of the
-/// machine, the addresses of the host.
+/// Differences between two boots would show here: open descriptors, the load of the machine,
+/// addresses of the host.
 fn twice() -> Result<(), Failed> {
     run(&["--warp", "--repeat", "2", "-q", "scenarios/"], 0).map(drop)
 }
 
-/// Nothing of the host becomes part of them: no time, no process, no path.
+/// Captures contain no time, process or path of the host.
 fn captures() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let files = |name: &str| -> Result<BTreeMap<OsString, Vec<u8>>, Failed> {
@@ -53,7 +53,7 @@ fn captures() -> Result<(), Failed> {
     Ok(())
 }
 
-/// With the evidence, and in any order of running.
+/// The result with the evidence does not depend on the order in which the cases run.
 fn results() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let result = |name: &str, jobs: &str| -> Result<String, Failed> {
@@ -81,7 +81,7 @@ fn results() -> Result<(), Failed> {
     Ok(())
 }
 
-/// On the machine's own kernel nothing comes twice, so that it is verdicts that must.
+/// On the machine's kernel the times differ between runs, so only the verdicts must be the same.
 fn twice_here() -> Result<(), Failed> {
     let arguments = ["--repeat", "3", "--filter", "socket-options/ipv4"];
     let said = run(&[&arguments[..], &["scenarios/crashed.toml"]].concat(), 0)?;

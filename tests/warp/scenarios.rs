@@ -1,4 +1,4 @@
-//! Scenarios in virtual time, by the harness as a person runs it.
+//! Scenarios in virtual time, run by the harness as a user does.
 
 use std::env;
 use std::ffi::OsStr;
@@ -52,7 +52,7 @@ fn text(output: &Output) -> String {
     format!("{out}{err}")
 }
 
-/// Runs, with this exit status; what was said.
+/// Runs the harness, which must exit with this status. Returns its output.
 pub(crate) fn run(arguments: &[&str], status: i32) -> Result<String, Failed> {
     let output = harness(arguments).output()?;
     let said = text(&output);
@@ -70,8 +70,8 @@ pub(crate) fn says(said: &str, expected: &str) -> Result<(), Failed> {
     }
 }
 
-/// What is younger than the kernel, and no other reason to skip a case: guests have everything
-/// else. What is skipped here passes on a kernel that has it.
+/// Fails unless all cases pass, except those that need a feature that is newer than the kernel.
+/// Guests have everything else. The skipped cases pass on a kernel that has the feature.
 fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     let said = run(&[&["--warp", "-q"], arguments, &["scenarios/"]].concat(), 0)?;
     let skipped: Vec<&str> = said
@@ -87,17 +87,17 @@ fn all_pass_but(arguments: &[&str], lacking: &[&str]) -> Result<(), Failed> {
     }
 }
 
-/// None is skipped.
+/// No case is skipped.
 fn all_pass() -> Result<(), Failed> {
     all_pass_but(&[], &[])
 }
 
-/// The series that Debian's stable release of 2025 has.
+/// The kernel series of Debian's stable release of 2025.
 fn all_pass_on_6_12() -> Result<(), Failed> {
     all_pass_but(&["--kernel", "6.12"], &["TCP_RTO_MAX_MS (Linux 6.15)"])
 }
 
-/// That of 2023.
+/// The kernel series of Debian's stable release of 2023.
 fn all_pass_on_6_1() -> Result<(), Failed> {
     let lacking = [
         "net.ipv4.tcp_syn_linear_timeouts",
@@ -107,7 +107,7 @@ fn all_pass_on_6_1() -> Result<(), Failed> {
     all_pass_but(&["--kernel", "6.1"], &lacking)
 }
 
-/// Kernels agree; a case that cannot run on one is no difference.
+/// The kernels agree. A case that cannot run on one of them is not a difference.
 fn side_by_side() -> Result<(), Failed> {
     let arguments = [
         "--kernels",
@@ -136,9 +136,9 @@ fn a_wrong_expectation() -> Result<(), Failed> {
     says(&said, "observed ETIMEDOUT")
 }
 
-/// A connection's first timer of two hours may be 131 s late at HZ=250, and over all phases of
-/// jiffies is. (Each later one starts where the one before has fired, which is always the same
-/// phase.)
+/// The first timer of two hours of a connection can be up to 131 s late at HZ=250, and is so over
+/// all phases of jiffies. (Each later timer starts when the previous one has fired, which is always
+/// at the same phase.)
 fn phases() -> Result<(), Failed> {
     let arguments = [
         "--warp",
@@ -161,7 +161,7 @@ fn phases() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A folder's name need not be text.
+/// The name of a directory need not be UTF-8.
 fn any_name() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let strange = folder.path().join(OsStr::from_bytes(b"\xff"));
@@ -174,8 +174,7 @@ fn any_name() -> Result<(), Failed> {
     says(&said, "observed ETIMEDOUT")
 }
 
-/// Kernels side by side have one line for all phases of a case, and a failure says of which run it
-/// is.
+/// The table of several kernels has one line for all phases of a case. A failure names its run.
 fn a_run_is_named() -> Result<(), Failed> {
     let scenario = "tests/netns/negative/wrong-errno.toml";
     let variations = ["--kernels", "6.12,6.1", "--phases", "3", "--repeat", "2"];
@@ -195,7 +194,7 @@ fn fail_fast() -> Result<(), Failed> {
     says(&said, "0 passed, 1 failed, 1 stopped")
 }
 
-/// Wall-clock time, so on a busy machine a few times as much.
+/// The limit is wall-clock time, with a margin for a busy machine.
 fn four_states() -> Result<(), Failed> {
     let begun = Instant::now();
     run(&["--warp", "-q", "scenarios/real-time/defaults.toml"], 0)?;
@@ -204,7 +203,7 @@ fn four_states() -> Result<(), Failed> {
     Ok(())
 }
 
-/// By a user that owns nothing.
+/// The harness runs as a user without privileges.
 fn no_privilege() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let [harness, linux, scenario] =
@@ -222,8 +221,8 @@ fn no_privilege() -> Result<(), Failed> {
     Ok(())
 }
 
-/// In a user namespace that allows no other, and no network namespace: what a lab on this kernel
-/// needs is refused.
+/// In a user namespace that permits neither another one nor a network namespace, so that a lab on
+/// this kernel cannot be built.
 fn no_namespace() -> Result<(), Failed> {
     let run_there = |arguments: &[&str]| {
         let forbid =
@@ -247,7 +246,7 @@ fn no_namespace() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Skipped with the reason, which is no success.
+/// The case is skipped with the reason, and the exit status is not that of a success.
 fn real_time() -> Result<(), Failed> {
     let night = "scenarios/real-time/night.toml";
     let said = run(&[night], 4)?;
@@ -256,8 +255,8 @@ fn real_time() -> Result<(), Failed> {
     run(&["--deny-skips", "-q", night], 4).map(drop)
 }
 
-/// Many kernels come without netem. There the case is skipped, which says what is missing;
-/// elsewhere it passes.
+/// Many kernels do not have netem. On them the case is skipped with the name of the missing
+/// feature. On other kernels it passes.
 fn netem() -> Result<(), Failed> {
     let slow = "scenarios/impaired/slow-path.toml";
     run(&["--warp", "--deny-skips", slow], 0)?;

@@ -1,4 +1,4 @@
-//! Nothing is left behind: no process, no file, whichever way a guest or the harness ends.
+//! No process and no file is left behind, in whatever way a guest or the harness ends.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ fn a_limit() -> Result<(), Failed> {
     den.is_empty()
 }
 
-/// While the runtime goes on: a guest is not only the process's to clean up.
+/// The guest must end while the runtime still runs, not only at the end of the process.
 fn a_dropped_run() -> Result<(), Failed> {
     let den = Den::new();
     let machine = den.machine();
@@ -57,7 +57,7 @@ fn a_dropped_run() -> Result<(), Failed> {
     })
 }
 
-/// Before there is a guest, and at each moment of its boot and after it.
+/// Kills the harness before the start of a guest, at several times of its boot, and after it.
 fn a_killed_harness() -> Result<(), Failed> {
     for moment in 0..40 {
         let den = Den::new();
@@ -73,8 +73,8 @@ fn a_killed_harness() -> Result<(), Failed> {
     Ok(())
 }
 
-/// In a process of its own, whose only memory for guests is that of these two: the second has the
-/// first one's.
+/// The two guests run in a separate process, which has no other memory files, so that the second
+/// guest gets the file of the first.
 fn memory() -> Result<(), Failed> {
     let output = Command::new("/proc/self/exe")
         .arg(TWO_GUESTS)
@@ -92,8 +92,9 @@ fn memory() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The first argument with which this program runs two guests, one after the other, the first of
-/// which fills a part of its memory, and says after each how much of that is there.
+/// The first argument with which this program runs two guests one after the other. The first guest
+/// fills a part of its memory. After each guest, the program prints how often the pattern is in the
+/// memory file.
 pub(crate) const TWO_GUESTS: &str = "--two-guests";
 
 pub(crate) fn two_guests() {
@@ -117,14 +118,15 @@ pub(crate) fn two_guests() {
     }
 }
 
-/// Ctrl-C goes to every process of the terminal's foreground group, which is of one session.
+/// The terminal sends the signal of Ctrl-C to each process of its foreground group, which belongs
+/// to one session. So guests must be in another session.
 fn a_terminal() -> Result<(), Failed> {
     let den = Den::new();
     let mut harness = den.start("wait")?;
     den.wait_for_a_guest();
     let own = getsid(None)?;
     for process in den.processes() {
-        // One that has ended since has no session.
+        // A process that has ended in the meantime has no session.
         assert_ne!(getsid(Some(process)), Ok(own), "process {process}");
     }
     kill(process_id(&harness), Signal::SIGINT)?;
@@ -142,15 +144,16 @@ fn no_privilege() -> Result<(), Failed> {
     let output = den.equip(command).output()?;
     let status = String::from_utf8(output.stdout)?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    // In the guest it is root, of nothing but the guest.
+    // In the guest, init is root, with rights on nothing but the guest.
     assert!(status.contains("Uid:\t0\t0\t0\t0"), "{status}{errors}");
     den.is_empty()
 }
 
-/// A process that is killed takes a moment to go.
+/// The time within which a killed process must disappear.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A kernel of its own, by which its processes are known, and a home where nothing must be left.
+/// A copy of the kernel, which identifies the processes of a test's guests, and a home directory in
+/// which nothing must be left.
 pub(crate) struct Den {
     folder: TempDir,
     pub(crate) kernel: PathBuf,
@@ -161,7 +164,7 @@ impl Den {
         Self::with(&kernel())
     }
 
-    /// Where this is the kernel.
+    /// A den with this program as its kernel.
     pub(crate) fn with(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         open_to_all(folder.path());
@@ -181,7 +184,7 @@ impl Den {
         self.beside("home")
     }
 
-    /// A place that is not looked at for what is left.
+    /// A path outside of the home directory, where files may be left.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -192,7 +195,7 @@ impl Den {
         }
     }
 
-    /// This program with a job.
+    /// The command that runs this program with a job.
     fn command(&self, job: &str) -> Command {
         let mut command = Command::new("/proc/self/exe");
         command.args([MODE, job]);
@@ -213,9 +216,9 @@ impl Den {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
-    /// The processes that run this kernel: the guest's own, and those that are the guest's
-    /// programs. Since 6.16 these run a program of their own; one that has outlived its kernel
-    /// may be any guest's, so it counts.
+    /// The processes that run this kernel: the kernel itself and the processes of the guest's
+    /// programs. Since 6.16 the latter execute a program of their own. Such a process without a
+    /// kernel may belong to any guest, and is counted.
     pub(crate) fn processes(&self) -> Vec<Pid> {
         let all = fs::read_dir("/proc").unwrap();
         all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -228,7 +231,8 @@ impl Den {
         program(process).is_some_and(|program| program == self.kernel)
     }
 
-    /// A guest's kernel leads a session, which its programs are in.
+    /// Whether a process executes a guest's program: its parent is this kernel, or it has no kernel
+    /// any more. A guest's kernel is the leader of the session of its programs.
     fn runs_program(&self, process: Pid) -> bool {
         let is_program = program(process)
             .is_some_and(|program| program.to_string_lossy().contains("uml-userspace"));
@@ -238,7 +242,7 @@ impl Den {
             })
     }
 
-    /// Until its init runs.
+    /// Waits until the guest has two processes: the kernel and init.
     fn wait_for_a_guest(&self) {
         self.wait_for_processes(2);
     }
@@ -274,7 +278,8 @@ fn program(process: Pid) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{process}/exe")).ok()
 }
 
-/// The fourth field of proc_pid_stat(5); the second is a name in parentheses.
+/// The parent of a process: the fourth field of proc_pid_stat(5). The second field is a name in
+/// parentheses.
 fn parent(process: Pid) -> Option<Pid> {
     let fields = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, fields) = fields.rsplit_once(')')?;
@@ -286,8 +291,8 @@ pub(crate) fn process_id(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap())
 }
 
-/// As root this is `nobody`, without even the means to become somebody else; without root it is the
-/// ordinary case.
+/// The command of a program without privileges: as `nobody` if the tests run as root, otherwise as
+/// the present user. The program cannot gain privileges.
 pub(crate) fn without_privileges(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--no-new-privs", "--inh-caps=-all"]);

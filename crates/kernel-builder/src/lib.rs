@@ -5,7 +5,7 @@
 //! source (package, tree, tarball) -> edits -> configuration, verified -> make -> cache
 //! ```
 //!
-//! * `spec`: the kernel that a caller asks for: its series and its tick
+//! * `spec`: the kernel that a caller requests: its series and its tick
 //! * `build_spec`: the configuration and the commands that make a kernel, and their fingerprint
 //! * `edits`: the changes to the source, each with its reason
 //! * `config`: compares the kernel's configuration with the requested one

@@ -1,4 +1,4 @@
-//! The kernel that a caller asks for.
+//! The kernel that a caller requests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,7 +94,7 @@ impl FromStr for Tick {
     }
 }
 
-/// A kernel that a caller asks for.
+/// A kernel that a caller requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KernelSpec {
     /// The series.

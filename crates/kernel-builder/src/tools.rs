@@ -49,7 +49,7 @@ pub(crate) fn missing(download: bool) -> Vec<Tool> {
         .filter(|tool| installed(tool.name).is_none())
         .copied()
         .collect();
-    // Only gcc knows the directories of libraries. Without gcc, the library counts as missing.
+    // Only gcc can find the directories of libraries. Without gcc, the library counts as missing.
     if !has_library(LIBRARY.name) {
         missing.push(LIBRARY);
     }

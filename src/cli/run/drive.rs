@@ -1,4 +1,4 @@
-//! Runs the cases and shows what happens, until all are done or a signal comes.
+//! Runs the cases and shows the progress, until all are done or a signal arrives.
 
 use std::time::Instant;
 
@@ -10,14 +10,15 @@ use tokio::sync::mpsc;
 
 use super::RunArguments;
 use super::kernels::Kernel;
+use crate::cli::ignore_broken_pipe;
 use crate::cli::signals::Signals;
-use crate::cli::unless_unread;
 
-/// Why a case was not brought to its end where a signal came.
+/// The reason for stopped cases if a signal arrived.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
-/// What is known at the end, in the order of the cases.
+/// The outcome of a run on one kernel.
 pub(super) struct Finished {
+    /// In the order of the cases. A case that did not finish has the verdict `Stopped`.
     pub(super) results: Vec<CaseResult>,
     pub(super) interrupted: bool,
 }
@@ -55,18 +56,18 @@ pub(super) async fn drive(
             biased;
             () = signals.next() => break None,
             Some(event) = events.recv() => {
-                unless_unread(progress.show(&mut out, &event))?;
-                note(&mut known, event);
+                ignore_broken_pipe(progress.show(&mut out, &event))?;
+                store(&mut known, event);
             }
             results = &mut running => break Some(results),
             _ = beats.tick() => {
-                unless_unread(progress.tick(&mut out, Instant::now()))?;
+                ignore_broken_pipe(progress.tick(&mut out, Instant::now()))?;
             }
         }
     };
     while let Ok(event) = events.try_recv() {
-        unless_unread(progress.show(&mut out, &event))?;
-        note(&mut known, event);
+        ignore_broken_pipe(progress.show(&mut out, &event))?;
+        store(&mut known, event);
     }
     progress.end();
     Ok(match results {
@@ -81,13 +82,13 @@ pub(super) async fn drive(
     })
 }
 
-fn note(known: &mut [Option<CaseResult>], event: Event) {
+fn store(known: &mut [Option<CaseResult>], event: Event) {
     if let Event::Finished(position, result) = event {
         known[position] = Some(*result);
     }
 }
 
-/// What is known so far, with the rest marked.
+/// Returns the known results; every other case is marked as stopped.
 fn with_stopped(entries: &[Entry], known: Vec<Option<CaseResult>>) -> Vec<CaseResult> {
     let of = |(entry, known): (&Entry, Option<CaseResult>)| {
         known.unwrap_or_else(|| runner::stopped(entry, INTERRUPTED))

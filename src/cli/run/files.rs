@@ -1,4 +1,5 @@
-//! The files that a run leaves: whole or not at all, and in the place of nothing but another file.
+//! Writes the output files of a run. A file is written completely or not at all, and it replaces
+//! only a regular file.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -13,10 +14,11 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::libc;
 use nix::unistd::linkat;
 
+use crate::cli::ignore_broken_pipe;
 use crate::cli::load::STREAM;
-use crate::cli::unless_unread;
 
-/// Finds out whether a file of that name can be written, before cases run for minutes in vain.
+/// Checks that a file of that name can be written. This is checked before any case runs, because
+/// the cases may take minutes.
 pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
     if is_stdout(path) {
         return Ok(());
@@ -27,12 +29,12 @@ pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
         .with_context(failed)
 }
 
-/// Whether a file can be made in a folder.
+/// Checks that a file can be created in a folder.
 pub(super) fn can_be_made_in(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
 }
 
-/// Writes a run's result.
+/// Writes the result of a run as JSON to the file, or to standard output.
 pub(super) fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
     let content = |out: &mut dyn Write| {
         serde_json::to_writer(&mut *out, record)?;
@@ -40,21 +42,22 @@ pub(super) fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
     };
     if is_stdout(path) {
         let mut out = BufWriter::new(io::stdout().lock());
-        return unless_unread(content(&mut out).and_then(|()| out.flush()));
+        return ignore_broken_pipe(content(&mut out).and_then(|()| out.flush()));
     }
     write(path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Whether the path stands for standard output.
+/// Returns whether the path stands for standard output.
 pub(super) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == STREAM
 }
 
-/// Writes a file of that name, in the place of the one that has it.
+/// Writes a file of that name. An existing file is replaced.
 ///
-/// The file has no name before it is whole, so that a process that is killed leaves nothing behind.
-/// Only where a file is replaced, which takes a name for an instant, or where the file system knows
-/// no file without one, it may leave that; the next run takes it over.
+/// The file has no name until it is complete (`O_TMPFILE`), so a process that is killed leaves no
+/// partial file behind. A temporary name is needed in two cases: for an instant when an existing
+/// file is replaced, and on a file system without `O_TMPFILE`. A process that is killed then may
+/// leave the temporary file; the next run removes it.
 pub(super) fn write(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -66,36 +69,36 @@ pub(super) fn write(
         .filled(content)
         .and_then(|draft| draft.publish(&staged, path));
     if written.is_err() {
-        // What went wrong before is what to tell.
-        remove_left(&staged).ok();
+        // The first error is the one to report.
+        remove_stale(&staged).ok();
     }
     written
 }
 
 /// A file that is being written.
 enum Draft {
-    /// It has no name.
-    Nameless(File),
-    /// It has that of [`staged`].
+    /// The file has no name yet.
+    Unnamed(File),
+    /// The file has the name that [`staged`] returns.
     Named(File),
 }
 
 impl Draft {
     fn open(folder: &Path, staged: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        // Less what the umask says.
+        // The umask removes bits of this mode.
         options.write(true).mode(0o666);
-        let nameless = (options.clone()).custom_flags(libc::O_TMPFILE).open(folder);
-        match nameless {
-            Ok(file) => Ok(Self::Nameless(file)),
-            // open(2): a file system that does not support it, and a kernel.
+        let unnamed = (options.clone()).custom_flags(libc::O_TMPFILE).open(folder);
+        match unnamed {
+            Ok(file) => Ok(Self::Unnamed(file)),
+            // open(2), O_TMPFILE: the file system or the kernel does not support it.
             Err(error)
                 if matches!(
                     error.raw_os_error(),
                     Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL)
                 ) =>
             {
-                remove_left(staged)?;
+                remove_stale(staged)?;
                 options.create_new(true).open(staged).map(Self::Named)
             }
             Err(error) => Err(error),
@@ -109,8 +112,8 @@ impl Draft {
     }
 
     fn publish(self, staged: &Path, path: &Path) -> io::Result<()> {
-        if let Self::Nameless(file) = self {
-            // open(2), O_TMPFILE: the link's target by its descriptor.
+        if let Self::Unnamed(file) = self {
+            // open(2), O_TMPFILE: linkat(2) names the file by its descriptor.
             let source = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
             let link = |to: &Path| {
                 let follow = AtFlags::AT_SYMLINK_FOLLOW;
@@ -120,7 +123,7 @@ impl Draft {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 linked => return linked,
             }
-            remove_left(staged)?;
+            remove_stale(staged)?;
             link(staged)?;
         }
         fs::rename(staged, path)
@@ -129,7 +132,7 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (Self::Nameless(file) | Self::Named(file)) = self;
+        let (Self::Unnamed(file) | Self::Named(file)) = self;
         file.write(bytes)
     }
 
@@ -138,8 +141,8 @@ impl Write for Draft {
     }
 }
 
-/// Where a file lies that is about to take another's place: beside it, and under the same name each
-/// time.
+/// Returns the temporary path of a file that is about to replace `path`: in the same folder, and
+/// the same in each run.
 fn staged(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -147,15 +150,15 @@ fn staged(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes what a run that was killed has left.
-fn remove_left(staged: &Path) -> io::Result<()> {
+/// Removes the temporary file that a killed run has left.
+fn remove_stale(staged: &Path) -> io::Result<()> {
     match fs::remove_file(staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Only a regular file is replaced, and only one that could be written to.
+/// Checks that the path does not exist, or is a regular file that can be opened for writing.
 fn can_be_replaced(path: &Path) -> io::Result<()> {
     let there = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -163,7 +166,7 @@ fn can_be_replaced(path: &Path) -> io::Result<()> {
     };
     if let Some(kind) = irregular(&there) {
         let message =
-            format!("it is {kind}, and only a regular file is replaced: name one, or a new file");
+            format!("it is {kind}, and only a regular file can be replaced: use another name");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let mut options = OpenOptions::new();
@@ -171,7 +174,7 @@ fn can_be_replaced(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// What a file is that is no regular one.
+/// Returns the type of a file in words; `None` for a regular file.
 fn irregular(file: &Metadata) -> Option<&'static str> {
     let kind = file.file_type();
     let names = [
@@ -259,7 +262,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "after");
     }
 
-    /// As on a file system that knows no file without a name.
+    /// As on a file system without `O_TMPFILE`.
     #[test]
     fn a_draft_with_a_name_takes_a_files_place() {
         let folder = tempfile::tempdir().unwrap();

@@ -15,29 +15,32 @@ use deadpeer::text::printable;
 
 use super::named::NATIVE;
 
-/// How long a guest may take to boot and to say what it is: QEMU without KVM may need half a minute
-/// on a busy machine.
+/// How long a guest may take to boot and to send its description. QEMU without KVM may need half a
+/// minute on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A kernel that cases run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kernel {
-    /// The one that the harness runs on.
+    /// The kernel that the harness runs on.
     Native,
-    /// One that is booted for each case.
+    /// A guest kernel, booted for each case.
     Guest(Arc<GuestMachine>),
 }
 
-/// What is known of a kernel before a case runs on it.
+/// The properties of a kernel that are known before a case runs on it.
 pub(super) struct Description {
     /// `uname -r`.
     pub(super) release: Option<String>,
-    /// The tick that it was built with.
+    /// The tick rate that the kernel was built with; `None` if it is not known.
     pub(super) hz: Option<Hz>,
 }
 
 impl Kernel {
-    /// What it tells of itself.
+    /// Returns the kernel's release and tick rate. A guest is booted for that.
+    ///
+    /// # Errors
+    /// The guest does not boot, or sends no description within [`BOOT_LIMIT`].
     pub(super) async fn describe(&self) -> Result<Description, JobError> {
         Ok(match self {
             Self::Native => Description {
@@ -45,16 +48,16 @@ impl Kernel {
                 hz: kernel::hz(),
             },
             Self::Guest(machine) => {
-                let said = job::describe(machine, BOOT_LIMIT).await?;
+                let description = job::describe(machine, BOOT_LIMIT).await?;
                 Description {
-                    release: Some(printable(&said.release).into_owned()),
-                    hz: said.hz.or_else(|| hz_beside(machine.kernel())),
+                    release: Some(printable(&description.release).into_owned()),
+                    hz: description.hz.or_else(|| hz_from_config(machine.kernel())),
                 }
             }
         })
     }
 
-    /// Whether time leaps over what is idle.
+    /// Returns whether the kernel runs in virtual time, which skips idle periods.
     pub(super) fn is_virtual(&self) -> bool {
         match self {
             Self::Native => false,
@@ -62,7 +65,7 @@ impl Kernel {
         }
     }
 
-    /// Whether the machine can hold so many at once.
+    /// Checks that the machine has the memory for that many guests at once.
     pub(super) fn room_for(&self, guests: usize) -> Result<(), Failure> {
         match self {
             Self::Native => Ok(()),
@@ -78,7 +81,7 @@ impl Kernel {
     }
 }
 
-/// The file's name.
+/// Writes `native`, or the name of the kernel's file.
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,15 +91,15 @@ impl fmt::Display for Kernel {
     }
 }
 
-/// The file's name.
+/// Returns the name of a kernel's file.
 pub(super) fn name_of(kernel: &Path) -> String {
     let name = kernel.file_name().unwrap_or(kernel.as_os_str());
     printable(&name.to_string_lossy()).into_owned()
 }
 
-/// The tick of `.../vmlinuz-VERSION` by `.../config-VERSION`, where distributions put it: few of
-/// their kernels tell it themselves.
-fn hz_beside(kernel: &Path) -> Option<Hz> {
+/// Returns the tick rate of `.../vmlinuz-VERSION` as `.../config-VERSION` has it, where
+/// distributions install the configuration. Few of their kernels report the tick rate themselves.
+fn hz_from_config(kernel: &Path) -> Option<Hz> {
     let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     let config = kernel.with_file_name(format!("config-{version}"));
     Hz::from_config(&fs::read_to_string(config).ok()?)
@@ -110,13 +113,13 @@ mod tests {
     fn the_tick_of_a_distributions_kernel_stands_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = folder.path().join("vmlinuz-6.1.0-amd64");
-        assert_eq!(hz_beside(&kernel), None);
+        assert_eq!(hz_from_config(&kernel), None);
         fs::write(
             folder.path().join("config-6.1.0-amd64"),
             "CONFIG_HZ_300=y\nCONFIG_HZ=300\n",
         )
         .unwrap();
-        assert_eq!(hz_beside(&kernel), Hz::new(300));
-        assert_eq!(hz_beside(&folder.path().join("linux")), None);
+        assert_eq!(hz_from_config(&kernel), Hz::new(300));
+        assert_eq!(hz_from_config(&folder.path().join("linux")), None);
     }
 }

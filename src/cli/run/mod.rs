@@ -1,4 +1,4 @@
-//! `harness run`.
+//! `harness run`: runs the cases of scenarios and reports the results.
 
 mod drive;
 mod files;
@@ -26,14 +26,14 @@ use tokio::runtime::Runtime;
 
 use super::filter::Filter;
 use super::load::load;
-use super::{EXIT_STATUS, Exit, complain, unless_unread, width_of};
+use super::{EXIT_STATUS, Exit, complain, ignore_broken_pipe, width_of};
 use files::is_stdout;
 use named::Named;
 use pcap::Folder;
 use session::session;
 use show::{exit, report};
 
-/// What `run` takes.
+/// The arguments of `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}\n\n{PRIVILEGES}"))]
 #[expect(
@@ -41,65 +41,66 @@ use show::{exit, report};
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct RunArguments {
-    /// Files and folders, `-` for standard input
+    /// Files and folders, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     filter: Filter,
-    /// At most N cases at once; by default all, or in guests as many as there are processors
+    /// Run at most N cases at once. The default is all cases, or in guests as many as the machine
+    /// has processors
     #[arg(short, long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     jobs: Option<NonZeroUsize>,
-    /// A case that takes longer fails, by the clock on the wall: 90s, 5m. Without it, one in a
-    /// guest is given up after 300s, which is an error and no verdict
+    /// Fail a case that takes longer than this wall-clock time: 90s, 5m. Without --timeout, a case
+    /// in a guest is stopped after 300s and reported as an error, without a verdict
     #[arg(long, value_name = "DURATION", value_parser = time_limit)]
     timeout: Option<Duration>,
-    /// In virtual time: each case in a guest kernel of its own, hours in milliseconds, without
-    /// privileges
+    /// Run in virtual time: each case runs in its own guest kernel, hours take milliseconds, and no
+    /// privileges are needed
     #[arg(long)]
     warp: bool,
     /// The kernel of the guests: 7.2, 6.12 or 6.1 as built by `harness kernel build` with HZ=250,
-    /// or a file; a distribution's runs in QEMU. With --warp, 7.2 or the file that
-    /// HARNESS_KERNEL names
+    /// or a file. A distribution's kernel runs in QEMU. With --warp, the default is the file that
+    /// HARNESS_KERNEL names, or else 7.2
     #[arg(long, value_name = "KERNEL", conflicts_with = "kernels")]
     kernel: Option<String>,
-    /// Several kernels, side by side; `native` is this machine's own
+    /// Run on several kernels and compare the results; `native` is this machine's own kernel
     #[arg(long, value_name = "KERNEL,...", value_delimiter = ',')]
     kernels: Vec<String>,
-    /// The modules of a distribution's kernel; by default those beside it, /lib/modules/VERSION
-    /// for /boot/vmlinuz-VERSION
+    /// The modules of a distribution's kernel. The default for /boot/vmlinuz-VERSION is
+    /// /lib/modules/VERSION
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
-    /// Run each case at N phases of the kernel's clock, and tell how the time of the error varies
+    /// Run each case at N phases of the kernel's clock, and report how the time of the error varies
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     phases: NonZeroU32,
-    /// Run each case N times. In virtual time a run that differs from the first by a nanosecond
-    /// fails; in real time each has its own verdict
+    /// Run each case N times. In virtual time, a run fails if it differs from the first run by a
+    /// nanosecond. In real time, each run has its own verdict
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one::<NonZeroU32>)]
     repeat: NonZeroU32,
-    /// Run the slow cases too; in virtual time none is slow
+    /// Also run the slow cases. In virtual time no case is slow
     #[arg(long)]
     slow: bool,
     /// Stop at the first case that does not pass
     #[arg(long)]
     fail_fast: bool,
-    /// A skipped case fails the run
+    /// Fail the run if a case is skipped
     #[arg(long)]
     deny_skips: bool,
-    /// A run in which every case was skipped succeeds all the same
+    /// Let the run succeed even if every case is skipped
     #[arg(long, conflicts_with = "deny_skips")]
     allow_skips: bool,
-    /// Only what did not pass, and the closing line
+    /// Print only the cases that did not pass, and the closing line
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// Every case as a timeline, with its evidence
+    /// Print a timeline and the evidence of every case
     #[arg(short, long)]
     verbose: bool,
-    /// Write the whole result into FILE, as JSON (`harness schema result`), which `harness trace`
-    /// reads; `-` is standard output, and all else goes to standard error then
+    /// Write the whole result to FILE as JSON (see `harness schema result`), for `harness trace`.
+    /// If FILE is `-`, the JSON goes to standard output and all other output to standard error
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
-    /// Write what was on the wire of each case into a file of this folder, for Wireshark: probes,
-    /// faults and errors are comments
+    /// Write the captured frames of each case to a pcapng file in DIR, for Wireshark. Packet
+    /// comments explain probes, faults and errors
     #[arg(long, value_name = "DIR")]
     pcap: Option<PathBuf>,
 }
@@ -119,12 +120,12 @@ Examples:
   harness run --filter 'nat/*,!ipv6' scenarios/
   harness show unreachable | sed s/3s/5s/ | harness run -";
 
-/// One line: clap breaks it.
+/// One long line, because clap wraps it.
 const PRIVILEGES: &str = "\
-Without root, the harness makes its network namespaces in a user namespace of its own, where the \
-system allows that. In virtual time (--warp) the harness needs neither root nor a user namespace.";
+Without root, the harness creates its network namespaces in its own user namespace, if the system \
+allows that. In virtual time (--warp), the harness needs neither root nor a user namespace.";
 
-/// A number that may not be 0.
+/// Parses a number that is at least 1.
 fn at_least_one<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: ParseIntError| match text.parse() {
@@ -136,11 +137,11 @@ fn at_least_one<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String
 fn time_limit(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => {
-            Err("no case is over in no time; leave --timeout out for no limit".to_owned())
+            Err("the limit must be greater than zero; omit --timeout for the default".to_owned())
         }
         Ok(time) => Ok(time),
         Err(_) if text.parse::<f64>().is_ok() => Err(format!(
-            "it has no unit: did you mean {text}s? others are ms, m and h"
+            "the unit is missing: did you mean {text}s? Other units are ms, m and h"
         )),
         Err(error) => Err(format!("{error}; write 90s, 5m or 1h")),
     }
@@ -172,24 +173,24 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let captures = arguments.pcap.as_deref().map(Folder::make).transpose()?;
     let saved = arguments.report_json.as_deref();
     saved.map(files::can_be_written).transpose()?;
-    take_what_is_needed(&named)?;
+    set_up_privileges(&named)?;
     limits::raise_descriptor_limit();
     limits::room_for_a_run()?;
     let begun = Instant::now();
     let runtime = Runtime::new()
         .map_err(|error| anyhow!("cannot start a runtime: {error}{}", limits::advice(&error)))?;
     let runs = runtime.block_on(session(arguments, named, &scenarios));
-    // Labs that were dropped are the kernel's to take back; nothing waits for that.
+    // The kernel tears down the namespaces of dropped labs; the process does not wait for that.
     runtime.shutdown_background();
     let runs = match runs? {
         Ok(runs) => runs,
         Err(exit) => return Ok(exit),
     };
     let record = Record::new(arguments.phases, arguments.repeat, runs);
-    let reported = unless_unread(report(arguments, &record, begun.elapsed()));
+    let reported = ignore_broken_pipe(report(arguments, &record, begun.elapsed()));
     let mut exit = exit(arguments, &record);
     if exit == Exit::NothingRan {
-        complain("nothing ran: every case was skipped; --allow-skips makes that a success");
+        complain("nothing ran: every case was skipped; with --allow-skips, such a run succeeds");
     }
     let written = [
         Some(reported),
@@ -203,9 +204,9 @@ pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A lab on this kernel needs network namespaces, and a guest nothing that only root may. Must be
-/// called while there is one thread.
-fn take_what_is_needed(named: &[Named]) -> anyhow::Result<()> {
+/// Isolates the process if a lab on this kernel needs network namespaces, or else drops all
+/// privileges, because guests need none. Must be called while the process has one thread.
+fn set_up_privileges(named: &[Named]) -> anyhow::Result<()> {
     if named.contains(&Named::Native) {
         Ok(privilege::isolate()?)
     } else {
@@ -214,7 +215,7 @@ fn take_what_is_needed(named: &[Named]) -> anyhow::Result<()> {
 }
 
 impl RunArguments {
-    /// The file for the result, if it is one of the scenarios.
+    /// Returns the path of `--report-json` if it is the file of one of the scenarios.
     fn overwrites(&self, scenarios: &[Scenario]) -> Option<&Path> {
         let path = self
             .report_json
@@ -228,22 +229,22 @@ impl RunArguments {
         scenarios.iter().any(is_it).then_some(path)
     }
 
-    /// How many runs of cases there will be on each kernel.
+    /// Returns the number of case runs on each kernel.
     fn count(&self, scenarios: &[Scenario]) -> usize {
         let cases: usize = scenarios.iter().map(|scenario| scenario.cases.len()).sum();
         let of_each = self.phases.saturating_mul(self.repeat);
         cases.saturating_mul(of_each.get() as usize)
     }
 
-    /// Whether anything is made of the evidence of a case that passes: in virtual time, its
-    /// repetitions are compared with it.
+    /// Returns whether the evidence of passed cases is needed: for output, or because in virtual
+    /// time it is compared with that of the repetitions.
     fn wants_all_evidence(&self, is_virtual: bool) -> bool {
         let compared = is_virtual && self.repeat.get() > 1;
         self.verbose || self.report_json.is_some() || self.pcap.is_some() || compared
     }
 
     fn form(&self) -> Form {
-        // Such a terminal knows no way back to the beginning of a line.
+        // A dumb terminal cannot return to the beginning of a line.
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         match (self.quiet, io::stderr().is_terminal() && !is_dumb) {
             (true, _) => Form::Silent,
@@ -252,23 +253,23 @@ impl RunArguments {
         }
     }
 
-    /// Whether standard output is for the result as data.
-    fn gives_stdout_away(&self) -> bool {
+    /// Returns whether the JSON result goes to standard output.
+    fn writes_json_to_stdout(&self) -> bool {
         self.report_json.as_deref().is_some_and(is_stdout)
     }
 
-    /// Where a person reads.
+    /// Returns the stream for text: standard error if the JSON result goes to standard output.
     fn out(&self) -> Box<dyn Write> {
-        if self.gives_stdout_away() {
+        if self.writes_json_to_stdout() {
             Box::new(anstream::stderr())
         } else {
             Box::new(anstream::stdout())
         }
     }
 
-    /// How long the lines there may be.
+    /// Returns the maximum length of a line on that stream, in columns.
     fn width(&self) -> usize {
-        if self.gives_stdout_away() {
+        if self.writes_json_to_stdout() {
             width_of(io::stderr())
         } else {
             width_of(io::stdout())
@@ -298,7 +299,7 @@ mod tests {
         for switches in ["-v", "--report-json r.json", "--pcap folder"] {
             assert!(wants(switches, false), "{switches}");
         }
-        // Only in virtual time must runs be alike to the nanosecond.
+        // Only in virtual time must runs be identical to the nanosecond.
         assert!(wants("--repeat 2", true));
         assert!(!wants("--repeat 2", false));
         assert!(!wants("", true));

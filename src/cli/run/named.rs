@@ -1,4 +1,4 @@
-//! Which kernels the arguments name, before anything of them is started.
+//! Finds the kernels that the arguments name, without starting them.
 
 use std::env;
 use std::fmt;
@@ -15,31 +15,31 @@ use super::RunArguments;
 use super::kernels::{Kernel, name_of};
 use crate::cli::Exit;
 
-/// The variable that names the kernel of `--warp` where `--kernel` does not. Without either, it is
-/// one from the user's cache.
+/// The environment variable that names the kernel for `--warp` without `--kernel`. If it is not
+/// set, the kernel comes from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
 
 /// The name of the kernel that the harness runs on.
 pub(super) const NATIVE: &str = "native";
 
-/// A kernel as the arguments name it. Its file has been found and looked at, and nothing has been
-/// started yet.
+/// A kernel that the arguments name. The type of its file is known; the kernel has not been
+/// started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
-    /// The one that the harness runs on.
+    /// The kernel that the harness runs on.
     Native,
-    /// One for user mode.
+    /// A user-mode kernel (`ARCH=um`).
     UserMode(PathBuf),
-    /// A distribution's.
+    /// A distribution's kernel, for QEMU.
     Stock {
         kernel: PathBuf,
         modules: Option<PathBuf>,
-        /// In virtual time.
+        /// Whether it runs in virtual time.
         warp: bool,
     },
 }
 
-/// Why there is nothing to run cases on, and the exit status that says so.
+/// Why the kernels cannot be used, and the exit status.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) exit: Exit,
@@ -47,7 +47,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// What is asked for contradicts itself.
+    /// The arguments contradict each other.
     fn usage(message: &str) -> Self {
         Self {
             exit: Exit::Usage,
@@ -55,7 +55,7 @@ impl Refused {
         }
     }
 
-    /// There is no such kernel here.
+    /// The kernel does not exist on this machine.
     fn missing(message: String) -> Self {
         Self {
             exit: Exit::Environment,
@@ -64,7 +64,10 @@ impl Refused {
     }
 }
 
-/// The kernels that the arguments ask for, or what is wrong with them.
+/// Returns the kernels that the arguments name.
+///
+/// # Errors
+/// [`Refused`] if a kernel is missing or named twice, or if the arguments contradict each other.
 pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
     let names: Vec<&String> = arguments.kernels.iter().chain(&arguments.kernel).collect();
     if let Some(twice) = (1..names.len()).find(|place| names[..*place].contains(&names[*place])) {
@@ -87,17 +90,17 @@ pub(super) fn named(arguments: &RunArguments) -> Result<Vec<Named>, Refused> {
     }
 }
 
-/// What would have no effect if it were not refused.
+/// Returns an error message if an option has no effect on the named kernels.
 fn contradiction(arguments: &RunArguments, named: &[Named]) -> Option<&'static str> {
     let is_stock = |named: &Named| matches!(named, Named::Stock { .. });
     if arguments.warp && named.contains(&Named::Native) && !named.iter().any(is_stock) {
         Some(
-            "--warp cannot make this machine's own kernel virtual: leave out `native` or --warp (7.2, 6.12 and 6.1 are in virtual time without it)",
+            "--warp cannot run this machine's own kernel in virtual time: omit `native` or --warp (7.2, 6.12 and 6.1 run in virtual time without it)",
         )
     } else if arguments.modules.is_some() && !named.iter().any(is_stock) {
-        Some("--modules is for a distribution's kernel (vmlinuz), and none is named: add --kernel")
+        Some("--modules needs a distribution's kernel (vmlinuz): name one with --kernel")
     } else if arguments.phases.get() > 1 && !named.iter().all(Named::is_virtual) {
-        Some("--phases needs virtual time: add --warp, and leave out `native`")
+        Some("--phases needs virtual time: add --warp, and omit `native`")
     } else {
         None
     }
@@ -118,7 +121,7 @@ fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, Refused> {
         Err(_) if is_number(name) && !Path::new(name).exists() => Err(Refused {
             exit: Exit::Usage,
             message: format!(
-                "there is no series {name}, and no file of that name: {}, a path, or {NATIVE}; `harness kernel list` shows what is built",
+                "no kernel series or file is named {name}: use {}, a path, or {NATIVE}; `harness kernel list` prints the kernels that are built",
                 Series::ALL.map(|series| series.to_string()).join(", ")
             ),
         }),
@@ -126,7 +129,7 @@ fn of_name(arguments: &RunArguments, name: &str) -> Result<Named, Refused> {
     }
 }
 
-/// Whether it looks like a version of Linux: `6.6`, `6.12.3`.
+/// Returns whether the name looks like a Linux version: `6.6`, `6.12.3`.
 fn is_number(name: &str) -> bool {
     let mut parts = name.split('.');
     parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
@@ -143,7 +146,7 @@ fn default_guest(arguments: &RunArguments) -> Result<Named, Refused> {
 fn cached(spec: KernelSpec) -> Result<PathBuf, Refused> {
     find(spec, privilege::home()).map_err(|missing| {
         Refused::missing(format!(
-            "{missing}\n  or name another with --kernel or in {VARIABLE}"
+            "{missing}\n  or name another kernel with --kernel or in {VARIABLE}"
         ))
     })
 }
@@ -151,7 +154,7 @@ fn cached(spec: KernelSpec) -> Result<PathBuf, Refused> {
 fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, Refused> {
     match Image::of(&kernel) {
         Ok(Image::UserMode) => Ok(Named::UserMode(kernel)),
-        Ok(Image::BootLoaders) => Ok(Named::Stock {
+        Ok(Image::BootImage) => Ok(Named::Stock {
             modules: arguments.modules.clone().or_else(|| modules_of(&kernel)),
             warp: arguments.warp,
             kernel,
@@ -161,7 +164,7 @@ fn guest(arguments: &RunArguments, kernel: PathBuf) -> Result<Named, Refused> {
 }
 
 impl Named {
-    /// Whether it will be in virtual time.
+    /// Returns whether the kernel runs in virtual time.
     fn is_virtual(&self) -> bool {
         match self {
             Self::Native => false,
@@ -170,7 +173,8 @@ impl Named {
         }
     }
 
-    /// The kernel itself. A distribution's is booted to see whether KVM works.
+    /// Returns the kernel, ready to run cases. A distribution's kernel for real time is booted, to
+    /// find out whether KVM works.
     pub(super) async fn ready(self) -> Kernel {
         let machine = match self {
             Self::Native => return Kernel::Native,
@@ -196,12 +200,12 @@ impl Named {
     }
 }
 
-/// What kind of kernel a file is.
+/// The type of a kernel file.
 enum Image {
-    /// A program: `ARCH=um`.
+    /// A program (ELF): `ARCH=um`.
     UserMode,
-    /// As a boot loader takes it: `vmlinuz`.
-    BootLoaders,
+    /// An x86 boot image: `vmlinuz`.
+    BootImage,
 }
 
 impl Image {
@@ -214,15 +218,15 @@ impl Image {
         if head.starts_with(b"\x7fELF") {
             Ok(Self::UserMode)
         } else if head.ends_with(b"HdrS") {
-            Ok(Self::BootLoaders)
+            Ok(Self::BootImage)
         } else {
-            Err("this is no kernel: neither one for user mode (an ELF program) nor an x86 one as a boot loader takes it (vmlinuz)".to_owned())
+            Err("not a kernel: the file is neither a user-mode kernel (an ELF program) nor an x86 boot image (vmlinuz)".to_owned())
         }
     }
 }
 
-/// The modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION`, where a distribution's
-/// package has them.
+/// Returns the folder of the modules of `.../boot/vmlinuz-VERSION`: `.../lib/modules/VERSION` or
+/// `.../usr/lib/modules/VERSION`, where a distribution's package installs them.
 fn modules_of(kernel: &Path) -> Option<PathBuf> {
     let version = kernel.file_name()?.to_str()?.strip_prefix("vmlinuz-")?;
     let root = kernel.parent()?.parent()?;
@@ -231,7 +235,7 @@ fn modules_of(kernel: &Path) -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.is_dir())
 }
 
-/// As [`Kernel`] is told.
+/// Writes the same name as [`Kernel`].
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

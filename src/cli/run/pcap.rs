@@ -1,4 +1,4 @@
-//! The folder of `--pcap`, and its files: one for each run of a case.
+//! Writes the files of `--pcap`: one for each run of a case.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,14 +13,14 @@ use deadpeer::text::plural;
 use super::files;
 use super::named::NATIVE;
 
-/// Where the captures go.
+/// The folder of the captures.
 pub(super) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes the folder where there is none, and finds out whether it can be written to, before
-    /// cases run for minutes in vain.
+    /// Creates the folder if it does not exist, and checks that files can be created in it. This is
+    /// checked before any case runs, because the cases may take minutes.
     pub(super) fn make(path: &Path) -> anyhow::Result<Self> {
         let failed = || format!("cannot make the folder {}", path.display());
         fs::create_dir_all(path).with_context(failed)?;
@@ -31,8 +31,8 @@ impl Folder {
         })
     }
 
-    /// Writes a file for each result in which something was observed; one that cannot be written
-    /// keeps no other from being written.
+    /// Writes a file for each result that has an observation. If a file cannot be written, the
+    /// others are still written.
     pub(super) fn write(&self, scenarios: &[Scenario], record: &Record) -> anyhow::Result<()> {
         let mut names = Names::default();
         let mut failures = Vec::new();
@@ -55,7 +55,8 @@ impl Folder {
     }
 }
 
-/// The first failure, with the number of the others: on a full disk all have the same reason.
+/// Returns the first failure with the number of the others. Only the first is shown in full,
+/// because on a full disk all have the same reason.
 fn all_written(failures: Vec<anyhow::Error>) -> anyhow::Result<()> {
     let others = failures.len().saturating_sub(1);
     match failures.into_iter().next() {
@@ -83,16 +84,16 @@ fn summary<'a>(scenarios: &'a [Scenario], case: &CaseId) -> &'a str {
     scenario.map_or("", |scenario| scenario.summary.as_str())
 }
 
-/// The most bytes of a file's name that file systems take (`NAME_MAX`).
+/// The maximum length of a file name in bytes (`NAME_MAX`).
 const LONGEST: usize = 255;
 
-/// The names of files, no two alike.
+/// The file names that are in use. Each is unique.
 #[derive(Debug, Default)]
 struct Names(HashSet<String>);
 
 impl Names {
-    /// `unreachable_idle_ipv4_linux-6.12.117_phase-3-of-43.pcapng`: a case's name has no underscore
-    /// but what its file's name brings.
+    /// Returns a unique name: `unreachable_idle_ipv4_linux-6.12.117_phase-3-of-43.pcapng`. The name
+    /// of a case has no underscore, except for those in the name of its file.
     fn next(&mut self, case: &CaseId, which: &str) -> String {
         let which = which.trim_start_matches("on ").replace(", ", "_");
         let parts = [case.0.as_str(), &which.replace(' ', "-")];
@@ -108,8 +109,8 @@ impl Names {
     }
 }
 
-/// The name with its end, cut where a file system would not take all of it: the kernel's name in it
-/// is any file's.
+/// Returns the name with its suffix, truncated to [`LONGEST`] bytes. The name may be too long
+/// because it contains the name of the kernel's file, which can be of any length.
 fn fitting(name: &str, end: &str) -> String {
     let fits = |from: &usize| from + end.len() <= LONGEST;
     let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());

@@ -1,4 +1,4 @@
-//! A run from the kernels that were named to what became of all cases on each.
+//! Runs all cases on each of the named kernels.
 
 use std::time::{Duration, Instant};
 
@@ -20,15 +20,19 @@ use crate::cli::load::{prepare, warn};
 use crate::cli::signals::Signals;
 use crate::cli::{Exit, complain, note};
 
-/// All that is to be run on one kernel.
+/// The cases to run on one kernel.
 struct Plan {
     kernel: Kernel,
     release: Option<String>,
     entries: Vec<Entry>,
 }
 
-/// Boots each kernel once to learn what it is, and then runs the cases on one after the other. The
-/// error is the exit status of a run that did not begin; why has been told.
+/// Boots each guest kernel once to read its release and tick rate, and then runs the cases on one
+/// kernel after the other. The inner error is the exit status of a run that did not begin; the
+/// error message has been written then.
+///
+/// # Errors
+/// A signal handler cannot be installed, or the progress cannot be written.
 pub(super) async fn session(
     arguments: &RunArguments,
     named: Vec<Named>,
@@ -56,7 +60,7 @@ pub(super) async fn session(
             repeat: arguments.repeat,
         };
         let begun = Instant::now();
-        let mut finished = match why_not(arguments, &runs) {
+        let mut finished = match stop_reason(arguments, &runs) {
             Some(why) => not_begun(&plan, why),
             None => {
                 let (kernel, entries) = (&plan.kernel, &plan.entries);
@@ -80,8 +84,8 @@ pub(super) async fn session(
     Ok(Ok(runs))
 }
 
-/// Why the cases do not run on one more kernel, if they do not.
-fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
+/// Returns why the cases are not run on a further kernel; `None` if they are.
+fn stop_reason(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> {
     let mut results = runs.iter().flat_map(|run| &run.results);
     let failed = |result: &CaseResult| result.verdict.is_bad();
     if runs.iter().any(|run| run.interrupted) {
@@ -93,8 +97,8 @@ fn why_not(arguments: &RunArguments, runs: &[OnKernel]) -> Option<&'static str> 
     }
 }
 
-/// All kernels are known before the first case runs, so that none is refused when others have been
-/// at work for minutes.
+/// Prepares the cases for all kernels. This happens before the first case runs, so that an unusable
+/// kernel is refused at once and not after minutes. The error is the exit status.
 async fn plans(
     arguments: &RunArguments,
     named: Vec<Named>,
@@ -118,17 +122,17 @@ async fn plans(
         kernels.push((kernel, description));
     }
     let mut plans = Vec::new();
-    let mut told = arguments.quiet;
+    let mut noted = arguments.quiet;
     for (kernel, description) in kernels {
         let ticks = description.hz.map_or(Ticks::Unknown, Ticks::from);
         let cases = prepare(scenarios.to_vec(), ticks).ok_or(Exit::Usage)?;
-        // Kernels differ in their tick only: what one contradicts, the others do.
+        // Kernels differ only in their tick rate: the warnings for the first kernel hold for all.
         if plans.is_empty() {
             warn(&cases, scenarios);
         }
-        if !kernel.is_virtual() && !told {
-            tell_what_takes_long(&cases, arguments.slow);
-            told = true;
+        if !kernel.is_virtual() && !noted {
+            note_long_cases(&cases, arguments.slow);
+            noted = true;
         }
         let entries = variations::entries(cases, arguments.phases, arguments.repeat);
         plans.push(Plan {
@@ -140,9 +144,9 @@ async fn plans(
     Ok(plans)
 }
 
-/// In real time.
-fn tell_what_takes_long(cases: &[Prepared], slow: bool) {
-    /// Longer than what needs no `slow = true`.
+/// Writes a note if cases take long in real time.
+fn note_long_cases(cases: &[Prepared], slow: bool) {
+    /// Cases that take longer than about this time are usually marked `slow = true`.
     const LONG: Duration = Duration::from_secs(20);
     let runs = |case: &&Prepared| match case.case.clock {
         Clock::Any => true,
@@ -157,7 +161,7 @@ fn tell_what_takes_long(cases: &[Prepared], slow: bool) {
     let (name, time) = (&longest.case.id, seconds(longest.duration()));
     let what = match long.len() {
         1 => format!("{name} takes up to {time}"),
-        several => format!("{several} cases take long, {name} up to {time}"),
+        several => format!("{several} cases take long, {name} takes up to {time}"),
     };
     note(&format!(
         "{what} in real time; with --warp it takes a moment"

@@ -1,4 +1,4 @@
-//! What is shown when all is over, and the exit status.
+//! The report at the end of a run, and the exit status.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,7 +11,8 @@ use deadpeer::text::fit;
 use super::RunArguments;
 use crate::cli::Exit;
 
-/// The table first, then what is wrong, what was skipped, and the closing line.
+/// Writes the table, the details of the cases that did not pass, the skipped cases, and the closing
+/// line.
 pub(super) fn report(
     arguments: &RunArguments,
     record: &Record,
@@ -52,7 +53,8 @@ pub(super) fn report(
     writeln!(out, "\n{}", fit(&closing, width))
 }
 
-/// The highest of the statuses that apply.
+/// Returns [`Exit::Interrupted`] or [`Exit::NothingRan`] if one of them applies, or else the
+/// highest status of all results.
 pub(super) fn exit(arguments: &RunArguments, record: &Record) -> Exit {
     let of = |result: &CaseResult| match result.verdict {
         Verdict::Passed | Verdict::Stopped(_) => Exit::Passed,

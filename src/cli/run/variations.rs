@@ -1,4 +1,4 @@
-//! Running each case more than once: at several phases of the clock, and the same again.
+//! Runs each case more than once: at several phases of the clock, and several times at each phase.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use deadpeer::outcome::CaseResult;
 use deadpeer::prepare::Prepared;
 use deadpeer::runner::Entry;
 
-/// Every case at every phase, as often as asked; what belongs together comes together.
+/// Returns an entry for each run: every case at every phase, `repeat` times. The runs of a case are
+/// adjacent, and so are the repetitions at one phase.
 pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU32) -> Vec<Entry> {
     let mut entries = Vec::new();
     for prepared in cases.into_iter().map(Arc::new) {
@@ -24,9 +25,12 @@ pub(super) fn entries(cases: Vec<Prepared>, phases: NonZeroU32, repeat: NonZeroU
     entries
 }
 
-/// The golden ratio's multiples cover the granularity of the longest timer evenly, and with it that
-/// of every shorter one, which is an eighth, a sixty-fourth, ... of it: equal steps would meet the
-/// same phase of those again and again.
+/// Returns how long the guest of phase `number` waits before the case begins: the fractional part
+/// of a multiple of the golden ratio, times the timer wheel's granularity for the longest timer.
+///
+/// These multiples cover that granularity evenly. They also cover the granularity of each shorter
+/// timer, which is an eighth, a sixty-fourth, ... of it. Equal steps would hit the same phases of a
+/// shorter timer again and again.
 fn phase(prepared: &Prepared, number: u32) -> Duration {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let granularity = prepared.ticks.lateness(prepared.duration());

@@ -1,8 +1,7 @@
-//! The modules that a distribution's kernel needs before it can do what a lab asks for, in the
-//! order in which they are loaded.
+//! The modules of a distribution's kernel that a lab needs, in the order of loading.
 //!
-//! Packages come without the index that `depmod` makes on installation, so the modules themselves
-//! are asked: each names those that it depends on in its section `.modinfo`.
+//! Packages do not contain the index that `depmod` creates at installation. The dependencies are
+//! therefore read from the section `.modinfo` of each module.
 
 mod tree;
 mod wants;
@@ -15,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tree::{Tree, unpacked, unreadable};
 use wants::Wants;
 
-/// Without these there is no lab.
+/// Modules without which no lab can be built.
 const NEEDED: [&str; 3] = ["af_packet", "bridge", "veth"];
 
-/// These are for some scenarios, which say so themselves where the kernel lacks them.
+/// Modules that only some scenarios need. Such a scenario reports a feature that the kernel lacks.
 const OPTIONAL: [&str; 16] = [
     "drop_monitor",
     "dummy",
@@ -38,18 +37,18 @@ const OPTIONAL: [&str; 16] = [
     "vrf",
 ];
 
-/// A module as the kernel loads it.
+/// A kernel module, uncompressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Module {
-    /// With underscores, as `lsmod` has it.
+    /// The name with underscores, as in the output of `lsmod`.
     pub(super) name: String,
     pub(super) content: Vec<u8>,
 }
 
-/// Modules that cannot be had.
+/// A module is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {
-    /// The kernel has neither built it in nor as a module.
+    /// A required module is neither built in nor in the directory.
     #[error(
         "{} has no module {name}{}: is it the folder of this kernel's modules (/lib/modules/VERSION), and complete?",
         folder.display(),
@@ -60,28 +59,28 @@ pub enum ModuleError {
         name: String,
         /// The module that depends on it.
         needed_by: Option<String>,
-        /// Where it was looked for.
+        /// The searched directory.
         folder: PathBuf,
     },
-    /// A file could not be read, unpacked or understood.
+    /// A file could not be read, decompressed or parsed.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// What a lab needs, from a folder like `/lib/modules/VERSION`. Each module comes after those that
-/// it depends on. A folder is read once: what is compressed takes longer to unpack than a guest to
-/// boot.
+/// The modules that a lab needs, from a directory like `/lib/modules/VERSION`. Each module follows
+/// the modules that it depends on. A directory is read only once, since decompression takes longer
+/// than a boot.
 ///
 /// # Errors
-/// [`ModuleError`], where something needed is missing or anything is damaged.
+/// [`ModuleError`], if a required module is missing or a file is damaged.
 pub(super) fn of(folder: &Path) -> Result<Arc<[Module]>, ModuleError> {
     static READ: Mutex<BTreeMap<PathBuf, Arc<[Module]>>> = Mutex::new(BTreeMap::new());
-    // Others that ask meanwhile wait for what is being read.
+    // The lock is held during the reading, so that concurrent callers wait for the result.
     let mut known = READ.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(modules) = known.get(folder) {
         return Ok(Arc::clone(modules));
@@ -106,7 +105,7 @@ fn read(folder: &Path) -> Result<Vec<Module>, ModuleError> {
     Ok(loading.modules)
 }
 
-/// The order of loading, as it comes about.
+/// The modules found so far, in the order of loading.
 struct Loading {
     tree: Tree,
     seen: BTreeSet<String>,
@@ -131,8 +130,8 @@ impl Loading {
             self.add(&dependency, Some(name))?;
         }
         for dependency in wants.soft {
-            // An algorithm is asked for by its own name, and its portable implementation is named
-            // after it.
+            // A soft dependency may be the name of an algorithm. The module of its portable
+            // implementation has this name with the suffix `_generic`.
             self.add_if_there(&dependency)?;
             self.add_if_there(&format!("{dependency}_generic"))?;
         }
@@ -195,7 +194,8 @@ mod tests {
         }
     }
 
-    /// A folder with modules (a `+` in what they say is a blank), and with some built in.
+    /// A directory with these modules and built-in modules. In `modinfo`, a blank separates the
+    /// entries, and `+` stands for a blank within an entry.
     fn tree(modules: &[(&str, &str)], built_in: &[&str]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let list: String = built_in

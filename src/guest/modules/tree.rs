@@ -1,4 +1,4 @@
-//! The files of a folder like `/lib/modules/VERSION`.
+//! The files of a directory like `/lib/modules/VERSION`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 use super::ModuleError;
 
-/// The modules that a folder has.
+/// The modules in a directory, and the names of the built-in ones.
 pub(super) struct Tree {
     pub(super) folder: PathBuf,
     files: BTreeMap<String, PathBuf>,
@@ -38,7 +38,7 @@ impl Tree {
         self.built_in.contains(name)
     }
 
-    /// The file of a module; none where it is built in, or not there at all.
+    /// The file of a module; `None` if the module is built in or missing.
     pub(super) fn file(&self, name: &str) -> Option<&Path> {
         self.files.get(name).map(PathBuf::as_path)
     }
@@ -66,7 +66,7 @@ fn name(path: &Path) -> Option<String> {
     matches!(suffix, "ko" | "ko.gz" | "ko.xz" | "ko.zst").then(|| name.replace('-', "_"))
 }
 
-/// A module's content, which may be compressed.
+/// The content of a module's file, decompressed.
 pub(super) fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut content = Vec::new();

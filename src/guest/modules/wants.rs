@@ -1,14 +1,16 @@
-//! What a module says it needs, in its section `.modinfo`.
+//! The dependencies of a module, from its section `.modinfo`.
 
 use std::io;
 
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection};
 
-/// What a module says it wants loaded before itself.
+/// The modules to load before a module.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {
+    /// The required modules.
     pub(super) depends: Vec<String>,
+    /// The soft dependencies, which may be missing.
     pub(super) soft: Vec<String>,
 }
 
@@ -37,7 +39,8 @@ impl Wants {
     }
 }
 
-/// The modules of a soft dependency that come first: `pre: a b post: c`.
+/// The modules of a soft dependency that are loaded before the module: `a` and `b` in `pre: a b
+/// post: c`.
 fn before(words: &str) -> impl Iterator<Item = String> {
     words
         .split_whitespace()

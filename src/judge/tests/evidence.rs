@@ -8,7 +8,7 @@ use crate::wire::{IcmpMessage, Neighbours};
 
 const ENDS: i64 = 4_060 * MS;
 
-/// What is wrong with the observation, by what was expected; nothing where all is as the file asks.
+/// The mismatches of the observation, as text; empty if all expectations are met.
 fn wrong(asked: &str, observation: &Observation) -> Vec<String> {
     let prepared = crashed(&format!(r#"error = "ETIMEDOUT", {asked}"#));
     let mismatches = mismatches(&prepared, observation);
@@ -76,10 +76,10 @@ fn a_round_trip_that_the_machine_has_made_long_leaves_no_verdict() {
     };
     assert_eq!(
         undecided.disturbances,
-        ["the round trip that the kernel of the client measured was 0.1s; 0.04s is allowed for"]
+        ["the kernel of the client measured a round-trip time of 0.1s; at most 0.04s is allowed"]
     );
     assert!(matches!(late(40_000, -20 * MS), Verdict::Failed(_)));
-    // What the fault has made long.
+    // A round trip that the fault has lengthened.
     assert!(matches!(late(100_000, 20 * MS), Verdict::Failed(_)));
 }
 
@@ -109,7 +109,7 @@ fn icmp_counts_by_type_and_code_while_the_connection_lasts() {
     let track = &mut end.connections[0].track;
     track.observe_icmp(at(1_000 * MS), message, about);
     track.rst_sent.push(at(ENDS - MS));
-    // About the RST itself.
+    // An error that quotes the RST itself.
     track.observe_icmp(at(ENDS - MS), message, about);
     let observation = seen(end);
     let asked = |count| format!("icmp = {{ ipv4 = {{ host-unreachable = {count} }} }}");
@@ -118,9 +118,9 @@ fn icmp_counts_by_type_and_code_while_the_connection_lasts() {
     assert_eq!(two, ["2 ICMP host-unreachable on the wire: 1, at 1s"]);
     let other = wrong("icmp = { ipv4 = { net-unreachable = 1 } }", &observation);
     assert_eq!(other, ["1 ICMP net-unreachable on the wire: 0"]);
-    // The other family's are asked of the other family's cases.
+    // Errors of the other family are checked in the cases of that family.
     assert!(wrong("icmp = { ipv6 = { no-route = 9 } }", &observation).is_empty());
-    // Nobody in this network has the address of the sender.
+    // No machine in this network has the address of the sender.
     let sender = wrong("icmp.from = \"server\"", &observation);
     assert_eq!(
         sender,
@@ -149,7 +149,7 @@ fn neighbours_are_counted_for_the_host() {
         .is_empty()
     );
     let answered = wrong("neighbours = { advertised = 1 }", &observation);
-    assert_eq!(answered, ["1 ARP or NDP answers on the wire: 0"]);
+    assert_eq!(answered, ["1 ARP or NDP replies on the wire: 0"]);
 }
 
 fn sampled(samples: &[(i64, Option<TimerKind>)], closed: bool) -> Observation {

@@ -13,12 +13,12 @@ use crate::stall::Stall;
 use crate::step::StepKind;
 use crate::testing::{Line, MS, S, at, case, client, counters, crashed, observed, server};
 
-/// The oracle's window for [`crashed`], and what is allowed beyond it.
+/// The limits of the oracle's window for [`crashed`], and the allowance beyond it.
 const EARLIEST: i64 = 4 * S;
 const LATEST: i64 = 4_128 * MS;
 const ALLOWED: i64 = 50 * MS;
 
-/// Every mismatch; none where the case passed.
+/// Every mismatch; empty if the case passed.
 fn mismatches(prepared: &Prepared, observation: &Observation) -> Vec<Mismatch> {
     match judge(prepared, observation) {
         Verdict::Passed => Vec::new(),
@@ -48,7 +48,7 @@ fn timed_out(nanos: i64) -> Line {
     Line::established(0).fails("ETIMEDOUT", nanos)
 }
 
-/// The machine stood still for so long, one second after zero time.
+/// A stall of this length, one second after zero time.
 fn of_stalled(prepared: &Prepared, line: Line, nanos: i64) -> Verdict {
     let stall = Stall {
         from: at(S),
@@ -98,7 +98,7 @@ mod connections {
         for expect in [r#"error = "ETIMEDOUT""#, r#"survives = "2s""#] {
             let wrong = only(of_end(&crashed(expect), client(vec![])));
             assert_eq!(wrong.expected, "a connection to observe");
-            assert_eq!(wrong.observed, "the client has lost all of them");
+            assert_eq!(wrong.observed, "the client has no connection left");
         }
     }
 

@@ -1,4 +1,4 @@
-//! How and when a connection ended.
+//! Tests of how and when a connection ended.
 
 use super::*;
 
@@ -99,7 +99,7 @@ mod error {
         let wrong = only(of(&prepared(), timed_out(LATEST + ALLOWED + 1)));
         assert_eq!(
             wrong.observed,
-            "ETIMEDOUT after 4.178s: 0.05s too late, of which the machine may take 0.05s"
+            "ETIMEDOUT after 4.178s: 0.05s too late (tolerance 0.05s)"
         );
     }
 
@@ -116,7 +116,7 @@ mod error {
     fn may_not_be_early_by_what_the_machine_stalled() {
         let verdict = of_stalled(&prepared(), timed_out(EARLIEST - MS), 300 * MS);
         assert!(matches!(verdict, Verdict::Undecided(_)), "{verdict:?}");
-        // So short a stall is within what is allowed for anyway.
+        // A stall this short is within the allowance anyway.
         let verdict = of_stalled(&prepared(), timed_out(EARLIEST - MS), ALLOWED);
         assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
     }
@@ -145,12 +145,13 @@ mod error {
 mod window {
     use super::*;
 
-    /// Idle since 2 s before the fault, and probed from then on.
+    /// A connection that is idle since 2 s before the fault, with probes from then on.
     fn idle(end: i64) -> Line {
         Line::established(-2 * S).fails("ETIMEDOUT", end)
     }
 
-    /// Data written 1 s after the fault, and sent again without an answer.
+    /// A connection with data written 1 s after the fault, which is retransmitted without an
+    /// answer.
     fn in_flight(end: i64) -> Line {
         Line::established(-2 * S)
             .out(S, 10)
@@ -163,7 +164,7 @@ mod window {
         crashed(&format!(r#"{window}, since = "{since}""#))
     }
 
-    /// Passes exactly in the window that opens at this time.
+    /// Checks that the case passes exactly in the window that begins at this time.
     fn opens(prepared: &Prepared, line: fn(i64) -> Line, zero: i64) {
         for end in [EARLIEST, LATEST + ALLOWED] {
             assert_eq!(of(prepared, line(zero + end)), []);
@@ -285,7 +286,7 @@ mod survival {
     }
 }
 
-/// A time that counts from the fault is none where the end came first.
+/// A time cannot count from the fault if the connection ended before it.
 #[test]
 fn an_end_before_the_fault_is_in_no_window() {
     let prepared = crashed(r#"error = "ETIMEDOUT", within = "0s..5s""#);

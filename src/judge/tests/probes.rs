@@ -1,4 +1,4 @@
-//! Probes on the wire.
+//! Tests of the captured probes.
 
 use super::*;
 
@@ -98,9 +98,9 @@ mod count {
 mod time {
     use super::*;
 
-    /// At 250 Hz.
+    /// The length of a jiffy at 250 Hz.
     const JIFFY: i64 = 4 * MS;
-    /// What the wheel allows for one timer of one second.
+    /// The maximum delay by the timer wheel of one timer of one second.
     const LATENESS: i64 = 32 * MS;
 
     fn prepared() -> Prepared {

@@ -1,11 +1,11 @@
-//! What kept a case from running on time, and steps that failed.
+//! Tests of disturbances, and of steps that failed.
 
 use std::time::Duration;
 
 use super::*;
 use crate::outcome::LateLook;
 
-/// Due, begun and done then, in milliseconds after zero.
+/// A step that was due, begun and done at these times, in milliseconds after zero.
 fn taken(kind: StepKind, [due, from, until]: [i64; 3]) -> StepTaken {
     StepTaken {
         line: 12,
@@ -19,7 +19,7 @@ fn taken(kind: StepKind, [due, from, until]: [i64; 3]) -> StepTaken {
     }
 }
 
-/// What a client saw whose connection ended then, after this step.
+/// The observation of a client whose connection ended at this time, after this step.
 fn after(step: StepTaken, ended: i64) -> Observation {
     let evidence = Evidence {
         steps: vec![step],
@@ -58,21 +58,21 @@ fn a_late_step_leaves_no_verdict_but_a_pass() {
         Verdict::Passed
     );
     let reason = no_verdict(&after(late(), 5_060));
-    let expected = "return of server (line 12) was done 0.6s late; 0.05s is allowed for";
+    let expected = "return of server (line 12) was completed 0.6s late; at most 0.05s is allowed";
     assert_eq!(reason, expected);
-    // On time, it is a failure.
+    // If the step is on time, the mismatch is a failure.
     only(mismatches(
         &crashed_client(),
         &after(taken(StepKind::Repair, [0, 0, 40]), 5_060),
     ));
 }
 
-/// One that begins late before zero time, and one that is slow although nobody was heard meanwhile.
+/// A step that begins late before zero time, a late step, and a slow step.
 #[test]
 fn late_and_slow_steps_count_wherever_they_are() {
     for (step, delay) in [
-        ([-600, 0, 0], "was begun 0.6s late"),
-        ([1_000, 1_070, 1_070], "was begun 0.07s late"),
+        ([-600, 0, 0], "started 0.6s late"),
+        ([1_000, 1_070, 1_070], "started 0.07s late"),
         ([0, 0, 1_232], "took 1.232s"),
     ] {
         let reason = no_verdict(&after(taken(StepKind::Fault, step), 5_060));
@@ -80,7 +80,7 @@ fn late_and_slow_steps_count_wherever_they_are() {
     }
 }
 
-/// It is the network that takes the time of a close that lingers.
+/// A close with a linger time waits for the network, so its duration is no delay of the machine.
 #[test]
 fn what_waits_for_the_peer_may_take_any_time() {
     let lingering = StepTaken {
@@ -103,7 +103,7 @@ fn any_mismatch_is_excused_counts_too() {
         ..on_time
     };
     let reason = no_verdict_on(&prepared, &stood_still);
-    let expected = "the machine stood still for 0.2s in all; 0.05s is allowed for";
+    let expected = "the machine stood still for 0.2s in all; at most 0.05s is allowed";
     assert_eq!(reason, expected);
 }
 
@@ -121,7 +121,7 @@ fn late_looks_and_watches_leave_no_verdict() {
     );
     let reason = late(|end| {
         let by = Duration::from_millis(300);
-        // One at the set-up is not judged.
+        // A late look during the set-up is not judged.
         let [early, late] = [at(-S), at(S)].map(|at| LateLook { at, by });
         end.recording.late_looks = vec![early, late];
     });
@@ -134,14 +134,14 @@ fn late_looks_and_watches_leave_no_verdict() {
         reason.contains("3 frames at the client were not recorded"),
         "{reason}"
     );
-    // Half the allowance is none of them.
+    // A delay of half the allowance is not a disturbance.
     let mut end = client(vec![timed_out(5_060 * MS)]);
     end.look_delay = Duration::from_millis(25);
     only(mismatches(&crashed_client(), &observed(vec![end])));
 }
 
-/// The program was told long after the RST had passed: the RST is the better witness of when it
-/// could be.
+/// The program read the error long after the RST was captured: the time of the RST shows when the
+/// program could have read it.
 #[test]
 fn a_read_that_comes_late_counts_from_the_rst() {
     let prepared = crashed(r#"error = "ECONNRESET", within = "1s..1500ms""#);
@@ -161,7 +161,7 @@ fn a_read_that_comes_late_counts_from_the_rst() {
     only(mismatches(&late, &read(1_201)));
 }
 
-/// What may be missing cannot be counted: a count of none is no pass.
+/// Frames that were not recorded cannot be counted, so a count of zero does not pass.
 #[test]
 fn lost_frames_leave_no_verdict_on_what_was_on_the_wire() {
     let lost = || {
@@ -174,7 +174,7 @@ fn lost_frames_leave_no_verdict_on_what_was_on_the_wire() {
     let reason = no_verdict_on(&prepared, &lost());
     assert_eq!(
         reason,
-        "not all was recorded at the client: out of memory; the file asks what was on the wire"
+        "the recording at the client is incomplete: out of memory; the expectations of the file need every frame"
     );
 }
 
@@ -205,7 +205,7 @@ fn a_step_that_breaks_fails_the_case_whatever_the_ends_saw() {
     }
 }
 
-/// Whoever sets a limit wants to know that it was reached.
+/// A user who sets a limit wants to know that it was reached.
 #[test]
 fn a_limit_is_a_failure_on_a_busy_machine_too() {
     let observation = Observation {

@@ -1,5 +1,5 @@
-//! The drop monitor's messages (`include/uapi/linux/net_dropmon.h`) inside those of generic
-//! netlink. Pure.
+//! The messages of the drop monitor (`include/uapi/linux/net_dropmon.h`), which are messages of
+//! generic netlink. Pure.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use rtnetlink::packet_core::{
     DecodeError, DefaultNla, Emitable, NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer, NlasIterator,
 };
 
-/// `struct genlmsghdr`: the command, the family's version, two bytes of nothing.
+/// The length of `struct genlmsghdr`: the command, the family's version, two reserved bytes.
 const GENERIC: usize = 4;
-/// `struct nlmsghdr`.
+/// The length of `struct nlmsghdr`.
 const HEADER: usize = 16;
 
-/// The family that knows the others, and what it is asked (`include/uapi/linux/genetlink.h`).
+/// The controller family, which resolves the names of families, with its command and attributes
+/// (`include/uapi/linux/genetlink.h`).
 const CONTROLLER: u16 = 0x10;
 const GET_FAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
@@ -32,23 +33,25 @@ const ORIG_LEN: u16 = 11;
 const SW_DROPS: u16 = 20;
 const REASON: u16 = 23;
 
-/// `NET_DM_ALERT_MODE_PACKET`: each packet by itself.
+/// `NET_DM_ALERT_MODE_PACKET`: one alert for each packet.
 const EACH_PACKET: u8 = 1;
 /// In `IN_PORT`: the link index (`NET_DM_ATTR_PORT_NETDEV_IFINDEX`).
 const PORT_INDEX: u16 = 0;
 
-/// So much of each packet is shown: all headers, and those within an ICMP error.
+/// The number of bytes of each packet in an alert: enough for all headers, including those inside
+/// an ICMP error.
 const SHOWN: u32 = 128;
 
-/// The group that is told (`NET_DM_GRP_ALERT`): the kernel keeps its number for this family alone.
+/// The multicast group of the alerts (`NET_DM_GRP_ALERT`). The kernel reserves this group number
+/// for this family.
 pub(super) const ALERTS: u32 = 1;
 
-/// What the kernel says of a packet that it dropped.
+/// The kernel's report of a dropped packet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Alert {
     /// `CLOCK_REALTIME`.
     pub(super) at: Duration,
-    /// The link that it came in at; zero where it came from the machine itself.
+    /// The index of the link at which the packet arrived; zero if the machine itself sent it.
     pub(super) link: u32,
     pub(super) reason: String,
     pub(super) function: String,
@@ -56,7 +59,7 @@ pub(super) struct Alert {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Asks for the number of the family.
+/// Returns the request for the numeric id of the family.
 pub(super) fn find_family() -> Vec<u8> {
     request(
         CONTROLLER,
@@ -65,7 +68,7 @@ pub(super) fn find_family() -> Vec<u8> {
     )
 }
 
-/// The number of the family, from the answer.
+/// Decodes the id of the family from the answer.
 pub(super) fn family(datagram: &[u8]) -> Option<u16> {
     let message = NetlinkBuffer::new_checked(datagram).ok()?;
     let attributes = message.payload().get(GENERIC..)?.to_vec();
@@ -73,7 +76,7 @@ pub(super) fn family(datagram: &[u8]) -> Option<u16> {
     Some(u16::from_ne_bytes(id.try_into().ok()?))
 }
 
-/// Each packet is to be told of.
+/// Returns the request to report each dropped packet, with its first [`SHOWN`] bytes.
 pub(super) fn configure(family: u16) -> Vec<u8> {
     let attributes = [
         attribute(ALERT_MODE, &[EACH_PACKET]),
@@ -108,7 +111,7 @@ fn request(family: u16, command: u8, attributes: &[DefaultNla]) -> Vec<u8> {
     bytes
 }
 
-/// What a datagram of the family tells; `None` where it is no alert.
+/// Decodes a datagram. Returns `None` if it is not an alert of the family.
 pub(super) fn alert(datagram: &[u8], family: u16) -> Result<Option<Alert>, DecodeError> {
     let message = NetlinkBuffer::new_checked(datagram)?;
     let payload = message.payload();
@@ -144,7 +147,7 @@ fn find(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
         .map(|attribute| attribute.value().to_vec())
 }
 
-/// Of four bytes or eight.
+/// Decodes a number of four or eight bytes. Returns 0 for any other length.
 fn number(value: &[u8]) -> u64 {
     match *value {
         [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]).into(),
@@ -158,7 +161,7 @@ fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// `tcp_v4_rcv+0x27/0xd40` without where in it: that is another with each compiler.
+/// Returns `tcp_v4_rcv+0x27/0xd40` without the offset, which differs between compilers.
 fn function(symbol: &str) -> String {
     symbol.split('+').next().unwrap_or_default().to_owned()
 }
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_alert_is_none() {
+    fn other_messages_are_not_alerts() {
         assert_eq!(alert(&sent(START, &[]), FAMILY).unwrap(), None);
         assert_eq!(alert(&sent(PACKET_ALERT, &[]), FAMILY + 1).unwrap(), None);
         assert!(alert(&[0; 7], FAMILY).is_err());

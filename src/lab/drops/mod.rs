@@ -1,10 +1,10 @@
-//! Why packets are dropped: the kernel's drop monitor (`net/core/drop_monitor.c`), a family of
-//! generic netlink.
+//! Dropped packets and the reasons, from the kernel's drop monitor (`net/core/drop_monitor.c`), a
+//! family of generic netlink.
 //!
-//! It knows no namespaces: it tells the initial one of every packet that is dropped on the machine.
-//! So it is for a kernel that has one case and nothing else. The kernel keeps the alerts in the
-//! socket until they are asked for; what records at the hosts asks whenever something has happened
-//! there.
+//! The drop monitor ignores namespaces: it reports every packet that is dropped on the machine, and
+//! only to the initial namespace. It is therefore used only on a kernel that runs a single case and
+//! nothing else. The kernel queues the alerts in the socket. The recorders of the hosts read them
+//! after each event at their host and in regular intervals.
 
 mod message;
 
@@ -25,32 +25,33 @@ use crate::plan::NetworkPlan;
 use crate::wire::{Direction, Frame, Packet};
 use message::Alert;
 
-/// Room for the alerts of a case, of about a kilobyte each with the kernel's own structures.
+/// The size of the receive buffer in bytes: room for the alerts of a case. One alert takes about a
+/// kilobyte, including the kernel's own structures.
 const ROOM: usize = 8 << 20;
-/// So many are kept at the beginning, and as many at the end.
+/// The number of drops kept from the beginning, and the same number from the end.
 const KEPT: usize = 1000;
 
-/// Listens to what the kernel drops.
+/// Receives the kernel's reports of dropped packets.
 #[derive(Debug)]
 pub(crate) struct DropMonitor {
     socket: Socket,
     family: u16,
-    heard: Mutex<Heard>,
+    received: Mutex<Received>,
 }
 
-/// What was heard so far.
+/// The drops received so far.
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     drops: BTreeMap<Family, BoundedLog<Dropped>>,
-    /// How many times something was not heard, or not understood.
+    /// The number of times that alerts were lost or could not be decoded.
     missed: u64,
 }
 
 impl DropMonitor {
-    /// Starts to listen; `None` where the kernel has no drop monitor.
+    /// Starts the drop monitor. Returns `None` if the kernel has none.
     ///
     /// # Errors
-    /// [`LabError::Netlink`] where the kernel refuses.
+    /// [`LabError::Netlink`] if the kernel refuses a request.
     pub(crate) fn start() -> Result<Option<Self>, LabError> {
         let failed = |doing: &str| {
             let doing = doing.to_owned();
@@ -61,38 +62,39 @@ impl DropMonitor {
             }
         };
         let socket = open().map_err(failed("open a generic netlink socket"))?;
-        let family = match ask(&socket, &message::find_family()) {
+        let family = match exchange(&socket, &message::find_family()) {
             Ok(answers) => answers.iter().find_map(|answer| message::family(answer)),
             Err(error) if error.raw_os_error() == Some(nix::libc::ENOENT) => None,
-            Err(error) => return Err(failed("look for the drop monitor")(error)),
+            Err(error) => return Err(failed("find the drop monitor")(error)),
         };
         let Some(family) = family else {
             return Ok(None);
         };
-        ask(&socket, &message::configure(family)).map_err(failed("set up the drop monitor"))?;
+        exchange(&socket, &message::configure(family))
+            .map_err(failed("set up the drop monitor"))?;
         socket
             .add_membership(message::ALERTS)
-            .map_err(failed("listen to the drop monitor"))?;
-        ask(&socket, &message::start(family)).map_err(failed("start the drop monitor"))?;
+            .map_err(failed("subscribe to the drop monitor"))?;
+        exchange(&socket, &message::start(family)).map_err(failed("start the drop monitor"))?;
         Ok(Some(Self {
             socket,
             family,
-            heard: Mutex::default(),
+            received: Mutex::default(),
         }))
     }
 
-    /// Takes what the kernel has told since the last call, so that it has room for more. What it
-    /// had no room for, and what cannot be understood, counts as cut: no more than evidence is
-    /// lost with it.
+    /// Reads the alerts that are queued in the socket, so that there is room for more. Lost alerts
+    /// and alerts that cannot be decoded count as cut. They affect only the evidence.
     pub(crate) fn drain(&self) {
         let translation = Translation::sample();
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let Heard { drops, missed } = &mut *heard;
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let Received { drops, missed } = &mut *received;
         loop {
             let datagram = match self.socket.recv_from_full() {
                 Ok((datagram, _)) => datagram,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Alerts were dropped. The next call returns those that were not.
+                // The socket's buffer was full, and alerts were lost. The next call returns those
+                // that were not.
                 Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => {
                     *missed += 1;
                     continue;
@@ -115,12 +117,12 @@ impl DropMonitor {
         }
     }
 
-    /// What was dropped so far of the case's own packets of the plan's family.
+    /// Returns the packets of the case, in the plan's address family, that were dropped so far.
     #[must_use]
     pub(crate) fn so_far(&self, plan: &NetworkPlan) -> Excerpt<PacketDrop> {
         self.drain();
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = heard.drops.get(&plan.family).cloned();
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = received.drops.get(&plan.family).cloned();
         let kept = kept.map_or_else(Excerpt::default, BoundedLog::finish);
         let cut_before = kept.items[..kept.cut_before].iter();
         let cut_before = cut_before.filter_map(|dropped| dropped.at(plan)).count();
@@ -128,7 +130,7 @@ impl DropMonitor {
             items: (kept.items.iter())
                 .filter_map(|dropped| dropped.at(plan))
                 .collect(),
-            cut: kept.cut + heard.missed,
+            cut: kept.cut + received.missed,
             cut_before,
         }
     }
@@ -142,8 +144,9 @@ fn open() -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The kernel's answers are there when the call that asks returns (`genl_rcv`).
-fn ask(socket: &Socket, request: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+/// Sends a request and returns the kernel's answers, which are queued when the send returns
+/// (`genl_rcv`).
+fn exchange(socket: &Socket, request: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     socket.send_to(request, &SocketAddr::new(0, 0), 0)?;
     let mut answers = received(socket)?;
     let mut refused = None;
@@ -156,7 +159,8 @@ fn ask(socket: &Socket, request: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     refused.map_or(Ok(answers), Err)
 }
 
-/// What an answer says of the request's success; `None` where it is about something else.
+/// Decodes an acknowledgement. Returns `Some(None)` if the request succeeded, `Some` with the error
+/// if it was refused, and `None` for any other message.
 fn error(answer: &[u8]) -> Option<Option<io::Error>> {
     let message = NetlinkBuffer::new_checked(answer).ok()?;
     if message.message_type() != NLMSG_ERROR {
@@ -179,10 +183,10 @@ fn received(socket: &Socket) -> io::Result<Vec<Vec<u8>>> {
     }
 }
 
-/// A packet that was dropped somewhere.
+/// A packet that was dropped on some node.
 #[derive(Debug, Clone)]
 struct Dropped {
-    /// The interface that it came in at; zero for what came in nowhere.
+    /// The index of the interface at which the packet arrived; zero if it arrived at none.
     link: u32,
     reason: String,
     function: String,
@@ -190,7 +194,7 @@ struct Dropped {
 }
 
 impl Dropped {
-    /// `None` for what has nothing to do with a case.
+    /// Returns `None` if the packet does not belong to a case.
     fn of_case(alert: Alert, translation: Translation) -> Option<Self> {
         let frame = Frame {
             at: translation.monotonic(alert.at),
@@ -215,7 +219,8 @@ impl Dropped {
         })
     }
 
-    /// With the node of this plan that dropped it, if one did.
+    /// Returns the drop with the node that dropped the packet, or `None` if that is not a node of
+    /// this plan.
     fn at(&self, plan: &NetworkPlan) -> Option<PacketDrop> {
         Some(PacketDrop {
             node: dropped_by(self.link, &self.frame.bytes, plan)?,
@@ -226,8 +231,9 @@ impl Dropped {
     }
 }
 
-/// The node that it came in at; what came in nowhere was sent by the node itself. No two links of a
-/// lab have one index. Others than those of the plan, such as the bridge of a switch, see copies.
+/// Returns the node at which the packet arrived, or, for a packet that arrived at none, the node
+/// that sent it. Interface indices are unique in a lab. Returns `None` for interfaces that are not
+/// in the plan, such as the bridge of a switch, which see copies.
 fn dropped_by(link: u32, bytes: &[u8], plan: &NetworkPlan) -> Option<Node> {
     let source = bytes.get(6..12);
     plan.nodes

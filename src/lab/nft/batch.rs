@@ -1,4 +1,4 @@
-//! Rules to the messages of one transaction. Pure.
+//! Encodes tables, chains and rules as the messages of one transaction. Pure.
 
 use netlink_bindings::nftables::{Chained, ChainedFinal, Nfgenmsg, PushNftHookAttrs, SetFlags};
 use netlink_bindings::traits::{NetlinkChained, Pusher};
@@ -10,27 +10,27 @@ use nix::libc::{
 use super::expressions;
 use super::rules::{Chain, Hook, Match, Rule, Table, TableFamily};
 
-/// The number of the first message; the others follow.
+/// The sequence number of the first message. The others follow in order.
 const FIRST: u32 = 1;
 /// `NF_IP_PRI_FILTER` (include/uapi/linux/netfilter_ipv4.h): after connection tracking.
 const FILTER: i32 = 0;
 /// `NF_IP_PRI_NAT_SRC`.
 const SOURCE_NAT: i32 = 100;
-/// The messages that begin and end the transaction, which old kernels do not acknowledge (before
-/// 6.10).
+/// The number of messages that begin and end the transaction. Kernels before 6.10 do not
+/// acknowledge them.
 const BRACKETS: usize = 2;
-/// The kernel finds a number for the place of the `%`; rules of the same transaction know the set
-/// by its id.
+/// The kernel replaces `%d` with a free number. Rules of the same transaction refer to the set by
+/// its id.
 const SET_NAME: &[u8] = b"__set%d";
 
-/// The messages, and what each asks for.
+/// The messages, and a description of each.
 pub(super) struct Batch {
     messages: ChainedFinal<'static>,
     requests: Vec<String>,
 }
 
 impl Batch {
-    /// Adds tables with all that is in them.
+    /// Returns the messages that add tables with their chains and rules.
     pub(super) fn adding(tables: &[Table]) -> Self {
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
         Self::bracketed(&format!("add {}", listed(&names)), |messages, requests| {
@@ -47,7 +47,7 @@ impl Batch {
         })
     }
 
-    /// Removes tables with all that is in them.
+    /// Returns the messages that remove tables with their chains and rules.
     pub(super) fn removing(family: TableFamily, names: &[&str]) -> Self {
         Self::bracketed(
             &format!("remove {}", listed(names)),
@@ -74,36 +74,36 @@ impl Batch {
         }
     }
 
-    /// As they are sent.
+    /// The encoded messages.
     pub(super) fn bytes(&self) -> &[u8] {
         self.messages.payload()
     }
 
-    /// What the message with this sequence number asks for.
+    /// Returns the description of the message with this sequence number.
     pub(super) fn request(&self, sequence: u32) -> Option<&str> {
         let index = self.messages.get_index(sequence)?;
         self.requests.get(index).map(String::as_str)
     }
 
-    /// How many messages every kernel acknowledges.
+    /// Returns the number of messages that every kernel acknowledges.
     pub(super) fn to_acknowledge(&self) -> usize {
         self.messages.chain_len() - BRACKETS
     }
 }
 
-/// A table that is being written.
+/// Writes the messages that add one table.
 struct Adding<'a> {
     messages: &'a mut Chained<'static>,
     requests: &'a mut Vec<String>,
     table: &'a Table,
-    /// So many sets have got an id.
+    /// The number of sets so far. The id of a set is its number, from 1.
     sets: u32,
 }
 
 impl Adding<'_> {
     fn all(mut self) {
         self.table();
-        // Every chain before any rule, which may jump to it.
+        // All chains come before any rule, because a rule may jump to a chain.
         let chains = &self.table.chains;
         chains.iter().for_each(|chain| self.chain(chain));
         for chain in chains {
@@ -146,7 +146,7 @@ impl Adding<'_> {
 
     fn rule(&mut self, chain: &Chain, rule: &Rule) {
         let table = self.table.name;
-        // The set first, which the rule names.
+        // The sets come first, because the rule refers to them.
         for matched in &rule.matches {
             if let Match::Numbered { numbers, .. } = matched {
                 self.set(numbers);
@@ -169,7 +169,7 @@ impl Adding<'_> {
         drop(expressions::verdict(list, rule.verdict));
     }
 
-    /// A set without a name of its own, which goes with its rule.
+    /// Adds an anonymous set, which the kernel removes together with its rule.
     fn set(&mut self, numbers: &[u32]) {
         let table = self.table.name;
         self.sets += 1;
@@ -230,13 +230,13 @@ fn place<P: Pusher>(attributes: PushNftHookAttrs<P>, hook: &Hook) -> PushNftHook
     devices.end_nested()
 }
 
-/// `table mute, table deaf`.
+/// Returns a list such as `table mute, table deaf`.
 pub(super) fn listed(names: &[&str]) -> String {
     let tables = names.iter().map(|name| format!("table {name}"));
     tables.collect::<Vec<_>>().join(", ")
 }
 
-/// Of what stands in a table of this family.
+/// Returns the header of a message about a table of this family or about its contents.
 fn header(family: TableFamily) -> Nfgenmsg {
     let mut header = Nfgenmsg::new();
     header.nfgen_family = match family {
@@ -246,7 +246,8 @@ fn header(family: TableFamily) -> Nfgenmsg {
     header
 }
 
-/// Of the messages that begin and end a transaction: which subsystem it is for.
+/// Returns the header of the messages that begin and end a transaction, which contains the
+/// subsystem.
 fn bracket() -> Nfgenmsg {
     let mut header = Nfgenmsg::new();
     header.set_res_id(NFNL_SUBSYS_NFTABLES as u16);

@@ -1,4 +1,4 @@
-//! Matches and verdicts to the expressions of a rule. Pure.
+//! Encodes matches and verdicts as the expressions of a rule. Pure.
 
 use netlink_bindings::nftables::{
     CmpOps, CtKeys, MetaKeys, NumgenTypes, PayloadBase, PushExprListAttrs, Registers, RejectTypes,
@@ -9,11 +9,11 @@ use netlink_bindings::traits::Pusher;
 use super::rules::{Bytes, Header, Match, RuleVerdict, State};
 use crate::model::Family;
 
-/// The one register that is needed: each match loads it anew.
+/// The only register that is used: each match loads it again.
 const REGISTER: u32 = Registers::Reg1 as u32;
 
-/// What leaves the rule unless the match is true. `set` is the name and the id of the set with the
-/// rule's numbers.
+/// Appends the expressions of a match. They end the evaluation of the rule if the match is false.
+/// `set` is the name and the id of the set with the rule's numbers.
 pub(super) fn matching<P: Pusher>(
     list: PushExprListAttrs<P>,
     matched: &Match,
@@ -32,7 +32,7 @@ pub(super) fn matching<P: Pusher>(
     }
 }
 
-/// What a frame says that it carries (RFC 894, RFC 2464).
+/// Returns the EtherType of a family (RFC 894, RFC 2464).
 fn ether_type(family: Family) -> u16 {
     match family {
         Family::Ipv4 => 0x0800,
@@ -66,9 +66,9 @@ fn bytes<P: Pusher>(list: PushExprListAttrs<P>, bytes: &Bytes) -> PushExprListAt
     equal(masked(list, &bytes.mask), &bytes.value)
 }
 
-/// The packet's state as a bit, masked with those asked for, is not zero.
+/// Matches if the packet's state, as a bit, is one of the bits of `states`.
 fn tracked<P: Pusher>(list: PushExprListAttrs<P>, states: &[State]) -> PushExprListAttrs<P> {
-    let wanted = states.iter().fold(0, |bits, state| bits | bit(*state));
+    let mask = states.iter().fold(0, |bits, state| bits | bit(*state));
     let list = list
         .nested_elem()
         .nested_data_ct()
@@ -76,11 +76,12 @@ fn tracked<P: Pusher>(list: PushExprListAttrs<P>, states: &[State]) -> PushExprL
         .push_key(CtKeys::State as u32)
         .end_nested()
         .end_nested();
-    let list = masked(list, &u32::to_ne_bytes(wanted));
+    let list = masked(list, &u32::to_ne_bytes(mask));
     compared(list, CmpOps::Neq, &u32::to_ne_bytes(0))
 }
 
-/// A number that rises by one with each packet, looked up in the rule's set.
+/// Matches if a number that increases by one with each packet, modulo `modulus`, is in the rule's
+/// set.
 fn numbered<P: Pusher>(
     list: PushExprListAttrs<P>,
     modulus: u32,
@@ -88,7 +89,7 @@ fn numbered<P: Pusher>(
 ) -> PushExprListAttrs<P> {
     list.nested_elem()
         .nested_data_numgen()
-        // The bindings write this one, unlike other registers, in the host's byte order.
+        // The bindings write this register in host byte order, unlike other registers.
         .push_dreg(REGISTER.to_be())
         .push_modulus(modulus)
         .push_type(NumgenTypes::Incremental as u32)
@@ -97,9 +98,9 @@ fn numbered<P: Pusher>(
         .nested_elem()
         .nested_data_lookup()
         .push_set_bytes(set)
-        // What the bindings take for the id is the register (NFTA_LOOKUP_SREG is 2), and what they
-        // take for another register is the id (NFTA_LOOKUP_SET_ID is 4), which they write
-        // elsewhere in the host's byte order.
+        // The bindings have these two attributes wrong. Their "set id" is the source register
+        // (NFTA_LOOKUP_SREG is 2). Their "destination register" is the set id (NFTA_LOOKUP_SET_ID
+        // is 4), which they write elsewhere in host byte order.
         .push_set_id(REGISTER)
         .push_dreg(id.to_be())
         .end_nested()
@@ -171,7 +172,7 @@ pub(super) fn verdict<P: Pusher>(
             .push_icmp_code(code)
             .end_nested()
             .end_nested(),
-        // All that could be said of it has a default.
+        // All attributes of `masq` have defaults.
         RuleVerdict::Masquerade => element.push_name(c"masq").end_nested(),
         RuleVerdict::Jump(chain) => element
             .nested_data_immediate()
@@ -197,7 +198,8 @@ pub(super) fn verdict<P: Pusher>(
     }
 }
 
-/// The kernel's number for a verdict; what is no verdict there but an expression drops.
+/// Returns the kernel's number for a verdict. Masquerading and rejecting are expressions in the
+/// kernel, not verdicts; they map to accept and drop.
 pub(super) fn code(verdict: RuleVerdict) -> u32 {
     let code = match verdict {
         RuleVerdict::Accept | RuleVerdict::Masquerade => VerdictCode::Accept,

@@ -1,8 +1,9 @@
-//! Packet filter rules of one namespace (nf_tables), put there in one transaction over netlink.
+//! Packet filter rules of one namespace (nf_tables), installed in one transaction over netlink.
 //!
-//! [`rules`] are data, [`batch`] and [`expressions`] make the messages of them; only this file
-//! sends anything. The kernel takes a batch as a whole or not at all, within the call that sends it
-//! (`nfnetlink_rcv_batch`): its answers are there when that call returns, so nothing is waited for.
+//! [`rules`] contains the rules as data, [`batch`] and [`expressions`] encode them as messages, and
+//! only this file sends messages. The kernel applies a batch completely or not at all, within the
+//! call that sends it (`nfnetlink_rcv_batch`). Its answers are queued when that call returns, so
+//! there is nothing to wait for.
 
 mod batch;
 mod expressions;
@@ -20,11 +21,11 @@ use self::batch::{Batch, listed};
 use self::rules::{Table, TableFamily};
 use super::error::{Feature, LabError};
 
-/// Adds tables with all that is in them, at once. Must run on a thread that is inside the namespace
-/// of `node`.
+/// Adds tables with their chains and rules in one transaction. Must run on a thread that is inside
+/// the namespace of `node`.
 ///
 /// # Errors
-/// [`LabError::MissingFeature`] where the kernel knows no such table, chain or expression;
+/// [`LabError::MissingFeature`] if the kernel does not support a table, chain or expression;
 /// [`LabError::Netlink`] for the first request that it refuses for another reason.
 pub(super) fn add(node: &str, tables: &[Table]) -> Result<(), LabError> {
     let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
@@ -33,8 +34,8 @@ pub(super) fn add(node: &str, tables: &[Table]) -> Result<(), LabError> {
     commit((node, needs), &Batch::adding(tables), whole)
 }
 
-/// Removes tables with all that is in them, at once. Must run on a thread that is inside the
-/// namespace of `node`.
+/// Removes tables with their chains and rules in one transaction. Must run on a thread that is
+/// inside the namespace of `node`.
 ///
 /// # Errors
 /// [`LabError::Netlink`].
@@ -43,34 +44,40 @@ pub(super) fn remove(node: &str, family: TableFamily, names: &[&str]) -> Result<
     commit((node, None), &Batch::removing(family, names), whole)
 }
 
-/// Sends one request to another part of netfilter. Must run on a thread that is inside the
+/// Sends one request to another subsystem of netfilter. Must run on a thread that is inside the
 /// namespace of `node`.
 ///
 /// # Errors
-/// [`LabError::MissingFeature`] where the kernel has no such part, [`LabError::Netlink`] where it
-/// refuses.
+/// [`LabError::MissingFeature`] if the kernel does not have the subsystem, [`LabError::Netlink`] if
+/// it refuses the request.
 pub(super) fn request(
     (node, needs): (&str, Feature),
     doing: &str,
     message: &[u8],
 ) -> Result<(), LabError> {
-    let told = |_: u32| Some(doing.to_owned());
-    exchange((node, Some(needs)), message, doing.to_owned(), 1, told)
+    let describe = |_: u32| Some(doing.to_owned());
+    exchange((node, Some(needs)), message, doing.to_owned(), 1, describe)
 }
 
 fn commit(asking: (&str, Option<Feature>), batch: &Batch, whole: String) -> Result<(), LabError> {
-    let told = |sequence| batch.request(sequence).map(str::to_owned);
-    exchange(asking, batch.bytes(), whole, batch.to_acknowledge(), told)
+    let describe = |sequence| batch.request(sequence).map(str::to_owned);
+    exchange(
+        asking,
+        batch.bytes(),
+        whole,
+        batch.to_acknowledge(),
+        describe,
+    )
 }
 
-/// Sends messages of which so many are to be acknowledged; `told` is what the one with a sequence
-/// number asks for.
+/// Sends messages and expects `expected` acknowledgements. `describe` returns the description of
+/// the request with a sequence number; `whole` describes all of them.
 fn exchange(
     asking: (&str, Option<Feature>),
     messages: &[u8],
     whole: String,
-    asked: usize,
-    told: impl Fn(u32) -> Option<String>,
+    expected: usize,
+    describe: impl Fn(u32) -> Option<String>,
 ) -> Result<(), LabError> {
     let failed = |doing: String| move |source| refused(asking, doing, source);
     let session = Session::open().map_err(failed("open a netfilter socket".to_owned()))?;
@@ -82,23 +89,25 @@ fn exchange(
         match answer.refused {
             None => acknowledged += 1,
             Some(source) => {
-                let request = told(answer.request).unwrap_or(whole);
+                let request = describe(answer.request).unwrap_or(whole);
                 return Err(refused(asking, request, source));
             }
         }
     }
-    if acknowledged < asked {
-        let silent = format!("the kernel acknowledged {acknowledged} of {asked} requests");
-        return Err(refused(asking, whole, io::Error::other(silent)));
+    if acknowledged < expected {
+        let missing = format!("the kernel acknowledged {acknowledged} of {expected} requests");
+        return Err(refused(asking, whole, io::Error::other(missing)));
     }
     Ok(())
 }
 
-/// What was asked for may be missing in the kernel; what is to be removed was there.
+/// Converts a refusal to an error. With `needs`, an errno of an unsupported request means a missing
+/// feature. A request to remove something has no `needs`, because what it removes was supported
+/// before.
 fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Error) -> LabError {
     match (source.raw_os_error(), needs) {
-        // No netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no table for both
-        // families, no filter chain, no such expression (nf_tables_newtable,
+        // The causes: no netfilter netlink at all; no nf_tables (nfnetlink_rcv_batch); no inet
+        // tables, no filter chains, or no such expression (nf_tables_newtable,
         // nft_chain_parse_hook, nft_expr_type_get).
         (Some(EPROTONOSUPPORT | EOPNOTSUPP | EAFNOSUPPORT | ENOENT), Some((feature, option))) => {
             LabError::MissingFeature { feature, option }
@@ -111,18 +120,18 @@ fn refused((node, needs): (&str, Option<Feature>), doing: String, source: io::Er
     }
 }
 
-/// A socket of netfilter, for one question.
+/// A netfilter socket for one exchange.
 ///
-/// Closing it may wait for an RCU grace period, tens of milliseconds, until what was removed is
-/// gone (`nft_rcv_nl_event`, `nf_tables_trans_destroy_work`). It has taken effect before, so nobody
-/// needs to wait for that.
+/// Closing the socket may wait for an RCU grace period, tens of milliseconds, until removed objects
+/// are freed (`nft_rcv_nl_event`, `nf_tables_trans_destroy_work`). The removal has taken effect
+/// before, so a blocking task closes the socket and nothing waits for it.
 struct Session(Option<Socket>);
 
-/// What the kernel says of one request.
+/// The kernel's answer to one request.
 struct Answer {
     /// Its sequence number.
     request: u32,
-    /// Why not; `None`: done.
+    /// The error of a refused request; `None` if it succeeded.
     refused: Option<io::Error>,
 }
 
@@ -134,7 +143,7 @@ impl Session {
         Ok(Self(Some(socket)))
     }
 
-    /// All answers that are there when the messages have been sent.
+    /// Sends the messages and returns all answers that are queued after that.
     fn answers_to(&self, messages: &[u8]) -> io::Result<Vec<Answer>> {
         let mut answers = Vec::new();
         let Some(socket) = &self.0 else {
@@ -179,7 +188,7 @@ mod tests {
 
     const NEEDS: Feature = ("packet filter", "CONFIG_NF_TABLES");
 
-    fn told(errno: i32, needs: Option<Feature>) -> LabError {
+    fn error_for(errno: i32, needs: Option<Feature>) -> LabError {
         let rule = "add rule `ct state new accept` to chain forward of table firewall";
         let source = io::Error::from_raw_os_error(errno);
         refused(("router", needs), rule.to_owned(), source)
@@ -188,17 +197,17 @@ mod tests {
     #[test]
     fn a_kernel_without_the_feature_is_a_reason_to_skip() {
         for errno in [EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT, ENOENT] {
-            let reason = told(errno, Some(NEEDS)).skip_reason().unwrap();
+            let reason = error_for(errno, Some(NEEDS)).skip_reason().unwrap();
             let expected = "this kernel has no packet filter (CONFIG_NF_TABLES)";
             assert_eq!(reason, expected, "{errno}");
-            // What is to be removed has been there.
-            assert_eq!(told(errno, None).skip_reason(), None, "{errno}");
+            // What a request removes was supported before.
+            assert_eq!(error_for(errno, None).skip_reason(), None, "{errno}");
         }
     }
 
     #[test]
     fn another_refusal_names_rule_chain_table_and_node() {
-        let error = told(EPERM, Some(NEEDS));
+        let error = error_for(EPERM, Some(NEEDS));
         assert_eq!(error.skip_reason(), None);
         let expected = "cannot add rule `ct state new accept` to chain forward of table firewall in router: Operation not permitted (os error 1)";
         assert_eq!(error.to_string(), expected);

@@ -5,80 +5,80 @@ use std::fmt;
 use crate::lab::error::Feature;
 use crate::model::Family;
 
-/// A table with all that is in it.
+/// A table with its chains and rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Table {
     pub(in crate::lab) name: &'static str,
     pub(in crate::lab) family: TableFamily,
-    /// What a kernel lacks that refuses it.
+    /// The feature that is missing if the kernel does not support the table.
     pub(in crate::lab) needs: Feature,
     pub(in crate::lab) chains: Vec<Chain>,
 }
 
-/// Which packets a table can see.
+/// The kind of packets that a table processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::lab) enum TableFamily {
     /// IPv4 and IPv6.
     Inet,
-    /// Whatever comes or goes through an interface, a switch's port too.
+    /// All packets that enter or leave through an interface, including a port of a switch.
     Netdev,
 }
 
-/// A chain that sees packets at one place of their way.
+/// A chain of rules for packets at one hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Chain {
     pub(in crate::lab) name: &'static str,
-    /// `None`: only what another chain sends here.
+    /// `None`: the chain processes only packets that another chain sends to it.
     pub(in crate::lab) hook: Option<Hook>,
-    /// For what no rule decides.
+    /// The verdict on packets for which no rule has one.
     pub(in crate::lab) policy: RuleVerdict,
     pub(in crate::lab) rules: Vec<Rule>,
 }
 
-/// A place on a packet's way through a host.
+/// A place on a packet's path through a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) enum Hook {
-    /// Between one interface and another.
+    /// Packets that the host forwards between two interfaces.
     Forward,
-    /// From the host itself.
+    /// Packets that the host itself sends.
     Output,
-    /// Where a flow is given another source address, as its first packet leaves.
+    /// Outgoing packets, where the first packet of a flow can give the flow another source address.
     SourceNat,
-    /// At one of these interfaces, before anything but a capture has seen it.
+    /// Packets that arrive at one of these interfaces, before anything except a capture sees them.
     Ingress(Vec<String>),
-    /// At one of these interfaces, before its queue and a capture have seen it.
+    /// Packets that leave through one of these interfaces, before its queue and a capture see them.
     Egress(Vec<String>),
 }
 
-/// What happens to packets that all matches are true of.
+/// A verdict on the packets for which all matches are true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Rule {
     pub(in crate::lab) matches: Vec<Match>,
     pub(in crate::lab) verdict: RuleVerdict,
 }
 
-/// What can be asked of a packet.
+/// A condition on a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) enum Match {
-    /// Whether connection tracking has put it into one of these states. A rule with this match
-    /// switches tracking on in its namespace (`nft_ct_get_init`).
+    /// Connection tracking has put the packet into one of these states. A rule with this match
+    /// enables connection tracking in its namespace (`nft_ct_get_init`).
     Tracked(Vec<State>),
-    /// The packet is of this family, wherever a table looks at it: of a netdev table's packets
-    /// nothing else tells (`NFT_META_PROTOCOL`).
+    /// The packet belongs to this address family. This works in every table. It is the only way to
+    /// match the family in a netdev table (`NFT_META_PROTOCOL`).
     Family(Family),
-    /// The protocol inside IP, whatever IPv6 puts before it.
+    /// The protocol inside IP, after any IPv6 extension headers.
     Protocol(u8),
-    /// The interface by which it leaves, by its index.
+    /// The index of the interface through which the packet leaves.
     Leaves(u32),
-    /// Bytes of a header, masked.
+    /// Masked bytes of a header.
     Bytes(Bytes),
-    /// The packet's number among those that have come so far, from 0, modulo `modulus`, is one of
-    /// these. The count begins when the rule does (`nft_ng_inc_init`) and rises with each
-    /// packet that reaches this match.
+    /// The number of the packet, counted from 0 and modulo `modulus`, is one of `numbers`. The
+    /// count starts when the rule is created (`nft_ng_inc_init`) and increases with each packet
+    /// that reaches this match.
     Numbered { modulus: u32, numbers: Vec<u32> },
 }
 
-/// Bytes of a header that are compared once they have been masked; at most four.
+/// Bytes of a header, at most four, that are compared after masking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::lab) struct Bytes {
     pub(in crate::lab) header: Header,
@@ -87,7 +87,7 @@ pub(in crate::lab) struct Bytes {
     pub(in crate::lab) value: Vec<u8>,
 }
 
-/// Where a header begins.
+/// The header at which the offset starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::lab) enum Header {
     /// IP.
@@ -96,32 +96,33 @@ pub(in crate::lab) enum Header {
     Transport,
 }
 
-/// What a packet is to connection tracking.
+/// The state of a packet in connection tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::lab) enum State {
-    /// It belongs to a known flow.
+    /// The packet belongs to a known flow.
     Established,
-    /// It is about a known flow, as an ICMP error is.
+    /// The packet is about a known flow, such as an ICMP error.
     Related,
-    /// It begins a flow.
+    /// The packet starts a flow.
     New,
 }
 
-/// What becomes of a packet.
+/// The action on a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::lab) enum RuleVerdict {
     Accept,
-    /// In silence.
+    /// The packet is dropped without an answer.
     Drop,
-    /// Dropped, and its sender gets a RST.
+    /// The packet is dropped, and its sender receives a RST.
     RejectRst,
-    /// Dropped, and its sender gets destination unreachable with this code, of its own family.
+    /// The packet is dropped, and its sender receives an ICMP destination unreachable of the
+    /// packet's own family, with this code.
     RejectIcmp(u8),
-    /// Its flow gets the address of the interface by which it leaves.
+    /// The flow gets the address of the interface through which it leaves.
     Masquerade,
-    /// This chain goes on.
+    /// Processing continues in this chain.
     Jump(&'static str),
-    /// The chain before goes on.
+    /// Processing continues in the calling chain.
     Return,
 }
 

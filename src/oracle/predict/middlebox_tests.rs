@@ -26,8 +26,8 @@ pub(super) fn case(family: &str, client: &str, server: &str, steps: &[&str]) -> 
     parse(Path::new("x.toml"), &text).unwrap().cases.remove(0)
 }
 
-/// Errno, the earliest and latest millisecond, and whether they count from data in flight;
-/// `survives`; `open`.
+/// The prediction in text form: an errno with the earliest and latest millisecond, and `in flight`
+/// if they count from data in flight; `survives`; `open` if there is no prediction.
 pub(super) fn seen(case: &Case, end: End) -> String {
     match predict(case, end, Hz::new(250).unwrap()).map(|known| known.outcome) {
         None => "open".to_owned(),
@@ -97,7 +97,8 @@ fn a_code_is_believed_of_data_in_flight_only() {
         let idle = seen(&case(family, KEEPALIVE, "", &[&step]), End::Client);
         assert_eq!(idle, "ETIMEDOUT 4000..4128", "{message}");
     }
-    // What is rejected is the other end's acknowledgement: it is told, this one is not.
+    // The filter rejects the other end's acknowledgement: that end gets the error, this one does
+    // not.
     let step = filter("action = \"reject\", with = \"port-unreachable\", to = \"client\"");
     let in_flight = seen(&case("ipv4", TIMEOUT, "", &[&step, SEND]), End::Client);
     assert_eq!(in_flight, "ETIMEDOUT 2404..2528 in flight");
@@ -110,7 +111,7 @@ fn a_rst_ends_it_at_the_first_segment() {
     assert_eq!(seen(&idle, End::Client), "ECONNRESET 996..1032");
     let in_flight = case("ipv4", KEEPALIVE, "", &[&rst, SEND]);
     assert_eq!(seen(&in_flight, End::Client), "ECONNRESET 0..50 in flight");
-    // The server's answer to a probe of the client is rejected, and the server told.
+    // The filter rejects the server's answer to a probe of the client: the server gets the RST.
     let answers = filter("action = \"reject\", with = \"rst\", to = \"client\"");
     let answers = case("ipv4", KEEPALIVE, "", &[&answers]);
     assert_eq!(seen(&answers, End::Client), "ETIMEDOUT 4000..4128");

@@ -17,7 +17,7 @@ fn neighbour(on: &str, to: &str, action: &str) -> String {
 }
 
 #[test]
-fn what_the_network_swallows_is_silence() {
+fn packets_that_the_network_drops_are_silence() {
     let wrong = [
         ("client", "server"),
         ("router", "server"),
@@ -37,7 +37,7 @@ fn what_the_network_swallows_is_silence() {
 }
 
 #[test]
-fn what_is_undone_in_time_is_survived() {
+fn a_fault_that_is_repaired_in_time_is_survived() {
     let later = |step: String| step.replace(" }", ", after = \"2500ms\" }");
     let restored = later(neighbour("client", "server", "restore"));
     let back = later(address("server", "restore"));
@@ -79,7 +79,7 @@ fn a_host_without_its_address_cannot_send_unless_over_ipv6_through_a_router() {
 }
 
 #[test]
-fn whoever_has_no_address_hears_nothing() {
+fn a_host_without_its_address_receives_nothing() {
     let step = address("server", "remove");
     for family in ["ipv4", "ipv6"] {
         let idle = case(family, KEEPALIVE, KEEPALIVE, &[&step]);
@@ -98,7 +98,7 @@ fn a_forgotten_neighbour_answers_or_not() {
 }
 
 #[test]
-fn what_comes_and_goes_by_itself_is_left_to_the_kernel() {
+fn a_fault_that_comes_and_goes_by_itself_has_no_rule() {
     for step in [
         "{ do = \"flap\", at = \"server\", count = 2, period = \"4s\" }",
         "{ do = \"impair\", at = \"server\", loss = \"20%\" }",
@@ -110,7 +110,7 @@ fn what_comes_and_goes_by_itself_is_left_to_the_kernel() {
 }
 
 #[test]
-fn what_is_done_to_the_other_family_is_done_to_another_path() {
+fn a_step_of_the_other_family_does_not_affect_this_path() {
     let steps = [
         "{ do = \"route\", on = \"router\", to = \"server\", action = \"delete\", family = \"ipv6\" }",
         "{ do = \"address\", at = \"server\", action = \"remove\", family = \"ipv6\" }",
@@ -132,7 +132,7 @@ fn what_is_done_to_the_other_family_is_done_to_another_path() {
 }
 
 #[test]
-fn where_the_first_fault_is_the_other_familys_zero_time_is_not_the_outages_beginning() {
+fn after_a_first_fault_of_the_other_family_the_window_from_zero_is_unknown() {
     let drop = |family| {
         format!(
             "{{ do = \"filter\", on = \"router\", action = \"drop\", family = \"{family}\", after = \"2s\" }}"
@@ -173,7 +173,7 @@ fn a_step_that_waits_for_probes_which_may_differ_settles_nothing() {
 }
 
 #[test]
-fn a_step_at_the_network_waits_for_the_exchange_of_the_other_strand() {
+fn a_step_at_the_network_waits_for_the_exchange_of_the_other_variant() {
     let exchange = "{ do = \"exchange\" }";
     let lose = "{ do = \"lose\", on = \"router\", to = \"server\", what = \"data\", nth = [1], family = \"ipv6\" }";
     let crash = "{ do = \"crash\", host = \"server\" }";

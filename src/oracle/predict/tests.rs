@@ -102,7 +102,8 @@ fn crash() -> (Start, Action) {
     (Start::AtOnce, Crash { host: End::Server }.into())
 }
 
-/// Errno (`?` where open), earliest and latest in seconds; `survives`; `open`.
+/// The errno (`?` if not determined) with the earliest and latest time in seconds; `survives`;
+/// `open` if there is no prediction.
 fn seen(case: &Case) -> (String, f64, f64) {
     match predict(case, End::Client, Hz::new(250).unwrap()).map(|p| p.outcome) {
         None => ("open".to_owned(), 0.0, 0.0),

@@ -1,5 +1,5 @@
-//! The time from step to step, and what happens by itself in it: probes, and a firewall that
-//! forgets.
+//! The time between steps, and the events in it: keepalive probes, and a firewall that removes the
+//! flow.
 
 use super::{ACKNOWLEDGED, Walk};
 use crate::model::{ProbeEvent, STEP_TIME};
@@ -9,7 +9,7 @@ use crate::oracle::tracking::Entry;
 use crate::step::{Start, Step};
 
 impl Walk {
-    /// Up to the beginning of a step.
+    /// Advances the time to the beginning of a step.
     pub(super) fn wait(&mut self, step: &Step) -> Option<()> {
         match step.start {
             Start::AtOnce => self.pass(Interval::up_to(STEP_TIME), false)?,
@@ -25,31 +25,31 @@ impl Walk {
             _ => Entry::Known,
         };
         match entry {
-            Entry::Known => self.go_by(time, long),
+            Entry::Known => self.elapse(time, long),
             Entry::ForgottenAfter(before) => {
-                self.go_by(before, long);
+                self.elapse(before, long);
                 self.forget()?;
-                self.go_by(time.after(before), long);
+                self.elapse(time.after(before), long);
             }
         }
         Some(())
     }
 
-    /// Nobody has a step to take any more, or one that waits for probes: if a firewall forgets the
-    /// flow before the first of them, it does.
-    pub(super) fn forget_for_lack_of_probes(&mut self) -> Option<()> {
+    /// Applies the timeout of a firewall that removes the flow before the next probe. It is called
+    /// when no more step follows, or when a step waits for probes.
+    pub(super) fn forget_before_next_probe(&mut self) -> Option<()> {
         let entry = match &mut self.tracking {
             Some(tracking) if self.active.is_empty() => tracking.await_probe()?,
             _ => Entry::Known,
         };
         if let Entry::ForgottenAfter(before) = entry {
-            self.go_by(before, true);
+            self.elapse(before, true);
             self.forget()?;
         }
         Some(())
     }
 
-    fn go_by(&mut self, time: Interval, long: bool) {
+    fn elapse(&mut self, time: Interval, long: bool) {
         self.age = self.age + time;
         self.silence = self.silence + time;
         self.unacknowledged &= time.min < ACKNOWLEDGED;
@@ -66,8 +66,8 @@ impl Walk {
         }
     }
 
-    /// Whether something keeps the end's own packets from its wire, where they would be counted.
-    fn is_mute(&self) -> bool {
+    /// Returns whether a fault keeps the end's own packets off its wire, where probes are counted.
+    fn cannot_send(&self) -> bool {
         let own = self.end.node();
         self.active.iter().any(|fault| match fault {
             Fault::Cable(end) | Fault::Unaddressed(end) => *end == self.end,
@@ -78,12 +78,12 @@ impl Walk {
 
     fn count_probes(&mut self, count: u32, what: ProbeEvent) -> Option<()> {
         let keepalive = self.keepalive?;
-        self.forget_for_lack_of_probes()?;
+        self.forget_before_next_probe()?;
         let answered = self.active.is_empty();
         let due = if answered {
             keepalive.tick(0, self.hz).max + keepalive.answered_period(self.hz) * (count - 1)
         } else {
-            if self.outages.last()?.written.is_some() || self.is_mute() {
+            if self.outages.last()?.written.is_some() || self.cannot_send() {
                 return None;
             }
             let probes = self.probes? + count;

@@ -1,4 +1,4 @@
-//! The frames that the hosts saw, each with its meaning there, in one order.
+//! The captured frames of both hosts, merged in order, each decoded as its host sees it.
 
 mod order;
 
@@ -13,57 +13,59 @@ use crate::wire::{
     Direction, Frame, IcmpError, IcmpMessage, Meaning, Neighbouring, Packet, Segment, Track,
 };
 
-/// A frame at one host, with its meaning there.
+/// A frame as one host captured it, decoded.
 #[derive(Debug)]
 pub(super) struct CapturedPacket<'a> {
     pub(super) end: End,
     pub(super) frame: &'a Frame,
-    /// How many frames of that host came before it and after the one before, and were not kept.
+    /// The number of frames of that host that were not kept, if they came between the previous
+    /// frame and this one.
     pub(super) lost_before: Option<u64>,
-    pub(super) told: Told,
-    /// Where it is seen to arrive, if it left and was.
+    pub(super) decoded: Decoded,
+    /// For a frame that left the host: the same frame at the other host, if it arrived there.
     pub(super) arrival: Option<&'a Frame>,
-    /// Whether it arrives, and was seen to leave.
+    /// For a frame that arrived: whether it was captured when it left the other host.
     pub(super) was_seen_leaving: bool,
 }
 
-/// What a frame means.
+/// The meaning of a frame.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Decoded {
     /// A segment of a connection.
     Segment {
         segment: Segment,
         meaning: Meaning,
         bases: Bases,
     },
-    /// ARP or NDP, which go no further than the network that they are on.
+    /// An ARP or NDP message. These messages do not leave their link.
     Neighbour(Neighbouring),
-    /// An ICMP error that came in about a segment of a connection; its sequence number counts as
-    /// those of [`Bases`].
+    /// A received ICMP error that quotes a segment of a connection. `seq` is the quoted sequence
+    /// number, relative to [`Bases`].
     Error {
         error: IcmpError,
         connection: u16,
         seq: u32,
     },
-    /// Any other ICMP message that may have to do with the case.
+    /// Any other ICMP message that may concern the case.
     Icmp(IcmpMessage),
-    /// Nothing of the case.
+    /// A frame that does not concern the case.
     Other,
 }
 
-/// All frames of both hosts: by time, and where that is the same, as in virtual time, what arrives
-/// behind what has left.
+/// Returns all frames of both hosts, ordered by time. Among frames with the same time, as in
+/// virtual time, the departure of a frame comes before its arrival.
 pub(super) fn packets(evidence: &Evidence) -> Vec<CapturedPacket<'_>> {
     let bases = bases(&evidence.captures);
     let at = |end: End| {
         let capture = evidence.capture(end.node());
-        capture.map_or_else(Vec::new, |capture| told(end, capture, &bases))
+        capture.map_or_else(Vec::new, |capture| decode(end, capture, &bases))
     };
     order::ordered(at(End::Client), at(End::Server))
 }
 
 impl CapturedPacket<'_> {
-    /// Who sent it, as far as it was one of the hosts.
+    /// Returns the end that the frame comes from: this host, or the other one. A frame from a
+    /// machine between the hosts counts as from the other one.
     pub(super) fn sender(&self) -> End {
         match self.frame.direction {
             Direction::Out => self.end,
@@ -71,41 +73,41 @@ impl CapturedPacket<'_> {
         }
     }
 
-    /// The connection that it has to do with, if it is one alone.
+    /// Returns the connection (the client's port) that the frame concerns, if it is only one.
     pub(super) fn connection(&self) -> Option<u16> {
-        match self.told {
-            Told::Segment { segment, .. } => Some(segment.connection),
-            Told::Error { connection, .. } => Some(connection),
-            Told::Neighbour(_) | Told::Icmp(_) | Told::Other => None,
+        match self.decoded {
+            Decoded::Segment { segment, .. } => Some(segment.connection),
+            Decoded::Error { connection, .. } => Some(connection),
+            Decoded::Neighbour(_) | Decoded::Icmp(_) | Decoded::Other => None,
         }
     }
 
-    /// What it is for, in words; empty where there is nothing to say.
+    /// Returns the purpose of the frame in words; empty if there is nothing to explain.
     pub(super) fn purpose(&self, prepared: &Prepared) -> String {
         let network = &prepared.network;
-        // Of one router there is nothing to tell.
+        // A single router need not be named.
         let by = |message: &IcmpMessage| {
             let owner = network.owner(message.from)?;
             (network.routers().count() > 1).then_some(owner)
         };
-        match &self.told {
-            Told::Segment {
+        match &self.decoded {
+            Decoded::Segment {
                 segment, meaning, ..
             } => {
                 let keepalive = prepared.case.connection.end(self.sender()).keepalive;
                 let probes = keepalive.map(|keepalive| EffectiveKeepalive::new(keepalive).probes);
                 words::meaning(*meaning, segment.len, probes)
             }
-            Told::Neighbour(message) => words::neighbouring(*message),
-            Told::Error { error, seq, .. } => words::icmp_error(error, by(&error.message), *seq),
-            Told::Icmp(message) => words::icmp(message, by(message)),
-            Told::Other => String::new(),
+            Decoded::Neighbour(message) => words::neighbouring(*message),
+            Decoded::Error { error, seq, .. } => words::icmp_error(error, by(&error.message), *seq),
+            Decoded::Icmp(message) => words::icmp(message, by(message)),
+            Decoded::Other => String::new(),
         }
     }
 }
 
-/// By connection, the sequence numbers of the two SYN segments; of the first segments, where those
-/// are not there.
+/// Returns the initial sequence numbers of each connection: those of the two SYN segments, or of
+/// the first captured segments if the SYN segments were not captured.
 fn bases(captures: &[Captured]) -> HashMap<u16, Bases> {
     let mut known: HashMap<u16, (Option<u32>, Option<u32>)> = HashMap::new();
     for capture in captures {
@@ -129,13 +131,13 @@ fn bases(captures: &[Captured]) -> HashMap<u16, Bases> {
         .collect()
 }
 
-/// The frames of one host with their meaning.
-fn told<'a>(
+/// Decodes the frames of one host.
+fn decode<'a>(
     end: End,
     capture: &'a Captured,
     bases: &HashMap<u16, Bases>,
 ) -> Vec<CapturedPacket<'a>> {
-    let mut listener = Listener {
+    let mut decoder = Decoder {
         end,
         bases,
         tracks: HashMap::new(),
@@ -147,32 +149,32 @@ fn told<'a>(
             end,
             frame,
             lost_before: (place == kept.cut_before && kept.cut > 0).then_some(kept.cut),
-            told: listener.hear(frame),
+            decoded: decoder.decode(frame),
             arrival: None,
             was_seen_leaving: false,
         })
         .collect()
 }
 
-/// What one host knows of its connections, from frame to frame.
-struct Listener<'a> {
+/// Decodes the frames of one host, with the state of its connections after each frame.
+struct Decoder<'a> {
     end: End,
     bases: &'a HashMap<u16, Bases>,
     tracks: HashMap<u16, Track>,
 }
 
-impl Listener<'_> {
-    fn hear(&mut self, frame: &Frame) -> Told {
+impl Decoder<'_> {
+    fn decode(&mut self, frame: &Frame) -> Decoded {
         match Packet::of(frame) {
-            Packet::Tcp(segment) => Told::Segment {
+            Packet::Tcp(segment) => Decoded::Segment {
                 segment,
                 meaning: self.follow(frame, segment.connection, |track| track.observe(&segment)),
                 bases: self.bases(segment.connection),
             },
-            Packet::Neighbour(message) => Told::Neighbour(message),
-            Packet::Icmp(message) if message.is_chatter() => Told::Other,
+            Packet::Neighbour(message) => Decoded::Neighbour(message),
+            Packet::Icmp(message) if message.is_chatter() => Decoded::Other,
             Packet::Icmp(message) => match message.quoted {
-                Some(about) if frame.direction == Direction::In => Told::Error {
+                Some(about) if frame.direction == Direction::In => Decoded::Error {
                     error: self.follow(frame, about.connection, |track| {
                         track.observe_icmp(frame.at, message, about)
                     }),
@@ -181,13 +183,14 @@ impl Listener<'_> {
                         .seq
                         .wrapping_sub(self.bases(about.connection).of(self.end)),
                 },
-                _ => Told::Icmp(message),
+                _ => Decoded::Icmp(message),
             },
-            Packet::Other => Told::Other,
+            Packet::Other => Decoded::Other,
         }
     }
 
-    /// A host that is silent learns nothing from what reaches it.
+    /// Applies `observe` to the state of the frame's connection. A frame that reaches a silent host
+    /// does not change that state.
     fn follow<T>(
         &mut self,
         frame: &Frame,

@@ -1,36 +1,36 @@
-//! The frames of both hosts in one order, each that left with its arrival.
+//! Merges the frames of both hosts in one order, and joins each departure with its arrival.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 
-use super::{CapturedPacket, Told};
+use super::{CapturedPacket, Decoded};
 use crate::model::End;
 use crate::wire::{Direction, Meaning};
 
-/// Who sent it, and the bytes that are the same at both hosts.
+/// The sending end, and the bytes that are the same at both hosts.
 type Key = (End, Vec<u8>);
 
-/// What comes next of one host's.
+/// The frames of one host that are not merged yet.
 type Queue<'a> = VecDeque<(Key, CapturedPacket<'a>)>;
 
-/// What has left and has not arrived: the places of those.
-type UnderWay = HashMap<Key, Vec<usize>>;
+/// The frames that have left and not arrived: their positions in the merged list.
+type InTransit = HashMap<Key, Vec<usize>>;
 
-/// By time, and where that is the same, as in virtual time, what arrives behind what has left. Each
-/// that arrived is joined to the latest that left with the same bytes; what is left over came from
-/// somewhere else.
+/// Returns the frames of both hosts, ordered by time. Among frames with the same time, as in
+/// virtual time, a departure comes before its arrival. Each arrival is joined to the latest
+/// departure with the same bytes. An arrival without a departure came from another machine.
 pub(super) fn ordered<'a>(
     client: Vec<CapturedPacket<'a>>,
     server: Vec<CapturedPacket<'a>>,
 ) -> Vec<CapturedPacket<'a>> {
     let (mut client, mut server) = (queue(client), queue(server));
-    let mut under_way = UnderWay::new();
+    let mut in_transit = InTransit::new();
     let mut merged: Vec<CapturedPacket<'a>> = Vec::new();
-    while let Some((key, mut next)) = take_next(&mut client, &mut server, &under_way) {
+    while let Some((key, mut next)) = take_next(&mut client, &mut server, &in_transit) {
         match next.frame.direction {
-            Direction::Out => under_way.entry(key).or_default().push(merged.len()),
+            Direction::Out => in_transit.entry(key).or_default().push(merged.len()),
             Direction::In => {
-                if let Some(departure) = under_way.get_mut(&key).and_then(Vec::pop) {
+                if let Some(departure) = in_transit.get_mut(&key).and_then(Vec::pop) {
                     join(&mut merged[departure], &mut next);
                 }
             }
@@ -43,13 +43,13 @@ pub(super) fn ordered<'a>(
 fn join<'a>(departure: &mut CapturedPacket<'a>, arrival: &mut CapturedPacket<'a>) {
     departure.arrival = Some(arrival.frame);
     arrival.was_seen_leaving = true;
-    // Only who sends them knows how many probes there have been.
+    // Only the sender's state has the number of the probe.
     if let (
-        Told::Segment { meaning: sent, .. },
-        Told::Segment {
+        Decoded::Segment { meaning: sent, .. },
+        Decoded::Segment {
             meaning: received, ..
         },
-    ) = (&departure.told, &mut arrival.told)
+    ) = (&departure.decoded, &mut arrival.decoded)
         && matches!(sent, Meaning::Probe(..))
     {
         *received = *sent;
@@ -58,18 +58,19 @@ fn join<'a>(departure: &mut CapturedPacket<'a>, arrival: &mut CapturedPacket<'a>
 
 fn queue(packets: Vec<CapturedPacket<'_>>) -> Queue<'_> {
     let keyed = packets.into_iter().map(|captured| {
-        let key = (captured.sender(), essence(&captured));
+        let key = (captured.sender(), comparable_bytes(&captured));
         (key, captured)
     });
     keyed.collect()
 }
 
-/// All behind the IP header, but for the checksum, which is not yet there where the card is trusted
-/// to add it.
-fn essence(captured: &CapturedPacket) -> Vec<u8> {
+/// Returns the bytes that are the same at both hosts: all after the Ethernet header, or for a
+/// segment all after the IP header, with the checksum set to zero. With checksum offload, the
+/// sender's frame does not have the checksum yet.
+fn comparable_bytes(captured: &CapturedPacket) -> Vec<u8> {
     const ETHERNET: usize = 14;
     let bytes = &captured.frame.bytes;
-    let Told::Segment { .. } = captured.told else {
+    let Decoded::Segment { .. } = captured.decoded else {
         return bytes.get(ETHERNET..).unwrap_or_default().to_vec();
     };
     let ip = match bytes.get(ETHERNET).map(|first| first >> 4) {
@@ -86,7 +87,7 @@ fn essence(captured: &CapturedPacket) -> Vec<u8> {
 fn take_next<'a>(
     client: &mut Queue<'a>,
     server: &mut Queue<'a>,
-    under_way: &UnderWay,
+    in_transit: &InTransit,
 ) -> Option<(Key, CapturedPacket<'a>)> {
     let (Some(near), Some(far)) = (client.front(), server.front()) else {
         return client.pop_front().or_else(|| server.pop_front());
@@ -94,7 +95,7 @@ fn take_next<'a>(
     let client_first = match near.1.frame.at.cmp(&far.1.frame.at) {
         Ordering::Less => true,
         Ordering::Greater => false,
-        Ordering::Equal => is_next(near, server, under_way) || !is_next(far, client, under_way),
+        Ordering::Equal => is_next(near, server, in_transit) || !is_next(far, client, in_transit),
     };
     if client_first {
         client.pop_front()
@@ -103,8 +104,9 @@ fn take_next<'a>(
     }
 }
 
-/// Whether nothing at the other host has to come first: what arrives has left before.
-fn is_next((key, captured): &(Key, CapturedPacket), other: &Queue, under_way: &UnderWay) -> bool {
+/// Returns whether the frame can come next. An arrival must wait if its departure is among the
+/// other host's frames of the same time.
+fn is_next((key, captured): &(Key, CapturedPacket), other: &Queue, in_transit: &InTransit) -> bool {
     let still_to_leave = || {
         let now = other
             .iter()
@@ -113,6 +115,6 @@ fn is_next((key, captured): &(Key, CapturedPacket), other: &Queue, under_way: &U
         leaving.any(|(other, _)| other == key)
     };
     captured.frame.direction == Direction::Out
-        || under_way.get(key).is_some_and(|places| !places.is_empty())
+        || in_transit.get(key).is_some_and(|places| !places.is_empty())
         || !still_to_leave()
 }

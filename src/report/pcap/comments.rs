@@ -1,15 +1,16 @@
-//! What is said in comments: of the case, and of single frames what Wireshark cannot know.
+//! The comments of a capture: on the case, and on single frames what Wireshark cannot find out.
 
 use super::Origin;
 use crate::evidence::StepTaken;
 use crate::model::{CLIENT_PORT, End};
 use crate::outcome::{CaseResult, Observation, Verdict};
-use crate::report::captured::{CapturedPacket, Told};
+use crate::report::captured::{CapturedPacket, Decoded};
 use crate::report::{row, table, words};
 use crate::step::StepKind;
 use crate::wire::Meaning;
 
-/// What the case is, what became of it, and its steps, most of which are no packets.
+/// Returns the comment on the case: its name, kernel, verdict and steps. Most steps are not visible
+/// as packets.
 pub(super) fn of_case(result: &CaseResult, observation: &Observation, origin: Origin) -> String {
     let mut lines = vec![
         format!("{}: {}", result.prepared.case.id, origin.summary),
@@ -17,7 +18,7 @@ pub(super) fn of_case(result: &CaseResult, observation: &Observation, origin: Or
     ];
     if !result.phase.is_zero() {
         let phase = result.phase;
-        lines.push(format!("it waited {phase:?} before it began"));
+        lines.push(format!("the guest waited {phase:?} before the case began"));
     }
     let (verdict, _) = table::verdict(&result.verdict);
     lines.push(format!("verdict: {verdict}"));
@@ -56,7 +57,7 @@ pub(super) fn of_case(result: &CaseResult, observation: &Observation, origin: Or
     lines.join("\n")
 }
 
-/// The comments of each frame, in the order in which they are to be read.
+/// Returns the comments on each frame, in reading order.
 pub(super) fn of_frames(
     result: &CaseResult,
     observation: &Observation,
@@ -70,14 +71,11 @@ pub(super) fn of_frames(
         if let Some(cut) = captured.lost_before {
             comments.push(format!("{cut} frames before this one were not kept"));
         }
-        if is_telling(&captured.told) {
+        if needs_comment(&captured.decoded) {
             comments.push(captured.purpose(&result.prepared));
         }
         if captured.frame.unheard {
-            comments.push(format!(
-                "the {} was silent and did not hear it",
-                captured.end
-            ));
+            comments.push(format!("the {} was silent and ignored it", captured.end));
         }
     }
     for (place, text) in ends(observation, seen) {
@@ -86,40 +84,42 @@ pub(super) fn of_frames(
     comments
 }
 
-/// What Wireshark does not know, or knows without the number or the reason.
-fn is_telling(told: &Told) -> bool {
-    match told {
-        Told::Segment { meaning, .. } => match meaning {
+/// Returns whether a comment explains the frame: Wireshark does not recognize it, or shows it
+/// without its number or its reason.
+fn needs_comment(decoded: &Decoded) -> bool {
+    match decoded {
+        Decoded::Segment { meaning, .. } => match meaning {
             Meaning::Resets | Meaning::Retransmission | Meaning::Probe(..) | Meaning::Answer => {
                 true
             }
             Meaning::Opens | Meaning::Closes | Meaning::Data | Meaning::Acknowledges => false,
         },
-        Told::Error { .. } | Told::Icmp(_) => true,
-        Told::Neighbour(_) | Told::Other => false,
+        Decoded::Error { .. } | Decoded::Icmp(_) => true,
+        Decoded::Neighbour(_) | Decoded::Other => false,
     }
 }
 
-/// What was broken and mended, at each host's first frame from then on. Traffic is frames of its
-/// own.
+/// Returns the faults and repairs, each at every host's first frame after it. Steps of traffic are
+/// left out, because their frames show them.
 fn steps(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, String)> {
     let of_network = |step: &&StepTaken| step.kind != StepKind::Traffic;
-    let mut marks = Vec::new();
+    let mut placed = Vec::new();
     for step in observation.evidence.steps.iter().filter(of_network) {
         let time = words::time(step.from, observation.zero);
         let text = format!("before this, at {time} s: {}", words::step(step));
         for end in [End::Client, End::Server] {
             let follows = |seen: &CapturedPacket| seen.end == end && seen.frame.at >= step.from;
             let place = seen.iter().position(follows);
-            marks.extend(place.map(|place| (place, text.clone())));
+            placed.extend(place.map(|place| (place, text.clone())));
         }
     }
-    marks
+    placed
 }
 
-/// What the applications were told, at the last frame before it that has to do with the connection.
+/// Returns the result of each connection at each end, at the end's last frame of that connection
+/// before the result.
 fn ends(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, String)> {
-    let mut marks = Vec::new();
+    let mut placed = Vec::new();
     for end in &observation.ends {
         for (port, connection) in (CLIENT_PORT..).zip(&end.connections) {
             let Some((ended, at)) = connection.ended else {
@@ -131,8 +131,8 @@ fn ends(observation: &Observation, seen: &[CapturedPacket]) -> Vec<(usize, Strin
             let time = words::time(at, observation.zero);
             let text = format!("after this, at {time} s: {}", words::read(end.end, ended));
             let place = seen.iter().rposition(precedes);
-            marks.extend(place.map(|place| (place, text)));
+            placed.extend(place.map(|place| (place, text)));
         }
     }
-    marks
+    placed
 }

@@ -1,8 +1,8 @@
-//! One case as a pcapng file: the frames of both hosts as Wireshark shows them, with what the
-//! harness knows of each in comments.
+//! Writes a case as a pcapng file for Wireshark: the frames of both hosts, with comments that have
+//! the harness's knowledge of each frame.
 //!
-//! Each host's capture is an interface of its own, so most segments are in the file twice: where
-//! they left and where they arrived.
+//! Each host's capture is a separate interface, so most segments are in the file twice: where they
+//! left and where they arrived.
 
 mod comments;
 
@@ -28,19 +28,19 @@ use crate::model::{Moment, Node};
 use crate::outcome::{CaseResult, Observation};
 use crate::wire::Direction;
 
-/// What a result does not say of itself.
+/// The origin of a result, which the result itself does not contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
-    /// The one line of the scenario that the case is of.
+    /// The summary line of the case's scenario.
     pub summary: &'a str,
-    /// The name of the kernel that it ran on.
+    /// The name of the kernel that the case ran on.
     pub kernel: &'a str,
 }
 
-/// Writes the frames of a case; nothing where nothing was observed.
+/// Writes the frames of a case; nothing if the case has no observation.
 ///
 /// # Errors
-/// What writing returns.
+/// The error of the writer.
 pub fn write(out: &mut dyn Write, result: &CaseResult, origin: Origin) -> io::Result<()> {
     let written = match &result.observation {
         Some(observation) => write_observed(out, result, observation, origin),
@@ -77,8 +77,8 @@ fn write_observed(
     Ok(())
 }
 
-/// Big-endian, because in the other order pcap-file 2.0.0 writes the halves of a statistics block's
-/// time the wrong way round.
+/// Returns the section header. The file is big-endian, because in little-endian files pcap-file
+/// 2.0.0 writes the two halves of a statistics block's timestamp in the wrong order.
 fn section(comment: String, kernel: &str) -> SectionHeaderBlock<'static> {
     let application = concat!("deadpeer ", env!("CARGO_PKG_VERSION"));
     SectionHeaderBlock {
@@ -92,7 +92,8 @@ fn section(comment: String, kernel: &str) -> SectionHeaderBlock<'static> {
     }
 }
 
-/// The length of an option is a number of 16 bits, which pcap-file does not check.
+/// Truncates the text of an option. The length of an option is a 16-bit number, and pcap-file does
+/// not check it.
 fn short(mut text: String) -> Cow<'static, str> {
     let mut end = text.len().min(usize::from(u16::MAX));
     while !text.is_char_boundary(end) {
@@ -115,13 +116,14 @@ fn interface(capture: &Captured) -> InterfaceDescriptionBlock<'static> {
     }
 }
 
-/// The number of a host's interface in the file.
+/// Returns the index of a host's interface in the file.
 fn number(evidence: &Evidence, node: Node) -> u32 {
     let captures = (0..).zip(&evidence.captures);
     let mut of_node = captures.filter(|(_, capture)| capture.node == node);
     of_node.next().map_or(u32::MAX, |(number, _)| number)
 }
 
+/// Returns the time since the Unix epoch.
 fn since_1970(evidence: &Evidence, at: Moment) -> Duration {
     evidence.epoch + at.since(Moment::from_nanos(0))
 }
@@ -132,7 +134,7 @@ fn packet<'a>(
     comments: Vec<String>,
 ) -> EnhancedPacketBlock<'a> {
     let frame = captured.frame;
-    // The two lowest bits of the flags.
+    // The direction is in the two lowest bits of the flags.
     let direction = match frame.direction {
         Direction::In => 1,
         Direction::Out => 2,
@@ -150,8 +152,8 @@ fn packet<'a>(
     }
 }
 
-/// How many frames there were, and how many of them are here. `None` where there were none, and so
-/// no time for it.
+/// Returns the number of captured frames and of those in the file. `None` without frames, because
+/// then the block has no timestamp.
 fn statistics(
     evidence: &Evidence,
     capture: &Captured,

@@ -41,7 +41,7 @@ fn comments(packet: &EnhancedPacketBlock) -> Vec<String> {
         .collect()
 }
 
-/// Each packet in a line: when by the harness's times, where, and what is said of it.
+/// Returns a line per packet: its time as the harness counts it, its interface, and its comments.
 fn told(file: &[u8]) -> String {
     let mut text = String::new();
     for packet in packets(file) {
@@ -77,7 +77,7 @@ fn the_section_tells_the_case() {
     insta::assert_snapshot!(options.collect::<Vec<_>>().join("\n"));
 }
 
-/// The crate's reader does not look at what is behind the options, nor at a block's end.
+/// The reader of the crate checks neither the bytes after the options nor the end of a block.
 #[test]
 fn blocks_are_whole() {
     let file = written(&result(crash()));
@@ -178,7 +178,8 @@ fn frames_that_were_not_kept_are_counted_where_they_were() {
     assert_eq!(counts, expected);
 }
 
-/// The second probes and fails as the first does, half a second later, and is counted by itself.
+/// The second connection sends the same probes and fails like the first, half a second later. Its
+/// probes are numbered separately.
 #[test]
 fn each_connection_has_its_own_comments() {
     let probe = |port| of_connection(segment(End::Client, ".", 10, 1, 0), port);
@@ -208,7 +209,7 @@ fn each_connection_has_its_own_comments() {
 
 #[test]
 fn a_long_text_ends_at_a_letter() {
-    // So that a letter of two bytes has one of them before the limit.
+    // The limit falls between the two bytes of a letter.
     let summary = format!("-{}", "ä".repeat(40_000));
     let mut file = Vec::new();
     let origin = Origin {

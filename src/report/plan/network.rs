@@ -1,5 +1,5 @@
-//! The network of a case: machines with addresses, and of one that is spelled out the links and
-//! routes too.
+//! The network of a case: the machines with their addresses. A topology without a preset also has
+//! its links and routes.
 
 use crate::model::{Firewall, LARGEST_MTU, Link, Role, Topology};
 use crate::plan::{NetworkPlan, NodePlan, RoutePlan};
@@ -14,7 +14,7 @@ pub(super) fn lines(prepared: &Prepared) -> Vec<String> {
     let other_family = prepared.other_family.as_ref();
     lines.extend(other_family.map(|other_family| {
         format!(
-            "  beside it   {}: {}",
+            "  also over   {}: {}",
             other_family.family,
             chain(other_family)
         )
@@ -45,7 +45,7 @@ fn spelled_out(prepared: &Prepared) -> Vec<String> {
     [first, second].into_iter().chain(routes).collect()
 }
 
-/// The network in a few words: its preset, or its links.
+/// Returns the network in a few words: its preset, or its links.
 #[must_use]
 pub fn outline(topology: &Topology) -> String {
     topology
@@ -99,17 +99,17 @@ fn node(plan: &NodePlan) -> String {
 
 fn firewall(firewall: Firewall) -> String {
     let begins = if firewall.loose {
-        "any segment (nf_conntrack_tcp_loose)"
+        "any segment (nf_conntrack_tcp_loose) begins a flow"
     } else {
-        "a SYN only"
+        "only a SYN begins a flow"
     };
     let nat = if firewall.nat {
-        "; nat: to the server, the client has the router's address"
+        "; nat: the server sees the router's address as the client's"
     } else {
         ""
     };
     format!(
-        "  firewall    on {}: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); begun by {begins}{nat}",
+        "  firewall    on {}: forgets an idle flow after {} (nf_conntrack_tcp_timeout_established); {begins}{nat}",
         firewall.on.the(),
         firewall.established
     )

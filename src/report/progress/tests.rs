@@ -109,7 +109,7 @@ fn lines_begin_with_the_verdict_and_fit_the_width() {
     for width in [60, 80, 120] {
         let lines = results
             .iter()
-            .map(|result| told(result, &labels(None, 1), 0, width));
+            .map(|result| verdict_lines(result, &labels(None, 1), 0, width));
         let lines = anstream::adapter::strip_str(&lines.collect::<Vec<_>>().join("\n")).to_string();
         for line in lines.lines() {
             assert!(line.chars().count() <= width, "{lines}");
@@ -126,8 +126,8 @@ fn a_line_of_several_runs_names_the_run_and_has_the_time_of_their_table() {
         ..result(&named("test/ipv4"), Verdict::Passed)
     };
     let line = |labels| {
-        let told = told(&result, &labels, 1, usize::MAX);
-        anstream::adapter::strip_str(&told).to_string()
+        let lines = verdict_lines(&result, &labels, 1, usize::MAX);
+        anstream::adapter::strip_str(&lines).to_string()
     };
     insta::assert_snapshot!(line(labels(None, 1)), @"   pass test/ipv4  ETIMEDOUT 4.05s");
     insta::assert_snapshot!(line(labels(None, 5)), @"   pass test/ipv4 run 2 of 5  ETIMEDOUT 4.09s");
@@ -164,7 +164,7 @@ fn every_half_minute_a_line_tells_that_the_run_goes_on() {
         String::from_utf8(out).unwrap()
     };
     assert_eq!(at(29), "");
-    insta::assert_snapshot!(at(30), @"        after 30s: 0 of 3 done, 2 under way; the longest is crashed/idle/ipv4, since 30s of at most 4.128s");
+    insta::assert_snapshot!(at(30), @"        after 30s: 0 of 3 done, 2 running; the longest is crashed/idle/ipv4, running for 30s of at most 4.128s");
     assert_eq!(at(59), "");
-    insta::assert_snapshot!(at(61), @"        after 61s: 0 of 3 done, 2 under way; the longest is crashed/idle/ipv4, since 61s of at most 4.128s");
+    insta::assert_snapshot!(at(61), @"        after 61s: 0 of 3 done, 2 running; the longest is crashed/idle/ipv4, running for 61s of at most 4.128s");
 }

@@ -48,7 +48,7 @@ fn several_runs_are_told_by_their_extremes_and_their_worst_verdict() {
         .map(|times| times.into_iter().map(|ms| unanswered_at(ms * MS)).collect())
         .to_vec();
     tables.extend([
-        // What was never observed is no time, and hides nothing.
+        // A run without an observation has no time, and does not hide the other runs.
         vec![
             stopped(),
             unanswered_at(4_500 * MS),

@@ -1,5 +1,5 @@
-//! What happened besides frames: steps, timers, announcements of the kernel, what the application
-//! did and was told.
+//! The events that are not frames: steps, timers, changes that the kernel reported, dropped
+//! packets, and the writes and results of the applications.
 
 use super::{Lanes, Line, Mark, Source};
 use crate::evidence::{PacketDrop, SocketSample, StepTaken, Timer};
@@ -18,7 +18,7 @@ pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
         .filter_map(|capture| capture.frames.items.first())
         .map(|frame| frame.at)
         .min();
-    // How the network was built is no part of the case.
+    // Changes before the first frame belong to the setup of the network, not to the case.
     let of_case = |at| begun.is_some_and(|begun| at >= begun);
     lines.extend(
         evidence
@@ -46,7 +46,7 @@ pub(super) fn lines(observation: &Observation, connection: u16) -> Vec<Line> {
     lines
 }
 
-/// ARP and NDP are about every connection.
+/// Returns whether a dropped packet concerns the connection. ARP and NDP concern every connection.
 fn is_about(drop: &PacketDrop, connection: u16) -> bool {
     let of = match Packet::of(&drop.frame) {
         Packet::Tcp(segment) => Some(segment.connection),
@@ -83,14 +83,14 @@ fn at_node(node: Node) -> Lanes {
 fn step(step: &StepTaken) -> Line {
     Line {
         at: step.from,
-        source: Source::Done,
+        source: Source::Action,
         lanes: Lanes::Still,
         text: words::step(step),
         mark: Mark::Bold,
     }
 }
 
-/// A line whenever another timer is armed, or it has fired once more.
+/// Returns a line for each change of the socket's state, of its timer, or of the timer's count.
 fn timers<'a>(samples: impl Iterator<Item = &'a SocketSample>) -> Vec<Line> {
     let mut shown = None;
     let mut lines = Vec::new();
@@ -111,7 +111,7 @@ fn timers<'a>(samples: impl Iterator<Item = &'a SocketSample>) -> Vec<Line> {
         }
         shown = Some(now);
         let text = match (state, timer) {
-            (None, _) => "no such connection any more".to_owned(),
+            (None, _) => "the connection no longer exists".to_owned(),
             (Some(state), None) => format!("{}, no timer", state.state),
             (Some(state), Some(timer)) => format!(
                 "{} timer:({},{},{})",
@@ -148,19 +148,19 @@ fn application(observation: &Observation, connection: u16) -> Vec<Line> {
         };
         let mut written = 0;
         for write in &seen.writes {
-            // What another program has written of a guest may not ascend.
+            // A result may come from another program, so its offsets may be out of order.
             let bytes = plural(write.end.saturating_sub(written), "byte");
             written = write.end;
             lines.push(line(
                 write.at,
-                Source::Done,
+                Source::Action,
                 format!("{}: write {bytes}", end.end),
                 Mark::Bold,
             ));
         }
         if let Some((ended, at)) = seen.ended {
             let text = words::read(end.end, ended);
-            lines.push(line(at, Source::Told, text, Mark::Bold));
+            lines.push(line(at, Source::Result, text, Mark::Bold));
         }
     }
     lines

@@ -1,5 +1,5 @@
-//! One case as a timeline: what was on the wire between the two hosts, what was done to it, the
-//! socket's timer, and what the application was told. In the manner of tcpdump(8) and `ss -o`.
+//! The timeline of a case: the packets between the two hosts, the steps, the timers of the sockets,
+//! and the results that the applications got. The format follows tcpdump(8) and `ss -o`.
 
 mod event;
 mod transit;
@@ -23,37 +23,42 @@ struct Line {
     mark: Mark,
 }
 
-/// Where a line comes from. In virtual time much happens in one moment: what is done comes before
-/// what comes of it, and last what the kernel says of itself, and to the application.
+/// The source of a line. In virtual time many events have the same timestamp. Then the order of the
+/// variants is the order of the lines: an action comes before its effects, and the state of the
+/// kernel and the results of the application come last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
-    Done,
+    /// A step, or a write of an application.
+    Action,
+    /// A packet.
     Wire,
+    /// The state of the kernel: timers, neighbours, routes, drops.
     Kernel,
-    Told,
+    /// The result of an application's read.
+    Result,
 }
 
-/// What is drawn between the client's line and the server's.
+/// The picture between the client's line and the server's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lanes {
-    /// Nothing passes.
+    /// No packet, and not an event of one host alone.
     Still,
-    /// It left one host and reached the other.
+    /// A packet left one host and reached the other.
     ToServer,
     ToClient,
-    /// It left and was never seen again.
+    /// A packet left one host and did not reach the other.
     FromClientLost,
     FromServerLost,
-    /// It left for whoever is between the hosts.
+    /// A packet left for a machine between the hosts.
     FromClientToRouter,
     FromServerToRouter,
-    /// It came from whoever is between the hosts.
+    /// A packet came from a machine between the hosts.
     FromRouterToClient,
     FromRouterToServer,
-    /// It reached a host that was silent.
+    /// A packet reached a host that was silent.
     ToServerUnheard,
     ToClientUnheard,
-    /// It is about one host alone.
+    /// An event of one host alone.
     AtClient,
     AtServer,
 }
@@ -78,17 +83,17 @@ impl Lanes {
     }
 }
 
-/// How a line is shown.
+/// The style of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Plain,
     /// A keepalive probe or its answer.
     Probe,
-    /// An ICMP error, a RST, what was lost.
+    /// An ICMP error, a RST or a retransmission.
     Trouble,
-    /// A step, or what the application does or is told.
+    /// A step, or a write or the result of an application.
     Bold,
-    /// What the kernel says of itself: timers, neighbours, routes.
+    /// The state of the kernel: timers, neighbours, routes.
     Faint,
 }
 
@@ -105,13 +110,13 @@ impl Mark {
     }
 }
 
-/// Longer timelines lose their middle.
+/// The maximum number of lines. The middle of a longer timeline is left out.
 const MOST: usize = 160;
 
-/// Writes the timeline of a case; nothing where nothing was observed.
+/// Writes the timeline of a case; nothing if the case has no observation.
 ///
 /// # Errors
-/// What writing returns.
+/// The error of the writer.
 pub fn write(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
     let Some(observation) = &result.observation else {
         return Ok(());
@@ -146,7 +151,7 @@ fn write_line(out: &mut dyn Write, line: &Line, zero: Moment) -> io::Result<()> 
     )
 }
 
-/// Everything that happened to the first connection and around it, in order.
+/// Returns all lines about the first connection and its network, in order of time.
 fn lines(result: &CaseResult, observation: &Observation) -> Vec<Line> {
     let mut lines = transit::lines(&result.prepared, observation, CLIENT_PORT);
     lines.extend(event::lines(observation, CLIENT_PORT));
@@ -154,20 +159,22 @@ fn lines(result: &CaseResult, observation: &Observation) -> Vec<Line> {
     lines
 }
 
-/// What the signs between the hosts' lines mean, for those that are there.
+/// Returns the meanings of the signs between the hosts' lines.
 fn legend(routers: usize) -> [(char, &'static str); 4] {
     let router = match routers {
         ..=1 => "o: the router",
         _ => "o: a router",
     };
     [
-        ('*', "*: what a host itself does or is told"),
-        ('x', "x: lost on the way"),
+        ('*', "*: an event at one host"),
+        ('x', "x: lost in transit"),
         ('o', router),
-        ('z', "z: the host was silent and did not hear it"),
+        ('z', "z: the host was silent and ignored it"),
     ]
 }
 
+/// Returns the notes below the timeline: the legend, the number of connections, and the number of
+/// frames that were not kept.
 fn notes(result: &CaseResult, observation: &Observation, lines: &[Line]) -> Vec<String> {
     let legend = legend(result.prepared.network.routers().count());
     let there = |sign: char| lines.iter().any(|line| line.lanes.draw().contains(sign));

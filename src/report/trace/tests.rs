@@ -32,7 +32,8 @@ fn a_long_timeline_loses_its_middle() {
     assert!(text.contains("ETIMEDOUT"), "{text}");
 }
 
-/// Found by a fuzzer: a guest is another program, and so is who has saved a result.
+/// Found by a fuzzer. The data may come from another program: a guest, or the writer of a saved
+/// result.
 #[test]
 fn writes_that_do_not_ascend_are_told_all_the_same() {
     let mut result = result(crash());

@@ -1,10 +1,10 @@
-//! Frames that left one host, each with its arrival at the other.
+//! The frames between the hosts: each frame that left a host, with its arrival at the other.
 
 use super::{Lanes, Line, Mark, Source};
 use crate::model::End;
 use crate::outcome::Observation;
 use crate::prepare::Prepared;
-use crate::report::captured::{CapturedPacket, Told, packets};
+use crate::report::captured::{CapturedPacket, Decoded, packets};
 use crate::report::words;
 use crate::wire::{Direction, Meaning};
 
@@ -12,7 +12,7 @@ pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: 
     let is_routed = prepared.network.routers().next().is_some();
     let seen = packets(&observation.evidence);
     seen.iter()
-        .filter(|seen| !seen.was_seen_leaving && !matches!(seen.told, Told::Other))
+        .filter(|seen| !seen.was_seen_leaving && !matches!(seen.decoded, Decoded::Other))
         .filter(|seen| seen.connection().is_none_or(|other| other == connection))
         .map(|seen| line(seen, prepared, is_routed))
         .collect()
@@ -20,8 +20,8 @@ pub(super) fn lines(prepared: &Prepared, observation: &Observation, connection: 
 
 fn line(seen: &CapturedPacket, prepared: &Prepared, is_routed: bool) -> Line {
     let purpose = seen.purpose(prepared);
-    let (text, mark) = match &seen.told {
-        Told::Segment {
+    let (text, mark) = match &seen.decoded {
+        Decoded::Segment {
             segment,
             meaning,
             bases,
@@ -30,8 +30,8 @@ fn line(seen: &CapturedPacket, prepared: &Prepared, is_routed: bool) -> Line {
             let text = format!("{header:<32} {purpose}");
             (text.trim_end().to_owned(), mark(*meaning))
         }
-        Told::Neighbour(_) | Told::Other => (purpose, Mark::Faint),
-        Told::Error { .. } | Told::Icmp(_) => (purpose, Mark::Trouble),
+        Decoded::Neighbour(_) | Decoded::Other => (purpose, Mark::Faint),
+        Decoded::Error { .. } | Decoded::Icmp(_) => (purpose, Mark::Trouble),
     };
     Line {
         at: seen.frame.at,
@@ -55,9 +55,9 @@ fn lanes(seen: &CapturedPacket, is_routed: bool) -> Lanes {
         End::Client => client,
         End::Server => server,
     };
-    let ends_at_router = is_routed && matches!(seen.told, Told::Neighbour(_));
+    let ends_at_router = is_routed && matches!(seen.decoded, Decoded::Neighbour(_));
     match (seen.frame.direction, seen.arrival) {
-        // From the router, towards the one who saw it.
+        // From the router to the host that captured the frame.
         (Direction::In, _) => match seen.end {
             End::Client => Lanes::FromRouterToClient,
             End::Server => Lanes::FromRouterToServer,

@@ -1,8 +1,9 @@
 //! `address` on the kernel.
 //!
-//! With its last address an IPv4 interface loses every route through it (`fib_disable_ip`), with
-//! any address an IPv6 one those of its prefix (`cleanup_prefix_route`). The kernel brings back
-//! that of the attached network alone.
+//! When the last IPv4 address of an interface is removed, the kernel removes every route through
+//! the interface (`fib_disable_ip`). When an IPv6 address is removed, it removes the routes of the
+//! prefix (`cleanup_prefix_route`). When the address returns, the kernel restores only the route of
+//! the attached network.
 
 use crate::lab::error::LabError;
 use crate::model::Moment;

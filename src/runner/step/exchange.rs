@@ -6,7 +6,7 @@ use futures::future::{join, try_join_all};
 
 use super::StepOutcome;
 use crate::model::End;
-use crate::runner::running::{Hindrance, whole};
+use crate::runner::running::{Hindrance, whole_seconds};
 use crate::runner::running::{PATIENCE, Running};
 use crate::runner::traffic;
 use crate::step::Exchange;
@@ -30,7 +30,7 @@ async fn exchange(running: &mut Running, step: &Exchange) -> Result<(), Hindranc
     let error = match tokio::time::timeout(PATIENCE, whole_exchange).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {}", whole(PATIENCE)),
+        Err(_) => format!("no answer within {}", whole_seconds(PATIENCE)),
     };
     Err(running.hindrance(&ends, before, error))
 }

@@ -8,7 +8,8 @@ use super::StepOutcome;
 use crate::runner::running::Running;
 use crate::step::Fill;
 
-/// A window that has not opened for so long is full: what a peer reads, it acknowledges at once.
+/// A receive window that has not opened for this time is full: a peer that reads data acknowledges
+/// it at once.
 const FULL: Duration = Duration::from_millis(300);
 
 pub(super) async fn take(running: &mut Running, step: &Fill) -> StepOutcome {

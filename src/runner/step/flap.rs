@@ -9,8 +9,8 @@ use crate::runner::shared::{SharedLab, note};
 use crate::step::{CableChange, Flap, Step, StepKind};
 use crate::world::Fault;
 
-/// Done when the cable is out for the first time. The others, and each time that it is in again,
-/// come when they are due, counted from the first: what is late does not delay what follows.
+/// Returns when the cable is pulled for the first time. A background task makes the other changes.
+/// Their due times count from the first change, so a late change does not delay the next ones.
 pub(super) async fn take(shared: &SharedLab, flap: &Flap, step: &Step) -> Result<(), LabError> {
     let Flap { at, count, period } = *flap;
     let cable = Side::Cable(at);

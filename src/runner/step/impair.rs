@@ -1,4 +1,4 @@
-//! `impair` on the kernel. What is under way in an impaired path is lost when that ends.
+//! `impair` on the kernel. When the impairment ends, the packets in its queue are lost.
 
 use crate::lab::error::LabError;
 use crate::runner::shared::SharedLab;

@@ -1,5 +1,5 @@
-//! `listener` on the kernel: a server whose program is too busy to accept, and the others that wait
-//! for it.
+//! `listener` on the kernel: a server whose program is too busy to accept, and the filler
+//! connections in its accept queue.
 
 use std::future::pending;
 
@@ -29,7 +29,8 @@ pub(super) async fn take(running: &mut Running, step: &Listener) -> StepOutcome 
 }
 
 impl Running {
-    /// Connections that already wait in the queue take places; only the rest is opened.
+    /// Sets the backlog and fills the accept queue up to `places` connections. Connections that
+    /// already wait in the queue count; only the remaining ones are opened.
     async fn fill_queue(&mut self, backlog: u8, places: u32) -> Result<(), LabError> {
         let Some(listener) = &self.listener else {
             return Ok(());
@@ -50,12 +51,13 @@ impl Running {
         Ok(())
     }
 
-    /// Whether the server will ever accept anything.
+    /// Whether the server accepts connections, now or later.
     pub(in crate::runner) fn accepts_on(&self) -> bool {
         self.listener.is_some() && self.accepts != Accepts::Never
     }
 
-    /// The next connection that the server accepts, be it the client's or another's.
+    /// Accepts the next connection, which may be one of the client or a filler. It waits forever if
+    /// the server does not accept.
     pub(in crate::runner) async fn next_accepted(&self) -> Result<Accepted, LabError> {
         let Some(listener) = &self.listener else {
             return pending().await;

@@ -1,4 +1,4 @@
-//! `lose` on the kernel. Each family has rules of its own, which match its headers.
+//! `lose` on the kernel. Each family has its own rules, which match the headers of the family.
 
 use crate::lab::error::LabError;
 use crate::runner::shared::SharedLab;

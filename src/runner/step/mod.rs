@@ -1,8 +1,7 @@
 //! The steps on the kernel: one file for each `do` word, of the same name as in `step/`.
 //!
-//! A step at the network is taken once for all variants of a case, on the [`SharedLab`]; its act on
-//! the modelled network comes first. A step of a program is taken by each variant, on its own
-//! [`Running`].
+//! A network step is taken once for all variants of a case, on the [`SharedLab`]; it acts on the
+//! modelled network first. A program step is taken by each variant, on its own [`Running`].
 
 use std::sync::Arc;
 
@@ -13,8 +12,8 @@ use crate::lab::error::LabError;
 use crate::model::Moment;
 use crate::step::{Action, NetworkAction, ProgramAction, Step, for_each_step};
 
-/// A step of a program that was taken. The outer error is the lab's, the inner one the
-/// connection's.
+/// The result of a program step. The outer error is an error of the lab, the inner one an error of
+/// the connection.
 pub(super) type StepOutcome = Result<Result<(), Hindrance>, LabError>;
 
 macro_rules! take {
@@ -25,7 +24,7 @@ macro_rules! take {
         $(mod $network;)*
         $(mod $program;)*
 
-        /// Takes a step at the network, on the kernel.
+        /// Takes a network step on the kernel.
         async fn on_network(
             shared: &SharedLab,
             action: &NetworkAction,
@@ -36,7 +35,7 @@ macro_rules! take {
             }
         }
 
-        /// Takes a step of a program.
+        /// Takes a program step.
         pub(super) async fn by_program(running: &mut Running, action: &ProgramAction) -> StepOutcome {
             match action {
                 $(ProgramAction::$Program(action) => $program::take(running, action).await,)*
@@ -47,7 +46,7 @@ macro_rules! take {
 for_each_step!(take);
 
 impl SharedLab {
-    /// Takes a step at the lab; `baseline`: after a look at the counters.
+    /// Takes a network step. `baseline`: whether to read the counters before.
     pub(super) async fn take(&self, step: &Step, baseline: bool) -> Result<Done, Arc<LabError>> {
         let from = Moment::now();
         let read = if baseline {
@@ -55,8 +54,8 @@ impl SharedLab {
         } else {
             None
         };
-        // Before the fault, as the counters: on a busy machine a probe may go out before the step
-        // is over.
+        // This moment is taken before the fault, like the counters: on a busy machine a probe may
+        // be sent before the step completes.
         let begun = Moment::now();
         let refused = self.lab.act(step).await.err();
         if refused.is_none() {
@@ -74,7 +73,7 @@ impl SharedLab {
     async fn change(&self, step: &Step) -> Result<(), LabError> {
         match &step.action {
             Action::Network(action) => on_network(self, action, step).await,
-            // Each variant takes it by itself.
+            // Each variant takes a program step itself.
             Action::Program(_) => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! `mtu` on the kernel. The routes of all families lead over the same link.
+//! `mtu` on the kernel. The routes of all families use the same link.
 
 use crate::lab::error::LabError;
 use crate::runner::shared::SharedLab;

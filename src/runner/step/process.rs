@@ -12,7 +12,8 @@ pub(super) async fn take(running: &mut Running, step: &Process) -> StepOutcome {
             if at == End::Server {
                 running.listener = None;
             }
-            // A process that exits waits for nothing (inet_release: PF_EXITING).
+            // A process that exits does not linger (inet_release: PF_EXITING). Only a linger time
+            // of zero has an effect: the close sends a RST.
             let linger = running.prepared.case.connection.end(at).linger;
             let linger = linger.filter(|linger| linger.resets());
             running.close(at, linger).await?;

@@ -1,5 +1,5 @@
-//! `reboot` on the kernel: its first part. The sockets of each variant go after it, and then, in
-//! its own time, the host comes back.
+//! `reboot` on the kernel, first part: silences the host. Then each variant discards its sockets,
+//! and a background task lets the host return when it is due (`steps.rs`).
 
 use crate::lab::error::LabError;
 use crate::runner::shared::SharedLab;

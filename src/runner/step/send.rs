@@ -1,4 +1,4 @@
-//! `send` on the kernel. What there is no room for is not written.
+//! `send` on the kernel. Bytes that do not fit into the send buffer are not written.
 
 use super::StepOutcome;
 use crate::runner::running::Running;

@@ -23,7 +23,7 @@ pub(super) async fn take(running: &mut Running, step: &Socket) -> StepOutcome {
             for endpoint in &running.side(at).endpoints {
                 match endpoint.shut_down() {
                     Ok(()) => {}
-                    // It has ended, and its reader is about to notice.
+                    // The connection has ended, and its reader is about to see the error.
                     Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                         return Ok(Err(Hindrance::Over(running.over(at))));
                     }

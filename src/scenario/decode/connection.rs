@@ -1,4 +1,4 @@
-//! `[connection]`: how many, and what is set on each end.
+//! `[connection]`: the number of connections, and the settings of each end.
 
 use crate::file::{Context, Key, Layers, Part, Shape, TableKind};
 use crate::scenario::draft::ConnectionDraft;

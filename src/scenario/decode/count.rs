@@ -1,4 +1,4 @@
-//! Counts that a file expects.
+//! Keys for expected counts.
 
 use crate::file::{Context, Key, Reported, Shape, Value, quantity};
 use crate::model::CountRange;
@@ -8,7 +8,7 @@ pub(super) const fn count(name: &'static str, about: &'static str) -> Key<CountR
     Key::value(name, Shape::Count, a_count, about)
 }
 
-/// An integer, or a range in quotes.
+/// Reads an integer, or a range in quotes.
 pub(super) fn a_count(value: &Value, cx: &mut Context) -> Result<CountRange, Reported> {
     if value.is_integer() {
         let exactly = |n| CountRange {

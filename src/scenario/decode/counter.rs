@@ -1,4 +1,5 @@
-//! The kernel's counters: their names as the kernel writes them, and by how much they rise.
+//! `counters`: the kernel's counters, by the names that the kernel gives them, with the expected
+//! increase of each.
 
 use super::count::a_count;
 use crate::file::Diagnostic;
@@ -12,11 +13,12 @@ pub(super) const COUNTERS: Key<Vec<(CounterName, CountRange)>> = Key::value(
     "counters",
     Shape::Map(Names::Counters, &Shape::Count),
     counters,
-    "By how much the kernel's counters of this end's namespace rose since zero time: `\"TcpExt:TCPKeepAlive\" = 3` (`/proc/net/netstat`, \
+    "The increase of the kernel's counters in this end's namespace since zero time: `\"TcpExt:TCPKeepAlive\" = 3` (`/proc/net/netstat`, \
      `snmp`, `snmp6`).",
 );
 
-/// As in `/proc/net/snmp` and `/proc/net/snmp6` (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
+/// The name prefixes of the counters of message types in `/proc/net/snmp` and `/proc/net/snmp6`
+/// (`icmpmsg_put`, `snmp6_seq_show_icmpv6msg`).
 const KINDS: [&str; 2] = ["InType", "OutType"];
 
 fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRange)>, Reported> {
@@ -32,7 +34,8 @@ fn counters(value: &Value, cx: &mut Context) -> Result<Vec<(CounterName, CountRa
     reported.map_or(Ok(counters), Err)
 }
 
-/// The syntax only: which counters there are depends on the kernel that runs the case.
+/// Checks only the syntax of the name: the set of counters depends on the kernel that runs the
+/// case.
 fn counter_name(name: &At<&str>, cx: &mut Context) -> Result<CounterName, Reported> {
     let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
     let valid = match name.value.split_once(':') {
@@ -50,8 +53,9 @@ fn counter_name(name: &At<&str>, cx: &mut Context) -> Result<CounterName, Report
     Ok(CounterName(name.value.to_owned()))
 }
 
-/// The counters of ICMP message types. The kernel shows one only once it has counted a message, so
-/// one that it does not show is zero: a name that no kernel has would be zero for ever.
+/// Checks the name of a counter of an ICMP message type completely. The kernel lists such a counter
+/// only after its first message, so a counter that is not listed counts as zero. A misspelled name
+/// would therefore count as zero for ever.
 fn message_type(name: &At<&str>, cx: &mut Context) -> Result<(), Reported> {
     let [group, rest] = if let Some(rest) = name.value.strip_prefix("IcmpMsg:") {
         ["IcmpMsg:", rest]

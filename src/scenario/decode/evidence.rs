@@ -1,4 +1,5 @@
-//! What a file asks of the evidence: retransmissions, RST, ICMP, neighbours, the timer, the state.
+//! The expectations about the evidence: retransmissions, RST, ICMP, neighbours, the timer, the
+//! state.
 
 use super::count::{a_count, count};
 use crate::file::Diagnostic;
@@ -23,7 +24,7 @@ pub(super) const ICMP: Key<Icmp> = Key::value(
     "icmp",
     Shape::Table(&ICMP_KIND),
     icmp,
-    "ICMP errors about the connection that this end received while the connection was there.",
+    "ICMP errors about the connection that this end received while the connection existed.",
 );
 pub(super) const NEIGHBOURS: Key<Pair> = Key::value(
     "neighbours",
@@ -69,7 +70,7 @@ const ICMP_IPV4: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
     "ipv4",
     Shape::Map(Names::Messages(Family::Ipv4), &Shape::Count),
     |value, cx| messages(value, Family::Ipv4, cx),
-    "How many of each, by name or by type and code, in the case over IPv4: `host-unreachable = 3` or `\"3/1\" = 3`.",
+    "The number of each message, by name or by type and code, in the case over IPv4: `host-unreachable = 3` or `\"3/1\" = 3`.",
 );
 const ICMP_IPV6: Key<Vec<(IcmpKind, CountRange)>> = Key::value(
     "ipv6",
@@ -98,14 +99,14 @@ pub(super) struct Parts {
     state: Given<TcpState>,
 }
 
-/// Which messages there are to be, and from whom.
+/// The expected ICMP errors, and the machine that sends them.
 #[derive(Clone, Default)]
 pub(super) struct Icmp {
     messages: Vec<(IcmpKind, CountRange)>,
     from: Option<At<Node>>,
 }
 
-/// Two counts, of which one at least is given.
+/// Two counts; at least one of them is given.
 pub(super) type Pair = (Option<CountRange>, Option<CountRange>);
 
 impl Parts {
@@ -120,7 +121,7 @@ impl Parts {
         }
     }
 
-    /// What is asked for, and the machine that it names.
+    /// The expectation, and the machine that `icmp.from` names.
     pub(super) fn checked(self) -> Result<(EvidenceExpectation, Option<At<Node>>), Reported> {
         let icmp = value(self.icmp)?.unwrap_or_default();
         let rst = value(self.rst)?.unwrap_or_default();
@@ -144,7 +145,7 @@ fn value<T>(given: Given<T>) -> Result<Option<T>, Reported> {
     Ok(given?.map(|at| at.value))
 }
 
-/// A table of counts; a count alone is probably that of the first key.
+/// Reads a table of counts. For a bare integer, the help suggests it as the count of the first key.
 pub(super) fn table_of_counts<'t>(
     value: &Value<'t>,
     first: &str,
@@ -157,7 +158,7 @@ pub(super) fn table_of_counts<'t>(
     value.table_or(help.as_deref(), cx)
 }
 
-/// A table of two counts.
+/// Reads a table of two counts.
 pub(super) fn pair(
     value: &Value,
     keys: [&Key<CountRange>; 2],
@@ -174,7 +175,7 @@ pub(super) fn pair(
     Ok((self::value(first)?, self::value(second)?))
 }
 
-/// One table for each family, because their messages differ.
+/// Reads `icmp`. Each family has a separate table, because the families have different messages.
 fn icmp(value: &Value, cx: &mut Context) -> Result<Icmp, Reported> {
     let mut table = value.table(cx)?;
     if table.is_empty() {
@@ -211,7 +212,7 @@ fn messages(
     reported.map_or(Ok(messages), Err)
 }
 
-/// A name, or type and code: `host-unreachable`, `"3/1"`.
+/// Reads a name, or type and code: `host-unreachable`, `"3/1"`.
 fn kind(name: &At<&str>, family: Family, cx: &mut Context) -> Result<IcmpKind, Reported> {
     let names = icmp_names(family == Family::Ipv6);
     let numbers = || {
@@ -223,7 +224,7 @@ fn kind(name: &At<&str>, family: Family, cx: &mut Context) -> Result<IcmpKind, R
     if let Some((kind, code)) = known.or_else(numbers) {
         return Ok(IcmpKind { family, kind, code });
     }
-    let message = format!("`{}` is not a message of {family}'s ICMP", name.value);
+    let message = format!("`{}` is not an ICMP error of {family}", name.value);
     let help = match nearest(name.value, names.iter().map(|(known, ..)| *known)) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {

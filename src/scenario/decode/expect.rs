@@ -46,13 +46,13 @@ const TEXTBOOK: Key<ErrnoName> = Key::value(
     "textbook",
     Shape::Errno,
     errno,
-    "The error that TCP/IP Illustrated has, where Linux differs. It is shown, and not judged.",
+    "The error that TCP/IP Illustrated describes, where Linux differs. It is shown but not judged.",
 );
 const WITHIN: Key<(Duration, Duration)> = Key::value(
     "within",
     Shape::Window,
     |value, cx| value.quantity("a window such as `\"4s..4.5s\"`", quantity::window, cx),
-    "The window of the outcome, in place of the oracle's. As in each window, its end may be exceeded by the 50 ms of the scheduler.",
+    "The window of the outcome; it replaces the window of the oracle. As for every window, the outcome may be up to 50 ms late, because of the scheduler.",
 );
 const SINCE: Key<Since> = Key::word(
     "since",
@@ -69,7 +69,7 @@ const WINDOW_PROBES: Key<WindowProbeExpectation> = Key::value(
     "window_probes",
     Shape::Table(&WINDOW_PROBES_KIND),
     window_probes,
-    "The probes of the persist timer into the peer's closed window; `probes` does not count them.",
+    "The probes that the persist timer sends into the peer's closed window; `probes` does not count them.",
 );
 const POLL: Key<Vec<PollEvent>> = Key::value(
     "poll",
@@ -80,7 +80,7 @@ const POLL: Key<Vec<PollEvent>> = Key::value(
         differ: true,
     }),
     poll,
-    "All events that poll(2) reports for the socket as the outcome comes.",
+    "All events that poll(2) reports for the socket at the outcome.",
 );
 const NEXT_WRITE: Key<NextWrite> = Key::value(
     "next_write",
@@ -91,7 +91,7 @@ const NEXT_WRITE: Key<NextWrite> = Key::value(
 const DESCRIPTORS: Key<()> = Key::word(
     "descriptors",
     &[("returned", ())],
-    "The open socket descriptors of this end are back at their number from before the connections. Not with `survives` or `open`.",
+    "This end has as many open socket descriptors as before the connections. Not with `survives` or `open`.",
 );
 
 /// What one end must see.
@@ -130,7 +130,7 @@ const SENT: Key<CountRange> = count("sent", "How many were sent.");
 const ANSWERED: Key<CountRange> = count("answered", "How many were answered.");
 const SPACING: Key<Duration> = duration(
     "spacing",
-    "The time from each to the next. A probe may be late by what the timer wheel allows, never early.",
+    "The time from each probe to the next. A probe may be late by the tolerance of the timer wheel, but never early.",
 );
 const AT: Key<Vec<Duration>> = Key::value(
     "at",
@@ -141,7 +141,7 @@ const AT: Key<Vec<Duration>> = Key::value(
         differ: false,
     }),
     times,
-    "When each of the first ones was sent, from the last segment that was received before the first of them, as the kernel counts.",
+    "The times at which the first probes were sent, counted from the last segment that was received before the first probe, as the kernel counts.",
 );
 
 const PROBES_KIND: TableKind = TableKind {
@@ -191,13 +191,13 @@ const IPV6: Part = Part {
 
 pub(super) const KIND: TableKind = TableKind {
     name: Some("expect"),
-    about: "What each end must see. What a case gives for both families replaces what the file gives for one.",
+    about: "What each end must see. The expectation of a case for both families replaces the expectation of the file for one family.",
     keys: &[&CLIENT, &SERVER, &IPV4, &IPV6],
     relations: &[],
 };
 
-/// The expectations that are decoded already, by their nodes in the tree: most cases share those of
-/// the file.
+/// A cache of decoded expectations, by the address of their nodes in the tree: most cases share the
+/// expectations of the file.
 #[derive(Default)]
 pub(super) struct Known(HashMap<usize, Given<Rc<ExpectationDraft>>>);
 
@@ -227,7 +227,8 @@ impl Known {
         }
     }
 
-    /// What the uppermost table expects that expects anything: of this family alone, or of both.
+    /// The expectation for an end over one family, from the uppermost table that has one. In the
+    /// same table, the expectation for this family wins over the expectation for both families.
     fn uppermost(
         &mut self,
         expect: &Layers,
@@ -238,8 +239,8 @@ impl Known {
         let help = "give `client` or `server`, each with `error = \"...\"` or `survives = \"...\"`";
         for mut both in expect.each() {
             let mut ends = both.inside(family.name, &ENDS, cx);
-            // What is expected of both is read though it is replaced: a mistake in it is one all
-            // the same.
+            // The expectation for both families is read even if it is replaced, so that its errors
+            // are reported.
             let own = self.end(&mut ends, key, cx);
             let of_both = self.end(&mut both, key, cx);
             ends.not_empty(help, cx)?;
@@ -323,7 +324,7 @@ fn expectation(value: &Value, cx: &mut Context) -> Result<ExpectationDraft, Repo
     })
 }
 
-/// The line of each key, of those in tables as `probes.sent`.
+/// The line of each key. A key in an inner table has a dotted name, such as `probes.sent`.
 fn lines(value: &Value, cx: &Context) -> BTreeMap<String, usize> {
     let mut lines = BTreeMap::new();
     for (key, value) in value.keys() {
@@ -372,7 +373,7 @@ fn eof(value: &Value, cx: &mut Context) -> Result<ExpectedOutcome, Reported> {
     Err(value.wrong(Problem::new(message, help), cx))
 }
 
-/// The names that poll(2) has for them.
+/// Reads a list of poll(2) events by their names, such as `POLLIN`.
 fn poll(value: &Value, cx: &mut Context) -> Result<Vec<PollEvent>, Reported> {
     let mut events = Vec::new();
     let mut reported = None;
@@ -394,7 +395,8 @@ fn next_write(value: &Value, cx: &mut Context) -> Result<NextWrite, Reported> {
     }
 }
 
-/// A connection that survives is open, and so is its descriptor.
+/// Refuses `descriptors` together with `survives` or `open`: the descriptor of a connection that
+/// survives stays open.
 fn descriptors_can_return(
     descriptors: Given<()>,
     outcome: &Result<At<ExpectedOutcome>, Reported>,
@@ -404,9 +406,9 @@ fn descriptors_can_return(
         && let Ok(outcome) = outcome
         && outcome.value.lasts().is_some()
     {
-        let message = "the descriptors of connections that survive do not return";
+        let message = "surviving connections keep their descriptors open";
         let clash = Diagnostic::new(span.clone(), message)
-            .related(outcome.span.clone(), "they are to survive")
+            .related(outcome.span.clone(), "the connections must survive")
             .help("remove `descriptors`, or expect an `error`");
         return Err(cx.report(clash));
     }
@@ -458,8 +460,8 @@ fn window(
     if let Ok(outcome) = outcome
         && outcome.value.lasts().is_some()
     {
-        let message = "`within` goes with `error` or `eof`, not with what lasts";
-        let help = "remove `within`: `survives` and `open` say themselves how long";
+        let message = "`within` is valid with `error` or `eof`, not with `survives` or `open`";
+        let help = "remove `within`: `survives` and `open` give the duration";
         return Err(cx.report(Diagnostic::new(span, message).help(help)));
     }
     let (from, to) = value;
@@ -486,13 +488,13 @@ fn probes(value: &Value, cx: &mut Context) -> Result<ProbeExpectation, Reported>
     if let (Some(most), Some(answered)) = (most, &answered)
         && answered.value.min > most
     {
-        let message = "more probes are to be answered than sent";
+        let message = "`answered` is greater than `sent`";
         return Err(cx.report(contradiction(answered.span.clone(), message, &sent)));
     }
     if let (Some(most), Some(at)) = (most, &at)
         && at.value.len() as u64 > most
     {
-        let message = "`at` lists more probes than are to be sent";
+        let message = "`at` lists more probes than `sent` allows";
         return Err(cx.report(contradiction(at.span.clone(), message, &sent)));
     }
     Ok(ProbeExpectation {
@@ -530,10 +532,10 @@ fn times(value: &Value, cx: &mut Context) -> Result<Vec<Duration>, Reported> {
         if let [earlier, later] = pair
             && later.value <= earlier.value
         {
-            let message = format!("the times in `{}` do not ascend", value.path());
+            let message = format!("the times in `{}` are not in ascending order", value.path());
             let disorder = Diagnostic::new(later.span.clone(), message)
                 .related(earlier.span.clone(), "not later than this")
-                .help("list when each probe goes out, the first one first");
+                .help("list the times in ascending order");
             reported = Some(cx.report(disorder));
         }
     }

@@ -1,4 +1,4 @@
-//! `topology.firewall`: what a router lets through.
+//! `topology.firewall`: the stateful filter of a router.
 
 use crate::file::{Context, Key, Reported, Shape, TableKind, Value};
 use crate::file::{boolean, machine, tracking_timeout};
@@ -14,7 +14,7 @@ const ESTABLISHED: Key<TrackingSeconds> = Key::value(
 );
 const LOOSE: Key<bool> = boolean(
     "loose",
-    "`net.netfilter.nf_conntrack_tcp_loose`: a segment from the middle of an unknown flow begins one; `true`, if absent.",
+    "`net.netfilter.nf_conntrack_tcp_loose`: a segment from the middle of an unknown flow creates a tracked flow; `true`, if absent.",
 );
 const NAT: Key<bool> = boolean(
     "nat",
@@ -23,7 +23,7 @@ const NAT: Key<bool> = boolean(
 
 const KIND: TableKind = TableKind {
     name: Some("firewall"),
-    about: "A stateful filter on a router: it forwards what belongs to a tracked flow or begins one, and drops all else in silence, from \
+    about: "A stateful filter on a router: it forwards segments that belong to a tracked flow or begin one, and silently drops all others, from \
             before the connection is opened. Needs a kernel with nf_tables and connection tracking, or `--warp`.",
     keys: &[&ON, &ESTABLISHED, &LOOSE, &NAT],
     relations: &[],
@@ -33,11 +33,11 @@ pub(super) const KEY: Key<FirewallDraft> = Key::value(
     "firewall",
     Shape::Table(&KIND),
     firewall,
-    "The firewall of a router; none, if absent. `{}` has the kernel's own settings.",
+    "The firewall of a router; none, if absent. `{}` keeps the defaults of the kernel.",
 );
 
 fn firewall(value: &Value, cx: &mut Context) -> Result<FirewallDraft, Reported> {
-    let how = "`{}` is one with the kernel's own settings";
+    let how = "`{}` is a firewall with the defaults of the kernel";
     let mut table = value.table_or(Some(how), cx)?;
     let on = ON.get(&mut table, cx);
     let established = ESTABLISHED.get(&mut table, cx);

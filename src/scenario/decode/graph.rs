@@ -1,4 +1,4 @@
-//! `topology.nodes` and `topology.links`: a network of the author's own.
+//! `topology.nodes` and `topology.links`: a network as a graph of machines and links.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,9 +11,11 @@ use crate::file::{named, node};
 use crate::model::{LARGEST_MTU, Link, Machine, Node, Role, SMALLEST_MTU, Topology};
 use crate::suggest::{alternatives, nearest};
 
-/// With the client and the server. More would be slow to build, and nobody could see what happens.
+/// The maximum number of machines, including the client and the server. A larger network would be
+/// slow to build, and a reader could not follow its events.
 const MOST_NODES: usize = 16;
-/// So many networks have room in the ranges for documentation, with all their machines.
+/// The maximum number of links. The address ranges for documentation have room for this many
+/// networks with all their machines.
 const MOST_LINKS: usize = 32;
 
 const ROLES: [Role; 3] = [Role::Host, Role::Router, Role::Switch];
@@ -25,7 +27,7 @@ pub(super) const NODES: Key<Vec<NodePart>> = Key::value(
         &Shape::OneOf(|| ROLES.map(|role| role.to_string()).into()),
     ),
     nodes,
-    "The machines besides the client and the server, at most 14. A name has lower-case letters, digits and hyphens, twelve at most.",
+    "The machines besides the client and the server, at most 14. A name has at most 12 characters: lower-case letters, digits and hyphens.",
 );
 pub(super) const LINKS: Key<Vec<LinkPart>> = Key::value(
     "links",
@@ -36,7 +38,7 @@ pub(super) const LINKS: Key<Vec<LinkPart>> = Key::value(
         differ: false,
     }),
     links,
-    "The cables. A host has one; switches form no loop, and no router is twice on one network.",
+    "The cables. A host has one cable, switches form no loop, and a router has at most one link to each network.",
 );
 
 const BETWEEN: Key<[At<Node>; 2]> = Key::value(
@@ -58,7 +60,7 @@ const MTU: Key<u16> = Key::value(
         let limits = u64::from(SMALLEST_MTU)..=u64::from(LARGEST_MTU);
         value.integer(limits, |bytes| u16::try_from(bytes).ok(), cx)
     },
-    "The largest packet that it takes, in bytes; 1500, if absent.",
+    "The MTU of the link in bytes; 1500, if absent.",
 );
 
 const LINK: TableKind = TableKind {
@@ -68,10 +70,10 @@ const LINK: TableKind = TableKind {
     relations: &[],
 };
 
-/// A machine, and where it is named.
+/// A machine, with the byte range of its name.
 pub(super) type NodePart = At<Machine>;
 
-/// A link, and where its two ends are named.
+/// A link, with the byte ranges of the names of its ends.
 #[derive(Clone)]
 pub(super) struct LinkPart {
     between: [At<Node>; 2],
@@ -79,9 +81,9 @@ pub(super) struct LinkPart {
     span: Range<usize>,
 }
 
-/// In the order of the file.
+/// Reads `nodes`; the result is in the order of the file.
 fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
-    let how = "name each machine with what it is: `{ r1 = \"router\", lan = \"switch\" }`";
+    let how = "write each machine with its role: `{ r1 = \"router\", lan = \"switch\" }`";
     let mut nodes = Vec::new();
     for (name, role) in value.entries_or(Some(how), cx)? {
         let node = named(name.value, name.span.clone(), cx).and_then(|node| own(node, &name, cx));
@@ -97,7 +99,7 @@ fn nodes(value: &Value, cx: &mut Context) -> Result<Vec<NodePart>, Reported> {
     if nodes.len() + 2 > MOST_NODES {
         let message = format!("`{}` has {} machines", value.path(), nodes.len());
         let many = Diagnostic::new(value.span(), message);
-        let help = format!("with the client and the server there are {MOST_NODES} at most");
+        let help = format!("the maximum is {MOST_NODES}, including the client and the server");
         return Err(cx.report(many.help(help)));
     }
     Ok(nodes)
@@ -109,7 +111,7 @@ fn own(node: Node, name: &At<&str>, cx: &mut Context) -> Result<Node, Reported> 
     }
     let known = Diagnostic::new(
         name.span.clone(),
-        format!("the {node} is there without being named"),
+        format!("the {node} always exists, and is not listed in `nodes`"),
     );
     Err(cx.report(known.help("remove it here, and use it in `links`")))
 }
@@ -149,9 +151,13 @@ fn between(value: &Value, cx: &mut Context) -> Result<[At<Node>; 2], Reported> {
     let names = names.into_iter().collect::<Result<Vec<_>, _>>()?;
     let two: Result<[At<Node>; 2], _> = names.try_into();
     let two = two.map_err(|names| {
-        let message = format!("`{}` has {} of two machines", value.path(), names.len());
+        let message = format!(
+            "`{}` needs two machines, but has {}",
+            value.path(),
+            names.len()
+        );
         let wrong = Diagnostic::new(value.span(), message);
-        cx.report(wrong.help("a link has two ends; a switch joins more"))
+        cx.report(wrong.help("a link has two ends; use a switch to join more machines"))
     })?;
     if two[0].value == two[1].value {
         let message = format!("this link joins {} to itself", two[0].value.the());
@@ -160,7 +166,7 @@ fn between(value: &Value, cx: &mut Context) -> Result<[At<Node>; 2], Reported> {
     Ok(two)
 }
 
-/// What is wrong with each link as one of a network, and with the network.
+/// Builds the graph, and reports links that do not fit into it, and machines without a path.
 pub(super) fn topology(
     nodes: &[NodePart],
     links: &At<Vec<LinkPart>>,
@@ -171,15 +177,15 @@ pub(super) fn topology(
         links.value.iter().map(LinkPart::link).collect(),
     );
     let mut found = Vec::new();
-    found.extend(strangers(&graph, links));
+    found.extend(unknown_machines(&graph, links));
     if found.is_empty() {
-        found.extend(twice(links));
+        found.extend(duplicate_links(links));
         found.extend(second_links(&graph, links));
-        found.extend(storms(&graph, links));
+        found.extend(switch_loops(&graph, links));
     }
     if found.is_empty() {
         found.extend(shared_networks(&graph, links));
-        found.extend(islands(&graph, nodes, links));
+        found.extend(isolated(&graph, nodes, links));
     }
     let reported = found.into_iter().map(|wrong| cx.report(wrong)).last();
     reported.map_or(Ok(graph), Err)
@@ -194,7 +200,7 @@ impl LinkPart {
     }
 }
 
-fn strangers(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+fn unknown_machines(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
     let ends = links.value.iter().flat_map(|link| &link.between);
     let unknown = ends.filter(|end| graph.role(end.value).is_none());
     unknown
@@ -213,13 +219,13 @@ fn strangers(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn twice(links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+fn duplicate_links(links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (place, link) in links.value.iter().enumerate() {
         let [a, b] = link.link().between;
         let mut earlier = links.value[..place].iter();
         if let Some(first) = earlier.find(|first| first.link().joins(a, b)) {
-            let message = format!("{} and {} have a link already", a.the(), b.the());
+            let message = format!("{} and {} already have a link", a.the(), b.the());
             let twice = Diagnostic::new(link.span.clone(), message);
             let twice = twice.related(first.span.clone(), "the first one");
             found.push(twice.help("remove one of the two, or put a router into one"));
@@ -238,10 +244,10 @@ fn second_links(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> 
         match first.get(&end.value) {
             None => drop(first.insert(end.value, end.span.clone())),
             Some(first) => {
-                let message = format!("{} has a link already", end.value.the());
+                let message = format!("{} already has a link", end.value.the());
                 let second = Diagnostic::new(end.span.clone(), message);
                 let second = second.related(first.clone(), "the first one");
-                let help = "a host has one link, one address and no way to choose: put a router or a switch in front of it";
+                let help = "a host has one link and one address, and cannot choose between links: put a router or a switch in front of it";
                 found.push(second.help(help));
             }
         }
@@ -249,9 +255,9 @@ fn second_links(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> 
     found
 }
 
-/// A frame that nobody knows the way of goes round for ever: the bridges here speak no spanning
-/// tree protocol.
-fn storms(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
+/// Reports loops of switches. The bridges of the lab do not run the spanning tree protocol, so a
+/// flooded frame would circulate in a loop for ever.
+fn switch_loops(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
     let mut group: BTreeMap<Node, Node> = graph.of_role(Role::Switch).map(|s| (s, s)).collect();
     let mut found = Vec::new();
     for link in &links.value {
@@ -262,7 +268,7 @@ fn storms(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnostic> {
         if near == far {
             let message = format!("this link closes a loop of switches, from {a} to {b}");
             let storm = Diagnostic::new(link.span.clone(), message);
-            found.push(storm.help("a frame would go round it for ever: make one of them a router"));
+            found.push(storm.help("a frame would circulate for ever: make one of them a router"));
         }
         let joined = group.values_mut().filter(|of| **of == far);
         joined.for_each(|of| *of = near);
@@ -280,11 +286,11 @@ fn shared_networks(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnosti
             }
             let earlier = first.insert((end.value, network), end.span.clone());
             if let Some(earlier) = earlier {
-                let message = format!("{} is on this network already", end.value.the());
+                let message = format!("{} already has a link to this network", end.value.the());
                 let twice = Diagnostic::new(end.span.clone(), message);
                 let twice = twice.related(earlier, "by this link");
                 found.push(twice.help(
-                    "a router answers for each of its addresses at all of its interfaces: give it one on each network",
+                    "a router answers for each of its addresses on all of its interfaces: give it one link to each network",
                 ));
             }
         }
@@ -292,11 +298,11 @@ fn shared_networks(graph: &Topology, links: &At<Vec<LinkPart>>) -> Vec<Diagnosti
     found
 }
 
-fn islands(graph: &Topology, nodes: &[NodePart], links: &At<Vec<LinkPart>>) -> Option<Diagnostic> {
+fn isolated(graph: &Topology, nodes: &[NodePart], links: &At<Vec<LinkPart>>) -> Option<Diagnostic> {
     let node = graph.unreachable()?;
     let named = nodes.iter().find(|part| part.value.node == node);
     let span = named.map_or(links.span.clone(), |part| part.span.clone());
-    let message = format!("the client has no way to {}", node.the());
+    let message = format!("no path leads from the client to {}", node.the());
     let help = format!("add a link: `{{ between = [\"{node}\", \"...\"] }}`");
     Some(Diagnostic::new(span, message).help(help))
 }

@@ -1,8 +1,9 @@
-//! A TOML tree to a [`FileDraft`]: types, spelling, limits, and whatever else a single table
-//! decides.
+//! Decodes a TOML tree to a [`FileDraft`]: checks types, spelling, limits, and everything else that
+//! a single table decides.
 //!
-//! A case's tables are laid over the file's own, and are decoded once for each case. The file's own
-//! tables are decoded alone too, for the errors of what every case replaces.
+//! The tables of a case are laid over the tables of the file, and are decoded once for each case.
+//! The tables of the file are also decoded alone, to report errors in parts that every case
+//! replaces.
 
 mod connection;
 mod count;
@@ -24,9 +25,12 @@ use crate::scenario::{Clock, bounds};
 use crate::step;
 use crate::step::Written;
 
-const SUMMARY: Key<String> = text("summary", "One line: what a person learns from the file.")
-    .required("a line that says what a person learns from the file: `summary = \"...\"`");
-const SOURCE: Key<String> = text("source", "Where the claim comes from.");
+const SUMMARY: Key<String> = text("summary", "One line: what the file shows.")
+    .required("a line that describes what the file shows: `summary = \"...\"`");
+const SOURCE: Key<String> = text(
+    "source",
+    "The source of the claim: a book's chapter, an RFC, an issue.",
+);
 const CLOCK: Key<Clock> = Key::word(
     "clock",
     &[("any", Clock::Any), ("virtual", Clock::Virtual)],
@@ -62,7 +66,7 @@ const CASES: Part = Part {
     about: "The variations. A file without any is one case.",
 };
 
-/// A file.
+/// The root table of a file.
 pub(crate) const FILE: TableKind = TableKind {
     name: None,
     about: "A scenario of deadpeer: faults on a TCP connection, and what the application must see.",
@@ -84,20 +88,20 @@ const NAME: Key<String> = Key::value(
     "name",
     Shape::CaseName(bounds::LONGEST_NAME),
     case_name,
-    "The name, which no other case of the file has.",
+    "The name, unique within the file.",
 )
 .required("`name = \"...\"`");
 const NOTE: Key<String> = text("note", "How this case differs, and why.");
 
 const CASE: TableKind = TableKind {
     name: Some("case"),
-    about: "A variation: its tables are laid over the file's own, key by key, and its steps follow the file's. `firewall`, `sysctl`, \
-            `keepalive` and what is expected of an end are replaced as wholes.",
+    about: "A variation of the file: its tables override those of the file, key by key, and its steps follow those of the file. `firewall`, `sysctl`, \
+            `keepalive` and the expectation of an end are replaced as a whole.",
     keys: &[&NAME, &NOTE, &SLOW, &STEP, &TOPOLOGY, &CONNECTION, &EXPECT],
     relations: &[],
 };
 
-/// A key with a text for a person to read.
+/// A key whose value is text for the reader.
 const fn text(name: &'static str, about: &'static str) -> Key<String> {
     Key::value(name, Shape::Text, |value, cx| value.text(cx), about)
 }
@@ -135,9 +139,9 @@ pub(super) fn file(table: Table, cx: &mut Context) -> FileDraft {
     }
 }
 
-/// What is decoded once for all cases.
+/// The parts of a file that are decoded once for all cases.
 struct Decoder {
-    /// The file's.
+    /// The steps of the file.
     steps: Rc<[Result<Written, Reported>]>,
     known: Known,
 }
@@ -194,7 +198,7 @@ fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
         let long = Diagnostic::new(value.span(), message);
         let most = bounds::LONGEST_NAME;
         return Err(cx.report(long.help(format!(
-            "it can have {most} at most: a capture is named after it"
+            "it can have {most} at most: the name of a capture contains it"
         ))));
     }
     if name.chars().all(valid) {
@@ -213,7 +217,7 @@ fn case_name(value: &Value, cx: &mut Context) -> Result<String, Reported> {
     Err(cx.report(Diagnostic::new(value.span(), message).help(help)))
 }
 
-/// All of them, each as often as it is taken.
+/// Reads all steps of a table. A repeated step is in the list once for each repetition.
 fn steps(table: &mut Table, cx: &mut Context) -> Vec<Result<Written, Reported>> {
     let Some(value) = table.ask(STEP.name) else {
         return Vec::new();

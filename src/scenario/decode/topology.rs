@@ -1,4 +1,4 @@
-//! `[topology]`: a preset, or machines and links spelled out; families; a firewall.
+//! `[topology]`: a preset, or machines and links; families; a firewall; sysctls of the machines.
 
 use super::{firewall, graph};
 use crate::file::Diagnostic;
@@ -22,7 +22,7 @@ const FAMILY: Key<Vec<Carried>> = Key::value(
     "family",
     Shape::OneOrMore(&Shape::OneOf(Carried::words)),
     families,
-    "The family that the connection runs over, each a case of its own; `ipv4` and `ipv6`, if absent. `dual` makes two cases, over one \
+    "The families that the connection runs over, with one case for each; `ipv4` and `ipv6`, if absent. `dual` makes two cases over one \
      network that carries both.",
 );
 
@@ -55,7 +55,7 @@ pub(super) fn read(mut topology: Layers, cx: &mut Context) -> TopologyDraft {
     }
 }
 
-/// A preset is a graph under a name.
+/// Reads the network: a preset, or a graph of machines and links. A preset is a named graph.
 fn network(table: &mut Table, cx: &mut Context) -> Given<Topology> {
     let preset = PRESET.get(table, cx);
     let nodes = graph::NODES.get(table, cx);
@@ -78,18 +78,18 @@ fn network(table: &mut Table, cx: &mut Context) -> Given<Topology> {
             Err(cx.report(loose.help(help)))
         }
         (Some(preset), nodes, links) => {
-            let message = "a topology is a preset, or it is spelled out";
+            let message = "a topology has either `preset`, or `nodes` and `links`";
             let mut both = Diagnostic::new(preset.span, message);
             for span in [nodes.map(|at| at.span), links.map(|at| at.span)] {
                 both.related
-                    .extend(span.map(|span| (span, "spelled out here".to_owned())));
+                    .extend(span.map(|span| (span, "given here".to_owned())));
             }
             Err(cx.report(both.help("remove `preset`, or `nodes` and `links`")))
         }
     }
 }
 
-/// One word, or a list of them.
+/// Reads one word, or a list of words.
 fn families(value: &Value, cx: &mut Context) -> Result<Vec<Carried>, Reported> {
     if value.as_str().is_some() {
         return value.word(&Carried::ALL, cx).map(|family| vec![family]);
@@ -101,7 +101,7 @@ fn families(value: &Value, cx: &mut Context) -> Result<Vec<Carried>, Reported> {
             Ok(family) if families.contains(&family) => {
                 let message = format!("`{}` is listed twice", element.as_str().unwrap_or_default());
                 let twice = Diagnostic::new(element.span(), message);
-                reported = Some(cx.report(twice.help("each makes its cases once")));
+                reported = Some(cx.report(twice.help("list each family once")));
             }
             Ok(family) => families.push(family),
             Err(error) => reported = Some(error),
@@ -113,7 +113,7 @@ fn families(value: &Value, cx: &mut Context) -> Result<Vec<Carried>, Reported> {
     if families.is_empty() {
         let empty = Diagnostic::new(value.span(), format!("`{}` is empty", value.path()));
         return Err(cx.report(
-            empty.help("list `ipv4`, `ipv6` or `dual`, or leave the key out for the first two"),
+            empty.help("list `ipv4`, `ipv6` or `dual`, or omit the key for `ipv4` and `ipv6`"),
         ));
     }
     Ok(families)

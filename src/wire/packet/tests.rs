@@ -33,7 +33,7 @@ fn probe() -> Vec<u8> {
 #[test]
 fn a_segment_of_the_connection_is_read_from_its_header() {
     let Packet::Tcp(segment) = Packet::of(&frame(probe())) else {
-        panic!("it is TCP");
+        panic!("not a TCP segment");
     };
     assert_eq!(
         (segment.connection, segment.seq, segment.ack, segment.len),
@@ -43,7 +43,7 @@ fn a_segment_of_the_connection_is_read_from_its_header() {
 }
 
 #[test]
-fn a_segment_that_was_cut_short_has_the_length_of_the_whole() {
+fn a_truncated_segment_has_its_full_length() {
     let mut bytes = Vec::new();
     PacketBuilder::ethernet2([0; 6], [1; 6])
         .ipv4(CLIENT, SERVER, 64)
@@ -67,7 +67,7 @@ fn an_icmp_error_quotes_the_segment_that_it_is_about() {
         .write(&mut bytes, &probe()[14..])
         .unwrap();
     let Packet::Icmp(message) = Packet::of(&frame(bytes)) else {
-        panic!("it is ICMP");
+        panic!("not an ICMP message");
     };
     assert_eq!(message.name(), "host-unreachable");
     assert_eq!(message.from, IpAddr::from(ROUTER));
@@ -79,7 +79,7 @@ fn an_icmp_error_quotes_the_segment_that_it_is_about() {
 }
 
 #[test]
-fn arp_asks_and_answers() {
+fn arp_requests_and_replies_are_read() {
     let message = |operation| {
         let arp = etherparse::ArpPacket::new(
             etherparse::ArpHardwareId::ETHERNET,
@@ -110,7 +110,7 @@ fn arp_asks_and_answers() {
 }
 
 #[test]
-fn ndp_asks_and_answers() {
+fn ndp_solicitations_and_advertisements_are_read() {
     let [here, there] = [1, 2].map(|host| Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, host));
     let message = |kind: u8| {
         let mut bytes = Vec::new();
@@ -139,6 +139,6 @@ fn ndp_asks_and_answers() {
 }
 
 #[test]
-fn what_is_no_frame_is_something_else() {
+fn a_malformed_frame_is_something_else() {
     assert_eq!(Packet::of(&frame(vec![1, 2, 3])), Packet::Other);
 }

@@ -19,7 +19,7 @@ fn segment(at: u64, direction: Direction, seq: u32, ack: u32, len: u32) -> Segme
     }
 }
 
-/// Ten bytes out, acknowledged.
+/// This end has sent ten bytes, which are acknowledged.
 fn exchanged(start: u32) -> Track {
     let mut track = Track::default();
     track.observe(&segment(1, Direction::Out, start, 500, 10));
@@ -41,7 +41,7 @@ fn an_empty_segment_below_the_next_sequence_number_is_a_probe() {
 }
 
 #[test]
-fn a_probe_into_a_closed_window_asks_for_the_window() {
+fn a_probe_into_a_closed_window_is_a_window_probe() {
     let closed = |mut segment: Segment| {
         segment.window = 0;
         segment
@@ -65,7 +65,7 @@ fn a_probe_into_a_closed_window_asks_for_the_window() {
 }
 
 #[test]
-fn what_was_written_but_not_yet_captured_is_not_quiet() {
+fn a_track_with_uncaptured_writes_is_not_quiet() {
     let mut track = exchanged(100);
     assert!(track.is_quiet(10));
     assert!(!track.is_quiet(15));
@@ -85,7 +85,7 @@ fn sequence_numbers_wrap() {
 }
 
 #[test]
-fn data_that_comes_later_does_not_answer_a_probe() {
+fn data_that_arrives_later_does_not_answer_a_probe() {
     let mut track = exchanged(100);
     track.observe(&segment(3, Direction::Out, 109, 500, 0));
     track.observe(&segment(4, Direction::Out, 110, 500, 5));
@@ -102,7 +102,7 @@ fn a_pure_acknowledgement_is_no_probe() {
 }
 
 #[test]
-fn a_reset_is_neither_an_answer_nor_activity() {
+fn a_reset_is_neither_an_answer_nor_a_sign_of_life() {
     let mut track = exchanged(100);
     track.observe(&segment(3, Direction::Out, 109, 500, 0));
     let mut reset = segment(4, Direction::In, 500, 110, 0);
@@ -127,7 +127,7 @@ fn the_peers_probe_is_no_sign_of_life() {
 }
 
 #[test]
-fn what_was_never_on_the_wire_counts_from_the_write() {
+fn data_that_was_never_on_the_wire_counts_from_the_write() {
     let write = |at, end| Write {
         at: Moment::from_nanos(at),
         end,
@@ -165,7 +165,7 @@ fn retransmissions_do_not_move_the_first_transmission() {
     assert_eq!(track.first_unacknowledged(&[]), None);
 }
 
-/// One segment of data, and then a longer one behind it, both acknowledged.
+/// This end has received two segments of data and has acknowledged both.
 fn received_twice() -> Track {
     let mut track = exchanged(100);
     for (at, seq) in [(3, 500), (4, 600)] {
@@ -179,19 +179,18 @@ fn last_received(track: &Track) -> Option<Moment> {
     track.last_received_before(Moment::from_nanos(u64::MAX))
 }
 
-/// `tcp_sequence`: the end of the segment lies before what was acknowledged (`rcv_wup`).
+/// `tcp_sequence`: the end of the segment lies before the last acknowledgement (`rcv_wup`).
 #[test]
 fn an_old_retransmission_is_no_sign_of_life() {
     let mut track = received_twice();
     track.observe(&segment(9, Direction::In, 500, 110, 100));
     assert_eq!(last_received(&track), Some(Moment::from_nanos(4)));
-    // That of the last segment ends where the acknowledgement does, and is taken.
+    // A retransmission of the last segment ends at the acknowledgement and is accepted.
     track.observe(&segment(10, Direction::In, 600, 110, 100));
     assert_eq!(last_received(&track), Some(Moment::from_nanos(10)));
 }
 
-/// The host has no route: its acknowledgement was never on the wire, and its TCP has sent it all
-/// the same.
+/// The host has no route: its acknowledgement was never on the wire, but its TCP counts it as sent.
 #[test]
 fn an_acknowledgement_that_was_never_on_the_wire_counts_after_its_delay() {
     let late = 200_000_003;
@@ -199,20 +198,20 @@ fn an_acknowledgement_that_was_never_on_the_wire_counts_after_its_delay() {
         let mut track = exchanged(100);
         track.observe(&segment(3, Direction::In, 500, 110, 100));
         track.observe(&segment(4, Direction::In, 600, 110, 100));
-        // Only the first is acknowledged for certain at that time, so its end is what counts.
+        // Only the first segment is acknowledged for certain at that time, so its end is the limit.
         track.observe(&segment(at, Direction::In, 500, 110, 99));
         assert_eq!(last_received(&track), Some(Moment::from_nanos(last)));
     }
 }
 
-/// `tcp_ack`: an acknowledgement of what was never sent, and one that is older than the last.
+/// `tcp_ack`: an acknowledgement of data that was never sent, and one that is older than the last.
 #[test]
 fn an_acknowledgement_out_of_range_is_no_sign_of_life() {
     let mut track = exchanged(100);
     track.observe(&segment(3, Direction::In, 500, 200, 0));
     track.observe(&segment(4, Direction::In, 500, 105, 0));
     assert_eq!(last_received(&track), Some(Moment::from_nanos(2)));
-    // New data counts whatever it acknowledges.
+    // A segment with new data counts, whatever it acknowledges.
     track.observe(&segment(5, Direction::In, 500, 105, 10));
     assert_eq!(last_received(&track), Some(Moment::from_nanos(5)));
 }
@@ -227,7 +226,7 @@ fn a_syn_within_a_connection_is_no_sign_of_life() {
     assert_eq!(last_received(&track), Some(Moment::from_nanos(2)));
 }
 
-/// RFC 7323 section 5: what was delayed so long that its retransmission came before it.
+/// RFC 7323 section 5: a segment that was delayed so long that its retransmission arrived first.
 #[test]
 fn a_segment_with_an_old_timestamp_is_no_sign_of_life() {
     let stamped = |mut segment: Segment, timestamp| {
@@ -267,9 +266,9 @@ fn a_fin_behind_a_gap_is_received_when_the_gap_is_filled() {
     assert_eq!(track.fin_received, Some(Moment::from_nanos(9)));
 }
 
-/// RFC 5961 section 3: one in the window and out of order is challenged.
+/// RFC 5961 section 3: a RST in the window but out of order is answered with a challenge ACK.
 #[test]
-fn a_rst_out_of_order_is_not_taken() {
+fn a_rst_out_of_order_is_not_accepted() {
     let reset = |at, seq| {
         let mut reset = segment(at, Direction::In, seq, 0, 0);
         reset.flags.rst = true;
@@ -280,12 +279,12 @@ fn a_rst_out_of_order_is_not_taken() {
     assert_eq!((track.reset, track.rst_received.len()), (None, 1));
     track.observe(&reset(4, 500));
     assert_eq!(track.reset, Some(Moment::from_nanos(4)));
-    // At the end of what has come behind a gap, it is (SACK).
+    // A RST at the end of the data after a gap is accepted (SACK).
     let mut track = exchanged(100);
     track.observe(&segment(3, Direction::In, 510, 110, 10));
     track.observe(&reset(4, 520));
     assert_eq!(track.reset, Some(Moment::from_nanos(4)));
-    // Before anything of the peer has come, it answers the SYN.
+    // A RST before any other segment of the peer answers the SYN.
     let mut track = Track::default();
     track.observe(&reset(5, 0));
     assert_eq!(track.reset, Some(Moment::from_nanos(5)));

@@ -32,8 +32,8 @@ fn table() -> Table {
     }
 }
 
-/// Each message as the bindings read it: flags 1 is a request, 4 asks for an answer, 0x400 creates,
-/// 0x800 appends.
+/// Returns each message as the bindings decode it. In the flags, 1 is a request, 4 requests an
+/// acknowledgement, 0x400 creates, 0x800 appends.
 fn described(batch: &Batch) -> String {
     let mut text = String::new();
     let mut rest = batch.bytes();
@@ -120,7 +120,8 @@ fn numbers_stand_in_a_set_of_the_rule() {
     });
 }
 
-/// The bytes, because the bindings read some numbers in another order than they write them.
+/// Returns the bytes, because the bindings read some numbers in another byte order than they write
+/// them.
 fn hex_of(batch: &Batch) -> String {
     let mut text = String::new();
     let mut rest = batch.bytes();
