@@ -139,7 +139,7 @@ fn router(family: Family, change: RouteChange) -> (Stuck, Answer) {
 /// The effect of an ICMP destination unreachable with this code on data in flight, and its errno.
 /// No code ends an established connection (`tcp_v4_err`, `tcp_v6_err`). The codes that are about
 /// the network or the host revert one doubling of the timeout (RFC 6069).
-fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
+pub(super) fn unreachable(family: Family, code: u8) -> (Stuck, Errno) {
     let reverts = match family {
         // ICMP_NET_UNREACH, ICMP_HOST_UNREACH
         Family::Ipv4 => code <= 1,

@@ -4,6 +4,9 @@
 //! `predict` applies the steps of a case ([`timeline`]), determines which timer runs
 //! ([`keepalive`], [`retransmission`]), how late it may be ([`wheel`]), and which error is reported
 //! when it gives up.
+//!
+//! `simulation` is a second model of the same rules: it simulates both ends packet by packet. The
+//! tests compare the two on all shipped cases, so that an error in one of them is found.
 
 mod errors;
 pub mod interval;
@@ -14,6 +17,10 @@ mod predict;
 pub mod prediction;
 mod reach;
 pub mod retransmission;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod sweep;
 mod ticks;
 pub mod timeline;
 mod tracking;

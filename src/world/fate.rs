@@ -90,7 +90,7 @@ impl World {
 
     /// The result at the interface where the packet arrives at a machine, if a fault affects it
     /// there.
-    fn arrival(&self, packet: &Packet, at: Node) -> Option<Fate> {
+    pub(crate) fn arrival(&self, packet: &Packet, at: Node) -> Option<Fate> {
         self.faults().find_map(|fault| match fault {
             Fault::Loss(on, loss) if *on == at && loss.to == packet.to => {
                 let hits = hits(loss.what, packet.kind);
@@ -105,7 +105,7 @@ impl World {
 
     /// The result in the forwarding of a router or in the output of the sender, if a fault affects
     /// it there.
-    fn departure(&self, packet: &Packet, at: Node) -> Option<Fate> {
+    pub(crate) fn departure(&self, packet: &Packet, at: Node) -> Option<Fate> {
         let own = packet.to.peer();
         let is_sender = at == own.node();
         if is_sender {
@@ -141,7 +141,7 @@ impl World {
             })
     }
 
-    fn is_silent(&self, host: End) -> bool {
+    pub(crate) fn is_silent(&self, host: End) -> bool {
         let is_down = self.lasting(|fault| *fault == Fault::Down(host)).is_some();
         is_down || self.has(&Fault::Silent(host))
     }
@@ -203,7 +203,7 @@ impl World {
     }
 
     /// The result on the link to the next machine, if a fault affects it there.
-    fn crossing(&self, packet: &Packet, at: Node, next: Node) -> Option<Fate> {
+    pub(crate) fn crossing(&self, packet: &Packet, at: Node, next: Node) -> Option<Fate> {
         let role = self.setting.topology.as_ref()?.role(at)?;
         let (own, across) = (self.is_down(at, next), self.is_down(next, at));
         match role {
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// The result at the host of the receiving end.
-    fn receipt(&self, packet: &Packet) -> Fate {
+    pub(crate) fn receipt(&self, packet: &Packet) -> Fate {
         let to = packet.to;
         if let Some(lost) = self.arrival(packet, to.node()) {
             return lost;
