@@ -29,9 +29,11 @@
 //!   program as its init
 //! * [`privilege`]: drops all rights that are not needed, and enters a user namespace without root;
 //!   [`limits`]: the resource limits of this process; [`input`]: files that a user names
+//! * [`cli`]: the command line of `harness`
 //! * [`stall`]: intervals in which the machine stood still; [`processors`], `memory`: processors
 //!   and the available memory of the machine
 
+pub mod cli;
 pub mod clock;
 pub mod endpoint;
 pub mod evidence;

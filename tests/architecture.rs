@@ -30,6 +30,7 @@ const LAYERS: &[&[&str]] = &[
     &["outcome", "lab"],
     &["endpoint", "judge", "record", "job"],
     &["runner", "report"],
+    &["cli"],
 ];
 
 type Module = Vec<String>;
@@ -46,7 +47,7 @@ fn collect(folder: &Path, module: &mut Module, found: &mut BTreeMap<Module, Stri
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let is_program = module.is_empty() && ["cli", "main", "lib"].contains(&stem.as_str());
+        let is_program = module.is_empty() && ["main", "lib"].contains(&stem.as_str());
         let is_test = stem == "tests"
             || stem.ends_with("_tests")
             || ["testing", "fixture"].contains(&stem.as_str());

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use deadpeer::kernel;
-use deadpeer::oracle::Ticks;
-use deadpeer::prepare::Prepared;
-use deadpeer::report::plan;
-use deadpeer::text::plural;
+use crate::kernel;
+use crate::oracle::Ticks;
+use crate::prepare::Prepared;
+use crate::report::plan;
+use crate::text::plural;
 
 use super::filter::Filter;
 use super::load::{load, prepare, warn};

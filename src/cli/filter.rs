@@ -3,8 +3,8 @@
 use std::path::{Component, Path};
 use std::str::FromStr;
 
-use deadpeer::prepare::Prepared;
-use deadpeer::scenario::Scenario;
+use crate::prepare::Prepared;
+use crate::scenario::Scenario;
 use glob::Pattern as Glob;
 
 use super::complain;

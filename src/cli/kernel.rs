@@ -7,8 +7,8 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::{privilege, sys};
 use anyhow::Context;
-use deadpeer::{privilege, sys};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use kernel_builder::{Build, BuildError, Cache, Kernel, KernelSpec, Series, Stage, Stop, Tick};
 use tokio::runtime::Builder;

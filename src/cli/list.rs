@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use deadpeer::scenario;
-use deadpeer::scenario::{Case, Clock, Scenario};
-use deadpeer::shipped;
+use crate::scenario;
+use crate::scenario::{Case, Clock, Scenario};
+use crate::shipped;
 
 use super::filter::Filter;
 use super::load::{print_errors, sources};

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::oracle::Ticks;
+use crate::prepare::{self, Prepared};
+use crate::scenario;
+use crate::scenario::{FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
+use crate::shipped;
 use anyhow::Context;
-use deadpeer::oracle::Ticks;
-use deadpeer::prepare::{self, Prepared};
-use deadpeer::scenario;
-use deadpeer::scenario::{FileDiagnostics, LoadError, LoadErrors, Scenario, Source};
-use deadpeer::shipped;
 
 use super::{color_on_stderr, fitted, note, write_stderr};
 

@@ -16,11 +16,11 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
+use crate::limits::{self, LimitError};
+use crate::text::{fit, printable};
+use crate::{guest, privilege, runner};
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
-use deadpeer::limits::LimitError;
-use deadpeer::privilege;
-use deadpeer::text::{fit, printable};
 use rustix::termios::tcgetwinsize;
 
 /// Shows how and when a program learns that its TCP peer is gone, on the real kernel.
@@ -31,7 +31,7 @@ use rustix::termios::tcgetwinsize;
     max_term_width = 100,
     after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}")
 )]
-pub(crate) struct Arguments {
+struct Arguments {
     /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
@@ -96,8 +96,19 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+/// Parses the arguments of the process, runs the command, and returns the exit status. In a guest
+/// kernel, where the program is init, it runs the guest's job and never returns.
+#[must_use]
+pub fn main() -> ExitCode {
+    guest::enter_if_guest(runner::handle);
+    match limits::raise_stack_limit() {
+        Ok(()) => run_command(Arguments::parse()),
+        Err(error) => refused(&error),
+    }
+}
+
 /// Runs the command.
-pub(crate) fn main(arguments: Arguments) -> ExitCode {
+fn run_command(arguments: Arguments) -> ExitCode {
     let color = match arguments.color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
@@ -121,7 +132,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
 }
 
 /// Prints why no command can run, and returns [`Exit::Environment`].
-pub(crate) fn refused(error: &LimitError) -> ExitCode {
+fn refused(error: &LimitError) -> ExitCode {
     complain(&error.to_string());
     ExitCode::from(Exit::Environment as u8)
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::input::{self, InputError};
+use crate::record::Record;
 use anyhow::Context;
-use deadpeer::input::{self, InputError};
-use deadpeer::record::Record;
 
 use super::{Exit, complain};
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use deadpeer::record::Record;
-use deadpeer::scenario;
+use crate::record::Record;
+use crate::scenario;
 
 use super::{Exit, complain, ignore_broken_pipe};
 

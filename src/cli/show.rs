@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use deadpeer::shipped;
+use crate::shipped;
 
 use super::{Exit, complain, ignore_broken_pipe};
 

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use deadpeer::outcome::CaseResult;
-use deadpeer::record::Record;
-use deadpeer::report::{detail, summary};
+use crate::outcome::CaseResult;
+use crate::record::Record;
+use crate::report::{detail, summary};
 
 use super::filter::Filter;
 use super::saved::saved;

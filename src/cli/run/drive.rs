@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use deadpeer::outcome::{CaseResult, Event};
-use deadpeer::record::Labels;
-use deadpeer::report::progress::Progress;
-use deadpeer::runner::{self, Entry, Options};
+use crate::outcome::{CaseResult, Event};
+use crate::record::Labels;
+use crate::report::progress::Progress;
+use crate::runner::{self, Entry, Options};
 use tokio::sync::mpsc;
 
 use super::RunArguments;

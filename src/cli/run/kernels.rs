@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::guest::{self, Failure, GuestMachine};
-use deadpeer::job::{self, JobError};
-use deadpeer::kernel;
-use deadpeer::model::Hz;
-use deadpeer::runner::Place;
-use deadpeer::text::printable;
+use crate::guest::{self, Failure, GuestMachine};
+use crate::job::{self, JobError};
+use crate::kernel;
+use crate::model::Hz;
+use crate::runner::Place;
+use crate::text::printable;
 
-use super::named::NATIVE;
+/// The name of the kernel that the harness runs on.
+pub(super) const NATIVE: &str = "native";
 
 /// How long a guest may take to boot and to send its description. QEMU without KVM may need half a
 /// minute on a busy machine.

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use crate::limits;
+use crate::privilege;
+use crate::record::Record;
+use crate::report::progress::Form;
+use crate::scenario::Scenario;
 use anyhow::anyhow;
-use deadpeer::limits;
-use deadpeer::privilege;
-use deadpeer::record::Record;
-use deadpeer::report::progress::Form;
-use deadpeer::scenario::Scenario;
 use tokio::runtime::Runtime;
 
 use super::filter::Filter;

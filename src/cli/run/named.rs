@@ -7,20 +7,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deadpeer::guest::{self, Accel, GuestMachine};
-use deadpeer::privilege;
+use crate::guest::{self, Accel, GuestMachine};
+use crate::privilege;
 use kernel_builder::{KernelSpec, Series, find};
 
 use super::RunArguments;
-use super::kernels::{Kernel, name_of};
+use super::kernels::{Kernel, NATIVE, name_of};
 use crate::cli::Exit;
 
 /// The environment variable that names the kernel for `--warp` without `--kernel`. If it is not
 /// set, the kernel comes from the user's cache.
 const VARIABLE: &str = "HARNESS_KERNEL";
-
-/// The name of the kernel that the harness runs on.
-pub(super) const NATIVE: &str = "native";
 
 /// A kernel that the arguments name. The type of its file is known; the kernel has not been
 /// started.

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::record::{OnKernel, Record};
+use crate::report::pcap::{self, Origin};
+use crate::scenario::{CaseId, Scenario};
+use crate::text::plural;
 use anyhow::Context;
-use deadpeer::record::{OnKernel, Record};
-use deadpeer::report::pcap::{self, Origin};
-use deadpeer::scenario::{CaseId, Scenario};
-use deadpeer::text::plural;
 
 use super::files;
-use super::named::NATIVE;
+use super::kernels::NATIVE;
 
 /// The folder of the captures.
 pub(super) struct Folder {

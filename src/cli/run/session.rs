@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use deadpeer::judge::Alike;
-use deadpeer::oracle::Ticks;
-use deadpeer::outcome::CaseResult;
-use deadpeer::prepare::Prepared;
-use deadpeer::record::{Labels, OnKernel};
-use deadpeer::report::progress::Waiting;
-use deadpeer::runner::{self, Entry};
-use deadpeer::scenario::{Clock, Scenario};
-use deadpeer::text::seconds;
+use crate::judge::Alike;
+use crate::oracle::Ticks;
+use crate::outcome::CaseResult;
+use crate::prepare::Prepared;
+use crate::record::{Labels, OnKernel};
+use crate::report::progress::Waiting;
+use crate::runner::{self, Entry};
+use crate::scenario::{Clock, Scenario};
+use crate::text::seconds;
 
 use super::drive::{Finished, INTERRUPTED, drive};
 use super::kernels::{Description, Kernel};

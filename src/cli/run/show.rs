@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use deadpeer::outcome::{CaseResult, Verdict};
-use deadpeer::record::{OnKernel, Record};
-use deadpeer::report::{detail, matrix, runs, summary, table};
-use deadpeer::text::fit;
+use crate::outcome::{CaseResult, Verdict};
+use crate::record::{OnKernel, Record};
+use crate::report::{detail, matrix, runs, summary, table};
+use crate::text::fit;
 
 use super::RunArguments;
 use crate::cli::Exit;

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpeer::judge::{self, Alike};
-use deadpeer::outcome::CaseResult;
-use deadpeer::prepare::Prepared;
-use deadpeer::runner::Entry;
+use crate::judge::{self, Alike};
+use crate::outcome::CaseResult;
+use crate::prepare::Prepared;
+use crate::runner::Entry;
 
 /// Returns an entry for each run: every case at every phase, `repeat` times. The runs of a case are
 /// adjacent, and so are the repetitions at one phase.
