@@ -26,7 +26,7 @@ pub enum InputError {
 ///
 /// # Errors
 /// See [`InputError`].
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
     // The type is checked before open(2), because opening a device can have side effects.
     regular(fs::metadata(path)?.file_type())?;
     let file = open(path)?;

@@ -38,9 +38,9 @@ pub(crate) enum Job {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// `uname -r`.
-    pub release: String,
+    pub(crate) release: String,
     /// The tick rate (`CONFIG_HZ`), if it is known.
-    pub hz: Option<Hz>,
+    pub(crate) hz: Option<Hz>,
 }
 
 /// The result of a case, or of one of its variants.

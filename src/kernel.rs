@@ -27,7 +27,7 @@ fn embedded_config() -> Option<String> {
 
 /// `uname -r`.
 #[must_use]
-pub fn release() -> Option<String> {
+pub(crate) fn release() -> Option<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(release.trim().to_owned())
 }

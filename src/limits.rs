@@ -32,7 +32,7 @@ const THREADS: usize = 4;
 
 /// A limit that is too low for a run.
 #[derive(Debug, thiserror::Error)]
-pub enum LimitError {
+pub(crate) enum LimitError {
     /// The first thread would overflow its stack.
     #[error(
         "the stack is limited to {} kB, but {} kB are needed\n  help: raise the limit (RLIMIT_STACK): ulimit -s {}",
@@ -72,7 +72,7 @@ pub enum LimitError {
 ///
 /// # Errors
 /// [`LimitError::Stack`] if the hard limit is too low.
-pub fn raise_stack_limit() -> Result<(), LimitError> {
+pub(crate) fn raise_stack_limit() -> Result<(), LimitError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_STACK) else {
         return Ok(());
     };
@@ -90,7 +90,7 @@ pub fn raise_stack_limit() -> Result<(), LimitError> {
 ///
 /// # Errors
 /// [`LimitError`].
-pub fn room_for_a_run() -> Result<(), LimitError> {
+pub(crate) fn room_for_a_run() -> Result<(), LimitError> {
     let processors = available_parallelism().map_or(1, NonZeroUsize::get);
     let needed = ADDRESS_SPACE + processors as u64 * ADDRESS_SPACE_OF_A_PROCESSOR;
     match getrlimit(Resource::RLIMIT_AS) {
@@ -118,7 +118,7 @@ fn start_at_once(count: usize) -> io::Result<()> {
 
 /// Raises the soft limit of open files to the hard limit. A lab needs about a dozen descriptors;
 /// the usual soft limit of 1024 exists for programs that use select(2).
-pub fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // If this fails, the first open(2) beyond the limit returns an error.
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
@@ -136,7 +136,7 @@ fn now(resource: Resource) -> String {
 /// The help text for an error that means that a limit of the machine is reached, for example by
 /// many concurrent cases; empty for other errors.
 #[must_use]
-pub fn advice(source: &io::Error) -> String {
+pub(crate) fn advice(source: &io::Error) -> String {
     let raise = match source.raw_os_error() {
         Some(libc::EMFILE) => {
             format!(

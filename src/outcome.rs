@@ -87,7 +87,7 @@ impl Verdict {
     /// Whether the case failed, has no verdict, or could not be run; `false` if it was skipped or
     /// stopped.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
+    pub(crate) fn is_bad(&self) -> bool {
         match self {
             Self::Failed(_) | Self::Undecided(_) | Self::Error(_) => true,
             Self::Passed | Self::Skipped(_) | Self::Stopped(_) => false,
@@ -108,13 +108,13 @@ pub struct Undecided {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mismatch {
     /// The end; `None` for a step or a time limit.
-    pub end: Option<End>,
+    pub(crate) end: Option<End>,
     /// The expected behaviour.
-    pub expected: String,
+    pub(crate) expected: String,
     /// The origin of the expectation: a line of the file, a rule of the oracle, or an option.
-    pub because: String,
+    pub(crate) because: String,
     /// The observed behaviour.
-    pub observed: String,
+    pub(crate) observed: String,
 }
 
 /// The observation of a case.
@@ -132,10 +132,10 @@ pub struct Observation {
     pub(crate) stalls: Vec<Stall>,
     /// The number of frames, including those of other cases, that the machine dropped meanwhile
     /// because an input queue was full ([`crate::kernel::backlog_drops`]).
-    pub backlog_drops: u64,
+    pub(crate) backlog_drops: u64,
     /// The number of packets that were dropped meanwhile because the neighbour table, which all
     /// namespaces share, had no room for an entry.
-    pub neighbours_refused: u64,
+    pub(crate) neighbours_refused: u64,
     /// The recorded evidence.
     pub evidence: Evidence,
     /// Why the case was cut short; `None` if it was completed. The expectations of a case that was
@@ -178,11 +178,11 @@ pub(crate) enum Cut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BrokenStep {
     /// The line of the step in the file.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The description of the step: "exchange from client".
-    pub what: String,
+    pub(crate) what: String,
     /// Why it failed.
-    pub error: String,
+    pub(crate) error: String,
 }
 
 /// The observation of one end.
@@ -194,30 +194,30 @@ pub struct EndObservation {
     /// The observation of each connection.
     pub connections: Vec<ConnectionObservation>,
     /// The captured ARP or NDP messages.
-    pub neighbours: Neighbours,
+    pub(crate) neighbours: Neighbours,
     /// The increase of each counter of its namespace from zero time to the end of the watch.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
     /// Its open socket descriptors, if the file has an expectation of them.
-    pub descriptors: Option<Descriptors>,
+    pub(crate) descriptors: Option<Descriptors>,
     /// The end of the watch. Later events are not judged. The exchange that proves survival comes
     /// after the watch.
-    pub watched_until: Moment,
+    pub(crate) watched_until: Moment,
     /// The delay from its outcome, or from the end of its time, to the read of the counters.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub look_delay: Duration,
+    pub(crate) look_delay: Duration,
     /// The quality of the recording.
-    pub recording: Recording,
+    pub(crate) recording: Recording,
 }
 
 /// The quality of the recording of an end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The late looks at the socket.
     pub(crate) late_looks: Vec<LateLook>,
     /// The number of frames that the kernel dropped because the packet socket's buffer was full.
-    pub frames_lost: u32,
+    pub(crate) frames_lost: u32,
     /// Why the recording is incomplete for another reason, such as an error that ended it early.
-    pub broken_off: Option<String>,
+    pub(crate) broken_off: Option<String>,
 }
 
 /// A look at a socket that occurred later after its frame than the allowance permits.
@@ -225,10 +225,10 @@ pub struct Recording {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LateLook {
     /// The time of the look.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// The delay after the frame.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub by: Duration,
+    pub(crate) by: Duration,
 }
 
 impl EndObservation {
@@ -247,17 +247,17 @@ impl EndObservation {
 pub struct ConnectionObservation {
     /// Whether the server's program has not accepted the connection, although its kernel may have
     /// it in a queue.
-    pub unaccepted: bool,
+    pub(crate) unaccepted: bool,
     /// How the connection ended, and when the kernel reported it; `None` while it is open.
     pub ended: Option<(Ended, Moment)>,
     /// Since when the program has been reading; `None` if it does not read.
-    pub reads_since: Option<Moment>,
+    pub(crate) reads_since: Option<Moment>,
     /// The events that poll(2) returned for the socket at the end of the connection.
-    pub poll: Vec<PollEvent>,
+    pub(crate) poll: Vec<PollEvent>,
     /// The result of a write after the outcome, if the file has an expectation of it.
-    pub next_write: Option<NextWrite>,
+    pub(crate) next_write: Option<NextWrite>,
     /// The result of the exchange that proves survival.
-    pub further_exchange: Option<Result<(), String>>,
+    pub(crate) further_exchange: Option<Result<(), String>>,
     /// The writes of the application.
     pub writes: Vec<Write>,
     /// The captured segments.
@@ -300,13 +300,13 @@ impl ConnectionObservation {
 
 /// Open socket descriptors of one end, counted in the process's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Descriptors {
+pub(crate) struct Descriptors {
     /// Before the connections were opened.
-    pub before: usize,
+    pub(crate) before: usize,
     /// After the outcome, with the sockets of the connections still open.
-    pub open: usize,
+    pub(crate) open: usize,
     /// After the sockets of ended connections were closed.
-    pub after: usize,
+    pub(crate) after: usize,
 }
 
 /// An event during a run, for reports of progress.

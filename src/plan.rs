@@ -44,9 +44,9 @@ pub struct NodePlan {
     /// Routes besides the connected ones.
     pub routes: Vec<RoutePlan>,
     /// The sysctls that the file sets.
-    pub sysctl: Vec<Sysctl>,
+    pub(crate) sysctl: Vec<Sysctl>,
     /// The firewall; `None`: it forwards everything.
-    pub firewall: Option<Firewall>,
+    pub(crate) firewall: Option<Firewall>,
 }
 
 /// The plan of one interface.
@@ -68,7 +68,7 @@ pub struct Subnet {
     /// The address of the host, or of the network.
     pub address: IpAddr,
     /// Length of the prefix in bits.
-    pub prefix: u8,
+    pub(crate) prefix: u8,
 }
 
 /// A static route.
@@ -79,9 +79,9 @@ pub struct RoutePlan {
     /// The address of the next router; `None` for a network that the node is attached to.
     pub via: Option<IpAddr>,
     /// The link index of the outgoing interface.
-    pub interface: u32,
+    pub(crate) interface: u32,
     /// Whether it is the backup route, used while the primary route does not exist.
-    pub is_backup: bool,
+    pub(crate) is_backup: bool,
 }
 
 /// A veth pair: the two ends as (position in `nodes`, position in `interfaces`).
@@ -92,7 +92,7 @@ pub struct LinkPlan {
     /// The other end.
     pub far: (usize, usize),
     /// The MTU, in bytes.
-    pub mtu: u16,
+    pub(crate) mtu: u16,
 }
 
 impl std::fmt::Display for Subnet {
@@ -175,7 +175,7 @@ impl NetworkPlan {
 
     /// The plan of one node, if the topology has it.
     #[must_use]
-    pub fn node(&self, node: Node) -> Option<&NodePlan> {
+    pub(crate) fn node(&self, node: Node) -> Option<&NodePlan> {
         self.nodes.iter().find(|plan| plan.node == node)
     }
 
@@ -187,13 +187,13 @@ impl NetworkPlan {
 
     /// The address of one end of the connection.
     #[must_use]
-    pub fn address(&self, end: End) -> Subnet {
+    pub(crate) fn address(&self, end: End) -> Subnet {
         address_of(&self.nodes, end)
     }
 
     /// The interface by which the router with NAT sends to the server; `None` without NAT.
     #[must_use]
-    pub fn outside(&self) -> Option<&InterfacePlan> {
+    pub(crate) fn outside(&self) -> Option<&InterfacePlan> {
         let hides = |plan: &&NodePlan| plan.firewall.is_some_and(|firewall| firewall.nat);
         let router = self.nodes.iter().find(hides)?;
         let route = self.route(router.node, End::Server)?;
@@ -217,7 +217,7 @@ impl NetworkPlan {
 
     /// The machine that has an address.
     #[must_use]
-    pub fn owner(&self, address: IpAddr) -> Option<Node> {
+    pub(crate) fn owner(&self, address: IpAddr) -> Option<Node> {
         let has = |plan: &&NodePlan| {
             let mut own = plan.interfaces.iter().filter_map(|own| own.address);
             own.any(|own| own.address == address)
@@ -228,14 +228,14 @@ impl NetworkPlan {
     /// The route by which `on` reaches the network of `to`: the route of the attached network, or a
     /// planned one.
     #[must_use]
-    pub fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
+    pub(crate) fn route(&self, on: Node, to: End) -> Option<RoutePlan> {
         self.routes(on, to).into_iter().next()
     }
 
     /// All routes by which `on` reaches the network of `to`: the primary route, then the backup
     /// route.
     #[must_use]
-    pub fn routes(&self, on: Node, to: End) -> Vec<RoutePlan> {
+    pub(crate) fn routes(&self, on: Node, to: End) -> Vec<RoutePlan> {
         let network = self.address(to).network();
         let Some(plan) = self.node(on) else {
             return Vec::new();
@@ -253,7 +253,7 @@ impl NetworkPlan {
     /// The route by which `on` would reach the network of `to` through this router. `None` if the
     /// two share no network.
     #[must_use]
-    pub fn route_via(&self, on: Node, to: End, via: Node) -> Option<RoutePlan> {
+    pub(crate) fn route_via(&self, on: Node, to: End, via: Node) -> Option<RoutePlan> {
         let next = self.node(via)?.interfaces.iter();
         let (next, own) = next.filter_map(|next| next.address).find_map(|next| {
             let own = self.node(on)?.attached(next.network())?;

@@ -25,38 +25,38 @@ use crate::world::World;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Prepared {
     /// The file that contains the case.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The case itself.
     pub case: Case,
     /// Its network, in the family of its connection.
     pub network: NetworkPlan,
     /// The plan of the same network in the other family, if the network carries both.
-    pub other_family: Option<NetworkPlan>,
+    pub(crate) other_family: Option<NetworkPlan>,
     /// The tick rate of the kernel, as far as it is known.
-    pub ticks: Ticks,
+    pub(crate) ticks: Ticks,
     /// The prediction of the oracle for the client; `None` if no rule applies, or if the client has
     /// no expectation.
-    pub client: Option<Prediction>,
+    pub(crate) client: Option<Prediction>,
     /// The prediction of the oracle for the server; `None` as for the client.
-    pub server: Option<Prediction>,
+    pub(crate) server: Option<Prediction>,
 }
 
 /// The window in which an error must occur.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// The earliest time.
-    pub earliest: Duration,
+    pub(crate) earliest: Duration,
     /// The latest time, on an unloaded machine.
-    pub latest: Duration,
+    pub(crate) latest: Duration,
     /// The origin of both times.
-    pub from: WindowOrigin,
+    pub(crate) from: WindowOrigin,
     /// The source of the window: `within, line 14`, or the formula of the oracle.
-    pub formula: String,
+    pub(crate) formula: String,
 }
 
 /// The origin of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowOrigin {
+pub(crate) enum WindowOrigin {
     /// Zero time.
     Fault,
     /// The last segment that the end received.
@@ -201,7 +201,7 @@ impl Prepared {
     /// The window for the error that is expected at one end: the window of the file, or else that
     /// of the oracle. `None` if the connection is expected to stay open.
     #[must_use]
-    pub fn window(&self, end: End) -> Option<Window> {
+    pub(crate) fn window(&self, end: End) -> Option<Window> {
         let expectation = self.case.expect.end(end)?;
         let expected = expectation.outcome.ended()?;
         if let Some(stated) = expectation.within {

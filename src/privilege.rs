@@ -24,11 +24,10 @@ use nix::unistd::{getegid, geteuid};
 
 pub use caller::{become_caller, home};
 
-pub use caller::CallerError;
 pub use capabilities::without_privileges;
 use capabilities::{FOR_LABS, keep_for_good, make_root_ordinary, may_change_user, without_labs};
 use refusal::Refusal;
-pub use refusal::Refused;
+pub(crate) use refusal::Refused;
 
 /// Leaves the host's network namespace, and keeps only the rights that labs in new namespaces need.
 /// Must be called while the process has one thread.
@@ -91,7 +90,7 @@ fn are_sysctls_writable() -> io::Result<()> {
 ///
 /// # Errors
 /// The error of the system calls.
-pub fn renounce() -> io::Result<()> {
+pub(crate) fn renounce() -> io::Result<()> {
     keep_for_good(without_labs())
 }
 

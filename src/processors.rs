@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 /// The numbers of the processors that this thread may use; empty if the kernel does not report
 /// them.
 #[must_use]
-pub fn processors() -> Vec<usize> {
+pub(crate) fn processors() -> Vec<usize> {
     let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
     (0..CpuSet::count())
         .filter(|processor| allowed.is_set(*processor).unwrap_or(false))

@@ -23,13 +23,13 @@ pub(crate) const FORMAT: u32 = 3;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The version of this format.
-    pub format: u32,
+    pub(crate) format: u32,
     /// The version of the harness that wrote the file.
-    pub harness: String,
+    pub(crate) harness: String,
     /// The number of phases of the kernel's clock at which each case ran (`--phases`).
-    pub phases: NonZeroU32,
+    pub(crate) phases: NonZeroU32,
     /// The number of runs of each case at each phase (`--repeat`).
-    pub repeat: NonZeroU32,
+    pub(crate) repeat: NonZeroU32,
     /// The results on each kernel, in the order of `--kernels`.
     pub kernels: Vec<OnKernel>,
 }
@@ -42,13 +42,13 @@ pub struct OnKernel {
     /// The output of `uname -r` on the kernel, if known.
     pub release: Option<String>,
     /// Whether a signal stopped the run.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The results, in the order of the files and their cases. Each case has its phases in order,
     /// and each phase its repetitions.
     pub results: Vec<CaseResult>,
     /// The wall-clock time of the run, for the user.
     #[serde(skip)]
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 /// Why a file is not the result of a run.
@@ -75,7 +75,7 @@ pub enum RecordError {
 impl Record {
     /// The result of a run by this program.
     #[must_use]
-    pub fn new(phases: NonZeroU32, repeat: NonZeroU32, kernels: Vec<OnKernel>) -> Self {
+    pub(crate) fn new(phases: NonZeroU32, repeat: NonZeroU32, kernels: Vec<OnKernel>) -> Self {
         Self {
             format: FORMAT,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
@@ -109,7 +109,7 @@ impl Record {
 
     /// Whether each case ran more than once.
     #[must_use]
-    pub fn several_runs(&self) -> bool {
+    pub(crate) fn several_runs(&self) -> bool {
         self.phases.get() > 1 || self.repeat.get() > 1
     }
 
@@ -131,20 +131,20 @@ impl Record {
 
 /// Labels of the runs on one kernel. A label names only the properties that differ between runs.
 #[derive(Debug, Clone)]
-pub struct Labels {
+pub(crate) struct Labels {
     /// The kernel, if there are several.
-    pub kernel: Option<String>,
+    pub(crate) kernel: Option<String>,
     /// As in [`Record`].
-    pub phases: NonZeroU32,
+    pub(crate) phases: NonZeroU32,
     /// As in [`Record`].
-    pub repeat: NonZeroU32,
+    pub(crate) repeat: NonZeroU32,
 }
 
 impl Labels {
     /// The label of a result, by its index among all results on its kernel: `on linux-6.1, phase 3
     /// of 43, run 2 of 5`; empty if each case runs once.
     #[must_use]
-    pub fn of(&self, position: usize) -> String {
+    pub(crate) fn of(&self, position: usize) -> String {
         let (phases, repeat) = (self.phases.get(), self.repeat.get());
         let [of_phase, of_run] = [phases as usize, repeat as usize];
         let phase = || format!("phase {} of {phases}", position / of_run % of_phase + 1);
@@ -159,7 +159,7 @@ impl Labels {
 
     /// Whether there is more than one run of a case.
     #[must_use]
-    pub fn several(&self) -> bool {
+    pub(crate) fn several(&self) -> bool {
         self.kernel.is_some() || self.phases.get() > 1 || self.repeat.get() > 1
     }
 }

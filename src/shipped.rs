@@ -30,7 +30,7 @@ pub fn scenarios() -> (Vec<Scenario>, Vec<LoadError>) {
 }
 
 /// The files of a path in the source tree: one file, or all files in and below a folder.
-pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> {
     let path = path.strip_prefix(".").unwrap_or(path).to_owned();
     let is_below =
         move |name: &str| !path.as_os_str().is_empty() && Path::new(name).starts_with(&path);
@@ -41,7 +41,7 @@ pub fn below(path: &Path) -> impl Iterator<Item = (&'static str, &'static str)> 
 /// The files that match a name: the path in the source tree or its last components, with or without
 /// `.toml`. Exact matches take precedence.
 #[must_use]
-pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn named(name: &str) -> Vec<(&'static str, &'static str)> {
     let name = name.strip_suffix(".toml").unwrap_or(name);
     let wanted = PathBuf::from(format!("{name}.toml"));
     let exact = |path: &str| {
@@ -64,7 +64,7 @@ pub fn named(name: &str) -> Vec<(&'static str, &'static str)> {
 /// Suggestions for a path that does not exist: the paths of the files of this name, the path of the
 /// folder, or the path of the file with the most similar name.
 #[must_use]
-pub fn meant(name: &str) -> Vec<String> {
+pub(crate) fn meant(name: &str) -> Vec<String> {
     let files = named(name);
     if !files.is_empty() {
         return files.iter().map(|(path, _)| (*path).to_owned()).collect();
@@ -77,7 +77,7 @@ pub fn meant(name: &str) -> Vec<String> {
 
 /// The paths of the files in a folder. The name of the folder is relative to `scenarios/`.
 #[must_use]
-pub fn in_folder(name: &str) -> Vec<&'static str> {
+pub(crate) fn in_folder(name: &str) -> Vec<&'static str> {
     let mut parts = Path::new(name).components();
     let is_name = parts.any(|part| matches!(part, Component::Normal(_)));
     let folder = Path::new(ROOT).join(name);
@@ -87,7 +87,7 @@ pub fn in_folder(name: &str) -> Vec<&'static str> {
 
 /// The path of the file with the most similar name, if it is similar enough for a typing error.
 #[must_use]
-pub fn nearest(name: &str) -> Option<&'static str> {
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let stems = SCENARIOS.iter().map(|(path, _)| stem(path));
     let meant = suggest::nearest(stem(name), stems)?;
     let paths = SCENARIOS.iter().map(|(path, _)| *path);
@@ -96,7 +96,7 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 
 /// The path without `scenarios/` and `.toml`: `slow/grpc` for `scenarios/slow/grpc.toml`.
 #[must_use]
-pub fn stem(path: &str) -> &str {
+pub(crate) fn stem(path: &str) -> &str {
     let path = path.strip_prefix(ROOT).unwrap_or(path);
     path.strip_suffix(".toml").unwrap_or(path)
 }

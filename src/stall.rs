@@ -29,9 +29,9 @@ const LATE: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Stall {
     /// The time of the last punctual beat.
-    pub from: Moment,
+    pub(crate) from: Moment,
     /// The time of the late beat.
-    pub until: Moment,
+    pub(crate) until: Moment,
 }
 
 /// The part of the time between two moments that these stalls cover. The stalls may overlap.

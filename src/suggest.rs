@@ -2,7 +2,10 @@
 
 /// The candidate most similar to a word, if it is similar enough for a typing error: the
 /// Damerau-Levenshtein distance is at most a third of the word's length, or 1.
-pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let allowed = (length / 3).max(1);

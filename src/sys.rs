@@ -27,7 +27,7 @@ const F_SETSIG: libc::c_int = 10;
     unsafe_code,
     reason = "AsyncFd requires a guarantee that every OwnedFd gives"
 )]
-pub fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd owns its descriptor, returns the same number each time, and keeps it open
     // until it is dropped, which the AsyncFd does only after it has deregistered it.
     let registered = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
@@ -63,7 +63,7 @@ pub(crate) fn set_option(
 /// # Errors
 /// The error of `getsockopt`.
 #[expect(unsafe_code, reason = "no safe crate reads an option by its number")]
-pub fn option(
+pub(crate) fn option(
     socket: &impl AsRawFd,
     level: libc::c_int,
     option: libc::c_int,
@@ -143,7 +143,7 @@ pub(crate) fn waiting_to_be_accepted(listener: &impl AsRawFd) -> io::Result<u32>
 /// # Errors
 /// The error of `ioctl`.
 #[expect(unsafe_code, reason = "no safe crate has this request")]
-pub fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
+pub(crate) fn unread(pipe: &impl AsRawFd) -> io::Result<i32> {
     let mut bytes = 0;
     // SAFETY: with this request the kernel writes one int, and `bytes` is an int.
     let result = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
@@ -208,7 +208,10 @@ fn reserve() -> io::Result<()> {
     unsafe_code,
     reason = "between fork and exec, only some functions may be called"
 )]
-pub fn leash(command: &mut Command, mut inherited: Vec<(OwnedFd, RawFd)>) -> io::Result<OwnedFd> {
+pub(crate) fn leash(
+    command: &mut Command,
+    mut inherited: Vec<(OwnedFd, RawFd)>,
+) -> io::Result<OwnedFd> {
     reserve()?;
     let (far, near) = pipe2(OFlag::O_CLOEXEC)?;
     let far_number = far.as_raw_fd();

@@ -9,7 +9,7 @@ use textwrap::Options;
 /// hide text. All text from a file, a saved result or a guest passes through this function on
 /// input, so that later code needs no such check.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(controls) {
         return Cow::Borrowed(text);
     }
@@ -35,7 +35,7 @@ pub fn controls(c: char) -> bool {
 /// Breaks each line at spaces into lines of at most `width` columns. Continuation lines are
 /// indented by two columns more than the first one.
 #[must_use]
-pub fn fit(text: &str, width: usize) -> String {
+pub(crate) fn fit(text: &str, width: usize) -> String {
     let fit_line = |line: &str| {
         let own = line.len() - line.trim_start_matches(' ').len();
         hang(line, own + 2, width)
@@ -74,14 +74,14 @@ pub fn seconds(time: Duration) -> String {
 
 /// `1 case`, `2 cases`.
 #[must_use]
-pub fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The time of a guest and its speed against wall-clock time: `2h 13m 15s of kernel time, 61500
 /// times as fast`.
 #[must_use]
-pub fn warp(guest: Duration, wall: Duration) -> String {
+pub(crate) fn warp(guest: Duration, wall: Duration) -> String {
     let time = if guest < Duration::from_secs(60) {
         seconds(guest)
     } else {

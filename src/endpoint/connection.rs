@@ -111,7 +111,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Endpoint {
     /// The client's port, which identifies the connection at both ends.
-    pub connection: u16,
+    pub(crate) connection: u16,
     socket: Arc<Shared>,
     read: watch::Receiver<Read>,
     /// The reader task, which shares the socket. It is aborted on drop.
@@ -119,7 +119,7 @@ pub struct Endpoint {
     /// The time since which the reader reads; `None` while it does not read.
     reads: watch::Sender<Option<Moment>>,
     /// The writes, in order.
-    pub writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
 }
 
 impl Endpoint {
@@ -169,7 +169,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// The error of `write`.
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.write_some(rest) {
@@ -197,7 +197,7 @@ impl Endpoint {
     /// # Errors
     /// The error of `write`, or an error if the kernel has accepted more than both ends have room
     /// for.
-    pub async fn fill(&mut self, patience: Duration) -> io::Result<()> {
+    pub(crate) async fn fill(&mut self, patience: Duration) -> io::Result<()> {
         let bytes = vec![b'.'; 16 * 1024];
         for _ in 0..FILL_LIMIT / bytes.len() {
             match tokio::time::timeout(patience, self.write(&bytes)).await {
@@ -268,7 +268,7 @@ impl Endpoint {
 
     /// Returns the number of bytes written so far.
     #[must_use]
-    pub fn written(&self) -> usize {
+    pub(crate) fn written(&self) -> usize {
         self.writes.last().map_or(0, |write| write.end)
     }
 
@@ -296,13 +296,13 @@ impl Endpoint {
     /// Returns how the connection ended, and when the kernel reported that; `None` if the program
     /// has not read an end.
     #[must_use]
-    pub fn ended(&self) -> Option<(Ended, Moment)> {
+    pub(crate) fn ended(&self) -> Option<(Ended, Moment)> {
         self.read.borrow().ended
     }
 
     /// Returns whether the connection has ended, even if the program has not read the end.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.read.borrow().is_over()
     }
 

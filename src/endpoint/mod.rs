@@ -1,7 +1,7 @@
 //! The two ends of a connection. Their sockets are created inside the hosts' namespaces and are
 //! ordinary async objects after that.
 
-pub mod connection;
+pub(crate) mod connection;
 mod poll;
 pub mod socket;
 mod witness;

@@ -70,7 +70,7 @@ impl EndWitness {
     /// Starts the thread. If the machine has no room for one more thread, there is no witness, and
     /// an end is recorded with the time at which the reading task sees it.
     #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Witness::start().ok().map(Arc::new))
     }
 

@@ -12,9 +12,9 @@ pub struct Excerpt<T> {
     /// The items, in order.
     pub items: Vec<T>,
     /// The number of items that were discarded.
-    pub cut: u64,
+    pub(crate) cut: u64,
     /// The index of the first kept item after the discarded ones.
-    pub cut_before: usize,
+    pub(crate) cut_before: usize,
 }
 
 impl<T> Default for Excerpt<T> {

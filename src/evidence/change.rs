@@ -10,19 +10,19 @@ use crate::model::{Family, Moment, Node};
 
 /// One announced change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NetworkChange {
+pub(crate) struct NetworkChange {
     /// When the harness read it.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// The node whose namespace has changed.
-    pub node: Node,
+    pub(crate) node: Node,
     /// What has changed.
-    pub change: Change,
+    pub(crate) change: Change,
 }
 
 /// A change of a node's network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub(crate) enum Change {
     /// A link has changed its state.
     Link {
         /// The name of the link.
@@ -51,7 +51,7 @@ pub enum Change {
 /// The state of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LinkState {
+pub(crate) enum LinkState {
     /// Set down.
     Down,
     /// Set up, without a carrier.

@@ -18,17 +18,17 @@ use serde_with::{DurationNanoSeconds, serde_as};
 
 pub(crate) use bounded_log::BoundedLog;
 
-pub use bounded_log::Excerpt;
-pub use change::Change;
-pub use change::LinkState;
-pub use change::NetworkChange;
+pub(crate) use bounded_log::Excerpt;
+pub(crate) use change::Change;
+pub(crate) use change::LinkState;
+pub(crate) use change::NetworkChange;
 pub(crate) use packet_drop::PacketDrop;
 pub use socket::SocketSample;
-pub use socket::SocketState;
-pub use socket::TcpInfo;
-pub use socket::Timer;
-pub use step::Delay;
-pub use step::StepTaken;
+pub(crate) use socket::SocketState;
+pub(crate) use socket::TcpInfo;
+pub(crate) use socket::Timer;
+pub(crate) use step::Delay;
+pub(crate) use step::StepTaken;
 
 use crate::model::{CLIENT_PORT, Counters, End, Node};
 use crate::wire::Frame;
@@ -39,46 +39,46 @@ use crate::wire::Frame;
 pub struct Evidence {
     /// `CLOCK_REALTIME` at the zero of `CLOCK_MONOTONIC`. It converts a moment to a date.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub epoch: Duration,
+    pub(crate) epoch: Duration,
     /// The steps of the case, in order.
     pub steps: Vec<StepTaken>,
     /// The frames at each host's interface.
     pub captures: Vec<Captured>,
     /// The samples of each end's first connection: the socket's state and its timer, after each
     /// event and in regular intervals.
-    pub sockets: Vec<SocketSample>,
+    pub(crate) sockets: Vec<SocketSample>,
     /// The number of samples that were discarded.
-    pub sockets_cut: u64,
+    pub(crate) sockets_cut: u64,
     /// The changes of links, neighbour entries and routes that the kernel announced.
-    pub changes: Vec<NetworkChange>,
+    pub(crate) changes: Vec<NetworkChange>,
     /// The number of changes that were discarded.
-    pub changes_cut: u64,
+    pub(crate) changes_cut: u64,
     /// The packets of the case that the kernel dropped, with the reasons; `None` if the kernel does
     /// not report them.
     pub(crate) drops: Option<Excerpt<PacketDrop>>,
     /// The increases of the counters of each host and router from zero time to the end of the case,
     /// without zero increases.
-    pub counters: Vec<NodeCounters>,
+    pub(crate) counters: Vec<NodeCounters>,
 }
 
 /// The frames that one packet socket captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Captured {
     /// The host of the interface.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The name of the interface in the host's namespace.
-    pub interface: String,
+    pub(crate) interface: String,
     /// In the order in which the kernel delivered them.
     pub frames: Excerpt<Frame>,
 }
 
 /// The counters of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct NodeCounters {
+pub(crate) struct NodeCounters {
     /// The node of the namespace.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The increase of each counter.
-    pub rises: Counters,
+    pub(crate) rises: Counters,
 }
 
 impl Evidence {

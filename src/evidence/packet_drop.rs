@@ -11,12 +11,12 @@ use crate::wire::Frame;
 pub(crate) struct PacketDrop {
     /// The node that dropped it: the node at which it arrived, or, if it arrived at none, the node
     /// that has its source MAC address.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The reason in the kernel's spelling: `NETFILTER_DROP`, `IP_INNOROUTES`; `NOT_SPECIFIED` if
     /// the kernel has no name for it.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The kernel function that dropped it.
-    pub function: String,
+    pub(crate) function: String,
     /// The packet, with the time at which it was dropped.
-    pub frame: Frame,
+    pub(crate) frame: Frame,
 }

@@ -14,9 +14,9 @@ pub struct SocketSample {
     /// The time of the sample.
     pub at: Moment,
     /// The end that has the socket.
-    pub end: End,
+    pub(crate) end: End,
     /// The client's port, which identifies the connection within the case.
-    pub connection: u16,
+    pub(crate) connection: u16,
     /// The state; `None` if the kernel has no such connection any more, because it is closed.
     pub state: Option<SocketState>,
 }
@@ -25,13 +25,13 @@ pub struct SocketSample {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SocketState {
     /// The connection's state.
-    pub state: TcpState,
+    pub(crate) state: TcpState,
     /// The timer that is armed; `None` if no timer is armed.
     pub timer: Option<Timer>,
     /// Bytes received that the application has not read.
-    pub receive_queue: u32,
+    pub(crate) receive_queue: u32,
     /// Bytes written that the peer has not acknowledged.
-    pub send_queue: u32,
+    pub(crate) send_queue: u32,
     /// The `TCP_INFO` of the connection.
     pub info: Option<TcpInfo>,
 }
@@ -44,7 +44,7 @@ pub struct Timer {
     pub kind: TimerKind,
     /// The time until it expires, with a resolution of one millisecond.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub expires: Duration,
+    pub(crate) expires: Duration,
 }
 
 /// The fields of `struct tcp_info` (include/uapi/linux/tcp.h) that show how a connection fails. The
@@ -52,29 +52,29 @@ pub struct Timer {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TcpInfo {
     /// Unrecovered retransmission timeouts.
-    pub retransmits: u8,
+    pub(crate) retransmits: u8,
     /// Keepalive or zero window probes that are not answered.
-    pub probes: u8,
+    pub(crate) probes: u8,
     /// Doublings of the retransmission timeout.
-    pub backoff: u8,
+    pub(crate) backoff: u8,
     /// The retransmission timeout, in microseconds.
-    pub rto: u32,
+    pub(crate) rto: u32,
     /// Smoothed round-trip time, in microseconds.
-    pub rtt: u32,
+    pub(crate) rtt: u32,
     /// Segments in flight.
-    pub unacked: u32,
+    pub(crate) unacked: u32,
     /// Segments that the kernel considers lost.
-    pub lost: u32,
+    pub(crate) lost: u32,
     /// Segments retransmitted in the life of the connection.
-    pub total_retrans: u32,
+    pub(crate) total_retrans: u32,
     /// Milliseconds since data was last sent.
-    pub last_data_sent: u32,
+    pub(crate) last_data_sent: u32,
     /// Milliseconds since data was last received.
     pub last_data_recv: u32,
     /// Milliseconds since an acknowledgement was last received.
     pub last_ack_recv: u32,
     /// Congestion window, in segments.
-    pub snd_cwnd: u32,
+    pub(crate) snd_cwnd: u32,
     /// The window that the peer advertises, in bytes.
-    pub snd_wnd: u32,
+    pub(crate) snd_wnd: u32,
 }

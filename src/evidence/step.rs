@@ -14,11 +14,11 @@ use crate::text::seconds;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTaken {
     /// The line of the step in the scenario file.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The description of the step: `crash server`, `return of server`.
     pub what: String,
     /// The purpose of the step.
-    pub kind: StepKind,
+    pub(crate) kind: StepKind,
     /// When the step was due.
     pub due: Moment,
     /// When the step began.
@@ -27,16 +27,16 @@ pub struct StepTaken {
     pub until: Moment,
     /// Whether the step acts on an end's own program or connection. Such a step may wait for the
     /// peer, as an exchange does, or a close with linger. Its duration is therefore not a delay.
-    pub waits_for_peer: bool,
+    pub(crate) waits_for_peer: bool,
     /// The reason why the step was not taken or not completed: the connection had ended before.
     /// `None` for a step that was taken.
-    pub not_taken: Option<String>,
+    pub(crate) not_taken: Option<String>,
 }
 
 /// A delay of a step that is larger than [`STEP_TIME`], which is what the expectations allow for.
 /// After such a delay, a failed expectation does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delay {
+pub(crate) enum Delay {
     /// The time from when the step was due to when it began.
     Begun(Duration),
     /// The time from when the step was due to when it was completed.

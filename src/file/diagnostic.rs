@@ -13,7 +13,7 @@ pub(crate) const MOST_SHOWN: usize = 20;
 
 /// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The file cannot be run.
     Error,
     /// The file can be run, but probably does not do what its author means.
@@ -26,22 +26,22 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// The problem, in one line.
     pub message: String,
     /// The text that is underlined; `None` if the diagnostic is about the file as a whole.
-    pub span: Option<Range<usize>>,
+    pub(crate) span: Option<Range<usize>>,
     /// The label beside the underlined text.
-    pub label: Option<String>,
+    pub(crate) label: Option<String>,
     /// The spans of related text, each with its label.
-    pub related: Vec<(Range<usize>, String)>,
+    pub(crate) related: Vec<(Range<usize>, String)>,
     /// What the author can write instead.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
     /// An error at a span, or about the file as a whole.
-    pub fn new(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(span: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             message: message.into(),
@@ -54,35 +54,35 @@ impl Diagnostic {
 
     /// Turns the error into a warning.
     #[must_use]
-    pub fn warning(mut self) -> Self {
+    pub(crate) fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
 
     /// Sets the label beside the underlined text.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
     /// Adds the span of related text.
     #[must_use]
-    pub fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.related.push((span, label.into()));
         self
     }
 
     /// Sets the help.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Sets the help, or removes it.
     #[must_use]
-    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }

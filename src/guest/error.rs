@@ -14,7 +14,7 @@ use crate::text::plural;
 #[error("guest kernel {}: {failure}{}", kernel.display(), quoted(console))]
 pub struct GuestError {
     /// The kernel of the guest.
-    pub kernel: PathBuf,
+    pub(crate) kernel: PathBuf,
     /// The reason.
     #[source]
     pub failure: Failure,

@@ -109,7 +109,7 @@ impl GuestMachine {
 
     /// Whether time is virtual: idle time passes at once.
     #[must_use]
-    pub fn is_virtual(&self) -> bool {
+    pub(crate) fn is_virtual(&self) -> bool {
         match self {
             GuestMachine::Uml { .. } => true,
             GuestMachine::Qemu { accel, .. } => *accel == Accel::Icount,
@@ -131,7 +131,7 @@ impl GuestMachine {
 
     /// The path of the kernel.
     #[must_use]
-    pub fn kernel(&self) -> &Path {
+    pub(crate) fn kernel(&self) -> &Path {
         match self {
             GuestMachine::Uml { kernel } | GuestMachine::Qemu { kernel, .. } => kernel,
         }

@@ -73,7 +73,7 @@ impl Memory {
 ///
 /// # Errors
 /// [`Failure::NoRoom`].
-pub fn room_for(machine: &GuestMachine, guests: usize) -> Result<(), Failure> {
+pub(crate) fn room_for(machine: &GuestMachine, guests: usize) -> Result<(), Failure> {
     match (machine, memory::available()) {
         (GuestMachine::Uml { .. }, Some(free)) => room_in(free, guests),
         _ => Ok(()),

@@ -38,6 +38,5 @@ mod uml;
 pub use error::{Failure, GuestError};
 pub use init::enter_if_guest;
 pub use machine::{GuestMachine, real_time, receive, run};
-pub use memory::room_for;
-pub use modules::ModuleError;
+pub(crate) use memory::room_for;
 pub use qemu::Accel;

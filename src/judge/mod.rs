@@ -8,7 +8,7 @@ mod repetition;
 
 use std::time::Duration;
 
-pub use repetition::{Alike, repeated};
+pub(crate) use repetition::{Alike, repeated};
 
 use crate::model::{End, Expectation, Moment};
 use crate::outcome::{

@@ -6,7 +6,7 @@ use crate::outcome::{CaseResult, Mismatch, Observation, Verdict};
 
 /// The degree to which two runs of a case must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alike {
+pub(crate) enum Alike {
     /// In virtual time, the observations must be identical, including the times of packets.
     ToTheNanosecond,
     /// In real time, no two runs are identical, so observations are not compared. Only a case that
@@ -21,7 +21,7 @@ pub enum Alike {
 /// already has its own failure; the only further difference is that one run was skipped and the
 /// other was not.
 #[must_use]
-pub fn repeated(first: &CaseResult, other: &CaseResult, alike: Alike) -> Verdict {
+pub(crate) fn repeated(first: &CaseResult, other: &CaseResult, alike: Alike) -> Verdict {
     let own = other.verdict.clone();
     let difference = match (&first.verdict, &other.verdict) {
         (Verdict::Undecided(_) | Verdict::Error(_) | Verdict::Stopped(_), _)

@@ -12,7 +12,7 @@ use crate::model::{CounterName, Counters};
 ///
 /// # Errors
 /// [`LabError::Socket`] if a file cannot be read.
-pub async fn read(node: &LabNode) -> Result<Counters, LabError> {
+pub(crate) async fn read(node: &LabNode) -> Result<Counters, LabError> {
     let name = node.node.to_string();
     node.namespace
         .run(move || {

@@ -129,7 +129,7 @@ impl LabError {
 
     /// Returns the errno of a refused netlink request.
     #[must_use]
-    pub fn errno(&self) -> Option<i32> {
+    pub(crate) fn errno(&self) -> Option<i32> {
         match self {
             Self::Netlink { source, .. } => source.raw_os_error(),
             _ => None,

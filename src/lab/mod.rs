@@ -5,10 +5,10 @@
 //! sockets and links ever exists in the host's own namespace. Dropping a lab closes its
 //! descriptors. The kernel then destroys the namespaces asynchronously, so no case waits for it.
 
-pub mod capture;
-pub mod counters;
-pub mod diag;
-pub mod drops;
+pub(crate) mod capture;
+pub(crate) mod counters;
+pub(crate) mod diag;
+pub(crate) mod drops;
 pub mod error;
 mod event_log;
 mod firewall;
@@ -20,14 +20,14 @@ mod middlebox;
 pub mod namespace;
 mod neighbours;
 mod nft;
-pub mod node;
+pub(crate) mod node;
 mod queue;
 mod routes;
 mod rtnl_event;
 mod silence;
 mod stamps;
-pub mod sysctl;
-pub mod tables;
+pub(crate) mod sysctl;
+pub(crate) mod tables;
 
 use futures::future::{try_join_all, try_join3};
 
@@ -107,7 +107,7 @@ impl Lab {
         clippy::expect_used,
         reason = "the network of a case carries the family of its connection"
     )]
-    pub fn plan(&self, family: Family) -> &NetworkPlan {
+    pub(crate) fn plan(&self, family: Family) -> &NetworkPlan {
         let mut plans = self.plans.iter();
         plans
             .find(|plan| plan.family == family)
@@ -145,7 +145,7 @@ impl Lab {
 
     /// All machines, the client first and the server last.
     #[must_use]
-    pub fn nodes(&self) -> &[LabNode] {
+    pub(crate) fn nodes(&self) -> &[LabNode] {
         &self.nodes
     }
 
@@ -200,9 +200,9 @@ impl Lab {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkEnd<'l> {
     /// The node that the interface belongs to.
-    pub node: &'l LabNode,
+    pub(crate) node: &'l LabNode,
     /// The interface at this end.
-    pub interface: &'l InterfacePlan,
+    pub(crate) interface: &'l InterfacePlan,
 }
 
 async fn bring_up_switch(node: &LabNode, ports: &[InterfacePlan]) -> Result<(), LabError> {

@@ -36,11 +36,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct LabNode {
     /// The machine of the topology.
-    pub node: Node,
+    pub(crate) node: Node,
     /// How the node handles packets that are not addressed to it.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The namespace itself.
-    pub namespace: Namespace,
+    pub(crate) namespace: Namespace,
     pub(super) handle: Handle,
     link_states: watch::Receiver<LinkStates>,
     event_log: EventLog,

@@ -159,7 +159,7 @@ pub(crate) fn stated(sysctls: &[Sysctl]) -> Vec<Setting> {
 /// [`LabError::Sysctl`] for the first setting that the kernel refuses; [`LabError::NoSysctl`] for
 /// one that it does not have; [`LabError::MissingFeature`] if `needs_ipv6` is set and the kernel
 /// has no IPv6.
-pub fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), LabError> {
+pub(crate) fn apply(node: &str, settings: &[Setting], needs_ipv6: bool) -> Result<(), LabError> {
     let has_ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
     if needs_ipv6 && !has_ipv6 {
         return Err(LabError::MissingFeature {

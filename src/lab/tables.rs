@@ -16,13 +16,13 @@ use crate::model::Family;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fill {
     /// The current number of entries in all namespaces.
-    pub entries: u32,
+    pub(crate) entries: u32,
     /// The limit: `net.ipv4.neigh.default.gc_thresh3` or its IPv6 equivalent. Above it, the kernel
     /// deletes other entries, or refuses new ones and drops the packets that need them
     /// (`neigh_alloc`).
-    pub most: u32,
+    pub(crate) most: u32,
     /// The number of refused entries since the machine started.
-    pub refused: u64,
+    pub(crate) refused: u64,
 }
 
 /// A connection that reads the fill levels. The kernel reports the size of the whole table in every

@@ -77,7 +77,7 @@ pub struct NodeSysctls {
 impl Sysctl {
     /// The path of the setting below `/proc/sys/net`.
     #[must_use]
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let below = self.name.strip_prefix("net.").unwrap_or(&self.name);
         below.replace('.', "/")
     }
@@ -155,11 +155,11 @@ impl Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EffectiveKeepalive {
     /// The idle time before the first probe; whole seconds, 1..=32767.
-    pub idle: Duration,
+    pub(crate) idle: Duration,
     /// The interval between probes; whole seconds, 1..=32767.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Unanswered probes that end the connection, 1..=127.
-    pub probes: u32,
+    pub(crate) probes: u32,
 }
 
 impl EffectiveKeepalive {

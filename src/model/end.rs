@@ -23,7 +23,7 @@ pub enum End {
 impl End {
     /// The other end.
     #[must_use]
-    pub fn peer(self) -> Self {
+    pub(crate) fn peer(self) -> Self {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,

@@ -17,12 +17,12 @@ impl ErrnoName {
 
     /// The errno with this number, as a system call or `SO_ERROR` returns it.
     #[must_use]
-    pub fn from_raw(raw: i32) -> Self {
+    pub(crate) fn from_raw(raw: i32) -> Self {
         Self(Errno::from_raw(raw))
     }
 
     /// Every errno of Linux, in numerical order.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         (1..=Self::LAST)
             .map(Self::from_raw)
             .filter(|name| name.0 != Errno::UnknownErrno)

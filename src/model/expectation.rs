@@ -139,7 +139,7 @@ impl ExpectedOutcome {
     /// The end of the connection that the application is expected to see; `None` if the connection
     /// stays open.
     #[must_use]
-    pub fn ended(self) -> Option<Ended> {
+    pub(crate) fn ended(self) -> Option<Ended> {
         match self {
             Self::Error(errno) => Some(Ended::Error(errno)),
             Self::EndOfFile => Some(Ended::EndOfFile),
@@ -336,7 +336,7 @@ pub enum ExpectedTimer {
 
 impl ExpectedTimer {
     /// All values that a file can have.
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::None,
         Self::Armed(TimerKind::On),
         Self::Armed(TimerKind::Keepalive),

@@ -21,11 +21,11 @@ pub enum Family {
 
 impl Family {
     /// Both families.
-    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+    pub(crate) const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
 
     /// The other family.
     #[must_use]
-    pub fn other(self) -> Self {
+    pub(crate) fn other(self) -> Self {
         match self {
             Self::Ipv4 => Self::Ipv6,
             Self::Ipv6 => Self::Ipv4,

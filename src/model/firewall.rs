@@ -26,7 +26,7 @@ impl Firewall {
     /// A firewall with the kernel's default settings: a timeout of five days (`tcp_timeouts` in
     /// `net/netfilter/nf_conntrack_proto_tcp.c`), and loose (`nf_conntrack_tcp_init_net`).
     #[must_use]
-    pub fn new(on: Node) -> Self {
+    pub(crate) fn new(on: Node) -> Self {
         Self {
             on,
             established: TrackingSeconds::DEFAULT,

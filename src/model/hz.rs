@@ -26,7 +26,7 @@ impl Hz {
     /// The rate in a kernel configuration, the text of `/proc/config.gz` or `/boot/config-*`. It
     /// reads the line `CONFIG_HZ=250`; `None` if there is no valid one.
     #[must_use]
-    pub fn from_config(text: &str) -> Option<Self> {
+    pub(crate) fn from_config(text: &str) -> Option<Self> {
         text.lines()
             .find_map(|line| line.trim().strip_prefix("CONFIG_HZ="))
             .and_then(|value| value.parse().ok())
@@ -35,26 +35,26 @@ impl Hz {
 
     /// The rate in ticks per second.
     #[must_use]
-    pub fn get(self) -> u32 {
+    pub(crate) fn get(self) -> u32 {
         self.0.get()
     }
 
     /// The length of one tick.
     #[must_use]
-    pub fn jiffy(self) -> Duration {
+    pub(crate) fn jiffy(self) -> Duration {
         self.time(1)
     }
 
     /// A time in ticks, rounded up (`msecs_to_jiffies`, `usecs_to_jiffies`).
     #[must_use]
-    pub fn jiffies(self, time: Duration) -> u64 {
+    pub(crate) fn jiffies(self, time: Duration) -> u64 {
         let ticks = (time.as_nanos() * u128::from(self.get())).div_ceil(1_000_000_000);
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
     /// The duration of this number of ticks.
     #[must_use]
-    pub fn time(self, jiffies: u64) -> Duration {
+    pub(crate) fn time(self, jiffies: u64) -> Duration {
         let nanos = u128::from(jiffies) * 1_000_000_000 / u128::from(self.get());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }

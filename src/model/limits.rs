@@ -21,7 +21,7 @@ pub struct KeepaliveSeconds(u16);
 
 impl KeepaliveSeconds {
     /// The largest, in seconds.
-    pub const MAX: u16 = 32767;
+    pub(crate) const MAX: u16 = 32767;
 
     /// `None` outside 1..=32767.
     #[must_use]
@@ -35,13 +35,13 @@ impl KeepaliveSeconds {
 
     /// The number of seconds.
     #[must_use]
-    pub const fn get(self) -> u16 {
+    pub(crate) const fn get(self) -> u16 {
         self.0
     }
 
     /// The value as a duration.
     #[must_use]
-    pub const fn duration(self) -> Duration {
+    pub(crate) const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
     }
 }
@@ -62,7 +62,7 @@ pub struct TrackingSeconds(u32);
 
 impl TrackingSeconds {
     /// The largest, in seconds: 24.8 days.
-    pub const MAX: u32 = 2_147_483;
+    pub(crate) const MAX: u32 = 2_147_483;
 
     /// The kernel's default for an established flow: five days.
     pub(crate) const DEFAULT: Self = Self(432_000);
@@ -79,7 +79,7 @@ impl TrackingSeconds {
 
     /// The value as a duration.
     #[must_use]
-    pub const fn duration(self) -> Duration {
+    pub(crate) const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
     }
 }
@@ -99,7 +99,7 @@ pub struct ProbeCount(u8);
 
 impl ProbeCount {
     /// The largest.
-    pub const MAX: u8 = 127;
+    pub(crate) const MAX: u8 = 127;
 
     /// `None` outside 1..=127.
     #[must_use]
@@ -113,7 +113,7 @@ impl ProbeCount {
 
     /// The number.
     #[must_use]
-    pub const fn get(self) -> u8 {
+    pub(crate) const fn get(self) -> u8 {
         self.0
     }
 }
@@ -146,7 +146,7 @@ impl BufferSize {
 
     /// The requested number of bytes.
     #[must_use]
-    pub const fn get(self) -> usize {
+    pub(crate) const fn get(self) -> usize {
         self.0 as usize
     }
 }
@@ -178,7 +178,7 @@ impl Linger {
 
     /// The value as a duration.
     #[must_use]
-    pub const fn duration(self) -> Duration {
+    pub(crate) const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64)
     }
 
@@ -207,7 +207,7 @@ pub struct CountRange {
 impl CountRange {
     /// Whether the count is within the range.
     #[must_use]
-    pub fn contains(self, count: u64) -> bool {
+    pub(crate) fn contains(self, count: u64) -> bool {
         count >= self.min && self.max.is_none_or(|max| count <= max)
     }
 }
@@ -235,7 +235,7 @@ impl Percent {
 
     /// The number.
     #[must_use]
-    pub fn get(self) -> u8 {
+    pub(crate) fn get(self) -> u8 {
         self.0
     }
 }

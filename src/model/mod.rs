@@ -29,7 +29,7 @@ pub(crate) use connection::EffectiveKeepalive;
 pub use end::End;
 pub use errno::ErrnoName;
 pub(crate) use expectation::Counters;
-pub use expectation::NextWrite;
+pub(crate) use expectation::NextWrite;
 pub use expectation::{
     CounterName, EvidenceExpectation, Expectation, Expectations, ExpectedOutcome, ExpectedTimer,
     IcmpKind, Places, ProbeExpectation, Since, StatedWindow, WindowProbeExpectation,
@@ -47,14 +47,14 @@ pub use node::Node;
 pub use probe::ProbeEvent;
 pub use route::RouteChange;
 pub(crate) use segments::DRAWN;
-pub use segments::FilterVerdict;
-pub use segments::Loss;
-pub use segments::Segments;
-pub use segments::Unreachable;
-pub use segments::{Filter, Which};
-pub use socket::PollEvent;
+pub(crate) use segments::FilterVerdict;
+pub(crate) use segments::Loss;
+pub(crate) use segments::Segments;
+pub(crate) use segments::Unreachable;
+pub(crate) use segments::{Filter, Which};
+pub(crate) use socket::PollEvent;
 pub use socket::{Ended, TcpState, TimerKind};
 pub(crate) use tolerance::{ALLOWANCE, ROUND_TRIP, STEP_TIME};
-pub use topology::Topology;
+pub(crate) use topology::Topology;
 pub(crate) use topology::{LARGEST_MTU, Link, Machine, SMALLEST_MTU};
 pub use topology::{Preset, Role, Side};

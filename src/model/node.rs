@@ -38,7 +38,7 @@ impl Node {
     /// The machine with this name; `None` if the name is invalid. A valid name has at most twelve
     /// characters: a lower-case letter, then lower-case letters, digits and hyphens.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
         (begins && name.len() <= LONGEST && name.chars().all(valid)).then(|| Self::known(name))
@@ -46,7 +46,7 @@ impl Node {
 
     /// The name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let length = self.0.iter().take_while(|byte| **byte != 0).count();
         // The bytes are always ASCII.
         std::str::from_utf8(&self.0[..length]).unwrap_or_default()
@@ -56,7 +56,7 @@ impl Node {
 impl Node {
     /// The name for use in a sentence: the four names that are English words get an article.
     #[must_use]
-    pub fn the(self) -> String {
+    pub(crate) fn the(self) -> String {
         match self {
             Self::CLIENT | Self::SERVER | Self::ROUTER | Self::SWITCH => format!("the {self}"),
             _ => self.to_string(),

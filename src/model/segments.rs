@@ -10,19 +10,19 @@ use super::family::Family;
 
 /// A packet filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// The direction: segments to this end; `None`: both directions.
-    pub to: Option<End>,
+    pub(crate) to: Option<End>,
     /// The segments that match.
-    pub what: Segments,
+    pub(crate) what: Segments,
     /// The action for matching segments.
-    pub verdict: FilterVerdict,
+    pub(crate) verdict: FilterVerdict,
 }
 
 /// The action of a filter for a matching packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FilterVerdict {
+pub(crate) enum FilterVerdict {
     /// Drops the packet silently.
     Drop,
     /// Drops the packet, and sends its sender a RST with the receiver's address.
@@ -34,11 +34,11 @@ pub enum FilterVerdict {
 /// The code of a destination unreachable message of ICMP or ICMPv6, or of both if the same keyword
 /// exists in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unreachable {
+pub(crate) struct Unreachable {
     /// The code in ICMP (RFC 792, RFC 1812).
-    pub ipv4: Option<u8>,
+    pub(crate) ipv4: Option<u8>,
     /// The code in ICMPv6 (RFC 4443).
-    pub ipv6: Option<u8>,
+    pub(crate) ipv6: Option<u8>,
 }
 
 impl Unreachable {
@@ -55,7 +55,7 @@ impl Unreachable {
 /// A class of segments of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Segments {
+pub(crate) enum Segments {
     /// All segments.
     Any,
     /// Segments that connection tracking assigns to a flow of which it has seen both directions.
@@ -77,19 +77,19 @@ pub enum Segments {
 
 /// A loss of segments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Loss {
+pub(crate) struct Loss {
     /// The direction: segments to this end.
-    pub to: End,
+    pub(crate) to: End,
     /// The class of segments.
-    pub what: Segments,
+    pub(crate) what: Segments,
     /// The segments of that class that are lost.
-    pub which: Which,
+    pub(crate) which: Which,
 }
 
 /// A selection among the segments that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Which {
+pub(crate) enum Which {
     /// All segments.
     All,
     /// Segments by number. The first segment after the start of the step has number 1.
@@ -110,7 +110,7 @@ impl Which {
     /// The numbers, from 1, of the selected segments; `None`: all. A random selection is made among
     /// the first [`DRAWN`] segments, and is the same for the same seed.
     #[must_use]
-    pub fn numbers(&self) -> Option<Vec<u32>> {
+    pub(crate) fn numbers(&self) -> Option<Vec<u32>> {
         match self {
             Self::All => None,
             Self::Nth(numbers) => Some(numbers.clone()),

@@ -31,6 +31,7 @@ impl fmt::Display for Ended {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "UPPERCASE")]
+#[expect(clippy::enum_variant_names, reason = "the names are those of poll(2)")]
 pub enum PollEvent {
     /// `read` would not block.
     PollIn,
@@ -80,7 +81,7 @@ pub enum TcpState {
 
 impl TcpState {
     /// All states, in the order of their numbers from 1 (include/net/tcp_states.h).
-    pub const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Established,
         Self::SynSent,
         Self::SynRecv,
@@ -103,7 +104,7 @@ impl TcpState {
 
     /// The kernel's name of the state.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Established => "ESTABLISHED",
             Self::SynSent => "SYN_SENT",

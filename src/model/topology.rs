@@ -39,9 +39,9 @@ pub enum Preset {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Machine {
     /// The name.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The role.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// The role of a machine: what it does with packets and frames for other machines.
@@ -60,9 +60,9 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Link {
     /// The two machines.
-    pub between: [Node; 2],
+    pub(crate) between: [Node; 2],
     /// The MTU in both directions, in bytes.
-    pub mtu: u16,
+    pub(crate) mtu: u16,
 }
 
 /// One side of a link, as named in a file.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 /// A duration between `min` and `max`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// The lower bound.
-    pub min: Duration,
+    pub(crate) min: Duration,
     /// The upper bound; at least `min`.
-    pub max: Duration,
+    pub(crate) max: Duration,
 }
 
 impl Interval {

@@ -16,12 +16,12 @@ use crate::model::{EffectiveKeepalive, Hz};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Death {
     /// The time of the end since the last received segment.
-    pub window: Interval,
+    pub(crate) window: Interval,
     /// The number (from 0) of the first tick that may give up: all ticks before it certainly send a
     /// probe.
-    pub first_tick: u32,
+    pub(crate) first_tick: u32,
     /// The number of the tick that certainly gives up.
-    pub last_tick: u32,
+    pub(crate) last_tick: u32,
 }
 
 impl EffectiveKeepalive {

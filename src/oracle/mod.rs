@@ -9,22 +9,22 @@
 //! tests compare the two on all shipped cases, so that an error in one of them is found.
 
 mod errors;
-pub mod interval;
-pub mod keepalive;
-pub mod outage;
+pub(crate) mod interval;
+pub(crate) mod keepalive;
+pub(crate) mod outage;
 mod plain_path;
 mod predict;
-pub mod prediction;
+pub(crate) mod prediction;
 mod reach;
-pub mod retransmission;
+pub(crate) mod retransmission;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod sweep;
 mod ticks;
-pub mod timeline;
+pub(crate) mod timeline;
 mod tracking;
-pub mod wheel;
+pub(crate) mod wheel;
 mod wording;
 mod zero;
 

@@ -9,7 +9,7 @@ use crate::model::{End, Filter, FilterVerdict, Node, RouteChange};
 
 /// A fault on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The cable of this end's host is pulled.
     Cable(End),
     /// A machine's interface on a link of the path is down.
@@ -71,39 +71,39 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PathReturn {
     /// The time since the last received segment.
-    pub at: Interval,
+    pub(crate) at: Interval,
     /// If the step waited for probes: the path returns right after this many probes of the observed
     /// end.
-    pub after_probes: Option<u32>,
+    pub(crate) after_probes: Option<u32>,
 }
 
 /// Data that the observed end wrote during an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     /// The time of the write since the last received segment.
-    pub at: Interval,
+    pub(crate) at: Interval,
     /// The number of bytes.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
 }
 
 /// An interval during which segments are lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outage {
     /// All faults of the outage, in order. A fault that ends stays in the list.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// The beginning, since the last received segment.
-    pub begins: Interval,
+    pub(crate) begins: Interval,
     /// The age of the connection at the beginning.
-    pub age: Interval,
+    pub(crate) age: Interval,
     /// The return of the path; `None` if the path stays broken.
-    pub back: Option<PathReturn>,
+    pub(crate) back: Option<PathReturn>,
     /// The data that the observed end wrote during the outage.
-    pub written: Option<Written>,
+    pub(crate) written: Option<Written>,
     /// Whether the other end wrote data during the outage.
-    pub peer_wrote: bool,
+    pub(crate) peer_wrote: bool,
     /// Whether probes may have been answered before the outage, so that the timer may be waiting
     /// for the interval instead of the idle time.
-    pub probed: bool,
+    pub(crate) probed: bool,
 }
 
 impl Outage {

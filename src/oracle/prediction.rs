@@ -12,7 +12,7 @@ use crate::model::ErrnoName;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
     /// The outcome.
-    pub outcome: PredictedOutcome,
+    pub(crate) outcome: PredictedOutcome,
     /// The rule that it follows from, in one or two sentences, with the kernel function.
     pub rule: String,
 }
@@ -20,7 +20,7 @@ pub struct Prediction {
 /// The kinds of outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum PredictedOutcome {
+pub(crate) enum PredictedOutcome {
     /// The kernel reports this error.
     Error {
         /// The errno; `None` if the topology and the faults do not determine it.
@@ -37,24 +37,24 @@ pub enum PredictedOutcome {
 /// jiffy early; that jiffy is already subtracted.
 #[serde_as]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PredictedWindow {
+pub(crate) struct PredictedWindow {
     /// The event that the times count from.
-    pub since: Origin,
+    pub(crate) since: Origin,
     /// The value of the formula: the error comes no earlier than this.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub earliest: Duration,
+    pub(crate) earliest: Duration,
     /// The value of the formula and the lateness of the timer wheel: the error comes no later than
     /// this on an unloaded machine.
     #[serde_as(as = "DurationNanoSeconds<u64>")]
-    pub latest: Duration,
+    pub(crate) latest: Duration,
     /// The formula in text form: `idle 1s + 3 probes x 1s`.
-    pub formula: String,
+    pub(crate) formula: String,
 }
 
 /// The event that the kernel counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The last segment that the observed end received (`keepalive_time_elapsed` in
     /// `include/net/tcp.h`).
     LastReceived,

@@ -35,15 +35,15 @@ const MODEL_TIMEOUT: Duration = Duration::from_millis(924_600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InFlight {
     /// `TCP_USER_TIMEOUT`, if set.
-    pub user_timeout: Option<Duration>,
+    pub(crate) user_timeout: Option<Duration>,
     /// How many bytes were written.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
     /// Where it stops.
-    pub stuck: Stuck,
+    pub(crate) stuck: Stuck,
     /// Whether it may wait in its own host for the address of a neighbour that does not answer.
     /// Then no retransmission is possible (`skb_still_in_host_queue`), and the timer counts from
     /// the attempted transmission itself (`retrans_stamp` in `tcp_retransmit_skb`).
-    pub held: bool,
+    pub(crate) held: bool,
 }
 
 /// Where the data stops, as far as the timers depend on it.

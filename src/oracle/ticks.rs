@@ -48,7 +48,7 @@ impl Ticks {
     /// have. That is not always the lateness at the slowest rate: at a faster one the timer may lie
     /// in a coarser level of the wheel.
     #[must_use]
-    pub fn lateness(self, delay: Duration) -> Duration {
+    pub(crate) fn lateness(self, delay: Duration) -> Duration {
         let each = self.each().into_iter();
         each.map(|hz| lateness(delay, hz)).max().unwrap_or_default()
     }

@@ -23,11 +23,11 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(100);
 
 /// The outages of a case from the view of one end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// The outages, in order.
     pub(crate) outages: Vec<Outage>,
     /// The time since the last received segment at the end of the last step.
-    pub silence: Interval,
+    pub(crate) silence: Interval,
 }
 
 /// Returns the outages of a case from the view of `end`, at tick rate `hz`. `None` if there is no
@@ -51,7 +51,7 @@ pub struct Timeline {
 /// (`nf_hook_egress`), which `tcp_keepalive_timer` retries twice a second without counting it as a
 /// probe.
 #[must_use]
-pub fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
+pub(crate) fn timeline(case: &Case, end: End, hz: Hz) -> Option<Timeline> {
     if [End::Client, End::Server]
         .iter()
         .any(|end| setting::has_no_rule(case.connection.end(*end)))

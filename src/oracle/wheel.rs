@@ -26,7 +26,7 @@ use crate::model::Hz;
 /// The delays of TCP (at most 32767 s) never reach the wheel's last level, whose capacity depends
 /// on HZ.
 #[must_use]
-pub fn lateness(delay: Duration, hz: Hz) -> Duration {
+pub(crate) fn lateness(delay: Duration, hz: Hz) -> Duration {
     const LEVELS: u32 = 9;
     let delta = hz.jiffies(delay).saturating_add(1);
     let level = (1..LEVELS)

@@ -31,7 +31,7 @@ const RELEVANT: [&str; 16] = [
 /// Returns the lines of the evidence: the packets, the counters, the steps that were not taken or
 /// late, and the limits of the machine that were reached. Empty without an observation.
 #[must_use]
-pub fn evidence(result: &CaseResult) -> Vec<String> {
+pub(crate) fn evidence(result: &CaseResult) -> Vec<String> {
     let Some(observation) = &result.observation else {
         return Vec::new();
     };
@@ -182,7 +182,7 @@ fn wire_of(connection: &ConnectionObservation, observation: &Observation) -> Vec
 /// Returns the report on a case that did not pass: each mismatch with the source of the
 /// expectation, and the evidence.
 #[must_use]
-pub fn failure(result: &CaseResult) -> Vec<String> {
+pub(crate) fn failure(result: &CaseResult) -> Vec<String> {
     let prepared = &result.prepared;
     let mut lines = vec![format!(
         "{} ({}:{})",

@@ -18,7 +18,7 @@ use crate::outcome::{CaseResult, Verdict};
 ///
 /// # Errors
 /// The error of the writer.
-pub fn write(
+pub(crate) fn write(
     out: &mut dyn Write,
     kernels: &[(&str, &[CaseResult])],
     only_bad: bool,

@@ -4,18 +4,18 @@ mod bases;
 mod captured;
 mod columns;
 pub mod detail;
-pub mod evidence;
+pub(crate) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod matrix;
+pub(crate) mod matrix;
 pub mod pcap;
 pub mod plan;
-pub mod progress;
+pub(crate) mod progress;
 pub mod row;
-pub mod runs;
+pub(crate) mod runs;
 pub mod summary;
-pub mod table;
-pub mod trace;
+pub(crate) mod table;
+pub(crate) mod trace;
 mod words;
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// The form of the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// Moving bars.
     Bars,
     /// A line for each verdict.
@@ -30,12 +30,12 @@ pub enum Form {
 
 /// A spinner with the reason for a wait before any case runs. Dropping it removes the spinner.
 #[derive(Debug)]
-pub struct Waiting(ProgressBar);
+pub(crate) struct Waiting(ProgressBar);
 
 impl Waiting {
     /// Shows the spinner with this text.
     #[must_use]
-    pub fn new(form: Form, what: String) -> Self {
+    pub(crate) fn new(form: Form, what: String) -> Self {
         let bar = ProgressBar::with_draw_target(None, target(form))
             .with_style(style("{spinner} {elapsed}  {wide_msg}"))
             .with_message(what);
@@ -52,7 +52,7 @@ impl Drop for Waiting {
 
 /// Shows the events of a run as they occur.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     form: Form,
     /// The maximum length of a line.
     width: usize,
@@ -88,7 +88,7 @@ impl Progress {
     /// Returns the progress of a run of `count` cases. `warp` is set in virtual time. No line that
     /// is written is longer than `width`.
     #[must_use]
-    pub fn new(form: Form, count: usize, warp: bool, labels: Labels, width: usize) -> Self {
+    pub(crate) fn new(form: Form, count: usize, warp: bool, labels: Labels, width: usize) -> Self {
         let (rows, columns) = console::Term::stderr().size();
         let width = match form {
             Form::Bars => columns.into(),
@@ -116,7 +116,7 @@ impl Progress {
     ///
     /// # Errors
     /// The error of the writer.
-    pub fn show(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
+    pub(crate) fn show(&mut self, out: &mut dyn Write, event: &Event) -> io::Result<()> {
         match event {
             Event::Started(position, prepared) => {
                 self.running.push(Running {
@@ -188,7 +188,7 @@ impl Progress {
 
     /// Returns the interval at which to call [`Self::tick`].
     #[must_use]
-    pub fn beat(&self) -> Duration {
+    pub(crate) fn beat(&self) -> Duration {
         match self.form {
             Form::Bars => Duration::from_millis(100),
             Form::Lines | Form::Silent => Duration::from_secs(1),
@@ -200,7 +200,7 @@ impl Progress {
     ///
     /// # Errors
     /// The error of the writer.
-    pub fn tick(&mut self, out: &mut dyn Write, now: Instant) -> io::Result<()> {
+    pub(crate) fn tick(&mut self, out: &mut dyn Write, now: Instant) -> io::Result<()> {
         match self.form {
             Form::Bars => {
                 self.total.tick();
@@ -237,7 +237,7 @@ impl Progress {
     }
 
     /// Removes the bars.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         for bar in self.running.iter().filter_map(|case| case.bar.as_ref()) {
             bar.finish_and_clear();
         }

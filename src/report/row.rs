@@ -14,19 +14,19 @@ use crate::text::{plural, seconds};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     /// The name of the case, with the end if both are observed.
-    pub case: String,
+    pub(crate) case: String,
     /// The expected outcome: `ETIMEDOUT`, `survives 6s`.
-    pub expected: String,
+    pub(crate) expected: String,
     /// The observed outcome.
     pub observed: String,
     /// The time from zero time to the outcome.
     pub since_fault: String,
     /// The time from the last activity, from which the oracle's window counts, to the outcome.
-    pub since_activity: String,
+    pub(crate) since_activity: String,
     /// The window of the expectation, without the allowance for a slow machine.
-    pub window: String,
+    pub(crate) window: String,
     /// Remarks: the textbook's answer, the expected counters, the descriptors, the steps not taken.
-    pub note: String,
+    pub(crate) note: String,
 }
 
 /// Returns the rows of a case: one for each observed end.
@@ -62,7 +62,7 @@ pub fn rows(result: &CaseResult) -> Vec<Row> {
 /// Returns the verdict on one end of a case. An end whose expectations all hold has passed, even if
 /// the other end has not.
 #[must_use]
-pub fn verdict(verdict: &Verdict, end: End) -> &Verdict {
+pub(crate) fn verdict(verdict: &Verdict, end: End) -> &Verdict {
     static PASSED: Verdict = Verdict::Passed;
     match verdict {
         Verdict::Failed(mismatches) => {

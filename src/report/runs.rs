@@ -20,7 +20,7 @@ const HEADINGS: [&str; 8] = [
 ///
 /// # Errors
 /// The error of the writer.
-pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
     let cases = of_each_case(results).filter(|runs| !all_skipped(runs));
     columns::write(
         out,

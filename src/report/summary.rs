@@ -67,7 +67,7 @@ fn runs(results: &[&CaseResult]) -> String {
 /// If cases ran in guests, the line also has the guests' kernel time and its speed compared with
 /// `in_guests`, the wall-clock time of the runs with guests.
 #[must_use]
-pub fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) -> String {
+pub(crate) fn closing(results: &[&CaseResult], elapsed: Duration, in_guests: Duration) -> String {
     let count = |matches: fn(&Verdict) -> bool| {
         results
             .iter()

@@ -31,7 +31,7 @@ const fn color(color: AnsiColor) -> Style {
 
 /// Returns the word for a verdict, and its style.
 #[must_use]
-pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
+pub(crate) fn verdict(verdict: &Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Passed => ("pass", color(AnsiColor::Green)),
         Verdict::Failed(_) => ("FAIL", color(AnsiColor::Red)),
@@ -47,7 +47,7 @@ pub fn verdict(verdict: &Verdict) -> (&'static str, Style) {
 ///
 /// # Errors
 /// The error of the writer.
-pub fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, results: &[CaseResult], width: usize) -> io::Result<()> {
     let rows: Vec<columns::Row> = results.iter().flat_map(lines).collect();
     columns::write(out, &HEADINGS, &rows, width)
 }

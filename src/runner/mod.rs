@@ -104,7 +104,7 @@ impl Place {
 
     /// The number of concurrent cases for the option `jobs`; the default of the place for `None`.
     #[must_use]
-    pub fn at_once(&self, jobs: Option<NonZeroUsize>) -> usize {
+    pub(crate) fn at_once(&self, jobs: Option<NonZeroUsize>) -> usize {
         jobs.map_or(self.budget(), NonZeroUsize::get)
             .min(Semaphore::MAX_PERMITS)
     }
@@ -183,11 +183,11 @@ pub async fn run(
 }
 
 /// The reason in the verdict of a case that was stopped by [`Options::fail_fast`].
-pub const AFTER_FAILURE: &str = "stopped after another case failed";
+pub(crate) const AFTER_FAILURE: &str = "stopped after another case failed";
 
 /// The result of a case that was stopped before its end.
 #[must_use]
-pub fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
+pub(crate) fn stopped(entry: &Entry, why: &'static str) -> CaseResult {
     CaseResult {
         prepared: Arc::clone(&entry.prepared),
         phase: entry.phase,

@@ -11,15 +11,15 @@ use crate::step::{Action, ProgramAction};
 /// The sizes of receive buffers on a lab's hosts, unless a file sets others: the minimum, the
 /// initial and the maximum size, in bytes. The kernel chooses these sizes on a machine with 1 GiB
 /// of memory or more (`tcp_init`).
-pub const RECEIVE_BUFFERS: &str = "4096 131072 6291456";
+pub(crate) const RECEIVE_BUFFERS: &str = "4096 131072 6291456";
 
 /// The same for send buffers.
-pub const SEND_BUFFERS: &str = "4096 16384 4194304";
+pub(crate) const SEND_BUFFERS: &str = "4096 16384 4194304";
 
 impl Case {
     /// The maximum TCP memory that the connections of the case may need, in bytes.
     #[must_use]
-    pub fn tcp_memory(&self) -> u64 {
+    pub(crate) fn tcp_memory(&self) -> u64 {
         let actions = self.steps.iter().map(|step| &step.action);
         self.connection.tcp_memory(actions)
     }

@@ -61,7 +61,7 @@
 //! because both wait for it; [`Step::applies_to`](crate::step::Step::applies_to) decides which
 //! variant's path it changes.
 
-pub mod memory;
+pub(crate) mod memory;
 
 mod bounds;
 mod carried;

@@ -220,7 +220,7 @@ fn firewalled(case: &CaseDraft, topology: Option<&Topology>) -> Firewalled {
 impl Case {
     /// The state of the World before the first step.
     #[must_use]
-    pub fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         let keepalive = |end| self.connection.end(end).keepalive;
         let prober = self.connection.observed_end();
         let prober =

@@ -71,20 +71,20 @@ pub(crate) struct EndSetting {
 
 /// A socket option with an int value, for setsockopt(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SocketOption {
+pub(crate) struct SocketOption {
     /// The level: `SOL_SOCKET`, or a protocol.
-    pub level: i32,
+    pub(crate) level: i32,
     /// The number of the option.
-    pub name: i32,
+    pub(crate) name: i32,
     /// The value of the option.
-    pub value: i32,
+    pub(crate) value: i32,
     /// How kernels differ in their handling of the option.
-    pub kind: OptionKind,
+    pub(crate) kind: OptionKind,
 }
 
 /// How kernels differ in their handling of a socket option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptionKind {
+pub(crate) enum OptionKind {
     /// Every kernel has the option and uses the value unchanged.
     Plain,
     /// Older kernels do not have the option.
@@ -210,7 +210,7 @@ impl EndDraft {
 /// Returns the options of this end's sockets for this address family, in the order in which they
 /// must be set.
 #[must_use]
-pub fn socket_options(settings: &EndSettings, family: Family) -> Vec<SocketOption> {
+pub(crate) fn socket_options(settings: &EndSettings, family: Family) -> Vec<SocketOption> {
     let rows = SETTINGS.iter();
     rows.flat_map(|row| (row.options)(settings, family))
         .collect()
@@ -218,7 +218,7 @@ pub fn socket_options(settings: &EndSettings, family: Family) -> Vec<SocketOptio
 
 /// Returns the sysctls of this end's network namespace.
 #[must_use]
-pub fn sysctls(settings: &EndSettings) -> Vec<Sysctl> {
+pub(crate) fn sysctls(settings: &EndSettings) -> Vec<Sysctl> {
     let rows = SETTINGS.iter();
     rows.flat_map(|row| (row.sysctls)(settings)).collect()
 }
@@ -238,7 +238,7 @@ pub(crate) fn without_rule() -> impl Iterator<Item = &'static EndSetting> {
 
 /// Returns whether an end has a setting that the oracle has no rule for.
 #[must_use]
-pub fn has_no_rule(settings: &EndSettings) -> bool {
+pub(crate) fn has_no_rule(settings: &EndSettings) -> bool {
     without_rule().any(|row| row.removed(settings).is_some())
 }
 

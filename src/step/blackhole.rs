@@ -15,9 +15,9 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Blackhole {
     /// The router or switch.
-    pub on: Node,
+    pub(crate) on: Node,
     /// Whether it drops from now on.
-    pub drops: bool,
+    pub(crate) drops: bool,
 }
 
 impl Blackhole {

@@ -16,15 +16,15 @@ use crate::world::{Change, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conntrack {
     /// The router.
-    pub on: Node,
+    pub(crate) on: Node,
     /// The change.
-    pub change: ConntrackChange,
+    pub(crate) change: ConntrackChange,
 }
 
 /// The change of connection tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ConntrackChange {
+pub(crate) enum ConntrackChange {
     /// Delete every flow.
     Flush,
     /// Set `net.netfilter.nf_conntrack_tcp_timeout_established`. The new timeout applies to a flow

@@ -15,7 +15,7 @@ use crate::world::{Fault, Firewalled, Refusal, Stops, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fill {
     /// The end that writes.
-    pub from: End,
+    pub(crate) from: End,
 }
 
 const FROM: Key<End> = from("The end that writes; the client, if absent.");

@@ -18,9 +18,9 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filter {
     /// The router.
-    pub on: Node,
+    pub(crate) on: Node,
     /// The filter rule; `None` removes the filter.
-    pub rule: Option<Rule>,
+    pub(crate) rule: Option<Rule>,
 }
 
 #[derive(Clone, Copy)]

@@ -31,7 +31,7 @@ pub struct Flap {
 impl Flap {
     /// The time from the first loss of the carrier until the carrier is back for good.
     #[must_use]
-    pub fn duration(self) -> Duration {
+    pub(crate) fn duration(self) -> Duration {
         self.period * self.count - self.period / 2
     }
 }

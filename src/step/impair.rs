@@ -60,7 +60,7 @@ pub struct Delay {
 impl Impairment {
     /// Whether the impairment is random.
     #[must_use]
-    pub fn is_random(&self) -> bool {
+    pub(crate) fn is_random(&self) -> bool {
         let delayed = |delay: Delay| delay.jitter.is_some() || delay.reorder.is_some();
         self.loss.is_some() || self.duplicate.is_some() || self.delay.is_some_and(delayed)
     }

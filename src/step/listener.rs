@@ -25,17 +25,17 @@ use crate::world::{Fault, Refusal, Stops, World};
 pub struct Listener {
     /// If set, the program also calls listen(2) with this backlog, 1..=128, and filler connections
     /// are opened until the accept queue is full.
-    pub fill: Option<u8>,
+    pub(crate) fill: Option<u8>,
     /// The time after which the program accepts again; `None`: never.
     #[serde_as(as = "Option<DurationNanoSeconds<u64>>")]
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
 }
 
 impl Listener {
     /// The number of connections that fill the accept queue (`sk_acceptq_is_full`); 0 without
     /// `fill`.
     #[must_use]
-    pub fn fillers(self) -> u32 {
+    pub(crate) fn fillers(self) -> u32 {
         self.fill.map_or(0, |backlog| u32::from(backlog) + 1)
     }
 }

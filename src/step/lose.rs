@@ -18,11 +18,11 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lose {
     /// The machine.
-    pub on: Node,
+    pub(crate) on: Node,
     /// The direction.
-    pub to: End,
+    pub(crate) to: End,
     /// The segments that are dropped; `None` ends the loss in this direction.
-    pub loss: Option<Loss>,
+    pub(crate) loss: Option<Loss>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use crate::file::{
     when,
 };
 use crate::model::{End, Family, Node, ProbeEvent, Segments};
-pub use crate::world::Named;
-pub use crate::world::Need;
+pub(crate) use crate::world::Named;
+pub(crate) use crate::world::Need;
 use crate::world::{Cause, Fault, Firewalled, Refusal, World};
 
 /// Calls a macro with all steps. First come the steps of an end's program, which each variant of a
@@ -106,7 +106,7 @@ macro_rules! declare {
 
             /// Whether the step is a fault, a repair or traffic.
             #[must_use]
-            pub fn kind(&self) -> StepKind {
+            pub(crate) fn kind(&self) -> StepKind {
                 self.act().kind()
             }
         }
@@ -140,12 +140,12 @@ for_each_step!(declare);
 
 pub use address::AddressChange;
 pub use cable::CableChange;
-pub use conntrack::ConntrackChange;
+pub(crate) use conntrack::ConntrackChange;
 pub use impair::{Delay, Impairment};
 pub use neighbour::NeighbourChange;
-pub use process::Signal;
+pub(crate) use process::Signal;
 pub use reboot::HardwareAddress;
-pub use socket::SocketAct;
+pub(crate) use socket::SocketAct;
 
 /// A kind of step: its `do` word and its keys.
 pub(crate) struct Kind {
@@ -245,7 +245,7 @@ impl Step {
 
     /// The time from the end of the previous step; `None` if the step waits for probes.
     #[must_use]
-    pub fn time(&self) -> Option<Duration> {
+    pub(crate) fn time(&self) -> Option<Duration> {
         match self.start {
             Start::AtOnce => Some(Duration::ZERO),
             Start::After(time) => Some(time),
@@ -297,25 +297,25 @@ impl Action {
     /// Whether the step is a fault. The first fault is the zero of the case's times; in a case with
     /// `connect`, that step is.
     #[must_use]
-    pub fn is_fault(&self) -> bool {
+    pub(crate) fn is_fault(&self) -> bool {
         self.kind() == StepKind::Fault
     }
 
     /// Whether this is a step on the network, which the variants of a dual-stack case run together.
     #[must_use]
-    pub fn is_at_network(&self) -> bool {
+    pub(crate) fn is_at_network(&self) -> bool {
         matches!(self, Self::Network(_))
     }
 
     /// Whether the step opens the connections.
     #[must_use]
-    pub fn opens(&self) -> bool {
+    pub(crate) fn opens(&self) -> bool {
         matches!(self, Self::Program(ProgramAction::Connect(_)))
     }
 
     /// The machines that the step names.
     #[must_use]
-    pub fn machines(&self) -> Vec<Named> {
+    pub(crate) fn machines(&self) -> Vec<Named> {
         self.step().machines()
     }
 

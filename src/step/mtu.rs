@@ -14,13 +14,13 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mtu {
     /// The router.
-    pub on: Node,
+    pub(crate) on: Node,
     /// The end that the link leads to.
-    pub to: End,
+    pub(crate) to: End,
     /// The MTU in bytes, 1280..=1500; both families work with these values.
-    pub bytes: u16,
+    pub(crate) bytes: u16,
     /// Whether the router sends ICMP "too big" to the sender of a larger packet.
-    pub icmp: bool,
+    pub(crate) icmp: bool,
 }
 
 const LIMITS: (u64, u64) = (SMALLEST_MTU as u64, LARGEST_MTU as u64);

@@ -19,15 +19,15 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// The end.
-    pub at: End,
+    pub(crate) at: End,
     /// The signal.
-    pub signal: Signal,
+    pub(crate) signal: Signal,
 }
 
 /// The signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Signal {
+pub(crate) enum Signal {
     /// `SIGKILL`: the kernel closes all sockets of the process, including the listening socket, and
     /// does not linger (`inet_release`).
     Kill,

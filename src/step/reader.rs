@@ -14,9 +14,9 @@ use crate::world::{Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reader {
     /// The end.
-    pub at: End,
+    pub(crate) at: End,
     /// Whether the program reads after this step.
-    pub reads: bool,
+    pub(crate) reads: bool,
 }
 
 const AT: Key<End> =

@@ -14,15 +14,15 @@ use crate::world::{Fault, Refusal, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Socket {
     /// The end.
-    pub at: End,
+    pub(crate) at: End,
     /// The operation on its sockets.
-    pub act: SocketAct,
+    pub(crate) act: SocketAct,
 }
 
 /// The operation on a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum SocketAct {
+pub(crate) enum SocketAct {
     /// close(2): the kernel sends a FIN, or a RST if received data is unread (RFC 2525 2.17,
     /// `__tcp_close`). With the setting `linger`, close(2) waits, or the kernel sends a RST.
     Close,

@@ -10,18 +10,18 @@ use crate::wire::Direction;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Frame {
     /// The kernel's timestamp.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// Sent or received.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// Whether the frame arrived at the interface but did not reach the host's TCP, because the
     /// host was in a blackout or did not have its address.
-    pub unheard: bool,
+    pub(crate) unheard: bool,
     /// The length of the frame, in bytes; `bytes` may be shorter.
-    pub length: u32,
+    pub(crate) length: u32,
     /// The beginning of the frame, in hexadecimal.
     #[serde(with = "hex::serde")]
     #[schemars(with = "String")]
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The position of the EtherType in a frame.

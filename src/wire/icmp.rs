@@ -10,11 +10,11 @@ use crate::model::{SERVER_PORT, icmp_name};
 
 /// One ICMP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct IcmpMessage {
+pub(crate) struct IcmpMessage {
     /// The address of the sender.
-    pub from: IpAddr,
+    pub(crate) from: IpAddr,
     /// Type and code.
-    pub kind: (u8, u8),
+    pub(crate) kind: (u8, u8),
     /// The segment that an ICMP error quotes.
     pub(crate) quoted: Option<Quoted>,
 }
@@ -23,9 +23,9 @@ pub struct IcmpMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Quoted {
     /// The client's port.
-    pub connection: u16,
+    pub(crate) connection: u16,
     /// The sequence number of the segment.
-    pub seq: u32,
+    pub(crate) seq: u32,
 }
 
 impl IcmpMessage {

@@ -10,11 +10,11 @@ use crate::model::Moment;
 
 /// ARP or NDP at one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Neighbours {
+pub(crate) struct Neighbours {
     /// The times of the ARP requests or neighbour solicitations that the host sent.
-    pub solicited: Vec<Moment>,
+    pub(crate) solicited: Vec<Moment>,
     /// The times of the ARP replies or neighbour advertisements that the host received.
-    pub answered: Vec<Moment>,
+    pub(crate) answered: Vec<Moment>,
 }
 
 impl Neighbours {

@@ -14,7 +14,7 @@ use crate::wire::Frame;
 
 /// The decoded content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packet {
+pub(crate) enum Packet {
     /// A segment of one of the case's connections.
     Tcp(Segment),
     /// A request for a neighbour's hardware address, or the reply: ARP (RFC 826), NDP (RFC 4861).
@@ -27,7 +27,7 @@ pub enum Packet {
 
 /// One message of ARP or NDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Neighbouring {
+pub(crate) enum Neighbouring {
     /// ARP request or neighbour solicitation: who has the target?
     Request {
         /// The address of the sender.
@@ -46,7 +46,7 @@ impl Packet {
     /// Decodes a frame. Lengths come from the IP header, so they are correct for a truncated frame
     /// too.
     #[must_use]
-    pub fn of(frame: &Frame) -> Self {
+    pub(crate) fn of(frame: &Frame) -> Self {
         let Ok(packet) = LaxSlicedPacket::from_ethernet(&frame.bytes) else {
             return Self::Other;
         };
@@ -96,15 +96,6 @@ impl Packet {
             Some(LaxNetSlice::Ipv4(ip)) => Some(ip.header().destination_addr().into()),
             Some(LaxNetSlice::Ipv6(ip)) => Some(ip.header().destination_addr().into()),
             Some(LaxNetSlice::Arp(_)) | None => None,
-        }
-    }
-
-    /// Returns the segment, if the packet is one.
-    #[must_use]
-    pub fn segment(self) -> Option<Segment> {
-        match self {
-            Self::Tcp(segment) => Some(segment),
-            _ => None,
         }
     }
 }

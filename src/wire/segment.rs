@@ -8,7 +8,7 @@ use crate::model::Moment;
 /// The direction of a segment, from the point of view of the end that captured it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Sent by this end.
     Out,
     /// Received by this end.
@@ -17,25 +17,25 @@ pub enum Direction {
 
 /// One TCP segment of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
+pub(crate) struct Segment {
     /// The kernel's timestamp.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// Sent or received.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// The client's port, which identifies the connection within the case.
-    pub connection: u16,
+    pub(crate) connection: u16,
     /// Sequence number.
-    pub seq: u32,
+    pub(crate) seq: u32,
     /// Acknowledgement number.
-    pub ack: u32,
+    pub(crate) ack: u32,
     /// Bytes of payload.
-    pub len: u32,
+    pub(crate) len: u32,
     /// The window field of the header, unscaled.
-    pub window: u16,
+    pub(crate) window: u16,
     /// The sender's timestamp (RFC 7323), if the segment has one.
-    pub timestamp: Option<u32>,
+    pub(crate) timestamp: Option<u32>,
     /// The control bits that the analysis uses.
-    pub flags: Flags,
+    pub(crate) flags: Flags,
 }
 
 /// TCP control bits (RFC 9293 section 3.1).
@@ -44,13 +44,13 @@ pub struct Segment {
     clippy::struct_excessive_bools,
     reason = "the header's own control bits"
 )]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Synchronize sequence numbers.
-    pub syn: bool,
+    pub(crate) syn: bool,
     /// No more data from sender.
-    pub fin: bool,
+    pub(crate) fin: bool,
     /// Reset the connection.
-    pub rst: bool,
+    pub(crate) rst: bool,
     /// Acknowledgement field is significant.
-    pub ack: bool,
+    pub(crate) ack: bool,
 }

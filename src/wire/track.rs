@@ -13,7 +13,7 @@ use crate::model::Moment;
 /// is a window probe if the last window that its sender was offered is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ProbeKind {
+pub(crate) enum ProbeKind {
     /// Tests whether the peer is alive: keepalive (RFC 1122 4.2.3.6).
     Keepalive,
     /// Tests whether the peer's window is still closed: the persist timer (RFC 9293 3.8.6.1).
@@ -22,14 +22,14 @@ pub enum ProbeKind {
 
 /// A probe that this end sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// The purpose of the probe.
-    pub kind: ProbeKind,
+    pub(crate) kind: ProbeKind,
     /// When it was sent.
-    pub sent: Moment,
+    pub(crate) sent: Moment,
     /// When the bare acknowledgement arrived that answered it. `None` if none arrived, or if this
     /// end sent payload before.
-    pub answered: Option<Moment>,
+    pub(crate) answered: Option<Moment>,
 }
 
 /// The purpose of a segment, from the point of view of the end that sends or receives it.
@@ -56,11 +56,11 @@ pub(crate) enum Meaning {
 
 /// An ICMP error that quotes a segment of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct IcmpError {
+pub(crate) struct IcmpError {
     /// When it arrived.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// The message, with its sender.
-    pub message: IcmpMessage,
+    pub(crate) message: IcmpMessage,
     /// How the kernel treats it.
     pub(crate) fate: IcmpFate,
 }
@@ -84,7 +84,7 @@ pub struct Write {
     /// The time right before the system call.
     pub at: Moment,
     /// The total number of bytes written, including this write.
-    pub end: usize,
+    pub(crate) end: usize,
 }
 
 /// One end's view of one connection, followed segment by segment.
@@ -127,22 +127,22 @@ pub struct Track {
     #[serde(skip)]
     acceptance: Acceptance,
     /// The probes, in the order of sending.
-    pub probes: Vec<Probe>,
+    pub(crate) probes: Vec<Probe>,
     /// The times of the received segments that the kernel counts as a sign of life.
     received: Vec<Moment>,
     /// The times at which payload, SYN or FIN was retransmitted.
-    pub retransmissions: Vec<Moment>,
+    pub(crate) retransmissions: Vec<Moment>,
     /// The times at which this end sent a RST.
     pub rst_sent: Vec<Moment>,
     /// The times at which a RST arrived.
-    pub rst_received: Vec<Moment>,
+    pub(crate) rst_received: Vec<Moment>,
     /// When the peer's FIN and all data before it had been received.
-    pub fin_received: Option<Moment>,
+    pub(crate) fin_received: Option<Moment>,
     /// When the RST arrived that the kernel accepts. A RST that is out of order is only answered
     /// with a challenge ACK (RFC 5961 section 3).
-    pub reset: Option<Moment>,
+    pub(crate) reset: Option<Moment>,
     /// The ICMP errors that arrived.
-    pub icmp: Vec<IcmpError>,
+    pub(crate) icmp: Vec<IcmpError>,
 }
 
 impl ProbeKind {

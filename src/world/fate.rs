@@ -16,13 +16,13 @@ use crate::model::{
 
 /// A packet of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packet {
+pub(crate) struct Packet {
     /// The end that receives it.
-    pub to: End,
+    pub(crate) to: End,
     /// Its kind: `Data`, `Probes`, `Answers` or `Rst`.
-    pub kind: Segments,
+    pub(crate) kind: Segments,
     /// The length of the IP packet, in bytes.
-    pub length: u16,
+    pub(crate) length: u16,
 }
 
 /// What happens to a packet.

@@ -4,7 +4,7 @@ use crate::model::{End, Filter, Loss, Node, RouteChange, Segments, Side, Which};
 
 /// A deviation of the network or of a program from its initial state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The link is down at this side; the machine across has no carrier.
     Link(Side),
     /// The cable of this host is unplugged and plugged in repeatedly, by itself.

@@ -7,7 +7,7 @@ use crate::suggest::{alternatives, nearest};
 
 /// The capability that a step needs of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// A machine with routes: a host or a router.
     Routes,
     /// A router.
@@ -24,13 +24,13 @@ pub enum Need {
 
 /// A machine that a step names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// The key of the step that names it.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// The machine.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The capability that it must have.
-    pub need: Need,
+    pub(crate) need: Need,
 }
 
 impl Need {
@@ -47,7 +47,7 @@ impl Need {
 impl Named {
     /// A machine under its key.
     #[must_use]
-    pub fn new(key: &'static str, node: Node, need: Need) -> Self {
+    pub(crate) fn new(key: &'static str, node: Node, need: Need) -> Self {
         Self { key, node, need }
     }
 
@@ -55,7 +55,7 @@ impl Named {
     ///
     /// # Errors
     /// [`Refusal`] if the topology has no such machine, or if the machine lacks the capability.
-    pub fn check(self, topology: &Topology) -> Result<(), Refusal> {
+    pub(crate) fn check(self, topology: &Topology) -> Result<(), Refusal> {
         self.exists(topology)?;
         match self.need {
             Need::LinkTo(at) => self.has_link(topology, at),

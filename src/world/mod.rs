@@ -20,15 +20,15 @@ mod refusal;
 
 use std::time::Duration;
 
-pub use fate::Packet;
+pub(crate) use fate::Packet;
 
 pub(crate) use fate::Fate;
-pub use fault::Fault;
+pub(crate) use fault::Fault;
 pub(crate) use fault::Stops;
-pub use machine::Named;
-pub use machine::Need;
+pub(crate) use machine::Named;
+pub(crate) use machine::Need;
 pub(crate) use probes::Prober;
-pub use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 
 use crate::model::{End, Family, Node, Role, RouteChange, Side, Topology};
 
@@ -45,9 +45,9 @@ pub(crate) enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
     /// The fault.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
     /// What caused it.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
     left: Left,
 }
 
@@ -64,7 +64,7 @@ enum Left {
 
 /// What an act has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// The fault has begun.
     Began(Fault),
     /// The fault has ended.
@@ -91,17 +91,17 @@ pub enum Change {
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// The family of the packets.
-    pub family: Family,
+    pub(crate) family: Family,
     /// The network carries both families.
-    pub is_dual: bool,
+    pub(crate) is_dual: bool,
     /// The machines and links; `None`: unknown.
-    pub topology: Option<Topology>,
+    pub(crate) topology: Option<Topology>,
     /// The router with the firewall.
-    pub firewall: Firewalled,
+    pub(crate) firewall: Firewalled,
     /// Whether the client and the server have keepalive; `None`: unknown.
-    pub keepalive: [Option<bool>; 2],
+    pub(crate) keepalive: [Option<bool>; 2],
     /// The end whose probes steps wait for.
-    pub prober: Option<Prober>,
+    pub(crate) prober: Option<Prober>,
 }
 
 /// Where the firewall is.
@@ -117,7 +117,7 @@ pub(crate) enum Firewalled {
 
 /// The network and the programs at one time of a case.
 #[derive(Debug, Clone)]
-pub struct World {
+pub(crate) struct World {
     setting: Setting,
     /// The machines from the client to the server, if there is only one path.
     path: Option<Vec<Node>>,

@@ -4,15 +4,15 @@ use super::{Cause, Fact};
 
 /// The reason why a step is impossible in the current state of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// What is impossible.
-    pub message: String,
+    pub(crate) message: String,
     /// The key of the step that the message is about; `None`: the step itself.
-    pub key: Option<&'static str>,
+    pub(crate) key: Option<&'static str>,
     /// The causes that the step conflicts with, each with a label.
     pub(crate) causes: Vec<(Cause, String)>,
     /// The help text: what to write instead.
-    pub help: String,
+    pub(crate) help: String,
 }
 
 impl Refusal {

@@ -42,23 +42,23 @@ const MOST_EVENTS: u32 = 200_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Conditions {
     /// When the connection is established, since boot.
-    pub established: Duration,
+    pub(crate) established: Duration,
     /// How many ticks the first retransmission timeout is longer than 200 ms: the round trips decide.
-    pub longer_rto: u64,
+    pub(crate) longer_rto: u64,
     /// How long a neighbour stays confirmed (`neigh_rand_reach_time`).
-    pub reachable: Duration,
+    pub(crate) reachable: Duration,
     /// When a machine notes that a carrier is gone (`linkwatch_event`).
-    pub carrier: Duration,
+    pub(crate) carrier: Duration,
     /// How late steps come, by what they are for.
-    pub late: Lateness,
+    pub(crate) late: Lateness,
 }
 
 /// How late steps come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lateness {
-    pub fault: Duration,
-    pub repair: Duration,
-    pub traffic: Duration,
+    pub(crate) fault: Duration,
+    pub(crate) repair: Duration,
+    pub(crate) traffic: Duration,
 }
 
 /// Why a case has no prediction.
@@ -69,14 +69,14 @@ pub(super) struct Unsettled;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     /// When the first fault began, or the last step was done where there is none.
-    pub zero: Option<Duration>,
+    pub(crate) zero: Option<Duration>,
     ends: [EndRun; 2],
     /// Whether data was in flight while something was broken, so that the first timeout matters.
-    pub flew: bool,
+    pub(crate) flew: bool,
     /// Whether a neighbour entry was used after its first seconds.
-    pub aged: bool,
+    pub(crate) aged: bool,
     /// Whether a carrier was lost.
-    pub carrier: bool,
+    pub(crate) carrier: bool,
 }
 
 /// What one end has seen.

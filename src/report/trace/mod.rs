@@ -117,7 +117,7 @@ const MOST: usize = 160;
 ///
 /// # Errors
 /// The error of the writer.
-pub fn write(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, result: &CaseResult) -> io::Result<()> {
     let Some(observation) = &result.observation else {
         return Ok(());
     };

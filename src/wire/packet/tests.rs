@@ -51,7 +51,9 @@ fn a_truncated_segment_has_its_full_length() {
         .write(&mut bytes, &[0; 1000])
         .unwrap();
     bytes.truncate(256);
-    let segment = Packet::of(&frame(bytes)).segment().unwrap();
+    let Packet::Tcp(segment) = Packet::of(&frame(bytes)) else {
+        panic!("it is a segment");
+    };
     assert_eq!(segment.len, 1000);
 }
 
