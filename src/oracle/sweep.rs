@@ -28,14 +28,15 @@ pub(super) struct Hull {
     pub(super) zero: (Duration, Duration),
 }
 
-/// What all runs have in common.
+/// The outcome that all runs have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Common {
     Survives,
     Error(Hull),
 }
 
-/// Runs the case under all conditions; `None` where they do not agree, or the model lacks something.
+/// Runs the case under all conditions. Returns `None` if the outcomes differ, or if the model does
+/// not cover the case.
 pub(super) fn sweep(case: &Case, end: End, hz: Hz) -> Option<Common> {
     let has_no_rule = |end| setting::has_no_rule(case.connection.end(end));
     if [End::Client, End::Server].into_iter().any(has_no_rule) || !case.sysctl.is_empty() {
@@ -92,9 +93,9 @@ fn conditions(case: &Case, hz: Hz, period: u64, phases: u64) -> Option<Vec<Condi
     let first = plain(start(0, false));
     let run = simulation::run(case, hz, &first).ok()?;
     let mut all = Vec::new();
-    let rtos: &[u64] = if run.flew { &[0, 1, 2] } else { &[1] };
+    let rtos: &[u64] = if run.data_in_flight { &[0, 1, 2] } else { &[1] };
     let carriers: &[u64] = if run.carrier { &[0, 1000] } else { &[0] };
-    let reachable: &[u64] = if run.aged {
+    let reachable: &[u64] = if run.neighbour_asked {
         &[15, 20, 25, 30, 35, 40, 45]
     } else {
         &[30]

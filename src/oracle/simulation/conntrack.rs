@@ -1,4 +1,4 @@
-//! What a router's connection tracking has of the flow (`net/netfilter/nf_conntrack_proto_tcp.c`).
+//! The flow in the connection tracking of a router (`net/netfilter/nf_conntrack_proto_tcp.c`).
 //!
 //! Each segment in the window starts the timeout again, a keepalive probe and its answer too. The
 //! timeout is lower while data that has passed is not acknowledged, and once the same segment has
@@ -35,7 +35,7 @@ pub(super) struct Flow {
     repetitions: u32,
 }
 
-/// What becomes of a segment.
+/// The result for a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tracked {
     Passes,

@@ -1,10 +1,10 @@
-//! A simulation of both ends of one connection, packet by packet and tick by tick, over the modelled
-//! network.
+//! Simulates both ends of one connection over the modelled network, packet by packet and tick by
+//! tick.
 //!
 //! Time is the kernel's: nanoseconds since boot, and the ticks that they fall into ([`clock`]). The
-//! ends are sockets with their timers ([`socket`], [`tcp`]); a packet meets the [`World`] and the
-//! neighbour entries on its path ([`path`]); the steps of the case change the World ([`steps`]).
-//! Nothing is random: what a run cannot know is given by [`Conditions`].
+//! ends are sockets with their timers ([`socket`], [`tcp`]). A packet passes the faults of the
+//! [`World`] and the neighbour entries on its path ([`path`]); the steps change the World
+//! ([`steps`]). Nothing is random: [`Conditions`] has the values that the case does not determine.
 
 mod clock;
 mod conntrack;
@@ -35,25 +35,25 @@ const RTO_MAX: Duration = Duration::from_secs(120);
 /// `TCP_RTO_MIN`.
 const RTO_MIN: Duration = Duration::from_millis(200);
 
-/// More events than any case has: one that has more goes round in a circle.
+/// The maximum number of events. No valid case needs as many.
 const MOST_EVENTS: u32 = 200_000;
 
-/// What a case does not settle.
+/// The values that a case does not determine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Conditions {
-    /// When the connection is established, since boot.
+    /// The time from boot to the established connection.
     pub(crate) established: Duration,
-    /// How many ticks the first retransmission timeout is longer than 200 ms: the round trips decide.
+    /// The first retransmission timeout beyond 200 ms, in ticks. It depends on the round trips.
     pub(crate) longer_rto: u64,
     /// How long a neighbour stays confirmed (`neigh_rand_reach_time`).
     pub(crate) reachable: Duration,
-    /// When a machine notes that a carrier is gone (`linkwatch_event`).
+    /// The time from the loss of a carrier until the machine processes it (`linkwatch_event`).
     pub(crate) carrier: Duration,
-    /// How late steps come, by what they are for.
+    /// The delay of the steps.
     pub(crate) late: Lateness,
 }
 
-/// How late steps come.
+/// The delay of the steps, by their kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lateness {
     pub(crate) fault: Duration,
@@ -61,28 +61,28 @@ pub(super) struct Lateness {
     pub(crate) traffic: Duration,
 }
 
-/// Why a case has no prediction.
+/// The model does not cover the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unsettled;
 
-/// How a run has ended.
+/// The result of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     /// When the first fault began, or the last step was done where there is none.
     pub(crate) zero: Option<Duration>,
     ends: [EndRun; 2],
-    /// Whether data was in flight while something was broken, so that the first timeout matters.
-    pub(crate) flew: bool,
-    /// Whether a neighbour entry was used after its first seconds.
-    pub(crate) aged: bool,
+    /// Whether data was sent while a fault was present, so that the first timeout matters.
+    pub(crate) data_in_flight: bool,
+    /// Whether a machine sent an ARP or NDP request, so that the reachable time matters.
+    pub(crate) neighbour_asked: bool,
     /// Whether a carrier was lost.
     pub(crate) carrier: bool,
 }
 
-/// What one end has seen.
+/// The outcome at one end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum EndRun {
-    /// Nothing, and nothing will come.
+    /// No error, now or later.
     Survives,
     /// Its host has lost the connection.
     Forgotten,
@@ -122,7 +122,7 @@ struct Segment {
     sacked: Option<Seq>,
 }
 
-/// What a segment is.
+/// The kind of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Data {
@@ -136,27 +136,27 @@ enum What {
     Ack {
         seq: Seq,
     },
-    /// By a kernel without the connection, or by an end that gives up.
+    /// Sent by a kernel without the connection, by a router, or by an end that gives up.
     Rst {
         seq: Seq,
         cause: Cause,
     },
 }
 
-/// What becomes of a segment in its own host, as TCP is told.
+/// What IP output returns to TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
-    /// It has left, or at least nobody says otherwise.
+    /// The segment has left the host, or was dropped without an error.
     Away,
-    /// It waits for a neighbour.
+    /// The segment waits in the host for the address of the neighbour.
     Held,
-    /// There is no route.
+    /// The host has no route.
     Failed(ErrnoName),
     /// The interface has dropped it (`NET_XMIT_DROP`).
     Congested,
 }
 
-/// Something that happens at its time.
+/// An event.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     /// The next step begins.
@@ -173,16 +173,16 @@ enum Event {
     NeighbourAnswer(usize),
     Arrive(Segment),
     /// An ICMP error for the end; the number that it quotes.
-    Icmp(End, Seq, Told),
+    Icmp(End, Seq, IcmpEffect),
     /// The program of the end writes so many bytes.
     Reply(End, u64),
 }
 
-/// An ICMP error as TCP takes it.
+/// The effect of an ICMP error on TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Told {
+struct IcmpEffect {
     errno: ErrnoName,
-    /// It takes a doubling back (RFC 6069).
+    /// Whether it reverts one backoff (RFC 6069).
     reverts: bool,
 }
 
@@ -219,7 +219,8 @@ struct Simulation<'c> {
     clock: Clock,
     conditions: &'c Conditions,
     now: Nanos,
-    /// A timer's function runs: the wheel's own clock is at the next tick (`__run_timers`).
+    /// Whether a timer function runs: the clock of the timer wheel is one tick ahead then
+    /// (`__run_timers`).
     in_timer: bool,
     order: u64,
     queue: BinaryHeap<Reverse<Queued>>,
@@ -231,14 +232,14 @@ struct Simulation<'c> {
     limits: Vec<Limit>,
     flow: Option<Flow>,
     steps: steps::Progress,
-    /// The first thing that the model does not have.
+    /// Set as soon as the case meets something that the model does not cover.
     unsettled: Option<Unsettled>,
-    flew: bool,
-    aged: bool,
+    data_in_flight: bool,
+    neighbour_asked: bool,
     lost_carrier: bool,
 }
 
-/// Runs the case until nothing can happen any more.
+/// Runs the case until both ends have ended or are in a steady state.
 pub(super) fn run(case: &Case, hz: Hz, conditions: &Conditions) -> Result<Run, Unsettled> {
     let mut simulation = Simulation::new(case, hz, conditions)?;
     simulation.run()?;
@@ -276,11 +277,11 @@ impl<'c> Simulation<'c> {
             flow: Flow::new(case, clock, now),
             steps: steps::Progress::default(),
             unsettled: None,
-            flew: false,
-            aged: false,
+            data_in_flight: false,
+            neighbour_asked: false,
             lost_carrier: false,
         };
-        simulation.lay_hops();
+        simulation.create_hops();
         for end in [End::Client, End::Server] {
             if let Some(keepalive) = simulation.socket(end).keepalive {
                 simulation.arm_keepalive(end, keepalive.idle);
@@ -308,7 +309,7 @@ impl<'c> Simulation<'c> {
         self.queue.push(Reverse(Queued { at, order, event }));
     }
 
-    /// Right after what happens now.
+    /// Schedules an event right after the present one.
     fn soon(&mut self, event: Event) {
         self.at(self.now, event);
     }
@@ -328,19 +329,19 @@ impl<'c> Simulation<'c> {
             if let Some(unsettled) = self.unsettled {
                 return Err(unsettled);
             }
-            if self.is_quiet() {
+            if self.is_steady() {
                 return Ok(());
             }
             let Some(Reverse(queued)) = self.queue.pop() else {
                 return Ok(());
             };
             self.now = self.now.max(queued.at);
-            self.happen(queued.event);
+            self.handle(queued.event);
         }
         Err(Unsettled)
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         self.in_timer = matches!(
             event,
             Event::Keepalive(..)
@@ -370,20 +371,22 @@ impl<'c> Simulation<'c> {
             Event::NeighbourAnswer(hop) => self.neighbour_answers(hop),
             Event::CarrierLost(at, across) => self.carrier_is_lost(at, across),
             Event::Arrive(segment) => self.receive(segment),
-            Event::Icmp(end, seq, told) => self.icmp(end, seq, told),
+            Event::Icmp(end, seq, effect) => self.icmp(end, seq, effect),
             Event::Reply(end, bytes) => self.write(end, bytes),
         }
         self.in_timer = false;
-        self.steps_go_on();
+        self.check_wait();
     }
 
-    /// Whether nothing can happen any more but what happens all the time.
-    fn is_quiet(&self) -> bool {
-        let rests = |socket: &Socket| match socket.state {
+    /// Whether both ends have ended or only repeat answered keepalive probes.
+    fn is_steady(&self) -> bool {
+        let is_steady_socket = |socket: &Socket| match socket.state {
             State::Open => socket.is_idle() && (socket.keepalive.is_none() || socket.answered >= 3),
             State::Ended { .. } | State::Forgotten => true,
         };
-        self.steps.are_done() && self.sockets.iter().all(rests) && !self.is_something_under_way()
+        self.steps.are_done()
+            && self.sockets.iter().all(is_steady_socket)
+            && !self.is_something_under_way()
     }
 
     /// Whether a packet is under way, or a host is down for its reboot.
@@ -422,8 +425,8 @@ impl<'c> Simulation<'c> {
         Run {
             zero: self.steps.zero().map(Duration::from_nanos),
             ends,
-            flew: self.flew,
-            aged: self.aged,
+            data_in_flight: self.data_in_flight,
+            neighbour_asked: self.neighbour_asked,
             carrier: self.lost_carrier,
         }
     }

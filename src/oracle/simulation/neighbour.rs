@@ -1,4 +1,4 @@
-//! A neighbour entry: whether a machine knows the hardware address of the next machine
+//! A neighbour entry: the hardware address of the next machine
 //! (`net/core/neighbour.c`).
 
 use super::clock::Jiffies;
@@ -21,11 +21,11 @@ pub(super) enum State {
     Delay,
     /// It asks whether the address is still right; packets go out.
     Probe,
-    /// Nobody has answered.
+    /// No reply came.
     Failed,
 }
 
-/// What fires next.
+/// The next action of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// The timer, after so many ticks.
@@ -34,11 +34,11 @@ pub(super) enum Next {
     Ask(Jiffies),
     /// Nothing.
     Rest,
-    /// Nobody has answered: what waits is lost.
+    /// No reply came: the waiting packets are lost.
     GiveUp,
 }
 
-/// What the entry needs to know.
+/// The times of the neighbour table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     /// Between two questions: one second.
@@ -94,8 +94,8 @@ impl Entry {
         self.timer += 1;
     }
 
-    /// A packet is to go out (`neigh_event_send`): whether it does, and what fires next. Otherwise it
-    /// waits.
+    /// Handles an outgoing packet (`neigh_event_send`). Returns whether the packet leaves now (if not,
+    /// it waits for the address), and the next action of the entry.
     pub(super) fn send(&mut self, now: Jiffies, times: Times) -> (bool, Option<Next>) {
         self.used = now;
         match self.state {

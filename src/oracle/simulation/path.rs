@@ -1,5 +1,5 @@
-//! What a packet meets on its path: the faults of the [`World`](crate::world::World), the neighbour
-//! entries of hosts and routers, and what they answer.
+//! The path of a packet: the faults of the [`World`](crate::world::World), the neighbour entries of
+//! hosts and routers, and the ICMP errors and RSTs that they cause.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::clock::Jiffies;
 use super::conntrack::Tracked;
 use super::neighbour::{Entry, Next, State, Times};
 use super::socket::Seq;
-use super::{Cause, Event, Segment, Sent, Simulation, Told, What};
+use super::{Cause, Event, IcmpEffect, Segment, Sent, Simulation, What};
 use crate::model::{End, ErrnoName, Family, IcmpKind, Node, Role, RouteChange, Segments};
 use crate::oracle::errors;
 use crate::oracle::retransmission::Stuck;
@@ -29,7 +29,7 @@ pub(super) struct Hop {
     at: Node,
     next: Node,
     entry: Entry,
-    /// What waits for the address, and at which position of its path.
+    /// The segments that wait for the address, each with its position on its path.
     waiting: Vec<(Segment, usize)>,
 }
 
@@ -39,7 +39,7 @@ impl Hop {
     }
 }
 
-/// How many ICMP errors a router still sends to an end.
+/// The rate limit of the ICMP errors from a router to an end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     by: Node,
@@ -60,7 +60,7 @@ enum Sender {
 impl Simulation<'_> {
     /// One entry for each pair of machines with addresses. The client has asked for its neighbour;
     /// the others have learnt theirs from a question, and have not confirmed it.
-    pub(super) fn lay_hops(&mut self) {
+    pub(super) fn create_hops(&mut self) {
         let [back, there] = self.paths.clone();
         for (path, asks) in [(there, true), (back, false)] {
             let machines = path.iter().copied();
@@ -82,7 +82,7 @@ impl Simulation<'_> {
                     entry,
                     waiting: Vec::new(),
                 });
-                self.goes_on(self.hops.len() - 1, first);
+                self.schedule_next(self.hops.len() - 1, first);
             }
         }
     }
@@ -142,7 +142,7 @@ impl Simulation<'_> {
     pub(super) fn output(&mut self, segment: Segment) -> Sent {
         let from = segment.to.peer();
         if matches!(segment.what, What::Data { .. }) && self.world.faults().next().is_some() {
-            self.flew = true;
+            self.data_in_flight = true;
         }
         let tick = self.tick();
         if self.socket(from).confirms {
@@ -158,7 +158,7 @@ impl Simulation<'_> {
         self.travel(segment, 0, false)
     }
 
-    /// Why the end's own host cannot send, if it cannot.
+    /// The errno of the host's own route lookup; `None` if the host has a route.
     pub(super) fn no_route(&self, end: End) -> Option<ErrnoName> {
         let (at, packet) = (
             end.node(),
@@ -167,14 +167,20 @@ impl Simulation<'_> {
         let path = &self.paths[super::index(end.peer())];
         let fate = self.world.departure(&packet, at);
         let fate = fate.or_else(|| self.world.crossing(&packet, at, path[1]));
-        match fate {
-            Some(Fate::Refused(errno)) => Some(errno),
-            _ => None,
-        }
+        fate.and_then(|fate| match fate {
+            Fate::Refused(errno) => Some(errno),
+            Fate::Delivered
+            | Fate::Reset
+            | Fate::Lost(_)
+            | Fate::Answered(..)
+            | Fate::Rejected(_)
+            | Fate::Queued(_)
+            | Fate::Uncertain(_) => None,
+        })
     }
 
-    /// The way of a segment from this position of its path on; `resolved`: the machine there has the
-    /// address of its neighbour.
+    /// Forwards a segment from this position of its path. `resolved`: the machine at that position
+    /// has just received the address of its neighbour.
     fn travel(&mut self, segment: Segment, position: usize, resolved: bool) -> Sent {
         let path = Rc::clone(&self.paths[super::index(segment.to)]);
         let packet = packet(&segment.what, segment.to, self.case.family);
@@ -183,7 +189,7 @@ impl Simulation<'_> {
             let &[at, next] = pair else { break };
             if !resolved && here > 0 {
                 if let Some(fate) = self.world.arrival(&packet, at) {
-                    return self.meets(fate, &segment);
+                    return self.apply_fate(fate, &segment);
                 }
                 match self.tracked(&segment, at) {
                     Tracked::Passes => {}
@@ -196,15 +202,15 @@ impl Simulation<'_> {
             }
             let silent = here == 0 && self.world.is_silent(segment.to.peer());
             if !silent && let Some(fate) = self.world.departure(&packet, at) {
-                return self.meets(fate, &segment);
+                return self.apply_fate(fate, &segment);
             }
             let crossing = self.world.crossing(&packet, at, next);
             if let Some(fate @ (Fate::Refused(_) | Fate::Answered(..) | Fate::Uncertain(_))) =
                 crossing
             {
-                return self.meets(fate, &segment);
+                return self.apply_fate(fate, &segment);
             }
-            if self.has_addresses(at) && !resolved && !self.goes_out(segment, here) {
+            if self.has_addresses(at) && !resolved && !self.resolve_or_queue(segment, here) {
                 return if here == 0 { Sent::Held } else { Sent::Away };
             }
             resolved = false;
@@ -229,14 +235,12 @@ impl Simulation<'_> {
 
     fn tracked(&mut self, segment: &Segment, at: Node) -> Tracked {
         let (tick, clock) = (self.tick(), self.clock);
-        match &mut self.flow {
-            Some(flow) if flow.on == at => flow.pass(segment, tick, clock),
-            _ => Tracked::Passes,
-        }
+        let flow = self.flow.as_mut().filter(|flow| flow.on == at);
+        flow.map_or(Tracked::Passes, |flow| flow.pass(segment, tick, clock))
     }
 
-    /// A fault on the path.
-    fn meets(&mut self, fate: Fate, segment: &Segment) -> Sent {
+    /// Drops a segment at a fault, with the reply that the fault causes.
+    fn apply_fate(&mut self, fate: Fate, segment: &Segment) -> Sent {
         let from = segment.to.peer();
         match fate {
             Fate::Refused(errno) => return Sent::Failed(errno),
@@ -260,7 +264,7 @@ impl Simulation<'_> {
 
     /// A machine sends an ICMP error about a segment to its sender, if its limit allows.
     fn answer(&mut self, segment: &Segment, by: Node, kind: IcmpKind, sender: Sender) {
-        let Some(told) = told(kind) else {
+        let Some(effect) = effect(kind) else {
             self.unsettle();
             return;
         };
@@ -268,7 +272,7 @@ impl Simulation<'_> {
         let filtered = self.world.route(by, segment.to) == RouteChange::Restore;
         let sender = if filtered { Sender::Other } else { sender };
         if self.reaches(by, from) && self.is_allowed(by, from, sender) {
-            self.soon(Event::Icmp(from, number(segment), told));
+            self.soon(Event::Icmp(from, number(segment), effect));
         }
     }
 
@@ -301,9 +305,9 @@ impl Simulation<'_> {
 
     /// The limit of `ip_error`: one error a second to each address, and up to five at once.
     ///
-    /// ICMP errors that a filter or a neighbour entry causes have no such limit. That of `icmp_send`
-    /// (`icmpv4_xrlim_allow`, six at once) did not show: a router that rejects has sent 12 within
-    /// 2.3 s, on Linux 6.18 and 7.2.
+    /// ICMP errors that a filter or a neighbour entry causes have no limit here. `icmp_send` has one
+    /// (`icmpv4_xrlim_allow`, six at once), but on Linux 6.18 and 7.2 a rejecting router was observed
+    /// to send 12 errors within 2.3 s.
     fn is_allowed(&mut self, by: Node, to: End, sender: Sender) -> bool {
         /// `ip_rt_error_burst`, in `ip_rt_error_cost` of one second.
         const BURST: Jiffies = 5;
@@ -336,7 +340,7 @@ impl Simulation<'_> {
     }
 
     /// Whether a machine has its neighbour's address, and the segment goes out; it waits otherwise.
-    fn goes_out(&mut self, segment: Segment, position: usize) -> bool {
+    fn resolve_or_queue(&mut self, segment: Segment, position: usize) -> bool {
         let path = &self.paths[super::index(segment.to)];
         let at = path[position];
         let Some(hop) = self
@@ -348,7 +352,7 @@ impl Simulation<'_> {
         let (tick, times) = (self.tick(), self.times());
         let (goes, next) = self.hops[hop].entry.send(tick, times);
         if let Some(next) = next {
-            self.goes_on(hop, next);
+            self.schedule_next(hop, next);
         }
         if !goes {
             self.hops[hop].waiting.push((segment, position));
@@ -357,11 +361,11 @@ impl Simulation<'_> {
     }
 
     /// What the entry does next.
-    fn goes_on(&mut self, hop: usize, next: Next) {
+    fn schedule_next(&mut self, hop: usize, next: Next) {
         let ticks = match next {
             Next::Timer(ticks) => ticks,
             Next::Ask(ticks) => {
-                self.aged = true;
+                self.neighbour_asked = true;
                 if self.is_answered(hop) {
                     self.soon(Event::NeighbourAnswer(hop));
                 }
@@ -406,7 +410,7 @@ impl Simulation<'_> {
         }
         let (tick, times) = (self.tick(), self.times());
         let next = self.hops[hop].entry.fire(tick, times);
-        self.goes_on(hop, next);
+        self.schedule_next(hop, next);
     }
 
     pub(super) fn neighbour_answers(&mut self, hop: usize) {
@@ -414,15 +418,15 @@ impl Simulation<'_> {
         let Some(next) = self.hops[hop].entry.answered(tick, times) else {
             return;
         };
-        self.goes_on(hop, next);
+        self.schedule_next(hop, next);
         for (segment, position) in std::mem::take(&mut self.hops[hop].waiting) {
             self.released(&segment);
             self.travel(segment, position, true);
         }
     }
 
-    /// Nobody answers (`neigh_invalidate`): what waits is lost, and its sender is told
-    /// (`ipv4_link_failure`, `ip6_link_failure`).
+    /// No reply came (`neigh_invalidate`): the waiting segments are lost, and their sender gets an
+    /// ICMP error (`ipv4_link_failure`, `ip6_link_failure`).
     fn give_up(&mut self, hop: usize) {
         for (segment, position) in std::mem::take(&mut self.hops[hop].waiting) {
             self.released(&segment);
@@ -438,9 +442,9 @@ impl Simulation<'_> {
             };
             if position > 0 {
                 self.answer(&segment, self.hops[hop].at, kind, Sender::Other);
-            } else if let Some(told) = told(kind) {
+            } else if let Some(effect) = effect(kind) {
                 let from = segment.to.peer();
-                self.soon(Event::Icmp(from, number(&segment), told));
+                self.soon(Event::Icmp(from, number(&segment), effect));
             }
         }
     }
@@ -483,7 +487,7 @@ fn number(segment: &Segment) -> Seq {
 }
 
 /// What TCP makes of an ICMP error; `None` for one about sizes.
-fn told(kind: IcmpKind) -> Option<Told> {
+fn effect(kind: IcmpKind) -> Option<IcmpEffect> {
     let expected = match kind.family {
         Family::Ipv4 => 3,
         Family::Ipv6 => 1,
@@ -494,7 +498,7 @@ fn told(kind: IcmpKind) -> Option<Told> {
     }
     let (stuck, errno): (_, Errno) = errors::unreachable(kind.family, kind.code);
     let reverts = stuck == Stuck::Reverted;
-    Some(Told {
+    Some(IcmpEffect {
         errno: ErrnoName::from_raw(errno as i32),
         reverts,
     })

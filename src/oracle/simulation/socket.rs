@@ -1,5 +1,4 @@
-//! One end's socket: what TCP keeps about the connection, as far as it decides when and how the
-//! connection ends.
+//! The socket of one end: the TCP state that determines when and how the connection ends.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -23,10 +22,10 @@ const QUICKACKS: u32 = 16;
 /// `TCP_MSS_DEFAULT`, where the estimate of the peer's segment size begins.
 const MSS_DEFAULT: u64 = 536;
 
-/// A timer; one that was armed later takes its place.
+/// A timer. Arming it again replaces the earlier expiry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Timer {
-    /// Which of the events is the timer's.
+    /// The number of the event that is valid.
     pub(super) armed: Option<u32>,
     last: u32,
 }
@@ -42,7 +41,7 @@ impl Timer {
         self.armed = None;
     }
 
-    /// Whether this event is the timer's; it is not armed any more then.
+    /// Returns whether the event is valid, and disarms the timer if it is.
     pub(super) fn fires(&mut self, event: u32) -> bool {
         let fires = self.armed == Some(event);
         if fires {
@@ -52,7 +51,7 @@ impl Timer {
     }
 }
 
-/// What the write timer is armed for (`icsk_pending`).
+/// The purpose of the write timer (`icsk_pending`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pending {
     /// `ICSK_TIME_LOSS_PROBE`.
@@ -88,7 +87,7 @@ pub(super) enum State {
     Forgotten,
 }
 
-/// The acknowledgements that are owed (`icsk_ack`).
+/// The state of delayed acknowledgements (`icsk_ack`).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Owed {
     /// `ICSK_ACK_SCHED`.
@@ -160,8 +159,8 @@ pub(super) struct Socket {
     pub(super) confirms: bool,
     rcv_mss: u64,
 
-    /// For whoever counts from it: the last segment that TCP accepted, and the first transmission of
-    /// the oldest data that is not acknowledged.
+    /// The time of the last segment that TCP accepted, and of the first transmission of the oldest
+    /// unacknowledged data. Predicted windows count from them.
     pub(super) received: Nanos,
     pub(super) unacknowledged: Option<Nanos>,
     /// Answered probes since the network last changed.

@@ -1,4 +1,4 @@
-//! The steps of the case, in their order and at their times.
+//! Takes the steps of the case, in their order and at their times.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::world::{Change, Fault};
 /// How long the harness waits for an exchange.
 const EXCHANGE_LIMIT: Nanos = 15_000_000_000;
 
-/// Where the case stands.
+/// The progress through the steps.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     next: usize,
@@ -257,7 +257,7 @@ impl Simulation<'_> {
     }
 
     /// Whether what a step waits for has come.
-    pub(super) fn steps_go_on(&mut self) {
+    pub(super) fn check_wait(&mut self) {
         match self.steps.state {
             Phase::Scheduled | Phase::Done => {}
             Phase::Exchange {

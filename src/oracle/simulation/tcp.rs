@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::clock::{Jiffies, Nanos};
 use super::socket::{Flight, Pending, Seq, State};
-use super::{Cause, Event, Segment, Sent, Simulation, Told, What};
+use super::{Cause, Event, IcmpEffect, Segment, Sent, Simulation, What};
 use crate::model::{End, ErrnoName, Family};
 
 /// `TCP_RESOURCE_PROBE_INTERVAL`: half a second.
@@ -289,7 +289,7 @@ impl Simulation<'_> {
             self.write_error(end, Cause::Unsent);
             return;
         }
-        let sent = self.wake_up(end);
+        let sent = self.send_new(end);
         let socket = self.socket(end);
         if !socket.queue.is_empty() {
             socket.probes_out = 0;
@@ -378,26 +378,33 @@ impl Simulation<'_> {
         }
     }
 
-    /// Sends the next segment that was never sent, if there is one and it leaves
-    /// (`tcp_event_new_data_sent`).
+    /// Sends the next unsent segment, if there is one (`tcp_write_xmit`). Returns whether it has left.
     fn send_next(&mut self, end: End) -> bool {
         let socket = self.socket(end);
         if socket.nxt >= socket.written {
             return false;
         }
+        let now = self.now;
+        self.socket(end).unacknowledged.get_or_insert(now);
+        match self.send_new(end) {
+            Sent::Away | Sent::Held => true,
+            Sent::Failed(_) | Sent::Congested => false,
+        }
+    }
+
+    /// Sends the next unsent segment. If it has left, it is in flight (`tcp_event_new_data_sent`).
+    fn send_new(&mut self, end: End) -> Sent {
+        let socket = self.socket(end);
         let start = socket.nxt;
         let last = socket.written.min(start + socket.mss);
         let sent = self.transmit(end, What::Data { start, end: last });
-        let now = self.now;
-        let socket = self.socket(end);
-        if socket.unacknowledged.is_none() {
-            socket.unacknowledged = Some(now);
-        }
         let held = match sent {
             Sent::Away => false,
             Sent::Held => true,
-            Sent::Failed(_) | Sent::Congested => return false,
+            Sent::Failed(_) | Sent::Congested => return sent,
         };
+        let now = self.now;
+        let socket = self.socket(end);
         let first = socket.queue.is_empty();
         socket.queue.push_back(Flight {
             start,
@@ -410,32 +417,6 @@ impl Simulation<'_> {
         if first || socket.pending == Some(Pending::LossProbe) {
             self.rearm_rto(end);
         }
-        true
-    }
-
-    /// `tcp_write_wakeup` with data that was never sent.
-    fn wake_up(&mut self, end: End) -> Sent {
-        let socket = self.socket(end);
-        let start = socket.nxt;
-        let last = socket.written.min(start + socket.mss);
-        let what = What::Data { start, end: last };
-        let sent = self.transmit(end, what);
-        let held = match sent {
-            Sent::Away => false,
-            Sent::Held => true,
-            Sent::Failed(_) | Sent::Congested => return sent,
-        };
-        let now = self.now;
-        let socket = self.socket(end);
-        socket.queue.push_back(Flight {
-            start,
-            end: last,
-            sent: now,
-            held,
-            sacked: false,
-        });
-        socket.nxt = last;
-        self.rearm_rto(end);
         sent
     }
 
@@ -701,8 +682,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// What was sent before something that has arrived, is lost (`tcp_rack_detect_loss`): it goes out
-    /// again.
+    /// Retransmits the segments that were sent before a segment that has arrived: they are lost
+    /// (`tcp_rack_detect_loss`).
     fn mark_lost(&mut self, end: End, sacked: Seq) {
         for position in 0..self.socket(end).queue.len() {
             let flight = &mut self.socket(end).queue[position];
@@ -718,13 +699,13 @@ impl Simulation<'_> {
     }
 
     /// An ICMP error (`tcp_v4_err`, `tcp_v6_err`).
-    pub(super) fn icmp(&mut self, end: End, seq: Seq, told: Told) {
+    pub(super) fn icmp(&mut self, end: End, seq: Seq, effect: IcmpEffect) {
         let (now, clock) = (self.now, self.clock);
         let socket = self.socket(end);
         if !socket.is_open() || !(socket.una..=socket.nxt).contains(&seq) {
             return;
         }
-        if told.reverts
+        if effect.reverts
             && seq == socket.una
             && socket.retransmits > 0
             && socket.backoff > 0
@@ -745,6 +726,6 @@ impl Simulation<'_> {
             self.unsettle();
             return;
         }
-        self.socket(end).soft_error = Some(told.errno);
+        self.socket(end).soft_error = Some(effect.errno);
     }
 }

@@ -1,6 +1,6 @@
-//! What a simulation tells: how an end's connection ends, and why.
+//! The reason why a connection ends.
 
-/// Which rule has ended a connection.
+/// The rule that ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::oracle) enum Cause {
     /// The number of keepalive probes is used up.
