@@ -151,8 +151,8 @@ pub(super) fn instead_of(path: &str, key: &str, kind: Option<&TableKind>) -> Opt
     let example = of_end(key)?;
     match table {
         "connection.client.keepalive" | "connection.server.keepalive" => {
-            let inside = example.strip_prefix("keepalive = { ")?;
-            Some(format!("write `{}`", inside.strip_suffix(" }")?))
+            // An example would have another value than the one that was written.
+            Some(format!("did you mean `{}`?", inside_keepalive(example)?))
         }
         "connection.client.keepalive.sysctl" | "connection.server.keepalive.sysctl" => {
             let meant = match inside_keepalive(example)? {

@@ -1,7 +1,7 @@
 //! From runs of the simulation to a prediction: the conditions that a case does not determine are
 //! swept, and the prediction is the outcome that all runs have in common.
 //!
-//! The tests compare it with the analysis (`predict`), which it is to replace.
+//! The tests compare it with the analysis (`predict`).
 
 use std::time::Duration;
 

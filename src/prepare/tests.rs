@@ -144,6 +144,23 @@ expect.client.error = "ETIMEDOUT"
         "#);
     }
 
+    #[test]
+    fn errors_of_a_survivor_of_an_unrepaired_fault_raise_the_question_whether_open_is_meant() {
+        let text = r#"
+summary = "The server crashes, and no timer runs at the client"
+topology = { preset = "direct", family = "ipv4" }
+step = [{ do = "exchange" }, { do = "crash", host = "server" }]
+expect.client.error = "ETIMEDOUT"
+"#;
+        let scenario = scenario::parse(Path::new("crashed.toml"), text).unwrap();
+        let refused = prepare(vec![scenario], Hz::new(250).unwrap()).unwrap_err();
+        let rendered = refused[0].render(false);
+        assert!(
+            rendered.contains("did you mean `open = \"6s\"`?"),
+            "{rendered}"
+        );
+    }
+
     /// The diagnostics for an error that is expected at the server after this step, with keepalive
     /// at the client only.
     fn of_the_server(step: &str, expect: &str) -> String {

@@ -132,7 +132,13 @@ fn no_window(case: &Prepared, end: End, expectation: &Expectation) -> Option<Dia
                 "the oracle predicts that the {end} sees no error, so it has no window for {expected}"
             ),
             format!(
-                "did you mean `survives = \"6s\"`? if not, {state}; {}",
+                "did you mean `{} = \"6s\"`? if not, {state}; {}",
+                // An end proves that it survives by an exchange, which needs a whole path.
+                if case.case.unrepaired().is_some() {
+                    "open"
+                } else {
+                    "survives"
+                },
                 says(prediction)
             ),
         ),
